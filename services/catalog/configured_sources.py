@@ -31,42 +31,44 @@ def _location(item: ConfiguredLocation, folder: Path) -> LocationRef:
     return LocationRef(item.type, item.target)
 
 
-def folders_of(wanted: DesiredLocations) -> list[Path]:
+def folders_of(desired: DesiredLocations) -> list[Path]:
     """The folders that configured file locations open for reading."""
     return [
-        Path(glob_base(one.target) or "/")
-        for one in wanted.locations
-        if one.type == "file"
+        Path(glob_base(location.target) or "/")
+        for location in desired.locations
+        if location.type == "file"
     ]
 
 
 def rules_of(config: CatalogConfig, folder: Path) -> rules.Rules:
     """Which kinds may come from where; without rules, Backstage's default."""
-    found = (
+    allowed_kinds = (
         [rules.DEFAULT]
         if config.catalog.rules is None
         else [_rule(item, None) for item in config.catalog.rules]
     )
     for location in config.catalog.locations:
-        at = _location(location, folder)
-        where = (rules.Where(at.type, exact=at.target),)
-        found += [_rule(item, where) for item in location.rules]
-    return rules.Rules(tuple(found))
+        ref = _location(location, folder)
+        patterns = (rules.LocationPattern(ref.type, exact=ref.target),)
+        allowed_kinds += [_rule(item, patterns) for item in location.rules]
+    return rules.Rules(tuple(allowed_kinds))
 
 
 def _rule(
-    item: CatalogRuleSection, where: tuple[rules.Where, ...] | None
+    item: CatalogRuleSection, patterns: tuple[rules.LocationPattern, ...] | None
 ) -> rules.AllowedKinds:
     kinds = tuple(_kind(allowed) for allowed in item.allow)
-    if where is None and item.locations is not None:
-        where = tuple(
-            rules.Where(at.get("type", "url"), at.get("exact"), at.get("pattern"))
+    if patterns is None and item.locations is not None:
+        patterns = tuple(
+            rules.LocationPattern(
+                at.get("type", "url"), at.get("exact"), at.get("pattern")
+            )
             for at in item.locations
         )
-    for at in where or ():
+    for at in patterns or ():
         if at.pattern is not None:
             rules.rule_glob(at.pattern)
-    return rules.AllowedKinds(kinds, where)
+    return rules.AllowedKinds(kinds, patterns)
 
 
 def _kind(allowed: str | KindRule) -> rules.KindPattern:

@@ -13,7 +13,7 @@ from typing import Self
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.discovery import Provider
 from services.catalog.handlers.pushes import Push, merged, pushed
-from services.catalog.handlers.recent import Recent
+from services.catalog.handlers.recent import RecentChangesUpdater
 from services.catalog.handlers.state_follower import StateFollower
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
@@ -70,8 +70,10 @@ class Pushes:
         outcomes = await asyncio.gather(
             *map(self._bring, pushes), return_exceptions=True
         )
-        errors = [each for each in outcomes if isinstance(each, BaseException)]
-        for error in sorted(errors, key=lambda each: not isinstance(each, Unavailable)):
+        errors = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+        for error in sorted(
+            errors, key=lambda outcome: not isinstance(outcome, Unavailable)
+        ):
             raise error
 
     async def _bring(self, push: Push) -> None:
@@ -104,7 +106,7 @@ class Pushes:
             self._behind.discard(key)
 
     async def _read(self, push: Push) -> None:
-        def passes(error: BaseException) -> bool:
+        def may_retry(error: BaseException) -> bool:
             return isinstance(error, Unavailable) and push.key in self._behind
 
         def note(error: Exception, _: float = 0.0) -> None:
@@ -115,7 +117,7 @@ class Pushes:
             await retry(
                 lambda: pushed(self._catalog, self._providers, push),
                 BACKOFF,
-                on=passes,
+                on=may_retry,
                 note=note,
             )
         except Exception as error:
@@ -145,20 +147,23 @@ def _push(envelope: Envelope) -> RepositoryPushed:
 
 def revision_in(record: EventRecord) -> int:
     """The revision that an `entity-changed` message tells of; 0 if it tells none."""
-    found = _REVISION.search(record.value)
-    if found is not None:
-        return int(found[1])
+    match = _REVISION.search(record.value)
+    if match is not None:
+        return int(match[1])
     try:
         return int(record.envelope().data.get("revision", 0))
     except (Invalid, TypeError, ValueError):
         return 0
 
 
-class Following:
+class EntityChangeFollower:
     """Keeps what this process knows current with what others wrote."""
 
     def __init__(
-        self, catalog: CatalogContext, follower: StateFollower, recent: Recent
+        self,
+        catalog: CatalogContext,
+        follower: StateFollower,
+        recent: RecentChangesUpdater,
     ) -> None:
         self._state = catalog.state
         self._follower = follower
@@ -168,7 +173,7 @@ class Following:
         self._log = logs.get_logger("catalog")
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._look_again(), name="following-roots")
+        self._task = asyncio.create_task(self._reload_roots(), name="following-roots")
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -183,7 +188,7 @@ class Following:
             if revision_in(record) > self._state.revision(record.key)
         }
         await self._follower.learn(sorted(newer))
-        await self._recent.hear(
+        await self._recent.consume(
             record.value
             for record in records
             if not self._recent.changes.holds(record.key, revision_in(record))
@@ -198,12 +203,12 @@ class Following:
         follower = self._follower
         differing = await (follower.compare() if self._started else follower.catch_up())
         self._started = True
-        held = (self._state.get(ref) for ref in differing)
-        await self._recent.fill(stored for stored in held if stored is not None)
+        entities = (self._state.get(ref) for ref in differing)
+        await self._recent.fill(stored for stored in entities if stored is not None)
 
-    async def _look_again(self) -> None:
+    async def _reload_roots(self) -> None:
         # A root is written after its entities: what was loaded with them may be old.
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
             with contextlib.suppress(Unavailable):
-                await self._follower.look_again()
+                await self._follower.reload_roots()

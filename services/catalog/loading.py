@@ -10,11 +10,11 @@ import time
 from dataclasses import dataclass
 
 from services.catalog.handlers.catalog import CatalogContext
-from services.catalog.handlers.recent import Recent, newest_of
+from services.catalog.handlers.recent import RecentChangesUpdater, newest_of
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.model import StoredEntity
 from services.catalog.readmodel import ReadModel
-from services.catalog.readmodel.recent import KEPT
+from services.catalog.readmodel.recent import MOST_CHANGES
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from shared.contracts.errors import CallboardError, Invalid
@@ -36,7 +36,7 @@ class ReadModelLoader:
     catalog: CatalogContext
     store: MongoEntityStore
     follower: StateFollower
-    recent: Recent
+    recent: RecentChangesUpdater
     file: SnapshotFile
     marks: SnapshotMarks
     #: Whether the read model came from a snapshot.
@@ -92,7 +92,7 @@ class ReadModelLoader:
         self.follower.resume(header.through)
         before = str(self.model.revision)
         await self.follower.catch_up()
-        newest = heapq.nlargest(KEPT, states, key=lambda stored: stored.updated)
+        newest = heapq.nlargest(MOST_CHANGES, states, key=lambda stored: stored.updated)
         await self.recent.fill(newest)
         if str(self.model.revision) == before:
             self._revision = self.model.revision.value

@@ -36,7 +36,7 @@ from services.catalog.configured_sources import (
 from services.catalog.descriptor.kinds import built_in_kinds
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.catalog_state import CatalogState
-from services.catalog.handlers.recent import Recent
+from services.catalog.handlers.recent import RecentChangesUpdater
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.handlers.takeovers import Takeovers
 from services.catalog.loading import ReadModelLoader
@@ -151,8 +151,10 @@ async def _assemble(
     if bus is None:
         bus = kafka = await stack.enter_async_context(KafkaBus(settings.event_log))
     store = MongoEntityStore(database)
-    recently = Recent(MongoRevisionLog(database))
-    relay = OutboxRelay(store.collection, bus, before_publish=_keeping(store, recently))
+    recent_changes = RecentChangesUpdater(MongoRevisionLog(database))
+    relay = OutboxRelay(
+        store.collection, bus, before_publish=_keeping(store, recent_changes)
+    )
     folder = settings.config.parent
     desired = desired_locations(config, folder)
     mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
@@ -171,7 +173,9 @@ async def _assemble(
     )
     follower = StateFollower(catalog)
     file, marks = _snapshot_file(settings), SnapshotMarks(database)
-    loader = ReadModelLoader(model, catalog, store, follower, recently, file, marks)
+    loader = ReadModelLoader(
+        model, catalog, store, follower, recent_changes, file, marks
+    )
     takeovers = Takeovers(catalog, follower, report)
     return Work(
         settings,
@@ -179,7 +183,7 @@ async def _assemble(
         desired,
         store,
         relay,
-        recently,
+        recent_changes,
         follower,
         kafka,
         loader,
@@ -198,14 +202,16 @@ def _traced(root: Root) -> AbstractContextManager[object]:
 
 
 def _keeping(
-    store: MongoEntityStore, recently: Recent
+    store: MongoEntityStore, recent_changes: RecentChangesUpdater
 ) -> Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]:
     """What is done with events before they are said: kept for good, and shown."""
 
     async def keep(documents: Sequence[Mapping[str, Any]]) -> None:
         await store.keep_revisions(documents)
-        pending = (e for held in documents for e in held.get("pending", ()))
-        await recently.hear(event["value"] for event in pending)
+        pending = (
+            event for document in documents for event in document.get("pending", ())
+        )
+        await recent_changes.consume(event["value"] for event in pending)
 
     return keep
 

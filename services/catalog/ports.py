@@ -29,15 +29,15 @@ from shared.guards.workers import run_beside
 class Fetched:
     """A file as it was read; `digest` is that of its bytes, `place` None outside Git.
 
-    `links` are the places of the links that it was read through, and where it lies.
-    With `unchanged` the source says that the etag given still holds: no body then.
+    `links` are the places of the links that lead to the file, and its own place.
+    `is_unchanged`: the file still has the etag that the reader sent; no body then.
     """
 
     body: bytes
     digest: str
     etag: str | None = None
     place: RepositoryPath | None = None
-    unchanged: bool = False
+    is_unchanged: bool = False
     links: tuple[RepositoryPath, ...] = ()
 
 
@@ -166,7 +166,7 @@ class RevisionLog(Protocol):
     """The events of past changes."""
 
     async def events(
-        self, wanted: Sequence[tuple[str, int]]
+        self, revisions: Sequence[tuple[str, int]]
     ) -> Mapping[tuple[str, int], str]:
         """The event (its JSON) of each (ref, revision) that is kept."""
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from prometheus_client import Gauge
 
-from services.catalog.events import Following, Pushes
+from services.catalog.events import EntityChangeFollower, Pushes
 from services.catalog.handlers.catalog import CatalogContext
-from services.catalog.handlers.recent import Recent
+from services.catalog.handlers.recent import RecentChangesUpdater
 from services.catalog.handlers.scanning import DesiredLocations, begin, scan
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.handlers.takeovers import Takeovers
@@ -38,10 +38,10 @@ class Work:
 
     settings: Settings
     catalog: CatalogContext
-    wanted: DesiredLocations
+    desired: DesiredLocations
     store: MongoEntityStore
     relay: OutboxRelay
-    recent: Recent
+    recent: RecentChangesUpdater
     follower: StateFollower
     kafka: KafkaBus | None
     loader: ReadModelLoader
@@ -50,7 +50,7 @@ class Work:
     #: What a step of the start waits for, to be told.
     _waits: str = ""
     #: Set once what the configuration wants has been read for the first time.
-    begun: bool = False
+    has_begun: bool = False
     #: How often everything was read again since this process began.
     scans: int = 0
     pushes: GroupConsumer | None = None
@@ -68,7 +68,7 @@ class Work:
             if self.kafka is not None:
                 await self._listen(stack, self.kafka)
             await self._persist(self._begin)
-            self.begun = True
+            self.has_begun = True
             # Before the scan, which reads several locations at a time: the oldest wins.
             await self.takeovers.settle()
             if self.loader.is_restored:
@@ -80,7 +80,7 @@ class Work:
             while True:
                 # At once too: what was pushed while nobody listened is found here.
                 at_once = self.settings.scan_at_once
-                await scan(self.catalog, self.wanted, at_once, report)
+                await scan(self.catalog, self.desired, at_once, report)
                 self.scans += 1
                 await self._sweep()
                 await asyncio.sleep(self.settings.scan_seconds)
@@ -88,14 +88,14 @@ class Work:
     async def _listen(self, stack: AsyncExitStack, kafka: KafkaBus) -> None:
         log_server = self.settings.event_log
         following = await stack.enter_async_context(
-            Following(self.catalog, self.follower, self.recent)
+            EntityChangeFollower(self.catalog, self.follower, self.recent)
         )
         self.following = LiveReader(
             log_server, [ENTITY_CHANGED], following.batch, on_gap=following.gap
         )
         await stack.enter_async_context(self.following)
         pushes = await stack.enter_async_context(
-            Pushes(self.catalog, self.wanted.providers)
+            Pushes(self.catalog, self.desired.providers)
         )
         handlers = {GIT_PUSH: pushes}
         self.pushes = GroupConsumer(self.settings.group, log_server, handlers, kafka)
@@ -124,7 +124,7 @@ class Work:
             log.warning("snapshot_differed", entities=len(differing))
 
     async def _begin(self) -> None:
-        await begin(self.catalog, self.wanted, report)
+        await begin(self.catalog, self.desired, report)
 
     async def check_loaded(self) -> None:
         """Raise Unavailable until the read model is complete."""
@@ -145,6 +145,6 @@ class Work:
         await self.pushes.check()
 
 
-def report(what: str, problem: str) -> None:
+def report(source: str, problem: str) -> None:
     """A problem that nobody is there to be answered."""
-    log.warning("source_problem", source=what, problem=problem)
+    log.warning("source_problem", source=source, problem=problem)

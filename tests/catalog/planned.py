@@ -57,12 +57,12 @@ class MemoryReading:
     names: dict[str, set[TargetKey]] = field(default_factory=dict)
 
     @property
-    def own(self) -> Candidate:
+    def own_entity(self) -> Candidate:
         return location_entity(self.root.location, {})
 
     async def slices(self) -> AsyncGenerator[Sequence[TargetReading], None]:
-        start = Target(self.own.ref, self.root.location)
-        self.names[self.own.ref] = {start.key}
+        start = Target(self.own_entity.ref, self.root.location)
+        self.names[self.own_entity.ref] = {start.key}
         waiting, seen = deque([start]), {start.key}
         while waiting:
             reading = self._read(waiting.popleft())
@@ -82,7 +82,7 @@ class MemoryReading:
         content = self.files.get(target.location.target.rpartition("/")[2])
         state = FileState(target.parent, str(target.location), digest="as read")
         if content is None:
-            return TargetReading(target, state, error=NotFound("gone"), gone=True)
+            return TargetReading(target, state, error=NotFound("gone"), is_missing=True)
         if isinstance(content, CallboardError):
             item = failure_item(content, (), datetime.now(UTC))
             state = replace(state, digest=None, errors=(item,))

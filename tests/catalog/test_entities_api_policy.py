@@ -172,7 +172,7 @@ async def test_only_few_visible_hides_relations_too(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Where most is hidden, each relation is looked at instead of each neighbour."""
-    monkeypatch.setattr("services.catalog.query.scopes.FEW", 0)
+    monkeypatch.setattr("services.catalog.query.scopes.FEW_HIDDEN", 0)
     rule = {"rule": "IS_ENTITY_KIND", "params": {"kinds": ["system"]}}
     headers = principal_headers(conditions=rule)
     async with client_of(reading_app(model, tokens), headers) as client:

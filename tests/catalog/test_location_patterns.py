@@ -8,7 +8,7 @@ import yaml
 
 from services.catalog.handlers.pushes import Push, pushed
 from services.catalog.ingest.candidates import may_spread
-from services.catalog.ingest.rules import Where, rule_glob
+from services.catalog.ingest.rules import LocationPattern, rule_glob
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.readers.reading import CatalogSources
 from shared.contracts.errors import Invalid
@@ -159,7 +159,7 @@ async def test_a_provider_looks_for_a_pattern(database: Any, data: Path) -> None
 )
 def test_rules_match_as_backstages_do(pattern: str, target: str, expected: int) -> None:
     """Case does not count, hidden names match, `*` stays in its part."""
-    where = Where("url", pattern=pattern)
+    where = LocationPattern("url", pattern=pattern)
     assert where.covers(LocationRef("url", target)) == bool(expected)
 
 

@@ -185,7 +185,7 @@ async def test_a_repository_that_is_gone_shows_since_when(
     shutil.move(bare, away)
     work = catalog.work
     for _ in range(3):
-        await scan(work.catalog, work.wanted, 2, report)
+        await scan(work.catalog, work.desired, 2, report)
     [item] = await errors_of(catalog, WEB)
     assert "(since 2" in item["message"]
     assert "unregister the location" in item["message"]
@@ -193,7 +193,7 @@ async def test_a_repository_that_is_gone_shows_since_when(
     assert str(host.bare) not in item["message"]
     assert len(await catalog.history(WEB)) == 2
     shutil.move(away, bare)
-    await scan(work.catalog, work.wanted, 2, report)
+    await scan(work.catalog, work.desired, 2, report)
     assert await errors_of(catalog, WEB) == []
 
 
@@ -208,7 +208,7 @@ async def test_a_location_in_a_broken_file_has_the_error_once(
     before = len(await catalog.history("location:default/more"))
     for _ in range(2):
         work = catalog.work
-        await scan(work.catalog, work.wanted, 2, report)
+        await scan(work.catalog, work.desired, 2, report)
         items = await errors_of(catalog, "location:default/more")
         assert ["YAML error" in item["message"] for item in items] == [True, False]
     assert len(await catalog.history("location:default/more")) == before

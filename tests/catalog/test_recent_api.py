@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from services.catalog.handlers.recent import Recent
+from services.catalog.handlers.recent import RecentChangesUpdater
 from services.catalog.readmodel.recent import RecentChanges, change_of
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.revisions import MongoRevisionLog
@@ -147,7 +147,7 @@ async def test_what_is_told_before_it_is_shown_waits(database: Any, data: Path) 
             "entity_ref": "component:default/web",
             "entity": turned,
         }
-        await catalog.work.recent.hear([_event(event, data_of, revision=2)])
+        await catalog.work.recent.consume([_event(event, data_of, revision=2)])
         assert await told(catalog, CY) == [("web", 1)]
         assert await told(catalog) == [("web", 2), ("web", 1)]
 
@@ -253,7 +253,7 @@ async def test_bad_questions_are_told_why(
 
 def test_the_window_keeps_the_newest_however_they_come() -> None:
     """The oldest go first, a repetition is none, a late one finds its place."""
-    window = RecentChanges(kept=3)
+    window = RecentChanges(limit=3)
     for number in (4, 1, 3, 3, 5):
         window.note(change_of(_event(number=number)))
     found = window.newest(lambda _: True, limit=10)
@@ -264,7 +264,7 @@ def test_the_window_keeps_the_newest_however_they_come() -> None:
 
 def test_a_deletion_is_forgotten_with_its_change() -> None:
     """What is remembered of the deleted is bounded by the same window."""
-    window = RecentChanges(kept=2)
+    window = RecentChanges(limit=2)
     window.note(change_of(_event(number=1, gone=True)))
     assert window.deletion("component:default/web") is not None
     for number in (2, 3):
@@ -297,8 +297,8 @@ async def test_revisions_lead_back_as_far_as_they_are_new(
             write(data, "all.yaml", builders.component("busy", {"title": f"T{number}"}))
             await catalog.ask("POST", "/refresh", {"entityRef": "component:busy"})
         await catalog.work.relay.drain()
-    recent = Recent(MongoRevisionLog(database))
-    recent.changes = RecentChanges(kept=3)
+    recent = RecentChangesUpdater(MongoRevisionLog(database))
+    recent.changes = RecentChanges(limit=3)
     stored = [s async for batch in MongoEntityStore(database).every() for s in batch]
     await recent.fill(stored)
     found = recent.changes.newest(lambda _: True, limit=10)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.events import Following
+from services.catalog.events import EntityChangeFollower
 from services.catalog.handlers.state_follower import MARGIN
 from shared.contracts.headers import AT_LEAST, REVISION
 from tests import builders
@@ -170,7 +170,7 @@ async def test_what_was_written_before_one_listens_is_known(both, data: Path) ->
     # Whether its change is in the log of revisions yet, or will be heard, is by chance.
     await one.work.relay.drain()
     work = other.work
-    await Following(work.catalog, work.follower, work.recent).gap()
+    await EntityChangeFollower(work.catalog, work.follower, work.recent).gap()
     assert await other.entity("component:default/cart") is not None
     changes = (await other.ask("GET", "/changes")).json()["items"]
     assert "component:default/cart" in {item["entityRef"] for item in changes}

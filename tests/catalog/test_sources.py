@@ -50,7 +50,7 @@ def allowing(address: str) -> str:
 
 async def rescan(catalog: Any) -> None:
     work = catalog.work
-    await scan(work.catalog, work.wanted, 2, report)
+    await scan(work.catalog, work.desired, 2, report)
 
 
 async def test_http_sources_are_read_where_that_is_allowed(

@@ -48,12 +48,12 @@ class Definitions:
         portion: list[Item] = []
         size = 0
         for record in records:
-            more = self._size(record) if record is not None else 0
-            if portion and (len(portion) == most or size + more > AT_ONCE_BYTES):
+            record_size = self._size(record) if record is not None else 0
+            if portion and (len(portion) == most or size + record_size > AT_ONCE_BYTES):
                 yield portion
                 portion, size = [], 0
             portion.append(record)
-            size += more
+            size += record_size
         yield portion
 
     async def completed(self, rendered: list[bytes]) -> list[bytes]:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from services.catalog.api.models import FacetsQuery, FacetsRequest
 from services.catalog.api.parameters import query_as
-from services.catalog.api.reading import FinishedResponse, Sent, begin, reads_of
+from services.catalog.api.reading import FinishedResponse, ReadResponse, begin, reads_of
 from services.catalog.query.criteria import EVERYTHING, Criterion
 from services.catalog.query.facets import (
     FacetCounts,
@@ -26,7 +26,7 @@ from shared.kit.http.bodies import body_as
 LONGEST_TEXT = 100
 
 
-async def facets(request: Request) -> Sent:
+async def facets(request: Request) -> ReadResponse:
     """How often the values of fields occur among the entities that match."""
     reads, scope = await begin(request)
     key = ("facets", request.scope["query_string"], scope.key)
@@ -46,7 +46,7 @@ def _narrowing(query: FacetsQuery) -> Narrowing | None:
     return None if limit is None and not text else Narrowing(text[:LONGEST_TEXT], limit)
 
 
-async def by_body(request: Request) -> Sent:
+async def by_body(request: Request) -> ReadResponse:
     """How often the values of fields occur among the entities that meet a predicate."""
     await begin(request)
     body = await body_as(request, FacetsRequest)
@@ -65,7 +65,7 @@ async def _counted(
     It reflects the revision of its first facet; what comes meanwhile may be in others.
     """
     reads, principal = reads_of(request), caller_of(request)
-    names, first = distinct(names), str(reads.model.revision)
+    names, first_revision = distinct(names), str(reads.model.revision)
     parts: list[FacetValues] = []
     revision: int | None = None
     for name in names:
@@ -76,7 +76,7 @@ async def _counted(
         parts.append(counts.of(name, narrowing or Narrowing()))
         await asyncio.sleep(0)
     body = await run_beside(_body, names, parts, with_totals=narrowing is not None)
-    return reads.answer(body, first)
+    return reads.answer(body, first_revision)
 
 
 def _body(

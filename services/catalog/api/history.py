@@ -23,7 +23,7 @@ from shared.kit.http.conditions import permits
 from shared.kit.http.models import ResponseModel
 from shared.kit.http.service_tokens import Principal
 
-PAGE, MOST = 20, 100
+PAGE_SIZE, LARGEST_PAGE = 20, 100
 #: No entity's ref.
 NOBODY = ""
 
@@ -69,12 +69,12 @@ async def history(
     request: Request,
     caller: Caller,
     writes: CatalogWrites,
-    limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = PAGE,
+    limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = PAGE_SIZE,
     cursor: Annotated[int, Query(ge=0, lt=10**9)] = 0,
 ) -> History:
     """Who changed an entity, what and why; newest first."""
     ref = f"{kind}:{namespace}/{name}".lower()
-    limit = min(limit, MOST)
+    limit = min(limit, LARGEST_PAGE)
     is_readable = await _readable(writes, caller, ref)
     # One more than asked for: the oldest on the page is shown against it. What is
     # hidden costs the question that what is not there costs.
@@ -83,17 +83,17 @@ async def history(
     )
     if not revisions:
         raise NotFound(f"No such entity {ref}")
-    visible = _visible_revisions(revisions, caller)
+    visible_pairs = _visible_revisions(revisions, caller)
     page = NextPage()
     if len(revisions) > limit:
         page = NextPage(next_cursor=str(revisions[limit - 1].revision))
     items = [
         await _entry(request, revision, previous)
-        for revision, previous in visible
+        for revision, previous in visible_pairs
         if len(revisions) <= limit or revision.revision > revisions[limit].revision
     ]
-    hidden = len(revisions) - len(visible)
-    return History(items=items, total_items=total - hidden, page_info=page)
+    hidden_count = len(revisions) - len(visible_pairs)
+    return History(items=items, total_items=total - hidden_count, page_info=page)
 
 
 def _visible_revisions(
@@ -103,22 +103,22 @@ def _visible_revisions(
 
     An entity may have been restricted before it was opened, or somebody else's.
     """
-    older = [*revisions[1:], None]
+    predecessors = [*revisions[1:], None]
     states = [
         revision.entity or (previous.entity if previous is not None else None)
-        for revision, previous in zip(revisions, older, strict=True)
+        for revision, previous in zip(revisions, predecessors, strict=True)
     ]
     is_visible = [_may_see(principal, state) for state in states]
-    visible: list[tuple[EntityRevision, EntityRevision | None]] = []
+    visible_pairs: list[tuple[EntityRevision, EntityRevision | None]] = []
     for number, revision in enumerate(revisions):
         if not is_visible[number]:
             continue
-        if older[number] is not None and not is_visible[number + 1]:
+        if predecessors[number] is not None and not is_visible[number + 1]:
             # What it was before is not for the reader, nor what changed in it.
-            visible.append((replace(revision, changed=()), None))
+            visible_pairs.append((replace(revision, changed=()), None))
         else:
-            visible.append((revision, older[number]))
-    return visible
+            visible_pairs.append((revision, predecessors[number]))
+    return visible_pairs
 
 
 def _may_see(principal: Principal, state: Entity | None) -> bool:
@@ -135,9 +135,9 @@ async def _readable(writes: Writes, principal: Principal, ref: str) -> bool:
     if entity is not None and permits(principal, entity):
         return True
     # The store is asked in any case: time would tell what is hidden from what is not.
-    deleted = ref if entity is None else NOBODY
-    last, _ = await writes.catalog.store.history(deleted, limit=2)
-    states = [revision.entity for revision in last if revision.entity is not None]
+    deleted_ref = ref if entity is None else NOBODY
+    revisions, _ = await writes.catalog.store.history(deleted_ref, limit=2)
+    states = [revision.entity for revision in revisions if revision.entity is not None]
     return bool(states) and permits(principal, states[0])
 
 
@@ -148,7 +148,7 @@ async def _entry(
     # A first state differs from nothing in everything: no news.
     changes = differences(before, revision.entity) if before and revision.entity else []
     # Relations follow from the spec, which is shown: twice would be noise.
-    shown = [change for change in changes if change[0] != "relations"]
+    listed_changes = [change for change in changes if change[0] != "relations"]
     return HistoryEntry(
         revision=revision.revision,
         at=revision.at.isoformat(),
@@ -156,7 +156,7 @@ async def _entry(
         cause=revision.cause.model_dump(mode="json", exclude_none=True),
         changed=list(revision.changed),
         deleted=revision.entity is None,
-        diff=[await _changed_field(request, change) for change in shown],
+        diff=[await _changed_field(request, change) for change in listed_changes],
     )
 
 
@@ -169,8 +169,8 @@ async def _changed_field(request: Request, difference: Difference) -> ChangedFie
     ]
     if references:
         texts = await reads_of(request).definitions.texts(references)
-        old, new = (_text(value, texts) for value in (before, after))
-        before, after = await asyncio.to_thread(excerpts, old, new)
+        old_text, new_text = (_text(value, texts) for value in (before, after))
+        before, after = await asyncio.to_thread(excerpts, old_text, new_text)
     return ChangedField(path=path, before=before, after=after)
 
 

@@ -32,7 +32,7 @@ from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.models import Absent, RequestModel, ResponseModel
 from shared.kit.http.service_tokens import Principal
 
-PAGE = 1000
+PAGE_SIZE = 1000
 
 router = APIRouter(route_class=CatalogRoute)
 
@@ -100,11 +100,13 @@ def _document(root: Root) -> dict[str, str | None]:
     }
 
 
-def _registered(writes: Writes, scope: ReaderScope) -> list[Root]:
+def _visible_registrations(writes: Writes, scope: ReaderScope) -> list[Root]:
     """What is registered, but for what leads to restricted entities alone."""
-    registered = writes.catalog.state.in_bucket(roots.REGISTERED)
-    shown = (root for root in registered if not scope.hides(root.location.entity_ref))
-    return sorted(shown, key=lambda root: (root.created, root.name))
+    registrations = writes.catalog.state.in_bucket(roots.REGISTERED)
+    visible_roots = (
+        root for root in registrations if not scope.hides(root.location.entity_ref)
+    )
+    return sorted(visible_roots, key=lambda root: (root.created, root.name))
 
 
 def _with_id(writes: Writes, identity: str) -> Root:
@@ -144,8 +146,8 @@ async def _known_root(writes: Writes, principal: Principal, identity: str) -> Ro
 @router.get("/locations", response_model=list[LocationItem])
 async def listing(scope: CallerScope, writes: CatalogWrites) -> Response:
     """All registrations, oldest first."""
-    registered = _registered(writes, scope)
-    return json_response([{"data": _document(root)} for root in registered])
+    registrations = _visible_registrations(writes, scope)
+    return json_response([{"data": _document(root)} for root in registrations])
 
 
 @router.post("/locations", status_code=201, response_model=Registration)
@@ -167,7 +169,7 @@ async def create(
     `provided` the answer says which of them the catalog has already. `onConflict` says
     what happens to a location that is registered.
     """
-    location = _allowed(writes, body)
+    location = _allowed_location(writes, body)
     if dry_run:
         return json_response(
             await preview(
@@ -186,8 +188,8 @@ async def create(
     return json_response({"location": _document(root), "entities": []}, status=201)
 
 
-def _allowed(writes: Writes, given: LocationSpec) -> LocationRef:
-    location = LocationRef(given.type, given.target)
+def _allowed_location(writes: Writes, spec: LocationSpec) -> LocationRef:
+    location = LocationRef(spec.type, spec.target)
     if location.type not in writes.types:
         names = orjson.dumps(list(writes.types)).decode()
         raise Invalid(f"Registered locations must be of an allowed type {names}")
@@ -204,23 +206,25 @@ async def by_query(
     body: LocationPageRequest, scope: CallerScope, writes: CatalogWrites
 ) -> Response:
     """A page of registrations that meet a predicate over id, type and target."""
-    page = _Page(query=body.query, limit=body.limit or PAGE, afterId="")
+    page = _Page(query=body.query, limit=body.limit or PAGE_SIZE, afterId="")
     if body.cursor is not None:
         page = _cursor(body.cursor)
-    documents = map(_document, _registered(writes, scope))
-    matching = sorted(
-        (each for each in documents if holds(page.query, each)),
-        key=lambda each: each["id"] or "",
+    documents = map(_document, _visible_registrations(writes, scope))
+    matches = sorted(
+        (document for document in documents if holds(page.query, document)),
+        key=lambda document: document["id"] or "",
     )
-    rest = [each for each in matching if (each["id"] or "") > page.after_id]
-    items = rest[: page.limit]
-    onward = {}
-    if len(rest) > page.limit:
-        following = page.model_copy(update={"after_id": items[-1]["id"]})
-        cursor = base64.b64encode(following.model_dump_json(by_alias=True).encode())
-        onward = {"nextCursor": cursor.decode()}
+    later_matches = [
+        document for document in matches if (document["id"] or "") > page.after_id
+    ]
+    items = later_matches[: page.limit]
+    page_info = {}
+    if len(later_matches) > page.limit:
+        next_page = page.model_copy(update={"after_id": items[-1]["id"]})
+        cursor = base64.b64encode(next_page.model_dump_json(by_alias=True).encode())
+        page_info = {"nextCursor": cursor.decode()}
     return json_response(
-        {"items": items, "totalItems": len(matching), "pageInfo": onward}
+        {"items": items, "totalItems": len(matches), "pageInfo": page_info}
     )
 
 
@@ -267,7 +271,7 @@ async def change(
     writes: CatalogWrites,
 ) -> Any:
     """Let a registration mean another location."""
-    location = _allowed(writes, body)
+    location = _allowed_location(writes, body)
     # Its new place is a registration like any other.
     caller.granted(LOCATION_CREATE)
     writes.require_writable()

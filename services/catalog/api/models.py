@@ -17,7 +17,7 @@ MOST_REFS = 20_000
 FIELDS = "Dotted paths that entities are cut down to"
 
 
-def _pieces(texts: list[str]) -> list[str]:
+def _split_at_commas(texts: list[str]) -> list[str]:
     pieces = (piece.strip() for text in texts for piece in text.split(","))
     return [piece for piece in pieces if piece]
 
@@ -26,7 +26,7 @@ Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 #: A foreign list may have hundreds of thousands of items: one error says enough.
 Texts = Annotated[list[str], Field(fail_fast=True)]
 #: A list whose items are separated by commas as well.
-Pieces = Annotated[list[str], AfterValidator(_pieces)]
+CommaSeparated = Annotated[list[str], AfterValidator(_split_at_commas)]
 Count = Annotated[int, Field(ge=0, le=MOST_ITEMS)]
 Limit = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
 #: Over fields: $all, $any, $not, $in, $exists, …
@@ -151,7 +151,7 @@ class EntityPageQuery(EntityFilter):
     offset: Count = 0
     order_field: list[str] = Field([], description="path, path,asc or path,desc")
     full_text_filter_term: str = Field("", description="Text that a field must hold")
-    full_text_filter_fields: Pieces = Field([], description="Where it may be")
+    full_text_filter_fields: CommaSeparated = Field([], description="Where it may be")
     cursor: str | None = Field(None, description="From pageInfo; without all others")
     total_items: TotalItems = "include"
 
@@ -159,7 +159,7 @@ class EntityPageQuery(EntityFilter):
 class FacetsQuery(EntityFilter):
     """The query of `GET /entity-facets`."""
 
-    facet: Annotated[Pieces, Field(min_length=1, description="Paths of fields")]
+    facet: Annotated[CommaSeparated, Field(min_length=1, description="Paths of fields")]
     value_text: str = Field("", description="What values, or their titles, contain")
     value_limit: Count | None = Field(None, description="How many values at most")
 

@@ -6,7 +6,7 @@ import orjson
 from pydantic import Field
 from starlette.requests import Request
 
-from services.catalog.api.reading import Reads, Sent
+from services.catalog.api.reading import ReadResponse, Reads
 from services.catalog.api.snapshot import for_services
 from services.catalog.descriptor.definitions import Reference, reference_in
 from services.catalog.ingest.operations import LANGUAGES, operation_text
@@ -16,18 +16,18 @@ from shared.guards.workers import run_beside, run_bounded
 from shared.kit.http.bodies import body_as
 from shared.kit.http.models import RequestModel
 
-MOST = 50
+MOST_DEFINITIONS = 50
 #: Up to here a text is read in hundredths of a second: a thread will do.
-SHORT = 8_000
+SHORT_TEXT = 8_000
 
 
 class DefinitionList(RequestModel):
     """Definitions of APIs: `{type, definition}` each."""
 
-    definitions: list[Any] = Field(max_length=MOST)
+    definitions: list[Any] = Field(max_length=MOST_DEFINITIONS)
 
 
-async def operations(request: Request) -> Sent:
+async def operations(request: Request) -> ReadResponse:
     """The words of each definition, in their order.
 
     A definition is `{type, definition}`, as it stands in the `spec` of an entity or an
@@ -71,6 +71,6 @@ async def _stored_words(
 
 
 async def _extract(kind: str, text: str) -> str:
-    if len(text) <= SHORT:
+    if len(text) <= SHORT_TEXT:
         return await run_beside(operation_text, kind, text)
     return await run_bounded(operation_text, kind, text, label="definition")

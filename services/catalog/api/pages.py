@@ -21,7 +21,13 @@ from services.catalog.api.parameters import (
     parse_orders,
     query_as,
 )
-from services.catalog.api.reading import FinishedResponse, Reads, Sent, array, begin
+from services.catalog.api.reading import (
+    FinishedResponse,
+    ReadResponse,
+    Reads,
+    array,
+    begin,
+)
 from services.catalog.query.cursors import Cursor, decode_cursor
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.filters import parse_filters
@@ -44,27 +50,29 @@ class _PageAfter(RequestModel):
     offset: Count
 
 
-async def by_query(request: Request) -> Sent:
+async def by_query(request: Request) -> ReadResponse:
     """A page of entities, their total, and cursors to its neighbours."""
     reads, scope = await begin(request)
     key = ("by-query", request.scope["query_string"], scope.key)
-    known = reads.answers.find(key)
-    if known is not None:
-        return reads.answer(known)
-    sent = await _page(reads, _list_request(query_as(key[1], EntityPageQuery)), scope)
-    if isinstance(sent, FinishedResponse):
-        reads.answers.keep(key, sent)
-    return sent
+    body = reads.answers.find(key)
+    if body is not None:
+        return reads.answer(body)
+    response = await _page(
+        reads, _list_request(query_as(key[1], EntityPageQuery)), scope
+    )
+    if isinstance(response, FinishedResponse):
+        reads.answers.keep(key, response)
+    return response
 
 
-async def by_body(request: Request) -> Sent:
+async def by_body(request: Request) -> ReadResponse:
     """A page of entities that meet a predicate."""
     reads, scope = await begin(request)
     body = await body_as(request, EntityPageRequest)
     return await _page(reads, _list_request_in_body(body), scope)
 
 
-async def entities(request: Request) -> Sent:
+async def entities(request: Request) -> ReadResponse:
     """All entities that match; with `limit` a page whose Link header leads onward."""
     reads, scope = await begin(request)
     text = request.scope["query_string"]
@@ -72,23 +80,23 @@ async def entities(request: Request) -> Sent:
     limit, offset = _window(query)
     orders, fields = parse_orders(query.order), parse_fields(query.fields)
     check_orders(orders)
-    selected = select(reads.model, parse_filters(query.filter), scope)
-    ids = all_in_order(reads.model, selected, orders, skip=offset)
+    matching_ids = select(reads.model, parse_filters(query.filter), scope)
+    ids = all_in_order(reads.model, matching_ids, orders, skip=offset)
     records = list(reads.model.existing(islice(ids, limit)))
-    sent = await array(reads, records, fields, scope)
-    if limit is not None and offset + limit < len(selected):
-        sent.headers.append((b"link", _link(text, limit, offset + limit)))
-    return sent
+    response = await array(reads, records, fields, scope)
+    if limit is not None and offset + limit < len(matching_ids):
+        response.headers.append((b"link", _link(text, limit, offset + limit)))
+    return response
 
 
-async def _page(reads: Reads, listing: ListRequest, scope: ReaderScope) -> Sent:
+async def _page(reads: Reads, listing: ListRequest, scope: ReaderScope) -> ReadResponse:
     page = page_of(reads.model, listing, scope)
-    info = {}
+    page_info = {}
     if page.next_cursor:
-        info["nextCursor"] = page.next_cursor
+        page_info["nextCursor"] = page.next_cursor
     if page.previous_cursor:
-        info["prevCursor"] = page.previous_cursor
-    end = b'],"totalItems":%d,"pageInfo":%b}' % (page.total, orjson.dumps(info))
+        page_info["prevCursor"] = page.previous_cursor
+    end = b'],"totalItems":%d,"pageInfo":%b}' % (page.total, orjson.dumps(page_info))
     records = list(reads.model.existing(page.ids))
     return await array(
         reads, records, listing.fields, scope, around=(b'{"items":[', end)
@@ -105,7 +113,7 @@ def _list_request(query: EntityPageQuery) -> ListRequest:
         limit=DEFAULT_LIMIT if query.limit is None else query.limit,
         offset=query.offset,
         cursor=_cursor(query.cursor),
-        counted=query.total_items == "include",
+        is_counted=query.total_items == "include",
     )
 
 
@@ -114,8 +122,8 @@ def _list_request_in_body(body: EntityPageRequest) -> ListRequest:
     return ListRequest(
         query=body.query,
         orders=tuple(
-            OrderField(each.field, DIRECTIONS[each.order])
-            for each in body.order_by or ()
+            OrderField(order_field.field, DIRECTIONS[order_field.order])
+            for order_field in body.order_by or ()
         ),
         term=text.term or "",
         term_fields=tuple(text.fields),
@@ -123,12 +131,12 @@ def _list_request_in_body(body: EntityPageRequest) -> ListRequest:
         limit=DEFAULT_LIMIT if body.limit is None else body.limit,
         offset=body.offset or 0,
         cursor=_cursor(body.cursor),
-        counted=body.total_items != "exclude",
+        is_counted=body.total_items != "exclude",
     )
 
 
-def _cursor(given: str | None) -> Cursor | None:
-    return None if given is None else decode_cursor(given)
+def _cursor(text: str | None) -> Cursor | None:
+    return None if text is None else decode_cursor(text)
 
 
 def _window(query: EntityListQuery) -> tuple[int | None, int]:
@@ -151,11 +159,11 @@ def _page_after(text: str) -> _PageAfter:
 
 def _link(query: bytes, limit: int, offset: int) -> bytes:
     """The next page's address, relative to the catalog's root as Backstage's is."""
-    kept = [
+    parameters = [
         (name, value)
         for name, value in parse_qsl(query.decode(errors="replace"))
         if name not in {"after", "offset"}
     ]
     after = base64.b64encode(orjson.dumps({"limit": limit, "offset": offset}))
-    target = urlencode([*kept, ("after", after.decode())])
+    target = urlencode([*parameters, ("after", after.decode())])
     return f'</entities?{target}>; rel="next"'.encode()

@@ -49,14 +49,14 @@ def _scalars(model: type[BaseModel]) -> frozenset[str]:
     """The parameters that are no lists."""
     fields = model.model_fields.values()
     return frozenset(
-        str(each.alias) for each in fields if get_origin(each.annotation) is not list
+        str(field.alias) for field in fields if get_origin(field.annotation) is not list
     )
 
 
-def parse_order_fields(given: Sequence[str]) -> tuple[OrderField, ...]:
+def parse_order_fields(texts: Sequence[str]) -> tuple[OrderField, ...]:
     """`orderField` parameters: `field`, `field,asc` or `field,desc`."""
     orders = []
-    for text in given:
+    for text in texts:
         field, _, direction = text.partition(",")
         if direction and direction not in DIRECTIONS:
             raise Invalid("Invalid order field order, must be asc or desc")
@@ -66,10 +66,10 @@ def parse_order_fields(given: Sequence[str]) -> tuple[OrderField, ...]:
     return tuple(orders)
 
 
-def parse_orders(given: Sequence[str]) -> tuple[OrderField, ...]:
+def parse_orders(texts: Sequence[str]) -> tuple[OrderField, ...]:
     """`order` parameters: `asc:field` or `desc:field`."""
     orders = []
-    for text in given:
+    for text in texts:
         direction, colon, field = text.partition(":")
         if not colon or not field or direction not in DIRECTIONS:
             raise Invalid(

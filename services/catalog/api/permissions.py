@@ -73,17 +73,19 @@ async def apply_conditions(
 ) -> ConditionResults:
     """Whether entities meet conditions."""
     reads = reads_of(request)
-    return ConditionResults(items=[_result(reads, each, scope) for each in body.items])
+    return ConditionResults(
+        items=[_result(reads, check, scope) for check in body.items]
+    )
 
 
 def _result(reads: Reads, check: ConditionCheck, scope: ReaderScope) -> ConditionResult:
     criterion = parse_conditions(check.conditions)
     # What the caller may not see is denied, whatever holds for it.
-    allowed = select(reads.model, criterion, scope)
+    allowed_ids = select(reads.model, criterion, scope)
 
     def decide(ref: str) -> Decision:
         record = reads.model.record(ref.lower())
-        return "ALLOW" if record and record.entity in allowed else "DENY"
+        return "ALLOW" if record and record.entity in allowed_ids else "DENY"
 
     refs = check.resource_ref
     result = decide(refs) if isinstance(refs, str) else [decide(ref) for ref in refs]
@@ -92,7 +94,7 @@ def _result(reads: Reads, check: ConditionCheck, scope: ReaderScope) -> Conditio
 
 def _permissions() -> list[dict[str, Any]]:
     """Backstage's catalog permissions: those on an entity are of its resource type."""
-    found: list[dict[str, Any]] = []
+    permissions: list[dict[str, Any]] = []
     for name, action, on_entity in (
         ("catalog.entity.read", "read", True),
         ("catalog.entity.create", "create", False),
@@ -107,8 +109,8 @@ def _permissions() -> list[dict[str, Any]]:
         attributes = {"action": action} if action else {}
         kind = {"type": "resource", "resourceType": RESOURCE_TYPE}
         kind = kind if on_entity else {"type": "basic"}
-        found.append({**kind, "name": name, "attributes": attributes})
-    return found
+        permissions.append({**kind, "name": name, "attributes": attributes})
+    return permissions
 
 
 TEXT = {"type": "string"}
@@ -125,11 +127,11 @@ RULES = (
 
 def _rules() -> list[dict[str, Any]]:
     """The rules that `parse_conditions` knows, with schemas for their parameters."""
-    found = []
+    rules = []
     for name, param, schema, entities in RULES:
-        valued = schema is TEXT
-        properties = {param: schema, **({"value": TEXT} if valued else {})}
-        also = ", and with its value if one is given" if valued else ""
+        has_value = schema is TEXT
+        properties = {param: schema, **({"value": TEXT} if has_value else {})}
+        value_hint = ", and with its value if one is given" if has_value else ""
         params = {
             "type": "object",
             "properties": properties,
@@ -137,12 +139,12 @@ def _rules() -> list[dict[str, Any]]:
             "additionalProperties": False,
             "$schema": SCHEMA,
         }
-        found.append(
+        rules.append(
             {
                 "name": name,
-                "description": entities + also,
+                "description": entities + value_hint,
                 "resourceType": RESOURCE_TYPE,
                 "paramsSchema": params,
             }
         )
-    return found
+    return rules

@@ -44,7 +44,7 @@ async def preview(
         raise
     except CallboardError as error:
         raise Invalid(f"{error.name}: {error.message}") from error
-    shown = {
+    location_document = {
         "type": location.type,
         "target": location.target,
         "id": str(location),
@@ -52,15 +52,15 @@ async def preview(
     }
     head: dict[str, Any] = {
         "exists": roots.registered(writes.catalog, location) is not None,
-        "location": shown,
+        "location": location_document,
     }
     if with_provided:
         head["provided"] = await _provided(writes, caller, items)
     # Thousands of entities take longer than others should wait.
-    return await run_beside(_previewed, head, items, caller)
+    return await run_beside(_preview_body, head, items, caller)
 
 
-def _previewed(
+def _preview_body(
     head: Mapping[str, Any], items: Sequence[Candidate], principal: Principal
 ) -> bytes:
     entities = [item.whole.raw for item in items if may_see(principal, item.entity)]

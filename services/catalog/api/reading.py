@@ -71,7 +71,7 @@ class FinishedResponse:
         await send({"type": "http.response.body", "body": self.body})
 
 
-class Pieces:
+class StreamedResponse:
     """A body made while it is sent, with a pause between its pieces for others."""
 
     def __init__(
@@ -90,12 +90,12 @@ class Pieces:
     async def __call__(self, _scope: Connection, _receive: Receive, send: Send) -> None:
         start = {"type": "http.response.start", "status": 200, "headers": self.headers}
         await send(start)
-        async for piece in _each(self.pieces):
+        async for piece in _with_pauses(self.pieces):
             await send({"type": "http.response.body", "body": piece, "more_body": True})
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _each(
+async def _with_pauses(
     pieces: Iterable[bytes] | AsyncIterator[bytes],
 ) -> AsyncIterator[bytes]:
     if isinstance(pieces, AsyncIterator):
@@ -108,7 +108,7 @@ async def _each(
             await asyncio.sleep(0)
 
 
-Sent = FinishedResponse | Pieces
+ReadResponse = FinishedResponse | StreamedResponse
 
 
 class ReadResponseCache:
@@ -178,8 +178,8 @@ def reads_of(request: Request) -> Reads:
     state = request.app.state
     reads: Reads | None = getattr(state, "reads", None)
     if reads is None or reads.model is not state.readmodel:
-        stored = getattr(state, "definitions", None)
-        reads = state.reads = Reads(state.readmodel, stored)
+        definitions = getattr(state, "definitions", None)
+        reads = state.reads = Reads(state.readmodel, definitions)
     return reads
 
 
@@ -206,7 +206,7 @@ async def array(
     scope: ReaderScope,
     *,
     around: tuple[bytes, bytes] = (b"[", b"]"),
-) -> Sent:
+) -> ReadResponse:
     """Records as a JSON array between two texts; a long one is streamed."""
 
     def rendered(part: Sequence[EntityRecord]) -> list[bytes]:
@@ -219,7 +219,7 @@ async def array(
         bodies = await reads.definitions.completed(rendered(records))
         return reads.answer(around[0] + b",".join(bodies) + around[1], revision)
     pieces = _pieces(reads, records, rendered, around)
-    return Pieces(pieces, reads.model.revision)
+    return StreamedResponse(pieces, reads.model.revision)
 
 
 async def _pieces(
@@ -228,9 +228,9 @@ async def _pieces(
     rendered: Callable[[Sequence[EntityRecord]], list[bytes]],
     around: tuple[bytes, bytes],
 ) -> AsyncIterator[bytes]:
-    before = around[0]
+    separator = around[0]
     for part in reads.definitions.portions(records, CHUNK):
-        found = await reads.definitions.completed(rendered(part))
-        yield before + b",".join(found)
-        before = b","
+        bodies = await reads.definitions.completed(rendered(part))
+        yield separator + b",".join(bodies)
+        separator = b","
     yield around[1]

@@ -21,7 +21,7 @@ from shared.kit.http.conditions import permits
 from shared.kit.http.models import ResponseModel
 from shared.kit.http.service_tokens import Principal
 
-PAGE, MOST = 50, 200
+PAGE_SIZE, LARGEST_PAGE = 50, 200
 
 
 router = APIRouter(route_class=CatalogRoute)
@@ -55,7 +55,7 @@ async def recent(
     request: Request,
     caller: Caller,
     scope: CallerScope,
-    limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = PAGE,
+    limit: Annotated[int, Query(ge=1, le=MOST_ITEMS)] = PAGE_SIZE,
     after: str | None = None,
 ) -> Any:
     """What changed lately in the whole catalog; newest first.
@@ -63,11 +63,11 @@ async def recent(
     Goes back as far as the window is wide. Deletions are told from when this process
     began; of an entity that is gone, to those who could see what it was last.
     """
-    limit = min(limit, MOST)
+    limit = min(limit, LARGEST_PAGE)
     changes: RecentChanges = request.app.state.recent
     # One more than asked for tells whether there is a next page.
     newest = changes.newest(
-        _visible(changes, reads_of(request), scope, caller),
+        _visibility_for(changes, reads_of(request), scope, caller),
         limit=limit + 1,
         after=None if after is None else _place(after),
     )
@@ -77,31 +77,35 @@ async def recent(
     return {"items": newest[:limit], "pageInfo": page_info}
 
 
-def _visible(
+def _visibility_for(
     changes: RecentChanges, reads: Reads, scope: ReaderScope, principal: Principal
 ) -> Callable[[RecentChange], bool]:
     """Whether the caller may know of a change."""
 
-    def visible(change: RecentChange) -> bool:
+    def is_visible(change: RecentChange) -> bool:
         if principal.decision == "allow":
             return True
         record = reads.model.record(change.ref)
-        gone = changes.deletion(change.ref)
-        before_end = gone is not None and change.revision <= gone.revision
+        deletion = changes.deletion(change.ref)
+        precedes_deletion = (
+            deletion is not None and change.revision <= deletion.revision
+        )
         if record is None:
-            if not before_end:
+            if not precedes_deletion:
                 return False
         elif not scope.holds(record.entity):
             return False
         elif change.revision > record.stored.revision:
             # Told before it is shown here: who may see the new state is not known yet.
             return False
-        if before_end and (gone is None or not _may_see(principal, gone)):
+        if precedes_deletion and (
+            deletion is None or not _may_see(principal, deletion)
+        ):
             return False
         # It may have been restricted then, and be open now.
         return _may_see(principal, change)
 
-    return visible
+    return is_visible
 
 
 def _may_see(principal: Principal, change: RecentChange) -> bool:

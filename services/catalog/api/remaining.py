@@ -57,31 +57,33 @@ async def remaining(
     root = visible_root(writes, scope, location_id)
     outcome = await unregistering(writes.catalog, root)
     items = [
-        _item(each, scope)
-        for each in outcome.remainders
-        if not scope.hides(each.root.location.entity_ref)
+        _item(remainder, scope)
+        for remainder in outcome.remainders
+        if not scope.hides(remainder.root.location.entity_ref)
     ]
     return Unregistering(
         items=[item for item in items if item.total_entities],
-        leaving=_listed(outcome.leaving, scope),
+        leaving=_ref_list(outcome.leaving, scope),
         removable=await _is_removable(writes, caller, root),
     )
 
 
 def _item(remainder: Remainder, scope: ReaderScope) -> RemainingEntities:
-    listed = _listed(remainder.refs, scope)
+    ref_list = _ref_list(remainder.refs, scope)
     return RemainingEntities(
         location=str(remainder.root.location),
         providers=sorted(remainder.root.buckets),
         returns=remainder.returns,
-        total_entities=listed.total_entities,
-        entity_refs=listed.entity_refs,
+        total_entities=ref_list.total_entities,
+        entity_refs=ref_list.entity_refs,
     )
 
 
-def _listed(refs: Sequence[str], scope: ReaderScope) -> RefList:
-    shown = [ref for ref in refs if not scope.hides(ref)]
-    return RefList(total_entities=len(shown), entity_refs=shown[:MOST_REFS])
+def _ref_list(refs: Sequence[str], scope: ReaderScope) -> RefList:
+    visible_refs = [ref for ref in refs if not scope.hides(ref)]
+    return RefList(
+        total_entities=len(visible_refs), entity_refs=visible_refs[:MOST_REFS]
+    )
 
 
 async def _is_removable(writes: Writes, principal: Principal, root: Root) -> bool:

@@ -24,20 +24,20 @@ PROCESSES = 64
 NAME_LENGTH = 32
 
 
-class Reached:
+class FollowedRevisions:
     """How far this process has followed each of the others: no need to ask again."""
 
     def __init__(self) -> None:
-        self._far: OrderedDict[str, int] = OrderedDict()
+        self._numbers: OrderedDict[str, int] = OrderedDict()
 
     def holds(self, process: str, number: int) -> bool:
-        return self._far.get(process, -1) >= number
+        return self._numbers.get(process, -1) >= number
 
     def note(self, process: str, number: int) -> None:
-        self._far[process] = max(number, self._far.get(process, -1))
-        self._far.move_to_end(process)
-        if len(self._far) > PROCESSES:
-            self._far.popitem(last=False)
+        self._numbers[process] = max(number, self._numbers.get(process, -1))
+        self._numbers.move_to_end(process)
+        if len(self._numbers) > PROCESSES:
+            self._numbers.popitem(last=False)
 
 
 async def reach(request: Request) -> None:
@@ -47,29 +47,29 @@ async def reach(request: Request) -> None:
         Invalid: if the header is no revision.
         Unavailable: if that revision does not come: rather no answer than an old one.
     """
-    wanted = request.headers.get(AT_LEAST)
-    if wanted is None:
+    revision = request.headers.get(AT_LEAST)
+    if revision is None:
         return
-    number, process = _parsed(wanted)
+    number, process = _parse_revision(revision)
     model: ReadModel = request.app.state.readmodel
     if process in ("", model.revision.process):
         if not await model.revision.reached(number, seconds=WAIT_SECONDS):
-            raise Unavailable(f"The catalog has not reached revision {wanted}")
+            raise Unavailable(f"The catalog has not reached revision {revision}")
         return
     state = request.app.state
     follower: StateFollower | None = getattr(state, "follower", None)
     if follower is None:
-        raise Unavailable(f"The catalog has not reached revision {wanted}")
-    reached: Reached | None = getattr(state, "reached", None)
-    if reached is None:
-        reached = state.reached = Reached()
-    if not reached.holds(process, number):
+        raise Unavailable(f"The catalog has not reached revision {revision}")
+    followed: FollowedRevisions | None = getattr(state, "followed_revisions", None)
+    if followed is None:
+        followed = state.followed_revisions = FollowedRevisions()
+    if not followed.holds(process, number):
         await follower.catch_up()
-        reached.note(process, number)
+        followed.note(process, number)
 
 
-def _parsed(wanted: str) -> tuple[int, str]:
-    number, _, process = wanted.partition("-")
+def _parse_revision(text: str) -> tuple[int, str]:
+    number, _, process = text.partition("-")
     if not (number.isascii() and number.isdecimal()) or len(number) > 18:
         raise Invalid(f"{AT_LEAST}: must be a revision, as an answer named it")
     if (process and not process.isalnum()) or len(process) > NAME_LENGTH:
@@ -86,13 +86,13 @@ class CatalogRoute(BoundedRoute, HeadRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
-        async def marked(request: Request) -> Response:
+        async def handle_and_mark(request: Request) -> Response:
             await reach(request)
             response = await handle(Request(_as_json(request.scope), request.receive))
             response.headers[REVISION] = str(request.app.state.readmodel.revision)
             return response
 
-        return marked
+        return handle_and_mark
 
 
 def _as_json(scope: Scope) -> Scope:

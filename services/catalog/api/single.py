@@ -8,7 +8,13 @@ from starlette.requests import Request
 
 from services.catalog.api.models import EntityFilter, EntityRefsRequest
 from services.catalog.api.parameters import query_as
-from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, begin
+from services.catalog.api.reading import (
+    CHUNK,
+    ReadResponse,
+    Reads,
+    StreamedResponse,
+    begin,
+)
 from services.catalog.query.ancestry import ancestry
 from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion
 from services.catalog.query.fields import parse_fields
@@ -22,21 +28,21 @@ from shared.contracts.errors import NotFound
 from shared.kit.http.bodies import body_as
 
 
-async def by_name(request: Request) -> Sent:
+async def by_name(request: Request) -> ReadResponse:
     """One entity by its name, in any case."""
     reads, scope = await begin(request)
-    at = request.path_params
-    ref = f"{at['kind']}:{at['namespace']}/{at['name']}".lower()
+    names = request.path_params
+    ref = f"{names['kind']}:{names['namespace']}/{names['name']}".lower()
     record = _visible(reads, ref, scope)
     if record is None:
         raise NotFound(
-            f"No entity named '{at['name']}' found, with kind '{at['kind']}' "
-            f"in namespace '{at['namespace']}'"
+            f"No entity named '{names['name']}' found, with kind '{names['kind']}' "
+            f"in namespace '{names['namespace']}'"
         )
     return await _answer(reads, record, scope)
 
 
-async def by_uid(request: Request) -> Sent:
+async def by_uid(request: Request) -> ReadResponse:
     """One entity by the uid that the catalog gave it."""
     reads, scope = await begin(request)
     uid: str = request.path_params["uid"]
@@ -47,37 +53,37 @@ async def by_uid(request: Request) -> Sent:
     raise NotFound(f"No entity with uid {uid}")
 
 
-async def by_refs(request: Request) -> Sent:
+async def by_refs(request: Request) -> ReadResponse:
     """Entities by their refs: as many items as refs, null where there is none."""
     reads, scope = await begin(request)
     body = await body_as(request, EntityRefsRequest)
     fields = parse_fields(body.fields)
     criterion = _criterion(request, body.query)
-    narrowed = None
+    matching_ids = None
     if criterion != EVERYTHING:
-        narrowed = select(reads.model, criterion, scope)
+        matching_ids = select(reads.model, criterion, scope)
     records = []
     for ref in body.entity_refs:
         record = _visible(reads, ref, scope)
-        if record is not None and narrowed is not None:
-            record = record if record.entity in narrowed else None
+        if record is not None and matching_ids is not None:
+            record = record if record.entity in matching_ids else None
         records.append(record)
     return await _items(reads, records, fields, scope)
 
 
-async def by_name_ancestry(request: Request) -> Sent:
+async def by_name_ancestry(request: Request) -> ReadResponse:
     """An entity and the locations above it."""
     reads, scope = await begin(request)
-    at = request.path_params
-    ref = f"{at['kind']}:{at['namespace']}/{at['name']}".lower()
+    names = request.path_params
+    ref = f"{names['kind']}:{names['namespace']}/{names['name']}".lower()
     record = _visible(reads, ref, scope)
     if record is None:
         raise NotFound(f"No such entity {ref}")
     revision = str(reads.model.revision)
     items = [
         b'{"entity":%b,"parentEntityRefs":%b}'
-        % (await _whole(reads, one, scope), orjson.dumps(parents))
-        for one, parents in ancestry(reads.model, record, scope)
+        % (await _rendered_entity(reads, ancestor, scope), orjson.dumps(parents))
+        for ancestor, parents in ancestry(reads.model, record, scope)
     ]
     body = b'{"rootEntityRef":%b,"items":[%b]}' % (
         orjson.dumps(ref),
@@ -91,12 +97,16 @@ def _visible(reads: Reads, ref: str, scope: ReaderScope) -> EntityRecord | None:
     return record if record is not None and scope.holds(record.entity) else None
 
 
-async def _answer(reads: Reads, record: EntityRecord, scope: ReaderScope) -> Sent:
+async def _answer(
+    reads: Reads, record: EntityRecord, scope: ReaderScope
+) -> ReadResponse:
     revision = str(reads.model.revision)
-    return reads.answer(await _whole(reads, record, scope), revision)
+    return reads.answer(await _rendered_entity(reads, record, scope), revision)
 
 
-async def _whole(reads: Reads, record: EntityRecord, scope: ReaderScope) -> bytes:
+async def _rendered_entity(
+    reads: Reads, record: EntityRecord, scope: ReaderScope
+) -> bytes:
     rendered = render(reads.model, record, reads.renewed(scope))
     return (await reads.definitions.completed([rendered]))[0]
 
@@ -117,18 +127,20 @@ async def _items(
     records: list[EntityRecord | None],
     fields: tuple[str, ...],
     scope: ReaderScope,
-) -> Sent:
-    there = [record for record in records if record is not None]
+) -> ReadResponse:
+    existing_records = [record for record in records if record is not None]
 
     def rendered(part: Sequence[EntityRecord]) -> list[bytes]:
         return render_all(reads.model, part, fields, reads.renewed(scope))
 
-    if len(records) <= CHUNK and reads.definitions.are_few(there):
+    if len(records) <= CHUNK and reads.definitions.are_few(existing_records):
         revision = str(reads.model.revision)
-        bodies = iter(await reads.definitions.completed(rendered(there)))
-        items = [b"null" if one is None else next(bodies) for one in records]
+        bodies = iter(await reads.definitions.completed(rendered(existing_records)))
+        items = [b"null" if record is None else next(bodies) for record in records]
         return reads.answer(b'{"items":[' + b",".join(items) + b"]}", revision)
-    return Pieces(_item_pieces(reads, records, rendered), reads.model.revision)
+    return StreamedResponse(
+        _item_pieces(reads, records, rendered), reads.model.revision
+    )
 
 
 async def _item_pieces(
@@ -136,11 +148,11 @@ async def _item_pieces(
     records: Sequence[EntityRecord | None],
     rendered: Callable[[Sequence[EntityRecord]], list[bytes]],
 ) -> AsyncIterator[bytes]:
-    before = b'{"items":['
+    separator = b'{"items":['
     for part in reads.definitions.portions(records, CHUNK):
-        there = [record for record in part if record is not None]
-        found = iter(await reads.definitions.completed(rendered(there)))
-        items = [b"null" if one is None else next(found) for one in part]
-        yield before + b",".join(items)
-        before = b","
+        existing_records = [record for record in part if record is not None]
+        bodies = iter(await reads.definitions.completed(rendered(existing_records)))
+        items = [b"null" if record is None else next(bodies) for record in part]
+        yield separator + b",".join(items)
+        separator = b","
     yield b"]}"

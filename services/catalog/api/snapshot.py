@@ -5,7 +5,13 @@ from collections.abc import Iterator, Sequence
 import orjson
 from starlette.requests import Request
 
-from services.catalog.api.reading import CHUNK, Pieces, Reads, Sent, reads_of
+from services.catalog.api.reading import (
+    CHUNK,
+    ReadResponse,
+    Reads,
+    StreamedResponse,
+    reads_of,
+)
 from services.catalog.query.ordering import in_order
 from services.catalog.readmodel.records import EntityRecord, tail_of
 from shared.contracts.errors import Forbidden
@@ -14,21 +20,21 @@ from shared.kit.http.apps import caller_of
 NDJSON = b"application/x-ndjson"
 
 
-async def snapshot(request: Request) -> Sent:
+async def snapshot(request: Request) -> ReadResponse:
     """A line of JSON for each entity, by ref, as of one moment."""
     reads = for_services(request)
     ids = in_order(reads.model, reads.model.live, ())
     records = list(reads.model.existing(ids))
     refs_only = b"refs_only=1" in request.scope["query_string"]
     pieces = _lines(reads, records, refs_only=refs_only)
-    return Pieces(pieces, reads.model.revision, media=NDJSON)
+    return StreamedResponse(pieces, reads.model.revision, media=NDJSON)
 
 
-async def checksum(request: Request) -> Sent:
+async def checksum(request: Request) -> ReadResponse:
     """Equal where the same revisions are held."""
     reads = for_services(request)
-    found = {"count": len(reads.model), "checksum": reads.model.checksum()}
-    return reads.answer(orjson.dumps(found))
+    summary = {"count": len(reads.model), "checksum": reads.model.checksum()}
+    return reads.answer(orjson.dumps(summary))
 
 
 def for_services(request: Request) -> Reads:
@@ -51,8 +57,8 @@ def _lines(
 
 
 def _start(record: EntityRecord) -> bytes:
-    told = (orjson.dumps(record.ref), record.stored.revision)
-    return b'{"ref":%b,"revision":%d' % told
+    fields = (orjson.dumps(record.ref), record.stored.revision)
+    return b'{"ref":%b,"revision":%d' % fields
 
 
 def _line(reads: Reads, record: EntityRecord) -> bytes:

@@ -83,10 +83,10 @@ def _is_allowed(principal: Principal, permission: str) -> bool:
         return False
 
 
-def _location(text: str, where: str) -> LocationRef:
+def _location(text: str, field: str) -> LocationRef:
     """The location in a text; each folder above it is looked up."""
     if len(text) > LONGEST_LOCATION:
-        raise Invalid(f"{where}: a location has at most {LONGEST_LOCATION} characters")
+        raise Invalid(f"{field}: a location has at most {LONGEST_LOCATION} characters")
     return parse_location(text)
 
 

@@ -75,19 +75,19 @@ class Writes:
         if principal.decision == "allow":
             return
         state = self.catalog.state
-        waiting, seen = [root.location.entity_ref], {root.location.entity_ref}
+        waiting, refs = [root.location.entity_ref], {root.location.entity_ref}
         while waiting:
             for ref in state.emitted_by(waiting.pop()):
-                if ref not in seen:
-                    seen.add(ref)
+                if ref not in refs:
+                    refs.add(ref)
                     waiting.append(ref)
-        brought = {ref for ref in seen if not _is_location(ref)}
-        if not brought and root.registrant != principal.subject:
+        brought_refs = {ref for ref in refs if not _is_location(ref)}
+        if not brought_refs and root.registrant != principal.subject:
             raise Forbidden(
                 f"{root.location} has brought nothing: {principal.subject} did not "
                 "register it, and may not do this"
             )
-        for ref in sorted(brought):
+        for ref in sorted(brought_refs):
             if not self.permitted(principal, ref):
                 raise Forbidden(
                     f"{principal.subject} may not do this to all that {root.location} "
@@ -106,8 +106,8 @@ class Writes:
             if root.registrant != principal.subject:
                 raise
             outcome = await unregistering(self.catalog, root)
-            owned = (ref for ref in outcome.deleted if not _is_location(ref))
-            if not all(self.permitted(principal, ref) for ref in owned):
+            owned_refs = (ref for ref in outcome.deleted if not _is_location(ref))
+            if not all(self.permitted(principal, ref) for ref in owned_refs):
                 raise
 
     def require_writable(self) -> None:

@@ -24,8 +24,8 @@ def identify(document: Any) -> EntityRef:
         Invalid: if it is no object, or lacks what a ref needs.
     """
     if not isinstance(document, Mapping):
-        found = fields.named(document)
-        raise Invalid(f"document: must be an object at its root, found {found}")
+        type_name = fields.named(document)
+        raise Invalid(f"document: must be an object at its root, found {type_name}")
     for name in ("apiVersion", "kind"):
         _require(document.get(name), name)
     metadata = document.get("metadata")
@@ -38,13 +38,13 @@ def identify(document: Any) -> EntityRef:
     return EntityRef(document["kind"], namespace or DEFAULT_NAMESPACE, name)
 
 
-def _require(value: Any, where: str) -> str:
+def _require(value: Any, path: str) -> str:
     if value is None:
-        raise Invalid(f"{where}: is required")
+        raise Invalid(f"{path}: is required")
     if not isinstance(value, str):
-        raise Invalid(f"{where}: {fields.no_string(value)}")
+        raise Invalid(f"{path}: {fields.no_string(value)}")
     if not value:
-        raise Invalid(f"{where}: must not be empty")
+        raise Invalid(f"{path}: must not be empty")
     return value
 
 
@@ -62,22 +62,24 @@ def problems(entity: Entity) -> list[str]:
     """What breaks the envelope's rules, each as `field: rule`."""
     raw = entity.raw
     problems = [f"{name}: unknown field" for name in raw.keys() - ROOT_FIELDS]
-    problems += _formatted("apiVersion", fields.API_VERSION, raw["apiVersion"])
-    problems += _formatted("kind", fields.KIND, raw["kind"])
+    problems += _format_problems("apiVersion", fields.API_VERSION, raw["apiVersion"])
+    problems += _format_problems("kind", fields.KIND, raw["kind"])
     if "spec" in raw and not isinstance(raw["spec"], Mapping):
         problems.append("spec: must be an object")
     problems.extend(_metadata(entity.metadata))
     return sorted(problems)[:MAX_PROBLEMS]
 
 
-def _formatted(where: str, rule: fields.Format, value: Any) -> list[str]:
+def _format_problems(path: str, rule: fields.Format, value: Any) -> list[str]:
     problem = rule.problem(value)
-    return [f"{where}: {problem}"] if problem else []
+    return [f"{path}: {problem}"] if problem else []
 
 
 def _metadata(metadata: Mapping[str, Any]) -> Iterator[str]:
-    yield from _formatted("metadata.name", fields.NAME, metadata["name"])
-    yield from _formatted("metadata.namespace", fields.NAMESPACE, metadata["namespace"])
+    yield from _format_problems("metadata.name", fields.NAME, metadata["name"])
+    yield from _format_problems(
+        "metadata.namespace", fields.NAMESPACE, metadata["namespace"]
+    )
     for name in ("title", "description", "uid", "etag"):
         if name in metadata:
             value = metadata[name]
@@ -94,18 +96,18 @@ def _metadata(metadata: Mapping[str, Any]) -> Iterator[str]:
 def _pairs(
     metadata: Mapping[str, Any], name: str, rule: fields.Format | None
 ) -> Iterator[str]:
-    held = metadata.get(name, {})
-    if not isinstance(held, Mapping):
+    pairs = metadata.get(name, {})
+    if not isinstance(pairs, Mapping):
         yield f"metadata.{name}: must be an object"
         return
-    for key, value in held.items():
-        where = f"metadata.{name}.{key}"
+    for key, value in pairs.items():
+        path = f"metadata.{name}.{key}"
         if not isinstance(value, str):
-            yield f"{where}: {fields.no_string(value)}"
+            yield f"{path}: {fields.no_string(value)}"
             continue
-        yield from _formatted(where, fields.KEY, key)
+        yield from _format_problems(path, fields.KEY, key)
         if rule is not None:
-            yield from _formatted(where, rule, value)
+            yield from _format_problems(path, rule, value)
 
 
 def _tags(metadata: Mapping[str, Any]) -> Iterator[str]:
@@ -114,11 +116,11 @@ def _tags(metadata: Mapping[str, Any]) -> Iterator[str]:
         yield "metadata.tags: must be a list"
         return
     for number, tag in enumerate(tags):
-        where = f"metadata.tags.{number}"
+        path = f"metadata.tags.{number}"
         if not isinstance(tag, str):
-            yield f"{where}: {fields.no_string(tag)}"
+            yield f"{path}: {fields.no_string(tag)}"
         else:
-            yield from _formatted(where, fields.TAG, tag)
+            yield from _format_problems(path, fields.TAG, tag)
 
 
 def _links(metadata: Mapping[str, Any]) -> Iterator[str]:
@@ -127,12 +129,12 @@ def _links(metadata: Mapping[str, Any]) -> Iterator[str]:
         yield "metadata.links: must be a list"
         return
     for number, link in enumerate(links):
-        where = f"metadata.links.{number}"
+        path = f"metadata.links.{number}"
         if not isinstance(link, Mapping):
-            yield f"{where}: must be an object"
+            yield f"{path}: must be an object"
             continue
-        yield from _formatted(f"{where}.url", fields.URL, link.get("url"))
+        yield from _format_problems(f"{path}.url", fields.URL, link.get("url"))
         for name in ("title", "icon", "type"):
             value = link.get(name)
             if name in link and not (isinstance(value, str) and value.strip()):
-                yield f"{where}.{name}: must be a string that is not blank"
+                yield f"{path}.{name}: must be a string that is not blank"

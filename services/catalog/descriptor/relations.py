@@ -31,13 +31,13 @@ def relations_of(entity: Entity) -> tuple[StoredRelation, ...]:
 
 
 def _relation(
-    text: str, rule: RelationRule, namespace: str, where: str
+    text: str, rule: RelationRule, namespace: str, path: str
 ) -> StoredRelation | None:
     """One relation; None for what parses but can be nobody's ref (`a:b:c/d/e`)."""
     try:
         ref = parse_ref(text, default_kind=rule.kind, default_namespace=namespace)
     except Invalid as error:
-        raise Invalid(f"{where}: {error.message}") from error
+        raise Invalid(f"{path}: {error.message}") from error
     if ":" in ref.namespace or "/" in ref.name or ":" in ref.name:
         return None
     return StoredRelation(rule.type, str(ref), rule.inverse)

@@ -34,7 +34,7 @@ class SpecSchema:
     def problems(self, spec: Mapping[str, Any]) -> list[str]:
         """What breaks the rules, each as `field: rule`, in the order of the fields."""
         try:
-            problems = [_problem(each) for each in self._validator.iter_errors(spec)]
+            problems = [_problem(error) for error in self._validator.iter_errors(spec)]
         except ValueError:
             # No JSON at all: the size and form of the whole entity are checked later.
             return []

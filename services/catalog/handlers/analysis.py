@@ -40,10 +40,10 @@ async def validate(
     async def admit(included: LocationRef) -> None:
         await catalog.rights.require(included, reader, raw=True)
 
-    wanted = placeholders.find(entity)
+    references = placeholders.find(entity)
     effort = catalog.effort(str(location))
     included = await include(
-        wanted, location, reading, admit=admit, compute=effort.compute
+        references, location, reading, admit=admit, compute=effort.compute
     )
     await effort.compute(checked, entity, included.contents)
 
@@ -109,7 +109,7 @@ async def _entities(
     """The entities in a file that may be registered from there."""
     fetched = await reading.read(file)
     try:
-        parsed = await effort.compute(load_documents, fetched.body)
+        documents = await effort.compute(load_documents, fetched.body)
     except CallboardError:
         effort.check()
         # What is wrong with a file that need not be a descriptor is nobody's business.
@@ -119,7 +119,7 @@ async def _entities(
     context = Context(file, file, file.entity_ref, catalog.rules)
     return [
         Entity(document)
-        for document in parsed
+        for document in documents
         if await effort.compute(_is_entity, document, context)
     ]
 

@@ -38,11 +38,11 @@ async def configure(
     catalog: CatalogContext, locations: Sequence[LocationRef], context: CommandContext
 ) -> None:
     """Make the configured roots those of the configuration."""
-    wanted = {location.entity_name: location for location in locations}
+    locations_by_name = {location.entity_name: location for location in locations}
     for root in list(catalog.state.in_bucket(CONFIG)):
-        if root.name not in wanted:
+        if root.name not in locations_by_name:
             await release_root(catalog, root, CONFIG, context)
-    for location in wanted.values():
+    for location in locations_by_name.values():
         await ensure_root(catalog, location, CONFIG)
 
 
@@ -76,7 +76,7 @@ async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool
     return True
 
 
-async def look(
+async def reconcile_repository(
     catalog: CatalogContext,
     provider: Provider,
     repository: str,
@@ -87,12 +87,12 @@ async def look(
         provider.host, repository, provider.branch, provider.path
     )
     root = catalog.state.roots.get(location.entity_name)
-    there = await has_descriptor(catalog, location)
-    wanted = root is not None and provider.bucket in root.buckets
-    if there and not wanted:
+    is_there = await has_descriptor(catalog, location)
+    is_discovered = root is not None and provider.bucket in root.buckets
+    if is_there and not is_discovered:
         root = await ensure_root(catalog, location, provider.bucket)
         return await ingest(catalog, root, context)
-    if there is False and root is not None and wanted:
+    if is_there is False and root is not None and is_discovered:
         await release_root(catalog, root, provider.bucket, context)
     return None
 
@@ -104,21 +104,24 @@ async def discover(
     listing = await catalog.sources.repositories(provider.host)
     if listing is None:
         return
-    present = {
+    repositories = {
         catalog.sources.descriptor(
             provider.host, repository, provider.branch, provider.path
         ).entity_name: repository
         for repository in listing
     }
-    known = list(catalog.state.in_bucket(provider.bucket))
-    vanished = [root for root in known if root.name not in present]
-    if len(vanished) > GUARD_ABOVE and len(vanished) > GUARD_SHARE * len(known):
-        report(provider.name, f"{len(vanished)} of {len(known)} repositories vanished")
-        vanished = []
-    for root in vanished:
+    discovered_roots = list(catalog.state.in_bucket(provider.bucket))
+    vanished_roots = [
+        root for root in discovered_roots if root.name not in repositories
+    ]
+    count, total = len(vanished_roots), len(discovered_roots)
+    if count > GUARD_ABOVE and count > GUARD_SHARE * total:
+        report(provider.name, f"{count} of {total} repositories vanished")
+        vanished_roots = []
+    for root in vanished_roots:
         await release_root(catalog, root, provider.bucket, context)
-    for repository in present.values():
+    for repository in repositories.values():
         try:
-            await look(catalog, provider, repository, context)
+            await reconcile_repository(catalog, provider, repository, context)
         except CallboardError as error:
             report(provider.name, f"{repository}: {error.message}")

@@ -34,7 +34,7 @@ class Effort:
         self._turns = turns
         self._seconds = seconds
         # Threads that compute take the interpreter from the loop: one at a time.
-        self._own = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self.spent = 0.0
 
     @property
@@ -57,7 +57,7 @@ class Effort:
             BudgetExceeded: if nothing is left, or this takes too much.
             CallboardError: what the function raises.
         """
-        async with self._own:
+        async with self._lock:
             if self.spent < QUICK_SECONDS:
                 return await self._step(function, arguments)
             async with self._turns:
@@ -66,9 +66,13 @@ class Effort:
     async def _step(self, function: Callable[..., Any], arguments: Any) -> Any:
         self.check()
         is_long = self.spent >= QUICK_SECONDS
-        left = self._seconds - self.spent
+        seconds_left = self._seconds - self.spent
         return await compute(
-            function, *arguments, spend=self._spend, is_long=is_long, left=left
+            function,
+            *arguments,
+            spend=self._spend,
+            is_long=is_long,
+            seconds_left=seconds_left,
         )
 
     def _spend(self, seconds: float) -> None:

@@ -37,7 +37,7 @@ class Included:
 
 
 async def include(
-    wanted: Iterable[placeholders.Placeholder],
+    references: Iterable[placeholders.Placeholder],
     base: LocationRef,
     reading: SourceSnapshot,
     *,
@@ -50,7 +50,7 @@ async def include(
         Unavailable: if a source does not answer.
     """
     files = _IncludedFiles(base, reading, admit, compute)
-    for placeholder in wanted:
+    for placeholder in references:
         try:
             content = await files.content(*placeholder)
         except Unavailable:

@@ -35,15 +35,15 @@ async def ingest(
         # One for all tries: a reading that was overtaken costs as well.
         effort = catalog.effort(str(root.location))
         for _ in range(TRIES):
-            current = catalog.state.roots.get(root.name, root)
+            current_root = catalog.state.roots.get(root.name, root)
             writer = catalog.writer(context.actor)
             reader = LocationReader(
-                catalog, current, context, effort, only=only, force=force
+                catalog, current_root, context, effort, only=only, force=force
             )
             try:
                 with catalog.traced(root):
                     await plan_in_stages(reader, catalog.state, writer)
-                return catalog.state.roots.get(root.name, current)
+                return catalog.state.roots.get(root.name, current_root)
             except Overtaken:
                 # What was read may be older than what is stored now: it is read again.
                 for other in await catalog.roots.load([root.name]):

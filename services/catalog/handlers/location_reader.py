@@ -49,7 +49,9 @@ class LocationReader:
         self._only = only
         self._force = force
         self._sources: SourceSnapshot = catalog.sources.reading(root.location)
-        self.own = location_entity(root.location, self._sources.links(root.location))
+        self.own_entity = location_entity(
+            root.location, self._sources.links(root.location)
+        )
         self._walk = Walk(
             root,
             self._sources,
@@ -91,7 +93,7 @@ class LocationReader:
         optional = above is not None and targets_of(above.entity)[2]
         kind, _, target = text.partition(":")
         origin = None
-        if above is not None and parent != self.own.ref:
+        if above is not None and parent != self.own_entity.ref:
             origin = parse_location(above.location)
         return Target(parent, LocationRef(kind, target), optional, origin=origin)
 
@@ -104,7 +106,7 @@ class LocationReader:
         error = reading.error
         if isinstance(error, Unavailable) and self._context.cause.kind == "push":
             raise error
-        if reading.unchanged or reading.gone:
+        if reading.is_unchanged or reading.is_missing:
             return reading
         location = reading.target.location
         try:

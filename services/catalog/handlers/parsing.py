@@ -25,7 +25,7 @@ async def compute(
     *arguments: Any,
     spend: Callable[[float], None] | None = None,
     is_long: bool = False,
-    left: float = SECONDS,
+    seconds_left: float = SECONDS,
 ) -> Result:
     """Call a function with a file, or with what was read from one.
 
@@ -34,7 +34,7 @@ async def compute(
         arguments: What it is called with.
         spend: Called with the processor time that it took.
         is_long: Whether it waits for its turn among long work, whatever its size.
-        left: Processor time that it may take, if that is less than usual.
+        seconds_left: Processor time that it may take, if that is less than usual.
 
     Raises:
         BudgetExceeded: if a long file takes too much time or memory.
@@ -47,7 +47,7 @@ async def compute(
     return await run_bounded(
         function,
         *arguments,
-        seconds=min(seconds, max(left, 1.0)),
+        seconds=min(seconds, max(seconds_left, 1.0)),
         memory=MEMORY,
         label="the file",
         options=WorkOptions(is_long=seconds == SECONDS, spend=spend),
@@ -59,12 +59,12 @@ def _measured(
     arguments: Any,
     spend: Callable[[float], None] | None,
 ) -> Result:
-    begun = time.thread_time()
+    start_seconds = time.thread_time()
     try:
         return function(*arguments)
     finally:
         if spend is not None:
-            spend(time.thread_time() - begun)
+            spend(time.thread_time() - start_seconds)
 
 
 def _size_of(argument: Any) -> int:

@@ -43,7 +43,7 @@ class PlanWriter:
         self._roots = roots
         self._state = state
         self._actor = actor
-        self._began = state.clock
+        self._start_clock = state.clock
         self._mark = object()
 
     async def apply(self, plan: IngestionPlan) -> Sequence[NameRefusal]:
@@ -74,22 +74,22 @@ class PlanWriter:
         refusals: list[NameRefusal] = []
         for _ in range(TRIES):
             self._check_not_overtaken(writes)
-            lost = await self._write(
+            lost_refs = await self._write(
                 [
                     StoredChange(w.ref, w.before, w.after, self._actor, w.after.cause)
                     for w in writes
                 ]
             )
-            if not lost:
+            if not lost_refs:
                 return refusals
-            again = await plan_entities(
+            new_plan = await plan_entities(
                 self._state,
-                [write.candidate for write in writes if write.ref in lost],
+                [write.candidate for write in writes if write.ref in lost_refs],
                 lambda candidate: causes[candidate.ref],
                 leaving=leaving,
             )
-            writes = again.writes
-            refusals += again.refusals
+            writes = new_plan.writes
+            refusals += new_plan.refusals
         if writes:
             raise _contended(writes[0].ref)
         return refusals
@@ -99,8 +99,8 @@ class PlanWriter:
         for start in range(0, len(steps), CHUNK):
             waiting = {step.ref: step for step in steps[start : start + CHUNK]}
             for _ in range(TRIES):
-                lost = await self._write(self._changes(waiting.values()))
-                waiting = {ref: waiting[ref] for ref in lost}
+                lost_refs = await self._write(self._changes(waiting.values()))
+                waiting = {ref: waiting[ref] for ref in lost_refs}
                 if not waiting:
                     break
             else:
@@ -124,16 +124,16 @@ class PlanWriter:
         """Write changes, show them, and learn what the lost ones met."""
         if not changes:
             return frozenset()
-        written = await self._store.write(changes)
-        await self._state.show(written, self._mark)
-        if written.lost:
-            await learn(self._store, self._state, written.lost)
-        return frozenset(written.lost)
+        result = await self._store.write(changes)
+        await self._state.show(result, self._mark)
+        if result.lost:
+            await learn(self._store, self._state, result.lost)
+        return frozenset(result.lost)
 
     def _check_not_overtaken(self, changes: Iterable[EntityWrite | Step]) -> None:
         """Raise Overtaken if others changed one of these since this was made."""
         for change in changes:
-            if self._state.overtaken(change.ref, self._began, self._mark):
+            if self._state.overtaken(change.ref, self._start_clock, self._mark):
                 raise Overtaken(change.ref)
 
     async def _write_root(self, root: Root) -> None:

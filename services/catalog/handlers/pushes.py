@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
-from services.catalog.handlers.discovery import Provider, look
+from services.catalog.handlers.discovery import Provider, reconcile_repository
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.ingest.candidates import may_spread, targets_of
 from services.catalog.model import FileState, RepositoryPath, Root, TargetKey
@@ -80,14 +80,14 @@ async def pushed(
     context = CommandContext(
         push.actor, Cause(kind="push", repository=f"{push.host}/{push.repository}")
     )
-    fresh = {
+    new_root_names = {
         root.name
         for provider in providers
         if provider.host == push.host and provider.branch == push.branch
-        if (root := await _looked(catalog, provider, push, context)) is not None
+        if (root := await _reconcile(catalog, provider, push, context)) is not None
     }
     for root in catalog.state.roots_of(push.key):
-        if root.name in fresh or root.name not in catalog.state.roots:
+        if root.name in new_root_names or root.name not in catalog.state.roots:
             continue
         if _spreads(catalog, root):
             await ingest(catalog, root, context)
@@ -97,7 +97,7 @@ async def pushed(
             await ingest(catalog, root, context, only=keys)
 
 
-async def _looked(
+async def _reconcile(
     catalog: CatalogContext, provider: Provider, push: Push, context: CommandContext
 ) -> Root | None:
     """Ask for the descriptor if the push may have brought it or taken it away."""
@@ -111,7 +111,7 @@ async def _looked(
     is_known = root is not None and provider.bucket in root.buckets
     if is_known and not is_pattern(place.path) and not push.touches(place):
         return None
-    return await look(catalog, provider, push.repository, context)
+    return await reconcile_repository(catalog, provider, push.repository, context)
 
 
 def _touched(states: Iterable[FileState], push: Push) -> set[TargetKey]:

@@ -16,18 +16,18 @@ async def ahead(
 
     async def read() -> None:
         try:
-            async for found in walk:
+            async for reading in walk:
                 await room.acquire()
-                queue.put_nowait(found)
+                queue.put_nowait(reading)
         finally:
             queue.put_nowait(None)
 
-    reading = asyncio.create_task(read())
+    task = asyncio.create_task(read())
     try:
-        while (found := await queue.get()) is not None:
+        while (reading := await queue.get()) is not None:
             room.release()
-            yield found
-        await reading
+            yield reading
+        await task
     finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from services.catalog.model import StoredEntity
 from services.catalog.ports import RevisionLog
-from services.catalog.readmodel.recent import KEPT, RecentChanges, change_of
+from services.catalog.readmodel.recent import MOST_CHANGES, RecentChanges, change_of
 from shared.contracts.errors import Invalid
 
 #: So many events are unpacked before others get their turn: some milliseconds.
@@ -16,17 +16,17 @@ CHUNK = 50
 
 def newest_of(entities: Iterable[StoredEntity]) -> list[StoredEntity]:
     """Those that changed last, as many as there can be changes in the window."""
-    return heapq.nlargest(KEPT, entities, key=lambda stored: stored.updated)
+    return heapq.nlargest(MOST_CHANGES, entities, key=lambda stored: stored.updated)
 
 
-class Recent:
+class RecentChangesUpdater:
     """What changed lately, and how this process comes to know it."""
 
     def __init__(self, log: RevisionLog) -> None:
         self.changes = RecentChanges()
         self._log = log
 
-    async def hear(self, events: Iterable[str | bytes]) -> None:
+    async def consume(self, events: Iterable[str | bytes]) -> None:
         """Take in what events (their JSON) tell; what is no change is passed over."""
         for count, event in enumerate(events, 1):
             with suppress(Invalid):
@@ -40,19 +40,24 @@ class Recent:
         Needs no index by time: a revision among the newest belongs to an entity whose
         last one is. From there backwards, as long as that leads to others among them.
         """
-        wanted = [(stored.ref, stored.revision) for stored in newest_of(entities)]
-        while wanted:
-            told = await self._log.events(wanted)
-            await self.hear(told.values())
-            wanted = self._before(wanted, set(told))
+        revisions = [(stored.ref, stored.revision) for stored in newest_of(entities)]
+        while revisions:
+            events = await self._log.events(revisions)
+            await self.consume(events.values())
+            revisions = self._preceding(revisions, set(events))
 
-    def _before(
-        self, asked: Sequence[tuple[str, int]], told: set[tuple[str, int]]
+    def _preceding(
+        self,
+        revisions: Sequence[tuple[str, int]],
+        published_revisions: set[tuple[str, int]],
     ) -> list[tuple[str, int]]:
         """The revisions before these; those before one that is too old are older."""
         return [
             (ref, revision - 1)
-            for ref, revision in asked
+            for ref, revision in revisions
             if revision > 1
-            and ((ref, revision) not in told or self.changes.holds(ref, revision))
+            and (
+                (ref, revision) not in published_revisions
+                or self.changes.holds(ref, revision)
+            )
         ]

@@ -49,12 +49,12 @@ def _links_below(
 ) -> set[TargetKey]:
     """The files on all ways from a root down."""
     keys: set[TargetKey] = set()
-    seen, waiting = {root}, [root]
+    visited_refs, waiting = {root}, [root]
     while waiting:
         for child, key in below[waiting.pop()].items():
             keys.add(key)
-            if child not in seen:
-                seen.add(child)
+            if child not in visited_refs:
+                visited_refs.add(child)
                 waiting.append(child)
     return keys
 
@@ -79,7 +79,9 @@ async def delete(
         await catalog.writer(context.actor).apply(plan)
         catalog.written()
         for name, keys in files.items():
-            own = {k for k in keys if k[1] == entity.location and k[0] != entity.ref}
-            only = own if entity.parents else None
+            own_keys = {
+                k for k in keys if k[1] == entity.location and k[0] != entity.ref
+            }
+            only = own_keys if entity.parents else None
             root = catalog.state.roots[name]
             await ingest(catalog, root, context, only=only, force=True)

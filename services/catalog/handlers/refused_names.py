@@ -101,31 +101,31 @@ class RefusedNames:
         """Asking came to nothing: try again later, unless there is news by then."""
         doubled = RETRY_SECONDS * 2 ** min(release.tries, DOUBLINGS)
         wait = min(doubled, RETRY_LIMIT)
-        again = replace(release, due=_now() + wait, tries=release.tries + 1)
+        next_try = replace(release, due=_now() + wait, tries=release.tries + 1)
         if release.ref in self._keys:
-            self._releases.setdefault(release.ref, again)
+            self._releases.setdefault(release.ref, next_try)
             self._changed.set()
 
     def take(self) -> list[Release]:
         """The releases that are due; they count as settled."""
-        due = [each for each in self._pending() if each.due <= _now()]
-        for each in due:
-            del self._releases[each.ref]
-        return due
+        due_releases = [release for release in self._pending() if release.due <= _now()]
+        for release in due_releases:
+            del self._releases[release.ref]
+        return due_releases
 
     def _pending(self) -> list[Release]:
         releases = self._releases.values()
-        return [each for each in releases if each.ref not in self._withheld]
+        return [release for release in releases if release.ref not in self._withheld]
 
     async def wait(self) -> None:
         """Return once a release is due."""
         while True:
             self._changed.clear()
-            first = min((each.due for each in self._pending()), default=None)
-            if first is not None and first <= _now():
+            first_due = min((release.due for release in self._pending()), default=None)
+            if first_due is not None and first_due <= _now():
                 return
             with suppress(TimeoutError):
-                async with asyncio.timeout_at(first):
+                async with asyncio.timeout_at(first_due):
                     await self._changed.wait()
 
 

@@ -37,31 +37,34 @@ class RemovalOutcome:
     @property
     def leaving(self) -> list[str]:
         """The entities that leave the catalog for good, in the order of their refs."""
-        returning = {
-            ref for each in self.remainders if each.returns for ref in each.refs
+        returning_refs = {
+            ref
+            for remainder in self.remainders
+            if remainder.returns
+            for ref in remainder.refs
         }
-        return sorted(set(self.deleted) - returning)
+        return sorted(set(self.deleted) - returning_refs)
 
 
 async def unregistering(catalog: CatalogContext, root: Root) -> RemovalOutcome:
     """What taking out the registration of a root deletes, and what it leaves."""
     state = catalog.state
     orphans = await orphans_of(state, root)
-    others = root.buckets - {REGISTERED}
-    if others:
+    other_buckets = root.buckets - {REGISTERED}
+    if other_buckets:
         refs = sorted([*orphans.deleted, *orphans.roots])
-        rest = Remainder(replace(root, buckets=others), refs)
-        return RemovalOutcome([], [rest] if refs else [])
+        remainder = Remainder(replace(root, buckets=other_buckets), refs)
+        return RemovalOutcome([], [remainder] if refs else [])
     names = {ref: other.rpartition("/")[2] for ref, other in orphans.roots.items()}
-    staying = [
+    staying_entities = [
         Remainder(state.roots[name], refs) for name, refs in _grouped(names.items())
     ]
     claims = ((ref, _claimant(state, ref, root)) for ref in orphans.deleted)
-    returning = [
+    returning_entities = [
         Remainder(state.roots[name], refs, returns=True)
         for name, refs in _grouped((ref, name) for ref, name in claims if name)
     ]
-    return RemovalOutcome(orphans.deleted, staying + returning)
+    return RemovalOutcome(orphans.deleted, staying_entities + returning_entities)
 
 
 def _claimant(state: CatalogState, ref: str, leaving: Root) -> str:

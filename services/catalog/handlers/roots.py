@@ -44,12 +44,12 @@ async def ensure_root(
         root = catalog.state.roots.get(name)
         if root is not None and bucket in root.buckets:
             return root
-        fresh = root or Root(location, frozenset(), datetime.now(UTC))
+        new_root = root or Root(location, frozenset(), datetime.now(UTC))
         if bucket == REGISTERED:
-            made = identity or str(uuid4())
-            fresh = replace(fresh, id=made, registrant=registrant)
+            new_id = identity or str(uuid4())
+            new_root = replace(new_root, id=new_id, registrant=registrant)
         stored = await catalog.roots.put(
-            replace(fresh, buckets=fresh.buckets | {bucket}, settled=False)
+            replace(new_root, buckets=new_root.buckets | {bucket}, settled=False)
         )
         if stored is not None:
             catalog.state.put_root(stored)
@@ -77,8 +77,8 @@ async def register(
     """
     existing = registered(catalog, location)
     if existing is not None and not refresh:
-        begun = not existing.settled and not catalog.lock(existing).locked()
-        if not begun:
+        is_unfinished = not existing.settled and not catalog.lock(existing).locked()
+        if not is_unfinished:
             raise Conflict(f"Location {location} already exists")
     root = existing or await ensure_root(
         catalog, location, REGISTERED, identity, registrant=context.actor
@@ -108,12 +108,14 @@ async def release_root(
 ) -> None:
     """Take a bucket from a root; without any it goes, with what it brought."""
     for _ in range(TRIES):
-        left = root.buckets - {bucket}
-        if not left:
+        remaining_buckets = root.buckets - {bucket}
+        if not remaining_buckets:
             await dismiss(catalog, root, context)
             return
         identity = None if bucket == REGISTERED else root.id
-        stored = await catalog.roots.put(replace(root, buckets=left, id=identity))
+        stored = await catalog.roots.put(
+            replace(root, buckets=remaining_buckets, id=identity)
+        )
         if stored is not None:
             catalog.state.put_root(stored)
             return
@@ -167,8 +169,8 @@ async def preview(
     await catalog.rights.require(location, reader, raw=False)
     root = Root(location, frozenset(), datetime.now(UTC))
     reading = catalog.sources.reading(location)
-    own = location_entity(location, reading.links(location))
-    seen = {own.ref: own.location}
+    own_entity = location_entity(location, reading.links(location))
+    locations = {own_entity.ref: own_entity.location}
     emitted: dict[str, list[Candidate]] = {}
     admission = Admission(catalog.rights, root, reader)
     effort = catalog.effort(str(location))
@@ -180,24 +182,26 @@ async def preview(
         if problems:
             raise error_of_all(problems)
         for candidate in target_reading.candidates:
-            first = seen.get(candidate.ref)
-            if first is not None and first != candidate.location:
+            first_location = locations.get(candidate.ref)
+            if first_location is not None and first_location != candidate.location:
                 raise Invalid(f"{candidate.ref}: is declared twice")
-            if first is not None:
+            if first_location is not None:
                 continue
-            seen[candidate.ref] = candidate.location
+            locations[candidate.ref] = candidate.location
             emitted.setdefault(target_reading.target.parent, []).append(candidate)
-    return _in_order(own, emitted)
+    return _in_order(own_entity, emitted)
 
 
-def _in_order(own: Candidate, emitted: dict[str, list[Candidate]]) -> list[Candidate]:
+def _in_order(
+    own_entity: Candidate, emitted: dict[str, list[Candidate]]
+) -> list[Candidate]:
     """Last first, each before what it brings itself: the order of Backstage."""
-    waiting, ordered = [own], []
+    waiting, candidates = [own_entity], []
     while waiting:
         candidate = waiting.pop()
-        ordered.append(candidate)
+        candidates.append(candidate)
         waiting += emitted.get(candidate.ref, ())
-    return ordered
+    return candidates
 
 
 async def resume(

@@ -29,23 +29,23 @@ class DesiredLocations:
 
 
 async def begin(
-    catalog: CatalogContext, wanted: DesiredLocations, report: Report
+    catalog: CatalogContext, desired: DesiredLocations, report: Report
 ) -> None:
     """Make the roots those of the configuration, and read what is new."""
-    await configure(catalog, wanted.locations, context_for("config"))
-    await retire(catalog, wanted.providers, context_for("config"))
+    await configure(catalog, desired.locations, context_for("config"))
+    await retire(catalog, desired.providers, context_for("config"))
     await resume(catalog, context_for("scan"), report)
-    for provider in wanted.providers:
+    for provider in desired.providers:
         await discover(catalog, provider, context_for("scan"), report)
 
 
 async def scan(
-    catalog: CatalogContext, wanted: DesiredLocations, at_once: int, report: Report
+    catalog: CatalogContext, desired: DesiredLocations, at_once: int, report: Report
 ) -> None:
     """Read every root again; one that fails is reported and does not stop the rest."""
     gate = asyncio.Semaphore(at_once)
 
-    async def one(name: str) -> None:
+    async def scan_root(name: str) -> None:
         async with gate:
             root = catalog.state.roots.get(name)
             if root is None:
@@ -57,9 +57,9 @@ async def scan(
             else:
                 report_unreadable(root, report)
 
-    for provider in wanted.providers:
+    for provider in desired.providers:
         try:
             await discover(catalog, provider, context_for("scan"), report)
         except CallboardError as error:
             report(provider.name, error.message)
-    await asyncio.gather(*(one(name) for name in list(catalog.state.roots)))
+    await asyncio.gather(*(scan_root(name) for name in list(catalog.state.roots)))

@@ -82,9 +82,9 @@ class SourceRights:
         if state == clock:
             return view
         view, count = SourceView(), 0
-        for target, each in self._index.targets(place):
+        for target, target_place in self._index.targets(place):
             for ref in self._state.emitted(*target):
-                view.add(each, is_visible=sees(ref))
+                view.add(target_place, is_visible=sees(ref))
                 count += 1
                 if count % CHUNK == 0:
                     await asyncio.sleep(0)
@@ -97,8 +97,8 @@ class SourceRights:
 
     async def _hide_includes(self, view: SourceView, source: str, sees: Sees) -> None:
         """Hide the files that only entities include which the reader may not see."""
-        hidden: set[str] = set()
-        visible: set[str] = set()
+        hidden_paths: set[str] = set()
+        visible_paths: set[str] = set()
         states = (
             state
             for root in self._state.roots_of(source)
@@ -107,11 +107,13 @@ class SourceRights:
         for count, state in enumerate(states, 1):
             if count % CHUNK == 0:
                 await asyncio.sleep(0)
-            paths = {each.path for each in state.includes if each.key == source}
+            paths = {
+                included.path for included in state.includes if included.key == source
+            }
             if paths:
                 refs = self._state.emitted(state.parent, state.location)
-                (visible if any(map(sees, refs)) else hidden).update(paths)
-        for path in hidden - visible:
+                (visible_paths if any(map(sees, refs)) else hidden_paths).update(paths)
+        for path in hidden_paths - visible_paths:
             view.hide(path)
 
     async def require(
@@ -191,7 +193,7 @@ class Admission:
         self._root = root
         self._reader = reader or rights.nobody()
         self._by_operator = any(b.startswith(CONFIGURED) for b in root.buckets)
-        self._own: dict[str, frozenset[str]] = {}
+        self._sources_by_parent: dict[str, frozenset[str]] = {}
 
     async def require(
         self, location: LocationRef, parent: str, origin: LocationRef | None
@@ -226,6 +228,6 @@ class Admission:
         return source in await self._sources_of(parent)
 
     async def _sources_of(self, parent: str) -> frozenset[str]:
-        if parent not in self._own:
-            self._own[parent] = await self._rights.emitting(parent)
-        return self._own[parent]
+        if parent not in self._sources_by_parent:
+            self._sources_by_parent[parent] = await self._rights.emitting(parent)
+        return self._sources_by_parent[parent]

@@ -24,10 +24,10 @@ class StateFollower:
     def __init__(self, catalog: CatalogContext) -> None:
         self._catalog = catalog
         self._lock = asyncio.Lock()
-        self._begun = 0
+        self._catch_up_count = 0
         #: All writes stamped before this are in the state: it is loaded afterwards.
         self._through = datetime.now(UTC) - MARGIN
-        self._again: set[str] = set()
+        self._roots_to_reload: set[str] = set()
 
     @property
     def through(self) -> datetime:
@@ -49,22 +49,22 @@ class StateFollower:
             origins = {stored.origin for stored in entities if stored is not None}
             names = {parse_location(origin).entity_name for origin in origins}
             await self.learn_roots(names)
-            self._again |= names
+            self._roots_to_reload |= names
 
     async def learn_roots(self, names: set[str]) -> None:
         """Take over what the store holds of these roots."""
         state = self._catalog.state
         stored = {root.name: root for root in await self._catalog.roots.load([*names])}
         for name in names:
-            shown, root = state.roots.get(name), stored.get(name)
+            current_root, root = state.roots.get(name), stored.get(name)
             if root is None:
                 state.drop_root(name)
-            elif shown is None or shown.version < root.version:
+            elif current_root is None or current_root.version < root.version:
                 state.put_root(root)
 
-    async def look_again(self) -> None:
+    async def reload_roots(self) -> None:
         """Load roots once more: they are written after the entities told of."""
-        names, self._again = self._again, set()
+        names, self._roots_to_reload = self._roots_to_reload, set()
         if names:
             await self.learn_roots(names)
 
@@ -73,11 +73,13 @@ class StateFollower:
         state = self._catalog.state
         # Between two of these at most so many of the known entities were written.
         moments = (await asyncio.to_thread(sorted, state.moments()))[LOAD::LOAD]
-        stored = await self._catalog.store.versions(moments)
-        shown = state.revisions()
-        differing = await asyncio.to_thread(_differing, stored, shown)
-        await self.learn(differing)
-        return differing
+        stored_revisions = await self._catalog.store.versions(moments)
+        current_revisions = state.revisions()
+        differing_refs = await asyncio.to_thread(
+            _differing, stored_revisions, current_revisions
+        )
+        await self.learn(differing_refs)
+        return differing_refs
 
     async def catch_up(self) -> list[str]:
         """Know everything stored before this was called; the refs that differed.
@@ -87,25 +89,31 @@ class StateFollower:
         Raises:
             Unavailable: if the store does not answer.
         """
-        asked = self._begun
+        earlier_count = self._catch_up_count
         async with self._lock:
-            if self._begun > asked:
+            if self._catch_up_count > earlier_count:
                 return []  # one that began after this was asked has ended
-            self._begun += 1
+            self._catch_up_count += 1
             now = datetime.now(UTC)
-            changed = await self._catalog.store.changed_since(self._through)
+            stored_revisions = await self._catalog.store.changed_since(self._through)
             state = self._catalog.state
-            newer = [
+            differing_refs = [
                 ref
-                for ref, revision in changed.items()
+                for ref, revision in stored_revisions.items()
                 if state.revision(ref) != revision
             ]
-            await self.learn(sorted(newer))
-            await self.look_again()
+            await self.learn(sorted(differing_refs))
+            await self.reload_roots()
             self._through = now - MARGIN
-            return newer
+            return differing_refs
 
 
-def _differing(stored: Mapping[str, int], shown: Mapping[str, int]) -> list[str]:
-    refs = sorted({*stored, *shown})
-    return [ref for ref in refs if stored.get(ref, 0) != shown.get(ref, 0)]
+def _differing(
+    stored_revisions: Mapping[str, int], current_revisions: Mapping[str, int]
+) -> list[str]:
+    refs = sorted({*stored_revisions, *current_revisions})
+    return [
+        ref
+        for ref in refs
+        if stored_revisions.get(ref, 0) != current_revisions.get(ref, 0)
+    ]

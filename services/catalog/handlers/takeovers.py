@@ -59,8 +59,8 @@ class Takeovers:
 
     async def _learn(self, releases: Sequence[Release]) -> None:
         """Learn what became of names that other processes wrote."""
-        foreign = [each.ref for each in releases if not each.is_own]
-        names = {name for ref in foreign for name in self._names.targets(ref)}
+        foreign_refs = [release.ref for release in releases if not release.is_own]
+        names = {name for ref in foreign_refs for name in self._names.targets(ref)}
         try:
             await self._follower.learn_roots(names)
         except CallboardError as error:

@@ -82,14 +82,14 @@ class Walk:
         self._rules = rules
         self._state = state
         self._admission = admission
-        self._seen: set[TargetKey] = set()
+        self._visited_keys: set[TargetKey] = set()
         self._named = 0
         self._effort = effort
         #: What every Location entity that was met whole names now.
         self.named: dict[str, set[TargetKey]] = {}
         #: Those whose patterns could not be asked: what they named stays.
         self.uncertain: set[str] = set()
-        self._trusted = state is not None and root.rules == rules.fingerprint
+        self._trusts_states = state is not None and root.rules == rules.fingerprint
 
     async def whole(self) -> AsyncIterator[TargetReading]:
         """Everything, from the root's own target down."""
@@ -106,23 +106,25 @@ class Walk:
         waiting = deque(self._new(targets))
         while waiting:
             batch = [waiting.popleft() for _ in range(min(AT_ONCE, len(waiting)))]
-            examined = await asyncio.gather(*(self._examine(t, force) for t in batch))
-            for reading in examined:
+            readings = await asyncio.gather(*(self._examine(t, force) for t in batch))
+            for reading in readings:
                 yield reading
-                if reading.unchanged and not deep:
+                if reading.is_unchanged and not deep:
                     continue
                 for ref, entity in self._locations(reading):
                     targets = await self._targets(ref, entity, reading)
                     waiting.extend(self._new(targets))
 
     def _new(self, targets: Collection[Target]) -> list[Target]:
-        fresh = [target for target in targets if target.key not in self._seen]
-        self._seen.update(target.key for target in fresh)
-        if len(self._seen) > TARGET_LIMIT:
+        new_targets = [
+            target for target in targets if target.key not in self._visited_keys
+        ]
+        self._visited_keys.update(target.key for target in new_targets)
+        if len(self._visited_keys) > TARGET_LIMIT:
             raise Invalid(
                 f"{self._root.location}: leads to over {TARGET_LIMIT} targets"
             )
-        return fresh
+        return new_targets
 
     async def _spread(self, target: Target) -> list[Target]:
         """A target that is a pattern is as many as match it now."""
@@ -133,7 +135,9 @@ class Walk:
             locations = await self._sources.matching(target.location, compute)
             if target.location != target.origin:
                 # A pattern means the other files, also where its own fits it.
-                locations = [each for each in locations if each != target.origin]
+                locations = [
+                    location for location in locations if location != target.origin
+                ]
         except CallboardError as error:
             self.uncertain.add(target.parent)
             return [replace(target, error=error)]
@@ -144,9 +148,9 @@ class Walk:
 
     def _locations(self, reading: TargetReading) -> list[tuple[str, Entity]]:
         """The Location entities in a file, from it or, unchanged, from memory."""
-        if reading.gone:
+        if reading.is_missing:
             entities = {}
-        elif not reading.unchanged and reading.error is None:
+        elif not reading.is_unchanged and reading.error is None:
             entities = {item.ref: item.entity for item in reading.candidates}
         elif self._state is not None:
             refs = self._state.emitted(*reading.target.key)
@@ -169,16 +173,16 @@ class Walk:
         targets: list[Target] = []
         base = reading.target.location
         for text in texts:
-            broken = LocationRef(kind or base.type, text)
+            broken_location = LocationRef(kind or base.type, text)
             try:
                 await self._count_named()
                 location = self._sources.resolve(base, text, kind)
             except BudgetExceeded as error:
                 self.uncertain.add(ref)
-                targets.append(Target(ref, broken, error=error))
+                targets.append(Target(ref, broken_location, error=error))
                 break
             except CallboardError as error:
-                targets.append(Target(ref, broken, optional, error))
+                targets.append(Target(ref, broken_location, optional, error))
             else:
                 target = Target(ref, location, optional, origin=base)
                 targets += await self._spread(target)
@@ -201,7 +205,7 @@ class Walk:
 
     async def _examine(self, target: Target, force: bool) -> TargetReading:
         state = self._root.files.get(target.key)
-        trusted = None if force or not self._trusted else state
+        trusted_state = None if force or not self._trusts_states else state
         try:
             if target.error is not None:
                 raise target.error
@@ -213,7 +217,7 @@ class Walk:
                 # Of a look at what there is, what the reader may not see is no part.
                 state = FileState(target.parent, str(target.location), digest=None)
                 return TargetReading(target, state)
-            return await self._read(target, trusted)
+            return await self._read(target, trusted_state)
         except CallboardError as error:
             return self._failed(target, state, error)
 
@@ -223,18 +227,18 @@ class Walk:
     def _failed(
         self, target: Target, state: FileState | None, error: CallboardError
     ) -> TargetReading:
-        missing = isinstance(error, NotFound)
-        forgiven = missing and target.optional
+        is_missing = isinstance(error, NotFound)
+        is_forgiven = is_missing and target.optional
         place = self._sources.place(target.location)
         # Only Git can tell for certain that there is no file: it read the commit.
-        certain = forgiven or (missing and place is not None)
+        is_certain = is_forgiven or (is_missing and place is not None)
         errors: list[StatusItemJson] = []
-        if not forgiven:
+        if not is_forgiven:
             before = state.errors if state else ()
             errors.append(failure_item(error, before, datetime.now(UTC)))
-        if state is not None and not certain:
+        if state is not None and not is_certain:
             errors += remaining(state)
-        failed = FileState(
+        failed_state = FileState(
             target.parent,
             str(target.location),
             digest=None,
@@ -243,32 +247,37 @@ class Walk:
             errors=tuple(errors),
         )
         return TargetReading(
-            target, failed, error=None if forgiven else error, gone=certain
+            target,
+            failed_state,
+            error=None if is_forgiven else error,
+            is_missing=is_certain,
         )
 
     async def _read(self, target: Target, state: FileState | None) -> TargetReading:
         etag = state.etag if state and state.digest else None
         fetched = await self._sources.read(target.location, etag)
-        if state is not None and fetched.unchanged:
-            return TargetReading(target, state, unchanged=True)
-        composed = placeholders.may_hold(fetched.body)
+        if state is not None and fetched.is_unchanged:
+            return TargetReading(target, state, is_unchanged=True)
+        has_placeholders = placeholders.may_hold(fetched.body)
         digest, etag = fetched.digest, fetched.etag
         includes = fetched.links
-        if state is not None and not composed and digest == state.digest:
-            same = replace(state, etag=etag, includes=includes)
-            return TargetReading(target, same, unchanged=True)
-        parsed = await self._parsed(target, fetched)
+        if state is not None and not has_placeholders and digest == state.digest:
+            unchanged_state = replace(state, etag=etag, includes=includes)
+            return TargetReading(target, unchanged_state, is_unchanged=True)
+        documents = await self._parsed(target, fetched)
         contents: dict[placeholders.Placeholder, Any] = {}
-        if composed:
-            included = await self._included(target.location, parsed)
+        if has_placeholders:
+            included = await self._included(target.location, documents)
             contents = included.contents
             includes = (*fetched.links, *included.places)
             digest = _digest_of(fetched, included)
             # The file's etag says nothing of what it includes: read it every time.
             etag = None
             if state is not None and digest == state.digest:
-                return TargetReading(target, state, unchanged=True)
-        items = await self._effort.compute(self._candidates, target, parsed, contents)
+                return TargetReading(target, state, is_unchanged=True)
+        items = await self._effort.compute(
+            self._candidates, target, documents, contents
+        )
         if any(isinstance(item, Refusal) for item in items):
             fields = {
                 number: paths_of(item.error)
@@ -278,9 +287,9 @@ class Walk:
             lines = await self._effort.compute(locate, fetched.body, fields)
             place = self._sources.place(target.location)
             file = path_of(target.location, self._root.location, place)
-            items = list(map(partial(_located, file), items, lines, parsed))
+            items = list(map(partial(_located, file), items, lines, documents))
         refusals = [item for item in items if isinstance(item, Refusal)]
-        fresh = FileState(
+        new_state = FileState(
             target.parent,
             str(target.location),
             digest=None if refusals else digest,
@@ -290,19 +299,21 @@ class Walk:
             errors=limited([refusal_item(item) for item in refusals], FILE_ITEMS),
         )
         candidates = [item for item in items if isinstance(item, Candidate)]
-        return TargetReading(target, fresh, candidates, refusals)
+        return TargetReading(target, new_state, candidates, refusals)
 
     async def _parsed(self, target: Target, fetched: Fetched) -> list[Any]:
         try:
-            parsed: list[Any] = await self._effort.compute(load_documents, fetched.body)
+            documents: list[Any] = await self._effort.compute(
+                load_documents, fetched.body
+            )
         except Invalid as error:
             raise BrokenFile(f"{target.location}: {error.message}") from error
-        return parsed
+        return documents
 
     def _candidates(
         self,
         target: Target,
-        parsed: Sequence[Any],
+        documents: Sequence[Any],
         contents: dict[placeholders.Placeholder, Any],
     ) -> list[Candidate | Refusal]:
         context = Context(
@@ -313,24 +324,24 @@ class Walk:
             self._sources.links(target.location),
         )
         items: list[Candidate | Refusal] = []
-        seen: set[str] = {target.parent}
-        for document in parsed:
+        refs: set[str] = {target.parent}
+        for document in documents:
             item = candidate(document, context, contents)
             if isinstance(item, Refusal) and item.ref is None:
                 item = Refusal(None, broken_fields(str(target.location), item.error))
-            if isinstance(item, Candidate) and item.ref in seen:
+            if isinstance(item, Candidate) and item.ref in refs:
                 # A file that holds its own parent would keep itself alive.
                 item = Refusal(None, Invalid(f"{item.ref}: is declared twice"))
-            seen.add(item.ref or "")
+            refs.add(item.ref or "")
             items.append(item)
         return items
 
-    async def _included(self, base: LocationRef, parsed: Sequence[Any]) -> Included:
+    async def _included(self, base: LocationRef, documents: Sequence[Any]) -> Included:
         async def admit(location: LocationRef) -> None:
             await self._admission.require_included(location, base)
 
         return await include(
-            placeholders.find_all(parsed),
+            placeholders.find_all(documents),
             base,
             self._sources,
             admit=admit,
@@ -355,5 +366,5 @@ def _located(
 
 def _digest_of(fetched: Fetched, included: Included) -> str:
     """Covers the descriptor and everything that its placeholders stand for."""
-    both = f"{fetched.digest} {included.digest.hexdigest()}"
-    return hashlib.blake2b(both.encode(), digest_size=16).hexdigest()
+    digests = f"{fetched.digest} {included.digest.hexdigest()}"
+    return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()

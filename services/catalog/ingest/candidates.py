@@ -28,15 +28,15 @@ from shared.guards.addresses import split_address
 from shared.guards.globs import is_pattern
 from shared.guards.trees import check_tree
 
-#: Bytes of an entity beside its definition: an event of it fits into a message.
-#: What every pattern holds, written or escaped.
+#: Characters of which every pattern has one, written or escaped.
 _MAY_BE_PATTERN = re.compile(r"[*?\[{(%]")
+#: Bytes of an entity beside its definition: an event of it fits into a message.
 ENTITY_LIMIT = 900_000
 #: Targets of one Location entity that are patterns.
 MOST_PATTERNS = 100
 #: Characters of an error's message in a status.
 MESSAGE_LENGTH = 2_000
-_TAKEN = ": is already provided by "
+_PROVIDED_BY = ": is already provided by "
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def status_item(error: CallboardError) -> StatusItemJson:
 
 def taken_error(ref: str, owner: str) -> Conflict:
     """What a location is told whose entity belongs to another."""
-    return Conflict(f"{ref}{_TAKEN}{owner}; first registrant wins")
+    return Conflict(f"{ref}{_PROVIDED_BY}{owner}; first registrant wins")
 
 
 def refused_ref(item: StatusItemJson) -> str | None:
@@ -121,8 +121,8 @@ def refused_ref(item: StatusItemJson) -> str | None:
     error = item.get("error") or {}
     if error.get("name") != Conflict.name:
         return None
-    ref, taken, _ = str(error.get("message")).partition(_TAKEN)
-    return ref if taken else None
+    ref, separator, _ = str(error.get("message")).partition(_PROVIDED_BY)
+    return ref if separator else None
 
 
 def etag_of(
@@ -159,18 +159,18 @@ def require_size(entity: Entity) -> None:
     Raises:
         Invalid: naming the field that takes the most, and the rule.
     """
-    broken = definitions.problem(entity)
-    if broken is not None:
-        raise Invalid(broken)
+    problem = definitions.problem(entity)
+    if problem is not None:
+        raise Invalid(problem)
     for label, value in _parts(entity):
         # A text of a placeholder that is named often is there once, until written.
         text = definitions.DEFINITION_LIMIT + ENTITY_LIMIT
         check_tree(value, label=label, nodes=ENTITY_LIMIT, text=text)
-    apart = definitions.separated(entity)[0]
-    if not _is_within_limits(apart):
-        field, most = _biggest(apart)
+    stored_form = definitions.separated(entity)[0]
+    if not _is_within_limits(stored_form):
+        field, size = _biggest(stored_form)
         raise Invalid(
-            f"{field}: {most:,} bytes; an entity without its definition has at most "
+            f"{field}: {size:,} bytes; an entity without its definition has at most "
             f"{ENTITY_LIMIT:,}"
         )
 
@@ -197,11 +197,16 @@ def _biggest(entity: Entity) -> tuple[str, int]:
 
 def annotated(entity: Entity, context: Context) -> Entity:
     """A copy that says where it is from; links that the descriptor gives itself win."""
-    managed = {
+    location_annotations = {
         MANAGED_BY_LOCATION: str(context.location),
         MANAGED_BY_ORIGIN: str(context.origin),
     }
-    annotations = {**managed, **context.links, **entity.annotations, **managed}
+    annotations = {
+        **location_annotations,
+        **context.links,
+        **entity.annotations,
+        **location_annotations,
+    }
     return entity.with_metadata(annotations=annotations)
 
 
@@ -227,9 +232,9 @@ def _complete(
 ) -> Entity:
     whole = placeholders.filled(document, contents) if contents else document
     entity = envelope.completed(whole)
-    found = envelope.problems(entity) or kinds.problems(entity)
-    if found:
-        problems = [*found, *_hints(document, found)]
+    rule_problems = envelope.problems(entity) or kinds.problems(entity)
+    if rule_problems:
+        problems = [*rule_problems, *_hints(document, rule_problems)]
         raise BrokenFields("; ".join(problems), problems)
     if entity.kind == "Location":
         _require_few_patterns(entity)
@@ -260,9 +265,9 @@ def _hints(document: Mapping[str, Any], broken: Sequence[str]) -> list[str]:
 
 
 def _hint(name: str) -> str:
-    if name in placeholders.KNOWN:
+    if name in placeholders.NAMES:
         return f"{name} gives what the file holds, $text gives its text"
-    return f"{name} is no placeholder, {', '.join(placeholders.KNOWN)} are"
+    return f"{name} is no placeholder, {', '.join(placeholders.NAMES)} are"
 
 
 def candidate(
@@ -277,13 +282,13 @@ def candidate(
         entity, relations = checked(document, contents)
         entity = annotated(entity, context)
         _require_allowed(entity, ref, context)
-        kept, definition = definitions.separated(entity)
-        etag = etag_of(kept, relations)
+        entity, definition = definitions.separated(entity)
+        etag = etag_of(entity, relations)
     except CallboardError as error:
         return Refusal(ref, error)
     return Candidate(
         ref=ref,
-        entity=kept,
+        entity=entity,
         relations=relations,
         location=str(context.location),
         origin=str(context.origin),

@@ -52,9 +52,9 @@ def _walk(
         if len(path) <= LONGEST_PATH and (_is_object(old) or _is_object(new)):
             left = old if _is_object(old) else {}
             right = new if _is_object(new) else {}
-            found = list(_walk(left, right, f"{path}."))
-            if found:
-                yield from found
+            inner_differences = list(_walk(left, right, f"{path}."))
+            if inner_differences:
+                yield from inner_differences
                 continue
         yield path[:LONGEST_PATH], old, new
 

@@ -34,14 +34,14 @@ def _equal(left: Sequence[str], right: Sequence[str]) -> int:
 
 
 def _excerpt(lines: Sequence[str]) -> str:
-    shown: list[str] = []
+    excerpt_lines: list[str] = []
     characters = 0
     for line in lines[:MOST_LINES]:
-        cut = line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
-        characters += len(cut) + 1
+        cut_line = line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
+        characters += len(cut_line) + 1
         if characters > MOST_CHARACTERS:
             break
-        shown.append(cut)
-    if len(shown) < len(lines):
-        shown.append(f"… and {len(lines) - len(shown)} lines more")
-    return "\n".join(shown)
+        excerpt_lines.append(cut_line)
+    if len(excerpt_lines) < len(lines):
+        excerpt_lines.append(f"… and {len(lines) - len(excerpt_lines)} lines more")
+    return "\n".join(excerpt_lines)

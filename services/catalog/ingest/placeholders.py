@@ -28,10 +28,12 @@ def _as_json(body: bytes) -> Any:
 
 
 def _as_yaml(body: bytes) -> Any:
-    found = load_documents(body)
-    if len(found) != 1:
-        raise Invalid(f"the file has {len(found)} YAML documents, exactly 1 is needed")
-    return found[0]
+    documents = load_documents(body)
+    if len(documents) != 1:
+        raise Invalid(
+            f"the file has {len(documents)} YAML documents, exactly 1 is needed"
+        )
+    return documents[0]
 
 
 RESOLVERS: Mapping[str, Callable[[bytes], Any]] = {
@@ -42,8 +44,8 @@ RESOLVERS: Mapping[str, Callable[[bytes], Any]] = {
 #: Of a path to a placeholder; it is written out for each value below.
 LONGEST_PLACE = 1_000
 BUNDLES = frozenset({"$openapi", "$asyncapi"})
-KNOWN = (*RESOLVERS, *sorted(BUNDLES))
-_MARKS = tuple(name.encode() for name in KNOWN)
+NAMES = (*RESOLVERS, *sorted(BUNDLES))
+_MARKS = tuple(name.encode() for name in NAMES)
 
 
 def may_hold(body: bytes) -> bool:
@@ -55,7 +57,7 @@ def _placeholder(value: Mapping[str, Any]) -> Placeholder | None:
     if len(value) != 1:
         return None
     ((name, target),) = value.items()
-    if name not in KNOWN:
+    if name not in NAMES:
         return None
     if not isinstance(target, str) or not target:
         raise Invalid(f"{name}: needs the path or URL of a file")
@@ -69,9 +71,9 @@ def find(value: Any) -> Iterator[Placeholder]:
         Invalid: if one names no file.
     """
     if isinstance(value, Mapping):
-        found = _placeholder(value)
-        if found is not None:
-            yield found
+        placeholder = _placeholder(value)
+        if placeholder is not None:
+            yield placeholder
             return
         for item in value.values():
             yield from find(item)
@@ -114,12 +116,13 @@ def filled(value: Any, contents: Mapping[Placeholder, Any]) -> Any:
         Invalid: if the content of one of them is an error.
     """
     if isinstance(value, Mapping):
-        found = _placeholder(value)
-        if found is not None:
-            content_ = contents[found]
-            if isinstance(content_, CallboardError):
-                raise Invalid(f"placeholder {found[0]} {found[1]}: {content_.message}")
-            return content_
+        placeholder = _placeholder(value)
+        if placeholder is not None:
+            replacement = contents[placeholder]
+            if isinstance(replacement, CallboardError):
+                label = " ".join(placeholder)
+                raise Invalid(f"placeholder {label}: {replacement.message}")
+            return replacement
         return {key: filled(item, contents) for key, item in value.items()}
     if isinstance(value, list):
         return [filled(item, contents) for item in value]

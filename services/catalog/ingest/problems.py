@@ -42,13 +42,13 @@ def failure_item(
 ) -> StatusItemJson:
     """The item of a file that cannot be read; the one of before if it says the same."""
     item = status_item(error)
-    for old in before:
-        known = old["error"]
-        if "since" in known and _same(known, item["error"]):
-            return old
-    shown = f"{item['message']} (since {now.strftime(_SINCE)}). {_advice(error)}"
+    for old_item in before:
+        old_error = old_item["error"]
+        if "since" in old_error and _same(old_error, item["error"]):
+            return old_item
+    message = f"{item['message']} (since {now.strftime(_SINCE)}). {_advice(error)}"
     since = {"since": now.isoformat(timespec="seconds"), **_place_of(error)}
-    return {**item, "message": shown, "error": {**item["error"], **since}}
+    return {**item, "message": message, "error": {**item["error"], **since}}
 
 
 def refusal_item(refusal: Refusal) -> StatusItemJson:
@@ -70,8 +70,8 @@ def limited(items: Sequence[StatusItemJson], most: int) -> tuple[StatusItemJson,
     """The first items, and one that says how many more there are."""
     if len(items) <= most:
         return tuple(items)
-    more = status_item(Invalid(f"and {len(items) - most:,} more errors"))
-    return (*items[:most], more)
+    last_item = status_item(Invalid(f"and {len(items) - most:,} more errors"))
+    return (*items[:most], last_item)
 
 
 def items_of_entity(ref: str, state: FileState) -> tuple[StatusItemJson, ...]:
@@ -101,8 +101,10 @@ def is_lasting(item: StatusItemJson, now: datetime) -> bool:
 def in_general(item: StatusItemJson, location: str) -> StatusItemJson:
     """The item without words of a file that restricted entities come from, too."""
     error = item["error"]
-    where = "line" in error and "column" in error
-    place = f" at line {error['line']}, column {error['column']}" if where else ""
+    has_position = "line" in error and "column" in error
+    place = ""
+    if has_position:
+        place = f" at line {error['line']}, column {error['column']}"
     if "since" not in error:
         text = "an entity that not everybody may see is invalid; see its own page"
     else:

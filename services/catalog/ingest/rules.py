@@ -42,7 +42,7 @@ class KindPattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
+class LocationPattern:
     """Locations of a type, by their exact target or by a pattern (`rule_glob`)."""
 
     type: str
@@ -63,7 +63,7 @@ class AllowedKinds:
     """Kinds that are allowed; `where` None: from everywhere."""
 
     kinds: tuple[KindPattern, ...]
-    where: tuple[Where, ...] | None = None
+    locations: tuple[LocationPattern, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,10 @@ class Rules:
         """Whether an entity may come from a root location."""
         return any(
             any(kind.covers(entity) for kind in rule.kinds)
-            and (rule.where is None or any(w.covers(origin) for w in rule.where))
+            and (
+                rule.locations is None
+                or any(pattern.covers(origin) for pattern in rule.locations)
+            )
             for rule in self.rules
         )
 

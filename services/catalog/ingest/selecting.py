@@ -27,38 +27,38 @@ def _part(key: str, value: Any, item: Mapping[str, Any]) -> bool:
     if key in {"$all", "$any"}:
         if not isinstance(value, list):
             raise Invalid(f"request/body/query/{key} must be array")
-        found = [holds(part, item) for part in value]
-        return all(found) if key == "$all" else any(found)
+        results = [holds(part, item) for part in value]
+        return all(results) if key == "$all" else any(results)
     if key.startswith("$"):
         raise Invalid(f"request/body/query: unknown operator {key}")
     if isinstance(value, Mapping):
         return all(
-            _compared(name, asked, item.get(key)) for name, asked in value.items()
+            _compared(name, operand, item.get(key)) for name, operand in value.items()
         )
     return _equal(value, item.get(key))
 
 
-def _equal(asked: Any, held: Any) -> bool:
-    return held is not None and str(asked).lower() == str(held).lower()
+def _equal(operand: Any, value: Any) -> bool:
+    return value is not None and str(operand).lower() == str(value).lower()
 
 
-def _in(asked: Any, held: Any) -> bool:
-    if not isinstance(asked, list):
+def _in(operand: Any, value: Any) -> bool:
+    if not isinstance(operand, list):
         raise Invalid("request/body/query/$in must be array")
-    return any(_equal(one, held) for one in asked)
+    return any(_equal(choice, value) for choice in operand)
 
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "$exists": lambda asked, held: (held is not None) is bool(asked),
+    "$exists": lambda operand, value: (value is not None) is bool(operand),
     "$in": _in,
-    "$hasPrefix": lambda asked, held: (
-        str(held or "").lower().startswith(str(asked).lower())
+    "$hasPrefix": lambda operand, value: (
+        str(value or "").lower().startswith(str(operand).lower())
     ),
 }
 
 
-def _compared(name: str, asked: Any, held: Any) -> bool:
+def _compared(name: str, operand: Any, value: Any) -> bool:
     operator = _OPERATORS.get(name)
     if operator is None:
         raise Invalid(f"request/body/query: unknown operator {name}")
-    return operator(asked, held)
+    return operator(operand, value)

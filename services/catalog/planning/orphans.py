@@ -48,9 +48,9 @@ async def orphan_deletion(
 
     `is_root` tells whether a ref is a root's own Location entity that stays.
     """
-    cut = set(lost)
-    reached = await _reached(view, cut)
-    remaining_roots = _RemainingRoots(view, cut, is_root)
+    lost_edges = set(lost)
+    reached = await _reached(view, lost_edges)
+    remaining_roots = _RemainingRoots(view, lost_edges, is_root)
     deleted: dict[str, None] = {}
     roots: dict[str, str] = {}
     async for ref in in_turns(reached, CHUNK):
@@ -60,18 +60,22 @@ async def orphan_deletion(
         else:
             roots[ref] = root
     remaining = {
-        ref: left
+        ref: parents_left
         for ref, parents in reached.items()
-        if ref not in deleted and (left := _left(ref, parents, cut, deleted)) != parents
+        if ref not in deleted
+        and (parents_left := _remaining_parents(ref, parents, lost_edges, deleted))
+        != parents
     }
     # Those below go first: cut off half-way, what is left still hangs on something.
     return OrphanDeletion(list(reversed(deleted)), remaining, roots)
 
 
-async def _reached(view: CatalogView, cut: set[Edge]) -> dict[str, tuple[str, ...]]:
+async def _reached(
+    view: CatalogView, lost_edges: set[Edge]
+) -> dict[str, tuple[str, ...]]:
     """Everything below a lost edge, with its parents: all that may go."""
     reached: dict[str, tuple[str, ...]] = {}
-    waiting = deque(sorted({ref for _, ref in cut}))
+    waiting = deque(sorted({ref for _, ref in lost_edges}))
     async for ref in in_turns(_drained(waiting), CHUNK):
         parents = view.parents(ref)
         if parents is None or ref in reached:
@@ -87,32 +91,37 @@ def _drained(queue: deque[str]) -> Iterator[str]:
         yield queue.popleft()
 
 
-def _left(
-    ref: str, parents: tuple[str, ...], cut: set[Edge], deleted: Collection[str]
+def _remaining_parents(
+    ref: str, parents: tuple[str, ...], lost_edges: set[Edge], deleted: Collection[str]
 ) -> tuple[str, ...]:
-    return tuple(p for p in parents if (p, ref) not in cut and p not in deleted)
+    return tuple(
+        parent
+        for parent in parents
+        if (parent, ref) not in lost_edges and parent not in deleted
+    )
 
 
 class _RemainingRoots:
     """The roots to which chains of parents lead, without the cut edges."""
 
     def __init__(
-        self, view: CatalogView, cut: set[Edge], is_root: Callable[[str], bool]
+        self, view: CatalogView, lost_edges: set[Edge], is_root: Callable[[str], bool]
     ) -> None:
         self._view = view
-        self._cut = cut
+        self._lost_edges = lost_edges
         self._is_root = is_root
 
     def find(self, ref: str) -> str | None:
         """The Location entity of a root that leads to an entity, if there is one."""
-        seen = {ref}
+        visited_refs = {ref}
         waiting = [ref]
         while waiting:
-            at = waiting.pop()
-            if self._is_root(at):
-                return at
-            for parent in self._view.parents(at) or ():
-                if (parent, at) not in self._cut and parent not in seen:
-                    seen.add(parent)
+            current_ref = waiting.pop()
+            if self._is_root(current_ref):
+                return current_ref
+            for parent in self._view.parents(current_ref) or ():
+                edge = (parent, current_ref)
+                if edge not in self._lost_edges and parent not in visited_refs:
+                    visited_refs.add(parent)
                     waiting.append(parent)
         return None

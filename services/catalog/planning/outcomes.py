@@ -68,7 +68,11 @@ class Causes:
 
 def causes_of(outcomes: Iterable[TargetOutcome], reading: Cause) -> Causes:
     """The causes that targets were read with; `reading` is why any was read."""
-    causes = {each.key[1]: each.cause for each in outcomes if each.cause is not None}
+    causes = {
+        outcome.key[1]: outcome.cause
+        for outcome in outcomes
+        if outcome.cause is not None
+    }
     return Causes(causes, next(reversed(causes.values()), reading))
 
 
@@ -109,10 +113,12 @@ def location_outcome(
     return LocationOutcome(
         reading,
         reading.named(),
-        {each.key: each.state for each in outcomes},
-        frozenset(ref for each in outcomes for ref in (each.key[0], *each.locations)),
+        {outcome.key: outcome.state for outcome in outcomes},
+        frozenset(
+            ref for outcome in outcomes for ref in (outcome.key[0], *outcome.locations)
+        ),
         tuple(refusals),
-        frozenset(edge for each in outcomes for edge in each.lost),
+        frozenset(edge for outcome in outcomes for edge in outcome.lost),
         causes_of(outcomes, reading.cause),
     )
 
@@ -122,10 +128,10 @@ def outcome_of(
 ) -> TargetOutcome:
     """What a target means; `cause` is that of problems without a commit."""
     key, state = reading.target.key, reading.state
-    if reading.unchanged:
+    if reading.is_unchanged:
         return TargetOutcome(key, state)
     emitted = view.emitted(*key)
-    if reading.gone:
+    if reading.is_missing:
         return TargetOutcome(key, state, lost=_edges(key, emitted))
     if reading.error is not None:
         items = _failure_items(emitted, state)
@@ -138,7 +144,9 @@ def outcome_of(
         reading.cause,
         entities=tuple(reading.candidates),
         locations=frozenset(
-            each.ref for each in reading.candidates if is_location(each.ref)
+            candidate.ref
+            for candidate in reading.candidates
+            if is_location(candidate.ref)
         ),
         lost=_edges(key, _missing(emitted, reading)),
     )
@@ -158,7 +166,7 @@ def _missing(emitted: frozenset[str], reading: TargetReading) -> frozenset[str]:
     refused = {refusal.ref for refusal in reading.refusals}
     if refused - emitted:
         return frozenset()
-    return emitted - {each.ref for each in reading.candidates} - refused
+    return emitted - {candidate.ref for candidate in reading.candidates} - refused
 
 
 def _refusal_items(
@@ -173,8 +181,10 @@ def _refusal_items(
     for refusal in reading.refusals:
         ref = refusal.ref if refusal.ref in emitted else None
         items[ref].append(refusal_item(refusal))
-    invalid = emitted - {candidate.ref for candidate in reading.candidates}
-    return {ref: items[ref] or items[None][:ENTITY_ITEMS] for ref in sorted(invalid)}
+    invalid_refs = emitted - {candidate.ref for candidate in reading.candidates}
+    return {
+        ref: items[ref] or items[None][:ENTITY_ITEMS] for ref in sorted(invalid_refs)
+    }
 
 
 def _failure_items(
@@ -214,10 +224,10 @@ def _items_for_readers(
     items: Sequence[StatusItemJson], ref: str, location: str, hidden: frozenset[str]
 ) -> tuple[StatusItemJson, ...]:
     """A file's items as the readers of one of its entities may see them."""
-    others = hidden - {ref} if ref in hidden else hidden
+    other_refs = hidden - {ref} if ref in hidden else hidden
     return tuple(
         item
         if ref in hidden and item["error"].get("entityRef") == ref
-        else without_private_words(item, location, others)
+        else without_private_words(item, location, other_refs)
         for item in items
     )

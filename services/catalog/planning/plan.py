@@ -187,8 +187,8 @@ class IngestionPlan:
         """The same, with another cause of what Location entities let go."""
         return replace(
             self,
-            moves=tuple(replace(each, cause=cause) for each in self.moves),
-            deletions=tuple(replace(each, cause=cause) for each in self.deletions),
+            moves=tuple(replace(step, cause=cause) for step in self.moves),
+            deletions=tuple(replace(step, cause=cause) for step in self.deletions),
         )
 
     def lines(self) -> Iterator[str]:

@@ -30,11 +30,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class TargetReading:
-    """What a target came to.
+    """The result of reading a target.
 
-    `unchanged`: as at the last reading. `gone`: there certainly is no such file (any
-    more); otherwise an `error` leaves what was read before in its place. `cause` is why
-    its entities change, with the commit that it was read at; None: nothing changes.
+    `is_unchanged`: the file is as at the last reading. `is_missing`: there certainly is
+    no such file (any more). With any other `error`, what was read before stays. `cause`
+    is why its entities change, with the commit that it was read at; None: nothing
+    changes.
     """
 
     target: Target
@@ -42,8 +43,8 @@ class TargetReading:
     candidates: Sequence[Candidate] = ()
     refusals: Sequence[Refusal] = ()
     error: CallboardError | None = None
-    unchanged: bool = False
-    gone: bool = False
+    is_unchanged: bool = False
+    is_missing: bool = False
     cause: Cause | None = None
 
 
@@ -72,7 +73,7 @@ class LocationReading(Protocol):
         """The location with its state after the reading before."""
 
     @property
-    def own(self) -> Candidate:
+    def own_entity(self) -> Candidate:
         """The Location entity that stands for the location itself."""
 
     @property

@@ -51,16 +51,18 @@ async def plan_takeovers(
     if not outcome.refusals:
         return IngestionPlan()
     orphans = await orphan_deletion(view, lost, _is_root(view, outcome.root))
-    refused = [refusal.candidate for refusal in outcome.refusals]
+    refused_candidates = [refusal.candidate for refusal in outcome.refusals]
     plan = await plan_entities(
-        view, refused, outcome.causes.of, leaving=frozenset(orphans.deleted)
+        view, refused_candidates, outcome.causes.of, leaving=frozenset(orphans.deleted)
     )
-    remaining = {(each.ref, each.candidate.location) for each in plan.refusals}
+    remaining_names = {
+        (refusal.ref, refusal.candidate.location) for refusal in plan.refusals
+    }
     # In the order of the files: the same problems again are no change.
     refusals = tuple(
-        each
-        for each in outcome.refusals
-        if (each.ref, each.candidate.location) in remaining
+        refusal
+        for refusal in outcome.refusals
+        if (refusal.ref, refusal.candidate.location) in remaining_names
     )
     return replace(plan, refusals=refusals)
 
@@ -81,8 +83,8 @@ async def plan_removals(
 
 
 def _is_root(view: CatalogView, root: Root) -> Callable[[str], bool]:
-    own = root.location.entity_ref
-    return lambda ref: ref == own or view.is_root(ref)
+    own_ref = root.location.entity_ref
+    return lambda ref: ref == own_ref or view.is_root(ref)
 
 
 def _plan_of(orphans: OrphanDeletion, cause: Cause) -> IngestionPlan:

@@ -40,10 +40,13 @@ async def plan_in_stages(
     refusals: list[NameRefusal] = []
     async with aclosing(reading.slices()) as slices:
         async for part in slices:
-            stage = [outcome_of(view, each, reading.cause) for each in part]
+            stage = [
+                outcome_of(view, target_reading, reading.cause)
+                for target_reading in part
+            ]
             plan = await plan_slice(view, stage, reading.cause)
             refusals += [*plan.refusals, *await target.apply(plan)]
-            outcomes += [each.without_entities for each in stage]
+            outcomes += [target_reading.without_entities for target_reading in stage]
     outcome = location_outcome(reading, outcomes, refusals)
     lost = lost_edges(view, outcome)
     takeovers = await plan_takeovers(view, outcome, lost)
@@ -62,7 +65,7 @@ async def plan_slice(
     view: CatalogView, outcomes: Sequence[TargetOutcome], reading: Cause
 ) -> IngestionPlan:
     """The entities of some targets, and the problems of what they brought before."""
-    candidates = [each for outcome in outcomes for each in outcome.entities]
+    candidates = [candidate for outcome in outcomes for candidate in outcome.entities]
     causes = causes_of(outcomes, reading)
     plan = await plan_entities(view, candidates, causes.of)
     changes = (change for outcome in outcomes for change in outcome.problems)

@@ -54,17 +54,17 @@ async def plan_statuses(
         outcome = _with_refused_deletion(outcome, deletion_refusal)
     outcome = _with_refused_names(view, outcome, refusals)
     items = _location_items(view, outcome)
-    own = _own_entity(view, outcome)
-    writes = () if own is None else _own_writes(view, outcome, own, items)
-    others = outcome.locations - ({own.ref} if own else set())
+    own_entity = _own_entity(view, outcome)
+    writes = () if own_entity is None else _own_writes(view, outcome, own_entity, items)
+    location_refs = outcome.locations - ({own_entity.ref} if own_entity else set())
     problems = [
         StatusChange(ref, items.get(ref, ()), outcome.causes.last)
-        for ref in sorted(others)
+        for ref in sorted(location_refs)
     ]
     return IngestionPlan(
         writes,
         problems=await needed_changes(view, problems),
-        root=_following_root(view, outcome, own),
+        root=_following_root(view, outcome, own_entity),
     )
 
 
@@ -72,12 +72,12 @@ async def needed_changes(
     view: CatalogView, changes: Iterable[StatusChange]
 ) -> tuple[StatusChange, ...]:
     """Those of the changes that make a difference."""
-    needed: list[StatusChange] = []
+    differing_changes: list[StatusChange] = []
     async for change in in_turns(changes, CHUNK):
         before = view.get(change.ref)
         if before is not None and change.is_needed(before):
-            needed.append(change)
-    return tuple(needed)
+            differing_changes.append(change)
+    return tuple(differing_changes)
 
 
 def _own_entity(view: CatalogView, outcome: LocationOutcome) -> Candidate | None:
@@ -86,38 +86,41 @@ def _own_entity(view: CatalogView, outcome: LocationOutcome) -> Candidate | None
     It is as restricted as all that the root brought: it names where that lies, which
     would tell of its existence.
     """
-    own = outcome.reading.own
+    own_entity = outcome.reading.own_entity
     is_restricted = _brings_only_restricted(view, outcome)
-    exists = view.parents(own.ref) is not None
-    changes = exists and view.is_restricted(own.ref) != is_restricted
+    exists = view.parents(own_entity.ref) is not None
+    changes = exists and view.is_restricted(own_entity.ref) != is_restricted
     if not changes and not outcome.reading.is_whole:
         return None
-    return own.restricted() if is_restricted else own
+    return own_entity.restricted() if is_restricted else own_entity
 
 
 def _own_writes(
     view: CatalogView,
     outcome: LocationOutcome,
-    own: Candidate,
+    own_entity: Candidate,
     items: Mapping[str, tuple[StatusItemJson, ...]],
 ) -> tuple[EntityWrite, ...]:
-    before, current = view.get(own.ref), own.with_items(items.get(own.ref, ()))
-    if is_foreign(before, own):
+    before = view.get(own_entity.ref)
+    candidate = own_entity.with_items(items.get(own_entity.ref, ()))
+    if is_foreign(before, own_entity):
         return ()
-    after = described(before, current, outcome.causes.of(own))
-    return () if after is None else (EntityWrite(current, before, after),)
+    after = described(before, candidate, outcome.causes.of(own_entity))
+    return () if after is None else (EntityWrite(candidate, before, after),)
 
 
 def _brings_only_restricted(view: CatalogView, outcome: LocationOutcome) -> bool:
     ref = outcome.root.location.entity_ref
-    brought = (
-        emitted
+    brought_refs = (
+        emitted_ref
         for key in outcome.following_states
         if key[0] == ref
-        for emitted in view.emitted(*key)
+        for emitted_ref in view.emitted(*key)
     )
-    first = next(brought, None)
-    return first is not None and all(map(view.is_restricted, chain([first], brought)))
+    first_ref = next(brought_refs, None)
+    return first_ref is not None and all(
+        map(view.is_restricted, chain([first_ref], brought_refs))
+    )
 
 
 def _with_refused_deletion(
@@ -167,9 +170,9 @@ def _location_items(
         for parent in view.parents(ref) or ():
             key = (parent, location)
             if key in states:
-                own = items_of_entity(ref, states[key])
-                shown = _visible_items(view, ref, key, own)
-                problems[ref] = (*shown, *problems.get(ref, ()))
+                entity_items = items_of_entity(ref, states[key])
+                visible_items = _visible_items(view, ref, key, entity_items)
+                problems[ref] = (*visible_items, *problems.get(ref, ()))
     return {ref: limited(items, LOCATION_ITEMS) for ref, items in problems.items()}
 
 
@@ -184,19 +187,19 @@ def _visible_items(
 
 
 def _following_root(
-    view: CatalogView, outcome: LocationOutcome, own: Candidate | None
+    view: CatalogView, outcome: LocationOutcome, own_entity: Candidate | None
 ) -> Root | None:
     """The root's state after this reading; None: it stays as it is."""
     root, reading = outcome.root, outcome.reading
     files = {
         key: state
         for key, state in outcome.following_states.items()
-        if view.parents(key[0]) is not None or (own and key[0] == own.ref)
+        if view.parents(key[0]) is not None or (own_entity and key[0] == own_entity.ref)
     }
-    following = replace(
+    new_root = replace(
         root,
         files=files,
         settled=root.settled or reading.is_whole,
         rules=reading.rules if reading.is_whole else root.rules,
     )
-    return None if following == root else following
+    return None if new_root == root else new_root

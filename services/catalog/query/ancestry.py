@@ -14,16 +14,16 @@ def ancestry(
 
     What the reader may not see is left out, and with it what only it leads to.
     """
-    found: list[tuple[EntityRecord, list[str]]] = []
-    seen = {record.ref}
+    ancestors: list[tuple[EntityRecord, list[str]]] = []
+    visited_refs = {record.ref}
     waiting = deque((record,))
     while waiting:
         current = waiting.popleft()
         parents = [ref for ref in current.stored.parents if not scope.hides(ref)]
-        found.append((current, parents))
+        ancestors.append((current, parents))
         for ref in parents:
             parent = model.record(ref)
-            if parent is not None and ref not in seen:
-                seen.add(ref)
+            if parent is not None and ref not in visited_refs:
+                visited_refs.add(ref)
                 waiting.append(parent)
-    return found
+    return ancestors

@@ -22,35 +22,35 @@ from shared.contracts.errors import Invalid
 RESOURCE_TYPE = "catalog-entity"
 
 
-def parse_conditions(given: object, depth: int = DEEPEST) -> Criterion:
+def parse_conditions(conditions: object, depth: int = DEEPEST) -> Criterion:
     """What conditions demand of an entity.
 
     Raises:
         Invalid: if a rule is unknown or its parameters break its schema.
     """
-    if not isinstance(given, Mapping):
+    if not isinstance(conditions, Mapping):
         raise Invalid("conditions: must be object")
     if not depth:
         raise Invalid(f"conditions: must not be nested deeper than {DEEPEST}")
-    if "not" in given:
-        return Negation(parse_conditions(given["not"], depth - 1))
+    if "not" in conditions:
+        return Negation(parse_conditions(conditions["not"], depth - 1))
     for key, make in (("anyOf", AnyOf), ("allOf", AllOf)):
-        if key in given:
-            several = given[key]
-            if not isinstance(several, list) or not several:
+        if key in conditions:
+            parts = conditions[key]
+            if not isinstance(parts, list) or not parts:
                 raise Invalid(f"conditions.{key}: must be a non-empty array")
-            return make(tuple(parse_conditions(one, depth - 1) for one in several))
-    return _rule(given)
+            return make(tuple(parse_conditions(part, depth - 1) for part in parts))
+    return _rule(conditions)
 
 
-def _rule(given: Mapping[str, Any]) -> Criterion:
-    name = given.get("rule")
-    if given.get("resourceType", RESOURCE_TYPE) != RESOURCE_TYPE:
+def _rule(condition: Mapping[str, Any]) -> Criterion:
+    name = condition.get("rule")
+    if condition.get("resourceType", RESOURCE_TYPE) != RESOURCE_TYPE:
         raise Invalid(f"conditions.resourceType: must be {RESOURCE_TYPE}")
     rule = _RULES.get(name) if isinstance(name, str) else None
     if rule is None:
         raise Invalid(f"conditions.rule: {name!r} is not a rule of {RESOURCE_TYPE}")
-    params = given.get("params") or {}
+    params = condition.get("params") or {}
     if not isinstance(params, Mapping):
         raise Invalid("conditions.params: must be object")
     return rule(params)

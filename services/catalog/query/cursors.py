@@ -28,7 +28,7 @@ class Cursor:
     term_fields: tuple[str, ...] = ()
 
     def encode(self) -> str:
-        told: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "orderFields": [
                 {"field": o.field, "order": "desc" if o.descending else "asc"}
                 for o in self.orders
@@ -37,12 +37,12 @@ class Cursor:
             "isPrevious": self.backwards,
         }
         if self.filters:
-            told["filter"] = self.filters
+            fields["filter"] = self.filters
         if self.query is not None:
-            told["query"] = self.query
+            fields["query"] = self.query
         if self.term:
-            told["fullTextFilter"] = {"term": self.term, "fields": self.term_fields}
-        return base64.b64encode(orjson.dumps(told)).decode()
+            fields["fullTextFilter"] = {"term": self.term, "fields": self.term_fields}
+        return base64.b64encode(orjson.dumps(fields)).decode()
 
 
 def decode_cursor(text: str) -> Cursor:
@@ -61,23 +61,24 @@ def decode_cursor(text: str) -> Cursor:
         raise Invalid("Malformed cursor") from error
 
 
-def _read(told: dict[str, Any]) -> Cursor:
+def _read(fields: dict[str, Any]) -> Cursor:
     orders = tuple(
-        OrderField(_text(o["field"]), o["order"] == "desc") for o in told["orderFields"]
+        OrderField(_text(o["field"]), o["order"] == "desc")
+        for o in fields["orderFields"]
     )
-    *values, ref = told["orderFieldValues"]
-    full_text = told.get("fullTextFilter") or {}
-    query = told.get("query")
-    if len(values) != len(orders) or not isinstance(told["isPrevious"], bool):
+    *values, ref = fields["orderFieldValues"]
+    full_text = fields.get("fullTextFilter") or {}
+    query = fields.get("query")
+    if len(values) != len(orders) or not isinstance(fields["isPrevious"], bool):
         raise ValueError("orderFieldValues")
     return Cursor(
         orders=orders,
         place=([None if v is None else _text(v) for v in values], _text(ref)),
-        backwards=told["isPrevious"],
-        filters=tuple(_text(one) for one in told.get("filter", ())),
+        backwards=fields["isPrevious"],
+        filters=tuple(_text(text) for text in fields.get("filter", ())),
         query=query,
         term=_text(full_text.get("term", "")),
-        term_fields=tuple(_text(one) for one in full_text.get("fields", ())),
+        term_fields=tuple(_text(text) for text in full_text.get("fields", ())),
     )
 
 

@@ -21,7 +21,7 @@ MOST_FACETS = 100
 LONGEST_TEXT = 1_000
 
 
-def check_texts(criterion: Criterion, where: str) -> None:
+def check_texts(criterion: Criterion, label: str) -> None:
     """Refuse a criterion that looks through the values of too many fields.
 
     Raises:
@@ -40,32 +40,32 @@ def check_texts(criterion: Criterion, where: str) -> None:
             case Mentions(paths, _):
                 texts += len(paths)
     if texts > MOST_TEXTS:
-        raise Invalid(f"{where}: at most {MOST_TEXTS} fields to look for a text in")
+        raise Invalid(f"{label}: at most {MOST_TEXTS} fields to look for a text in")
 
 
-def check_length(text: str, where: str) -> None:
+def check_length(text: str, label: str) -> None:
     """Refuse a text that is longer than any value that it could be equal to.
 
     Raises:
         Invalid: naming the bound.
     """
     if len(text) > LONGEST_TEXT:
-        raise Invalid(f"{where}: at most {LONGEST_TEXT} characters")
+        raise Invalid(f"{label}: at most {LONGEST_TEXT} characters")
 
 
-def check_paths(paths: Sequence[str], where: str) -> None:
+def check_paths(paths: Sequence[str], label: str) -> None:
     """Refuse paths with too many names.
 
     Raises:
         Invalid: naming the bound.
     """
     for path in paths:
-        check_length(path, f"{where}: a path")
+        check_length(path, f"{label}: a path")
     names = [path.count(".") + 1 for path in paths]
     if names and max(names) > DEEPEST_PATH:
-        raise Invalid(f"{where}: a path may have at most {DEEPEST_PATH} names")
+        raise Invalid(f"{label}: a path may have at most {DEEPEST_PATH} names")
     if sum(names) > MOST_NAMES:
-        raise Invalid(f"{where}: all paths together may have {MOST_NAMES} names")
+        raise Invalid(f"{label}: all paths together may have {MOST_NAMES} names")
 
 
 def check_facets(names: Sequence[str]) -> None:

@@ -97,21 +97,21 @@ class FacetCounts:
     ) -> None:
         self._model = model
         self._scope = scope
-        whole = criterion == EVERYTHING and scope.visible is None
-        self._within = None if whole else select(model, criterion, scope)
+        is_everything = criterion == EVERYTHING and scope.visible is None
+        self._within = None if is_everything else select(model, criterion, scope)
 
     def of(self, name: str, narrowing: Narrowing) -> FacetValues:
         """The facet of one field."""
         path, text = name.lower(), narrowing.text
-        titled: frozenset[str] = frozenset()
+        titled_refs: frozenset[str] = frozenset()
         if path.startswith(RELATIONS):
             kind = path[len(RELATIONS) :]
             buckets = relation_buckets(self._model, kind, self._within, self._scope)
-            titled = _titled(self._model, self._scope, text)
+            titled_refs = _titled(self._model, self._scope, text)
         else:
             buckets = self._model.index.buckets(path, self._within)
         if text:
-            buckets = _mentioning(buckets, text.lower(), titled)
+            buckets = _mentioning(buckets, text.lower(), titled_refs)
         return FacetValues(_most_frequent(buckets, narrowing.limit), len(buckets))
 
 
@@ -119,18 +119,22 @@ def _titled(model: ReadModel, scope: ReaderScope, text: str) -> frozenset[str]:
     """The refs of the visible entities whose title contains a text."""
     if not text:
         return frozenset()
-    found = model.containing(TITLES[0], text.lower()).union(
+    entities = model.containing(TITLES[0], text.lower()).union(
         *(model.containing(path, text.lower()) for path in TITLES[1:])
     )
     if scope.visible is not None:
-        found = found & scope.visible
-    return frozenset(record.ref for record in model.existing(found))
+        entities = entities & scope.visible
+    return frozenset(record.ref for record in model.existing(entities))
 
 
 def _mentioning(
-    buckets: Sequence[Bucket], text: str, titled: frozenset[str]
+    buckets: Sequence[Bucket], text: str, titled_refs: frozenset[str]
 ) -> list[Bucket]:
-    return [each for each in buckets if text in each[0].lower() or each[0] in titled]
+    return [
+        bucket
+        for bucket in buckets
+        if text in bucket[0].lower() or bucket[0] in titled_refs
+    ]
 
 
 def _most_frequent(buckets: Sequence[Bucket], limit: int | None) -> Sequence[Bucket]:

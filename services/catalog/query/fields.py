@@ -10,14 +10,14 @@ DERIVED = frozenset({"relations", "status"})
 """Root fields that are not in the stored document."""
 
 
-def parse_fields(given: Sequence[str]) -> tuple[str, ...]:
+def parse_fields(texts: Sequence[str]) -> tuple[str, ...]:
     """The dotted paths in `fields` parameters; none means the whole entity.
 
     Raises:
         Invalid: if a path reaches into an array, or there are too many.
     """
-    pieces = (piece.strip() for text in given for piece in text.split(","))
-    fields = tuple(piece for piece in pieces if piece)
+    paths = (path.strip() for text in texts for path in text.split(","))
+    fields = tuple(path for path in paths if path)
     for field in fields:
         if "[" in field:
             raise Invalid(
@@ -34,13 +34,13 @@ def needs_derived(fields: Sequence[str]) -> bool:
 
 def cut(entity: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
     """The entity with nothing but `fields`; what it lacks is left out."""
-    found: dict[str, Any] = {}
+    document: dict[str, Any] = {}
     for field in fields:
         path: list[str] = []
         value = _follow(entity, field.split("."), path)
         if value is not None:
-            _place(found, path, value)
-    return found
+            _place(document, path, value)
+    return document
 
 
 def _follow(value: Any, parts: Sequence[str], path: list[str]) -> Any:
@@ -56,14 +56,14 @@ def _follow(value: Any, parts: Sequence[str], path: list[str]) -> Any:
     return value if start == len(parts) else None
 
 
-def _place(found: dict[str, Any], path: Sequence[str], value: Any) -> None:
+def _place(document: dict[str, Any], path: Sequence[str], value: Any) -> None:
     for key in path[:-1]:
-        inner = found.setdefault(key, {})
+        inner = document.setdefault(key, {})
         if not isinstance(inner, dict):
             return
-        found = inner
+        document = inner
     # A field asked for twice, once whole and once in part, stays whole.
-    if isinstance(value, Mapping) and isinstance(found.get(path[-1]), dict):
-        found[path[-1]] = {**found[path[-1]], **value}
+    if isinstance(value, Mapping) and isinstance(document.get(path[-1]), dict):
+        document[path[-1]] = {**document[path[-1]], **value}
     else:
-        found[path[-1]] = value
+        document[path[-1]] = value

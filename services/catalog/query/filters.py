@@ -15,16 +15,16 @@ from services.catalog.query.effort import check_length
 from shared.contracts.errors import Invalid
 
 
-def parse_filters(given: Sequence[str]) -> Criterion:
+def parse_filters(texts: Sequence[str]) -> Criterion:
     """What repeated `filter` parameters demand: one of them; none demand nothing.
 
     Raises:
         Invalid: if a statement has no key or a long one or a long value, or there are
             too many.
     """
-    if sum(text.count(",") + 1 for text in given) > MOST_PARTS:
+    if sum(text.count(",") + 1 for text in texts) > MOST_PARTS:
         raise Invalid(f"Invalid filter, more than {MOST_PARTS} statements")
-    sets = [found for text in given if (found := _parse_set(text)) is not None]
+    sets = [criterion for text in texts if (criterion := _parse_set(text)) is not None]
     if not sets:
         return EVERYTHING
     return sets[0] if len(sets) == 1 else AnyOf(tuple(sets))
@@ -32,7 +32,7 @@ def parse_filters(given: Sequence[str]) -> Criterion:
 
 def _parse_set(text: str) -> Criterion | None:
     """Statements between commas all hold; a key given twice takes either value."""
-    wanted: dict[str, list[str]] = {}
+    values_by_path: dict[str, list[str]] = {}
     for piece in text.split(","):
         statement = piece.strip()
         if not statement:
@@ -44,14 +44,14 @@ def _parse_set(text: str) -> Criterion | None:
                 f"Invalid filter, '{statement}' is not a valid statement "
                 "(expected a string on the form a=b or a= or a)"
             )
-        values = wanted.setdefault(path, [])
+        values = values_by_path.setdefault(path, [])
         check_length(path, "filter: a field")
         check_length(value, f"filter: {path}")
         if equals:
             values.append(value.strip().lower())
     parts = tuple(
         OneOf(path, tuple(values)) if values else Exists(path)
-        for path, values in wanted.items()
+        for path, values in values_by_path.items()
     )
     if not parts:
         return None

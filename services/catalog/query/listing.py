@@ -40,7 +40,7 @@ class ListRequest:
     limit: int = DEFAULT_LIMIT
     offset: int = 0
     cursor: Cursor | None = None
-    counted: bool = True
+    is_counted: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,10 @@ def page_of(model: ReadModel, listing: ListRequest, scope: ReaderScope) -> ListP
     start = listing.cursor or _beginning(listing)
     check_orders(start.orders)
     within = _entities(model, start, scope)
-    total = len(within) if listing.counted else 0
+    total = len(within) if listing.is_counted else 0
     if not listing.limit:
         return ListPage((), total, None, None)
-    found = in_order(
+    ids_from_place = in_order(
         model,
         within,
         start.orders,
@@ -69,19 +69,19 @@ def page_of(model: ReadModel, listing: ListRequest, scope: ReaderScope) -> ListP
         backwards=start.backwards,
         skip=0 if listing.cursor else listing.offset,
     )
-    ids = list(islice(found, listing.limit + 1))
-    more = len(ids) > listing.limit
+    ids = list(islice(ids_from_place, listing.limit + 1))
+    has_more = len(ids) > listing.limit
     del ids[listing.limit :]
     if start.backwards:
         ids.reverse()
-    onward, back = _ends(model, within, start, ids, more=more)
+    has_next, has_previous = _ends(model, within, start, ids, has_more=has_more)
     if listing.cursor is None:
-        back = False
+        has_previous = False
     return ListPage(
         ids,
         total,
-        _cursor(model, start, ids[-1], backwards=False) if onward else None,
-        _cursor(model, start, ids[0], backwards=True) if back else None,
+        _cursor(model, start, ids[-1], backwards=False) if has_next else None,
+        _cursor(model, start, ids[0], backwards=True) if has_previous else None,
     )
 
 
@@ -98,8 +98,8 @@ def _beginning(listing: ListRequest) -> Cursor:
 
 
 def _entities(model: ReadModel, start: Cursor, scope: ReaderScope) -> BitMap:
-    found = select(model, _criterion(start), scope)
-    return having_first(model, found, start.orders)
+    entities = select(model, _criterion(start), scope)
+    return having_first(model, entities, start.orders)
 
 
 def _criterion(start: Cursor) -> Criterion:
@@ -112,9 +112,9 @@ def _criterion(start: Cursor) -> Criterion:
         check_length(start.term, "fullTextFilter.term")
         for field in start.term_fields:
             check_length(field, "fullTextFilterFields: a field")
-        mentioning = Mentions(_searched(start), start.term.lower())
-        check_texts(mentioning, "fullTextFilterFields")
-        parts.append(mentioning)
+        mentions = Mentions(_searched(start), start.term.lower())
+        check_texts(mentions, "fullTextFilterFields")
+        parts.append(mentions)
     if not parts:
         return EVERYTHING
     return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
@@ -128,24 +128,29 @@ def _searched(start: Cursor) -> tuple[str, ...]:
 
 
 def _ends(
-    model: ReadModel, within: BitMap, start: Cursor, ids: Sequence[int], *, more: bool
+    model: ReadModel,
+    within: BitMap,
+    start: Cursor,
+    ids: Sequence[int],
+    *,
+    has_more: bool,
 ) -> tuple[bool, bool]:
     """Whether there is anything behind the page, and before it."""
     if not ids:
         return False, False
     if start.backwards:
-        return _any_beyond(model, within, start, ids[-1], backwards=False), more
+        return _any_beyond(model, within, start, ids[-1], backwards=False), has_more
     if start.place == ((), ""):
-        return more, False
-    return more, _any_beyond(model, within, start, ids[0], backwards=True)
+        return has_more, False
+    return has_more, _any_beyond(model, within, start, ids[0], backwards=True)
 
 
 def _any_beyond(
     model: ReadModel, within: BitMap, start: Cursor, entity: int, *, backwards: bool
 ) -> bool:
     place = place_of(model, entity, start.orders)
-    found = in_order(model, within, start.orders, after=place, backwards=backwards)
-    return next(iter(found), None) is not None
+    ids_beyond = in_order(model, within, start.orders, after=place, backwards=backwards)
+    return next(iter(ids_beyond), None) is not None
 
 
 def _cursor(model: ReadModel, start: Cursor, entity: int, *, backwards: bool) -> str:

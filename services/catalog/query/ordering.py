@@ -39,8 +39,8 @@ def check_orders(fields: Sequence[OrderField]) -> None:
     """
     if len(fields) > MOST_ORDERS:
         raise Invalid(f"orderField: at most {MOST_ORDERS} fields")
-    for each in fields:
-        check_length(each.field, "orderField: a field")
+    for field in fields:
+        check_length(field.field, "orderField: a field")
 
 
 Place = tuple[Sequence[Value], str]

@@ -20,27 +20,27 @@ from services.catalog.readmodel.rows import text_of
 from shared.contracts.errors import Invalid
 
 
-def parse_predicate(given: object) -> Criterion:
+def parse_predicate(predicate: object) -> Criterion:
     """What a `query` demands.
 
     Raises:
         Invalid: naming the place in the predicate and what may stand there.
     """
-    if not isinstance(given, dict):
+    if not isinstance(predicate, dict):
         raise Invalid("request/body/query must be object")
-    _check_breadth(given)
-    criterion = _expression(given, "query", DEEPEST)
+    _check_breadth(predicate)
+    criterion = _expression(predicate, "query", DEEPEST)
     check_texts(criterion, "query")
     return criterion
 
 
-def _check_breadth(given: object) -> None:
+def _check_breadth(predicate: object) -> None:
     """Refuse a query of so many parts that answering it would hold up everybody.
 
     Raises:
         Invalid: naming the limit.
     """
-    parts, waiting = 0, [given]
+    parts, waiting = 0, [predicate]
     while waiting:
         value = waiting.pop()
         if not isinstance(value, dict | list):
@@ -53,105 +53,105 @@ def _check_breadth(given: object) -> None:
         waiting.extend(value.values() if isinstance(value, dict) else value)
 
 
-def _expression(given: object, where: str, depth: int) -> Criterion:
-    if not isinstance(given, dict):
-        raise _invalid(where, "must be object")
+def _expression(predicate: object, label: str, depth: int) -> Criterion:
+    if not isinstance(predicate, dict):
+        raise _invalid(label, "must be object")
     if not depth:
-        raise _invalid(where, f"must not be nested deeper than {DEEPEST}")
-    operator = next((key for key in given if key.startswith("$")), None)
+        raise _invalid(label, f"must not be nested deeper than {DEEPEST}")
+    operator = next((key for key in predicate if key.startswith("$")), None)
     if operator is None:
-        parts = tuple(_field(path, value, where) for path, value in given.items())
+        parts = tuple(_field(path, value, label) for path, value in predicate.items())
         return parts[0] if len(parts) == 1 else AllOf(parts)
-    if len(given) > 1:
-        raise _invalid(where, f"must have nothing beside {operator}")
-    inner = given[operator]
+    if len(predicate) > 1:
+        raise _invalid(label, f"must have nothing beside {operator}")
+    operand = predicate[operator]
     if operator == "$not":
-        return Negation(_expression(inner, f"{where}.$not", depth - 1))
+        return Negation(_expression(operand, f"{label}.$not", depth - 1))
     if operator not in {"$all", "$any"}:
-        raise _invalid(f"{where}.{operator}", "is not one of $all, $any, $not")
-    if not isinstance(inner, list):
-        raise _invalid(f"{where}.{operator}", "must be array")
-    several = tuple(
-        _expression(part, f"{where}.{operator}[{index}]", depth - 1)
-        for index, part in enumerate(inner)
+        raise _invalid(f"{label}.{operator}", "is not one of $all, $any, $not")
+    if not isinstance(operand, list):
+        raise _invalid(f"{label}.{operator}", "must be array")
+    criteria = tuple(
+        _expression(part, f"{label}.{operator}[{index}]", depth - 1)
+        for index, part in enumerate(operand)
     )
-    return AllOf(several) if operator == "$all" else AnyOf(several)
+    return AllOf(criteria) if operator == "$all" else AnyOf(criteria)
 
 
-def _field(path: str, value: object, where: str) -> Criterion:
-    check_length(path, f"{where}: a field")
-    here = f"{where}.{path}"
+def _field(path: str, value: object, label: str) -> Criterion:
+    check_length(path, f"{label}: a field")
+    field_label = f"{label}.{path}"
     folded = path.lower()
     if not isinstance(value, dict):
-        return OneOf(folded, (_primitive(value, here),))
+        return OneOf(folded, (_primitive(value, field_label),))
     if len(value) != 1:
-        raise _invalid(here, "must have exactly one operator")
-    operator, wanted = next(iter(value.items()))
+        raise _invalid(field_label, "must have exactly one operator")
+    operator, operand = next(iter(value.items()))
     matcher = _MATCHERS.get(operator)
     if matcher is None:
-        raise _invalid(here, f"must use one of {', '.join(_MATCHERS)}")
-    return matcher(folded, wanted, f"{here}.{operator}")
+        raise _invalid(field_label, f"must use one of {', '.join(_MATCHERS)}")
+    return matcher(folded, operand, f"{field_label}.{operator}")
 
 
-def _exists(path: str, wanted: object, where: str) -> Criterion:
-    if not isinstance(wanted, bool):
-        raise _invalid(where, "must be boolean")
-    return Exists(path) if wanted else Negation(Exists(path))
+def _exists(path: str, operand: object, label: str) -> Criterion:
+    if not isinstance(operand, bool):
+        raise _invalid(label, "must be boolean")
+    return Exists(path) if operand else Negation(Exists(path))
 
 
-def _in(path: str, wanted: object, where: str) -> Criterion:
-    if not isinstance(wanted, list):
-        raise _invalid(where, "must be array")
-    return OneOf(path, tuple(_primitive(value, where) for value in wanted))
+def _in(path: str, operand: object, label: str) -> Criterion:
+    if not isinstance(operand, list):
+        raise _invalid(label, "must be array")
+    return OneOf(path, tuple(_primitive(value, label) for value in operand))
 
 
-def _prefix(path: str, wanted: object, where: str) -> Criterion:
-    if not isinstance(wanted, str):
-        raise _invalid(where, "must be string")
-    return StartsWith(path, _lowered(wanted, where))
+def _prefix(path: str, operand: object, label: str) -> Criterion:
+    if not isinstance(operand, str):
+        raise _invalid(label, "must be string")
+    return StartsWith(path, _lowered(operand, label))
 
 
-def _contains(path: str, wanted: object, where: str) -> Criterion:
+def _contains(path: str, operand: object, label: str) -> Criterion:
     if path == "relations":
-        return _relation(wanted, where)
-    return OneOf(path, (_primitive(wanted, where),))
+        return _relation(operand, label)
+    return OneOf(path, (_primitive(operand, label),))
 
 
-def _relation(wanted: object, where: str) -> Criterion:
-    if not isinstance(wanted, dict) or not isinstance(wanted.get("type"), str):
-        raise _invalid(where, "must be object with a string in type")
-    if unknown := wanted.keys() - {"type", "targetRef"}:
-        raise _invalid(where, f"must not have {min(unknown)[:100]}")
-    path = f"relations.{_lowered(wanted['type'], f'{where}.type')}"
-    if "targetRef" not in wanted:
+def _relation(operand: object, label: str) -> Criterion:
+    if not isinstance(operand, dict) or not isinstance(operand.get("type"), str):
+        raise _invalid(label, "must be object with a string in type")
+    if unknown_keys := operand.keys() - {"type", "targetRef"}:
+        raise _invalid(label, f"must not have {min(unknown_keys)[:100]}")
+    path = f"relations.{_lowered(operand['type'], f'{label}.type')}"
+    if "targetRef" not in operand:
         return Exists(path)
-    return OneOf(path, _targets(wanted["targetRef"], f"{where}.targetRef"))
+    return OneOf(path, _targets(operand["targetRef"], f"{label}.targetRef"))
 
 
-def _targets(given: object, where: str) -> tuple[str, ...]:
-    if isinstance(given, str):
-        return (_lowered(given, where),)
-    several = given.get("$in") if isinstance(given, Mapping) else None
-    if not isinstance(several, list) or len(given) != 1:  # type: ignore[arg-type]
-        raise _invalid(where, "must be string or {$in: [string]}")
-    if not several or not all(isinstance(target, str) for target in several):
-        raise _invalid(f"{where}.$in", "must be a non-empty array of strings")
-    return tuple(_lowered(target, f"{where}.$in") for target in several)
+def _targets(operand: object, label: str) -> tuple[str, ...]:
+    if isinstance(operand, str):
+        return (_lowered(operand, label),)
+    targets = operand.get("$in") if isinstance(operand, Mapping) else None
+    if not isinstance(targets, list) or len(operand) != 1:  # type: ignore[arg-type]
+        raise _invalid(label, "must be string or {$in: [string]}")
+    if not targets or not all(isinstance(target, str) for target in targets):
+        raise _invalid(f"{label}.$in", "must be a non-empty array of strings")
+    return tuple(_lowered(target, f"{label}.$in") for target in targets)
 
 
-def _primitive(value: Any, where: str) -> str:
+def _primitive(value: Any, label: str) -> str:
     if not isinstance(value, str | int | float):
-        raise _invalid(where, "must be string, number or boolean")
-    return _lowered(text_of(value), where)
+        raise _invalid(label, "must be string, number or boolean")
+    return _lowered(text_of(value), label)
 
 
-def _lowered(text: str, where: str) -> str:
-    check_length(text, f"Invalid query: {where}")
+def _lowered(text: str, label: str) -> str:
+    check_length(text, f"Invalid query: {label}")
     return text.lower()
 
 
-def _invalid(where: str, rule: str) -> Invalid:
-    return Invalid(f"Invalid query: {where} {rule}")
+def _invalid(label: str, rule: str) -> Invalid:
+    return Invalid(f"Invalid query: {label} {rule}")
 
 
 _MATCHERS: dict[str, Callable[[str, object, str], Criterion]] = {

@@ -36,26 +36,28 @@ def _tail(model: ReadModel, record: EntityRecord, scope: ReaderScope) -> bytes:
     if scope.visible is None or not scope.is_near_hidden(record.entity):
         return record.tail or model.tail(record)
     relations = model.relations(record)
-    shown = [relation for relation in relations if not scope.hides(relation[1])]
-    if len(shown) == len(relations):
+    visible_relations = [
+        relation for relation in relations if not scope.hides(relation[1])
+    ]
+    if len(visible_relations) == len(relations):
         return model.tail(record)
-    return tail_of(record, shown)
+    return tail_of(record, visible_relations)
 
 
 def _cut_plain(
     model: ReadModel, records: Iterable[EntityRecord], fields: tuple[str, ...]
 ) -> list[bytes]:
     """Cuts that are the same for all readers are made once and remembered."""
-    known = model.projections.cut(fields)
-    found: list[bytes] = []
+    remembered_bodies = model.projections.cut(fields)
+    bodies: list[bytes] = []
     for record in records:
-        piece = known.get(record.entity)
-        if piece is None:
-            piece = orjson.dumps(cut(record.document().raw, fields))
+        body = remembered_bodies.get(record.entity)
+        if body is None:
+            body = orjson.dumps(cut(record.document().raw, fields))
             # A record that was replaced meanwhile must not speak for its successor.
             if model.records[record.entity] is record:
-                known[record.entity] = piece
+                remembered_bodies[record.entity] = body
         elif model.records[record.entity] is not record:
-            piece = orjson.dumps(cut(record.document().raw, fields))
-        found.append(piece)
-    return found
+            body = orjson.dumps(cut(record.document().raw, fields))
+        bodies.append(body)
+    return bodies

@@ -12,7 +12,7 @@ from services.catalog.readmodel import ReadModel
 REMEMBERED = 256
 """Different conditions whose entities are remembered until something changes."""
 
-FEW = 2_000
+FEW_HIDDEN = 2_000
 """Up to so many hidden entities, their neighbours are found beforehand."""
 
 
@@ -23,7 +23,7 @@ class ReaderScope:
     `conditions` are those of the decision; None: it was a plain yes.
     """
 
-    __slots__ = ("_hidden", "_model", "_wary", "conditions", "key", "visible")
+    __slots__ = ("_hidden", "_model", "_near_hidden", "conditions", "key", "visible")
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class ReaderScope:
         # Seeing all that is there is as good as being allowed everything.
         self.visible = visible if self._hidden else None
         self.key = key if self._hidden else b""
-        self._wary: BitMap | None = None
+        self._near_hidden: BitMap | None = None
 
     def holds(self, entity: int) -> bool:
         """Whether an entity may be seen."""
@@ -55,21 +55,21 @@ class ReaderScope:
         """Whether an entity's relations may name something that is hidden."""
         if self.visible is None or self._hidden is None:
             return False
-        if len(self._hidden) > FEW:
+        if len(self._hidden) > FEW_HIDDEN:
             return True
-        if self._wary is None:
-            self._wary = self._neighbours(self._hidden)
-        return entity in self._wary
+        if self._near_hidden is None:
+            self._near_hidden = self._neighbours(self._hidden)
+        return entity in self._near_hidden
 
     def _neighbours(self, hidden: BitMap) -> BitMap:
-        found = BitMap()
+        neighbours = BitMap()
         for record in self._model.existing(hidden):
-            found.update(self._model.adjacency.neighbours(record.ref))
+            neighbours.update(self._model.adjacency.neighbours(record.ref))
             for relation in record.stored.relations:
                 other = self._model.ids.get(relation.target)
                 if other is not None:
-                    found.add(other)
-        return found
+                    neighbours.add(other)
+        return neighbours
 
 
 def everything(model: ReadModel) -> ReaderScope:

@@ -21,8 +21,8 @@ from services.catalog.readmodel.postings import EMPTY, union
 
 def select(model: ReadModel, criterion: Criterion, scope: ReaderScope) -> BitMap:
     """The entities in `scope` that meet a criterion; shared, so never change it."""
-    found = _select(model, criterion, scope)
-    return found if scope.visible is None else found & scope.visible
+    entities = _select(model, criterion, scope)
+    return entities if scope.visible is None else entities & scope.visible
 
 
 def _select(model: ReadModel, criterion: Criterion, scope: ReaderScope) -> BitMap:
@@ -69,15 +69,15 @@ def _all_of(
 ) -> BitMap:
     if not parts:
         return model.live
-    found: BitMap | None = None
-    excluded: list[BitMap] = []
+    entities: BitMap | None = None
+    excluded_entities: list[BitMap] = []
     for part in parts:
         if isinstance(part, Negation):
-            excluded.append(_select(model, part.part, scope))
+            excluded_entities.append(_select(model, part.part, scope))
             continue
-        one = _select(model, part, scope)
-        found = one if found is None else found & one
-        if not found:
+        part_entities = _select(model, part, scope)
+        entities = part_entities if entities is None else entities & part_entities
+        if not entities:
             return EMPTY
-    found = model.live if found is None else found
-    return found.difference(*excluded) if excluded else found
+    entities = model.live if entities is None else entities
+    return entities.difference(*excluded_entities) if excluded_entities else entities

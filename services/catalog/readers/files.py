@@ -85,7 +85,7 @@ class FileReader:
                     raise Invalid(f"{target} is no file")
                 current = f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
                 if etag == current:
-                    return Fetched(b"", "", etag, unchanged=True)
+                    return Fetched(b"", "", etag, is_unchanged=True)
                 body = file.read(DESCRIPTOR.size + 1)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"There is no file {target}") from error

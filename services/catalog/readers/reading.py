@@ -63,17 +63,17 @@ class SourceReading:
                 raise await self._no_file(location, target) from error
         content = await self._urls.read(location.target, etag=etag)
         if content.is_unchanged:
-            return Fetched(b"", "", etag, unchanged=True)
+            return Fetched(b"", "", etag, is_unchanged=True)
         return Fetched(content.body, _digest(content.body), content.etag)
 
     async def _read_git(self, address: GitTarget, etag: str | None) -> Fetched:
         target, commit = await self._resolve(address)
         place = _place(target)
         if etag == commit:
-            return Fetched(b"", "", etag, place, unchanged=True)
-        known = self._bodies.get(place)
-        if known is not None:
-            return known
+            return Fetched(b"", "", etag, place, is_unchanged=True)
+        fetched = self._bodies.get(place)
+        if fetched is not None:
+            return fetched
         body = await self._mirrors.read(target, commit, target.path)
         trail = await self._mirrors.follow_path(target, commit, target.path)
         links = tuple(_place(target.at(path)) for path in trail)
@@ -90,11 +90,11 @@ class SourceReading:
         branch = target.ref
         if branch in {"", "HEAD"}:
             branch = await self._mirrors.default_branch(target)
-        what = "a folder" if target.path else "a repository"
+        noun = "a folder" if target.path else "a repository"
         file = f"{target.path}/{DESCRIPTOR_FILE}".strip("/")
         example = self._mirrors.target(target.host, target.repository, branch, file)
         return NotFound(
-            f"{location.target} is {what}, not a file: give the address of a "
+            f"{location.target} is {noun}, not a file: give the address of a "
             f"descriptor in it, such as {example.url()}"
         )
 
@@ -210,22 +210,24 @@ class SourceReading:
         absolute = target
         if base.type != "file":
             absolute = self._urls.resolve(base.target, target)
-        found = LocationRef("url", absolute)
-        _require_url(found)
-        return found
+        location = LocationRef("url", absolute)
+        _require_url(location)
+        return location
 
     def included(self, base: LocationRef, target: str) -> LocationRef:
         if base.type == "file" and not target.startswith(("http://", "https://")):
             return self._files.resolve(base, target)
-        found = self.resolve(base, target, "url")
-        at, of = self._target(found), self._target(base)
-        if at is not None and (
-            of is None or (at.host, at.repository) != (of.host, of.repository)
+        location = self.resolve(base, target, "url")
+        location_target, base_target = self._target(location), self._target(base)
+        if location_target is not None and (
+            base_target is None
+            or (location_target.host, location_target.repository)
+            != (base_target.host, base_target.repository)
         ):
             raise Forbidden(
-                f"placeholder: {found.target} must be in the repository of {base}"
+                f"placeholder: {location.target} must be in the repository of {base}"
             )
-        return found
+        return location
 
     def _known_target(self, location: LocationRef) -> GitTarget | None:
         """The place in Git; None also for an address whose reading is an error."""

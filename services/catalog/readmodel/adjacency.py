@@ -54,8 +54,10 @@ class Adjacency:
             self._remove(entity, relation)
         for relation in new - old:
             self._add(entity, relation)
-        kept = {Pair(relation.type, relation.inverse) for relation in new}
-        for pair in {Pair(relation.type, relation.inverse) for relation in old} - kept:
+        new_pairs = {Pair(relation.type, relation.inverse) for relation in new}
+        for pair in {
+            Pair(relation.type, relation.inverse) for relation in old
+        } - new_pairs:
             self._sources[pair].discard(entity)
         return old ^ new
 
@@ -105,7 +107,7 @@ class Adjacency:
     def sources(self, name: str) -> BitMap:
         """The ids that declare any relation of this lower-cased name."""
         pairs = self._sources.items()
-        return union(found for pair, found in pairs if pair.type.lower() == name)
+        return union(posting for pair, posting in pairs if pair.type.lower() == name)
 
     def inverse_targets(self, name: str) -> Iterator[tuple[str, Posting]]:
         """All targets that show a relation under this name, with who declares it."""

@@ -54,22 +54,22 @@ class ChangeCounter:
             self._wake()
 
     def _wake(self) -> None:
-        still = []
-        for wanted, waiter in self._waiting:
+        still_waiting = []
+        for number, waiter in self._waiting:
             if waiter.done():
                 continue
-            if wanted <= self.value:
+            if number <= self.value:
                 waiter.set_result(None)
             else:
-                still.append((wanted, waiter))
-        self._waiting = still
+                still_waiting.append((number, waiter))
+        self._waiting = still_waiting
 
-    async def reached(self, wanted: int, *, seconds: float) -> bool:
+    async def reached(self, number: int, *, seconds: float) -> bool:
         """Whether the counter is at `wanted`, waiting up to `seconds` for it."""
-        if wanted <= self.value:
+        if number <= self.value:
             return True
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((wanted, waiter))
+        self._waiting.append((number, waiter))
         try:
             async with asyncio.timeout(seconds):
                 await waiter

@@ -68,12 +68,12 @@ class ReadModel:
         if before is not None and _is_newer(before.stored, stored):
             return False
         # Whatever can fail does so before anything is changed.
-        after, rows = record_of(stored), rows_of(stored.entity, stored.errors)
-        old = None if before is None else _rows(before)
+        after, new_rows = record_of(stored), rows_of(stored.entity, stored.errors)
+        old_rows = None if before is None else _rows(before)
         entity = self._place(after, before)
-        self.index.change(entity, old, rows)
-        known = before.stored.relations if before is not None else ()
-        self._relate(entity, known, after.stored.relations)
+        self.index.change(entity, old_rows, new_rows)
+        old_relations = before.stored.relations if before is not None else ()
+        self._relate(entity, old_relations, after.stored.relations)
         self._refer(entity, reference_of(stored.entity))
         self._fingerprint ^= fingerprint(stored)
         if before is not None:
@@ -142,10 +142,12 @@ class ReadModel:
 
     def relations(self, record: EntityRecord) -> set[tuple[str, str]]:
         """All relations of an entity as (type, target ref), whoever declared them."""
-        found = {(r.type, r.target) for r in record.stored.relations}
+        relations = {(r.type, r.target) for r in record.stored.relations}
         for name, posting in self.adjacency.incoming(record.ref):
-            found.update((name, other.ref) for other in self.existing(members(posting)))
-        return found
+            relations.update(
+                (name, other.ref) for other in self.existing(members(posting))
+            )
+        return relations
 
     def prepare(self) -> None:
         """Sorts what most lists are sorted by, before the first reader waits for it."""
@@ -157,7 +159,7 @@ class ReadModel:
         if path != BY_REF and path not in self.index.fields:
             return NOTHING_SORTED
         order = self._orders.get(path)
-        changed = None if order is None else self._log.since(order.seen)
+        changed = None if order is None else self._log.since(order.log_position)
         if order is None or changed is None:
             order = SortIndex(self._keys(path), self._log.end)
             if len(self._orders) >= MOST_ORDERS:
@@ -165,7 +167,7 @@ class ReadModel:
             self._orders[path] = order
         elif changed:
             order.update((i, self._key(self.records[i], path)) for i in changed)
-            order.seen = self._log.end
+            order.log_position = self._log.end
         return order
 
     def containing(self, path: str, text: str) -> BitMap:
@@ -177,8 +179,8 @@ class ReadModel:
         return self._find(path, text, prefix=True)
 
     def _find(self, path: str, text: str, *, prefix: bool) -> BitMap:
-        seen = self._terms.seen_at(path, text, prefix=prefix)
-        changed = self._log.since(seen) if seen >= 0 else None
+        position = self._terms.position_of(path, text, prefix=prefix)
+        changed = self._log.since(position) if position >= 0 else None
         return self._terms.find(
             path, text, prefix=prefix, changed=changed, end=self._log.end
         )
@@ -274,10 +276,10 @@ class ReadModel:
             return None
         if path == BY_REF:
             return record.ref, ""
-        values = _rows(record)
-        if found := values.at(path):
-            return min(found), record.ref
-        has = any(where == path for where, _ in values.values)
+        rows = _rows(record)
+        if values := rows.at(path):
+            return min(values), record.ref
+        has = any(row_path == path for row_path, _ in rows.values)
         return (LAST, record.ref) if has else None
 
     def _values_of(self, entity: int, path: str) -> list[str]:
@@ -289,5 +291,5 @@ def _rows(record: EntityRecord) -> Rows:
     return rows_of(record.document(), record.stored.errors)
 
 
-def _is_newer(known: StoredEntity, offered: StoredEntity) -> bool:
-    return known.uid == offered.uid and known.revision > offered.revision
+def _is_newer(current: StoredEntity, new: StoredEntity) -> bool:
+    return current.uid == new.uid and current.revision > new.revision

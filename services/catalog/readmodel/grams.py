@@ -72,13 +72,13 @@ class Grams:
 
     def find(self, text: str) -> Iterator[str]:
         """The values that contain a folded text of at least `SIZE` letters."""
-        found: BitMap | None = None
+        numbers: BitMap | None = None
         for gram in _grams(text):
-            having = bitmap(self._postings.get(gram))
-            found = having if found is None else found & having
-            if not found:
+            gram_numbers = bitmap(self._postings.get(gram))
+            numbers = gram_numbers if numbers is None else numbers & gram_numbers
+            if not numbers:
                 return
-        for number in found or ():
+        for number in numbers or ():
             value = self._values[number]
             if text in folded(value):
                 yield value

@@ -99,7 +99,7 @@ class InvertedField:
                 spellings.pop(value, None)
             else:
                 spellings[value] = rest
-            if any(entity in members(kept) for kept in spellings.values()):
+            if any(entity in members(posting) for posting in spellings.values()):
                 return
         rest = removed(self.values.get(folded), entity)
         if rest is not None:
@@ -111,20 +111,20 @@ class InvertedField:
 
     def buckets(self, within: BitMap | None) -> list[Bucket]:
         """How often each value occurs, in the order of the values; none without."""
-        found: list[Bucket] = []
+        buckets: list[Bucket] = []
         for folded, posting in self.values.items():
-            shown = self._spellings.get(folded, folded)
-            if isinstance(shown, str):
+            spellings = self._spellings.get(folded, folded)
+            if isinstance(spellings, str):
                 if count := cardinality(posting, within):
-                    found.append((shown, count))
+                    buckets.append((spellings, count))
             else:
-                found += (
+                buckets += (
                     (text, count)
-                    for text, part in shown.items()
+                    for text, part in spellings.items()
                     if (count := cardinality(part, within))
                 )
-        found.sort()
-        return found
+        buckets.sort()
+        return buckets
 
     def containing(self, text: str) -> BitMap:
         """The entities with a value that contains a text, whatever its letters."""
@@ -132,12 +132,12 @@ class InvertedField:
         if self._grams is not None and len(plain) >= grams.SIZE:
             return union(self.values[value] for value in self._grams.find(plain))
         values = self.values.items()
-        return union(found for value, found in values if plain in comparable(value))
+        return union(posting for value, posting in values if plain in comparable(value))
 
     def starting(self, text: str) -> BitMap:
         """The entities with a value that starts with a lower-cased text."""
         values = self.values.items()
-        return union(found for value, found in values if value.startswith(text))
+        return union(posting for value, posting in values if value.startswith(text))
 
 
 def comparable(value: str) -> str:
@@ -159,9 +159,9 @@ class InvertedIndex:
     def change(self, entity: int, before: Rows | None, after: Rows | None) -> None:
         """Moves an entity from its old rows to its new ones; costs the difference."""
         old, new = before or NO_ROWS, after or NO_ROWS
-        gone = old.values - new.values
-        if gone:
-            self._remove(entity, gone, {path for path, _ in new.values})
+        old_values = old.values - new.values
+        if old_values:
+            self._remove(entity, old_values, {path for path, _ in new.values})
         for path, value in new.values - old.values:
             field = self.fields.get(path)
             if field is None:
@@ -176,13 +176,15 @@ class InvertedIndex:
         for path in new.items - old.items:
             self.items[path] = added(self.items.get(path), entity)
 
-    def _remove(self, entity: int, rows: Iterable[Row], kept: set[str]) -> None:
+    def _remove(
+        self, entity: int, rows: Iterable[Row], remaining_paths: set[str]
+    ) -> None:
         for path, value in rows:
             field = self.fields.get(path)
             if field is None:
                 continue
             field.remove(entity, value)
-            if path not in kept:
+            if path not in remaining_paths:
                 field.present.discard(entity)
                 if not field.present:
                     del self.fields[path]
@@ -197,14 +199,14 @@ class InvertedIndex:
     def equal(self, path: str, value: str) -> BitMap:
         """The entities with a lower-cased value at a path; do not change it."""
         field = self.fields.get(path)
-        found = None if field is None else field.values.get(value)
+        posting = None if field is None else field.values.get(value)
         item = self.items.get(path) if value == "true" else None
-        return bitmap(found) if item is None else union((found, item))
+        return bitmap(posting) if item is None else union((posting, item))
 
     def buckets(self, path: str, within: BitMap | None) -> list[Bucket]:
         """The facet of a lower-cased path over `within` (None: everything)."""
         field, item = self.fields.get(path), self.items.get(path)
-        found = [] if field is None else field.buckets(within)
+        buckets = [] if field is None else field.buckets(within)
         if item is not None and (count := cardinality(item, within)):
-            found.append(("true", count))
-        return found
+            buckets.append(("true", count))
+        return buckets

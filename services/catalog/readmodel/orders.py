@@ -28,24 +28,24 @@ class SortIndex:
     page's entities is passed over at once, and so is one that an offset skips.
     """
 
-    __slots__ = ("_bitmaps", "_blocks", "_keys", "seen")
+    __slots__ = ("_bitmaps", "_blocks", "_keys", "log_position")
 
-    def __init__(self, keys: list[SortKey | None], seen: int) -> None:
+    def __init__(self, keys: list[SortKey | None], log_position: int) -> None:
         self._keys = keys
-        self.seen = seen
-        found = [entity for entity, key in enumerate(keys) if key is not None]
-        self._fill(found)
+        self.log_position = log_position
+        entities = [entity for entity, key in enumerate(keys) if key is not None]
+        self._fill(entities)
 
-    def _fill(self, found: list[int]) -> None:
-        found.sort(key=self.key)
-        self._blocks = [found[i : i + BLOCK] for i in range(0, len(found), BLOCK)]
+    def _fill(self, entities: list[int]) -> None:
+        entities.sort(key=self.key)
+        self._blocks = [entities[i : i + BLOCK] for i in range(0, len(entities), BLOCK)]
         self._bitmaps = [BitMap(block) for block in self._blocks]
 
     def key(self, entity: int) -> SortKey:
         """The key of an entity that has the field."""
-        found = self._keys[entity]
-        assert found is not None  # noqa: S101 - narrows; only sorted ids are asked for
-        return found
+        key = self._keys[entity]
+        assert key is not None  # noqa: S101 - narrows; only sorted ids are asked for
+        return key
 
     def __contains__(self, entity: int) -> bool:
         return entity < len(self._keys) and self._keys[entity] is not None
@@ -69,13 +69,15 @@ class SortIndex:
                 self._insert(entity, key)
 
     def _resort(self, moved: list[tuple[int, SortKey | None]]) -> None:
-        gone = {entity for entity, _ in moved}
-        kept = [i for block in self._blocks for i in block if i not in gone]
+        moved_entities = {entity for entity, _ in moved}
+        entities = [
+            i for block in self._blocks for i in block if i not in moved_entities
+        ]
         for entity, key in moved:
             self._set(entity, key)
             if key is not None:
-                kept.append(entity)
-        self._fill(kept)
+                entities.append(entity)
+        self._fill(entities)
 
     def _set(self, entity: int, key: SortKey | None) -> None:
         if entity >= len(self._keys):
@@ -113,15 +115,15 @@ class SortIndex:
         """The ids whose key has this value."""
         low, high = (value, ""), (value, LAST)
         first, last = self._block_at(low), self._block_at(high)
-        found = BitMap()
+        entities = BitMap()
         for at in range(first, min(last + 1, len(self._blocks))):
             if first < at < last:
-                found |= self._bitmaps[at]
+                entities |= self._bitmaps[at]
                 continue
             block = self._blocks[at]
             start = bisect_left(block, low, key=self.key)
-            found.update(block[start : bisect_left(block, high, key=self.key)])
-        return found
+            entities.update(block[start : bisect_left(block, high, key=self.key)])
+        return entities
 
     def walk(
         self,
@@ -133,8 +135,8 @@ class SortIndex:
     ) -> Iterator[int]:
         """The members of `within` in order, from behind `after` on, less `skip`."""
         if len(within) <= FEW:
-            found = sorted((i for i in within if i in self), key=self.key)
-            yield from self._part(found, after, backwards)[skip:]
+            entities = sorted((i for i in within if i in self), key=self.key)
+            yield from self._part(entities, after, backwards)[skip:]
             return
         start = 0 if after is None else self._block_at(after)
         order = range(start, len(self._blocks))
@@ -157,16 +159,16 @@ class SortIndex:
             skip = max(0, skip - len(hits))
 
     def _part(
-        self, found: list[int], after: SortKey | None, backwards: bool
+        self, entities: list[int], after: SortKey | None, backwards: bool
     ) -> list[int]:
         """The part of a sorted list behind a key; before it, reversed, backwards."""
         if backwards:
-            end = len(found)
+            end = len(entities)
             if after is not None:
-                end = bisect_left(found, after, key=self.key)
-            return found[:end][::-1]
+                end = bisect_left(entities, after, key=self.key)
+            return entities[:end][::-1]
         start = 0
         if after is not None:
-            start = bisect_left(found, after, key=self.key)
-            start += start < len(found) and self._keys[found[start]] == after
-        return found[start:]
+            start = bisect_left(entities, after, key=self.key)
+            start += start < len(entities) and self._keys[entities[start]] == after
+        return entities[start:]

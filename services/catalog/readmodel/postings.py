@@ -37,8 +37,8 @@ def removed(posting: Posting | None, entity: int) -> Posting | None:
     if posting is None or isinstance(posting, int):
         return None if posting == entity else posting
     if isinstance(posting, tuple):
-        kept = tuple(one for one in posting if one != entity)
-        return kept[0] if len(kept) == 1 else kept
+        remaining_ids = tuple(member for member in posting if member != entity)
+        return remaining_ids[0] if len(remaining_ids) == 1 else remaining_ids
     posting.discard(entity)
     # Half of what makes a bitmap: one id coming and going must not rebuild it.
     return posting if len(posting) > SMALL // 2 else tuple(posting)
@@ -70,19 +70,19 @@ def cardinality(posting: Posting, within: BitMap | None) -> int:
     if within is None:
         return len(posting)
     if isinstance(posting, tuple):
-        return sum(one in within for one in posting)
+        return sum(member in within for member in posting)
     return posting.intersection_cardinality(within)
 
 
 def union(postings: Iterable[Posting | None]) -> BitMap:
     """All ids of all postings, in a bitmap of its own."""
-    singles: list[int] = []
-    several: list[BitMap] = []
+    single_ids: list[int] = []
+    bitmaps: list[BitMap] = []
     for posting in postings:
         if isinstance(posting, BitMap):
-            several.append(posting)
+            bitmaps.append(posting)
         elif posting is not None:
-            singles += members(posting)
-    found = several[0].union(*several[1:]) if several else BitMap()
-    found.update(singles)
-    return found
+            single_ids += members(posting)
+    members_of_all = bitmaps[0].union(*bitmaps[1:]) if bitmaps else BitMap()
+    members_of_all.update(single_ids)
+    return members_of_all

@@ -17,17 +17,17 @@ class Projections:
 
     def cut(self, fields: tuple[str, ...]) -> dict[int, bytes]:
         """What is remembered of one set of fields, to read from and to add to."""
-        found = self._cuts.get(fields)
-        if found is not None:
+        bodies = self._cuts.get(fields)
+        if bodies is not None:
             self._cuts.move_to_end(fields)
         else:
-            self._cuts[fields] = found = {}
+            self._cuts[fields] = bodies = {}
         if len(self._cuts) > CUTS:
             self._cuts.popitem(last=False)
         if sum(len(cut) for cut in self._cuts.values()) > CHUNKS:
             self._cuts.clear()
-            self._cuts[fields] = found = {}
-        return found
+            self._cuts[fields] = bodies = {}
+        return bodies
 
     def forget(self, entity: int) -> None:
         """Forgets an entity's pieces: it changed, or a neighbour did."""

@@ -14,7 +14,7 @@ import orjson
 from shared.contracts.entity import Entity, mapping_of
 from shared.contracts.errors import Invalid
 
-KEPT = 500
+MOST_CHANGES = 500
 """How many changes are remembered; at the end of them a reader's pages end."""
 
 MOST_PATHS = 100
@@ -61,12 +61,12 @@ def change_of(event: str | bytes) -> RecentChange:
         Invalid: if it is none.
     """
     try:
-        told = orjson.loads(event)
-        data = told["data"]
+        envelope = orjson.loads(event)
+        data = envelope["data"]
         entity = Entity(mapping_of(data["entity"] or data["previous"]))
         deleted = data["entity"] is None
         return RecentChange(
-            at=str(told["time"]),
+            at=str(envelope["time"]),
             ref=str(data["entity_ref"]),
             revision=int(data["revision"]),
             kind=entity.ref.kind,
@@ -75,32 +75,32 @@ def change_of(event: str | bytes) -> RecentChange:
             cause=dict(data["cause"]),
             changed=tuple(data["changed"][:MOST_PATHS]),
             deleted=deleted,
-            state=_judged(entity),
+            state=_judged_state(entity),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Invalid(f"data: not a change of an entity ({error})") from error
 
 
-def _judged(entity: Entity) -> Entity | None:
+def _judged_state(entity: Entity) -> Entity | None:
     """What conditions can ask of an entity; of a large value only that it is there."""
     spec = {
         key: value if len(orjson.dumps(value)) <= LARGEST_VALUE else ""
         for key, value in entity.spec.items()
     }
-    judged = {
+    fields = {
         "kind": entity.kind,
         "metadata": entity.metadata,
         "spec": spec,
         "relations": entity.raw.get("relations") or [],
     }
-    return Entity(judged) if len(orjson.dumps(judged)) <= LARGEST_STATE else None
+    return Entity(fields) if len(orjson.dumps(fields)) <= LARGEST_STATE else None
 
 
 class RecentChanges:
     """The newest changes by time; telling one twice is telling it once."""
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self._kept = kept
+    def __init__(self, limit: int = MOST_CHANGES) -> None:
+        self._limit = limit
         self._places: list[Place] = []
         self._changes: dict[tuple[str, int], RecentChange] = {}
         self._deletions: dict[str, RecentChange] = {}
@@ -118,10 +118,12 @@ class RecentChanges:
             return
         insort(self._places, change.place)
         self._changes[change.ref, change.revision] = change
-        known = self._deletions.get(change.ref)
-        if change.deleted and (known is None or known.revision < change.revision):
+        last_deletion = self._deletions.get(change.ref)
+        if change.deleted and (
+            last_deletion is None or last_deletion.revision < change.revision
+        ):
             self._deletions[change.ref] = change
-        if len(self._places) > self._kept:
+        if len(self._places) > self._limit:
             self._forget(self._places.pop(0))
 
     def deletion(self, ref: str) -> RecentChange | None:
@@ -130,15 +132,15 @@ class RecentChanges:
 
     def newest(
         self,
-        wanted: Callable[[RecentChange], bool],
+        is_visible: Callable[[RecentChange], bool],
         *,
         limit: int,
         after: Place | None = None,
     ) -> list[RecentChange]:
         """Changes that are wanted, newest first, older than the place `after`."""
         end = len(self._places) if after is None else bisect_left(self._places, after)
-        found = filter(wanted, self._backwards(end))
-        return list(islice(found, limit))
+        changes = filter(is_visible, self._backwards(end))
+        return list(islice(changes, limit))
 
     def _backwards(self, end: int) -> Iterable[RecentChange]:
         for position in range(end - 1, -1, -1):
@@ -147,6 +149,6 @@ class RecentChanges:
 
     def _forget(self, place: Place) -> None:
         _, ref, revision = place
-        gone = self._changes.pop((ref, revision))
-        if self._deletions.get(ref) is gone:
+        change = self._changes.pop((ref, revision))
+        if self._deletions.get(ref) is change:
             del self._deletions[ref]

@@ -44,7 +44,7 @@ def record_of(stored: StoredEntity) -> EntityRecord:
         StoredRelation(share(r.type), share(r.target), share(r.inverse))
         for r in stored.relations
     )
-    kept = replace(
+    without_document = replace(
         stored,
         entity=NOTHING,
         ref=share(stored.ref),
@@ -54,7 +54,8 @@ def record_of(stored: StoredEntity) -> EntityRecord:
         location_key=share(stored.location_key),
         parents=tuple(share(ref) for ref in stored.parents),
     )
-    return EntityRecord(NOT_PLACED, kept, orjson.dumps(stored.entity.raw)[:-1])
+    head = orjson.dumps(stored.entity.raw)[:-1]
+    return EntityRecord(NOT_PLACED, without_document, head)
 
 
 def tail_of(record: EntityRecord, relations: Iterable[tuple[str, str]]) -> bytes:
@@ -69,5 +70,5 @@ def tail_of(record: EntityRecord, relations: Iterable[tuple[str, str]]) -> bytes
 
 def fingerprint(stored: StoredEntity) -> int:
     """64 bits that stand for an entity at a revision; their xor stands for many."""
-    told = f"{stored.ref}@{stored.revision}".encode()
-    return int.from_bytes(hashlib.blake2b(told, digest_size=8).digest())
+    text = f"{stored.ref}@{stored.revision}".encode()
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest())

@@ -40,8 +40,8 @@ class Rows(NamedTuple):
         """The lower-cased values at a lower-cased path."""
         return [
             value.lower()
-            for where, value in self.values
-            if where == path and value is not None
+            for row_path, value in self.values
+            if row_path == path and value is not None
         ]
 
 

@@ -65,8 +65,8 @@ def dump(model: ReadModel) -> Iterator[bytes]:
             for piece in _pieces(value):
                 yield _pickled((name, part, piece))
     for start in range(0, len(model.records), ROWS):
-        some = model.records[start : start + ROWS]
-        yield _pickled((RECORDS, start, [_row(record) for record in some]))
+        records = model.records[start : start + ROWS]
+        yield _pickled((RECORDS, start, [_row(record) for record in records]))
 
 
 def _pieces(value: Any) -> Iterator[Any]:
@@ -111,8 +111,8 @@ def load(frames: Iterator[bytes]) -> Contents:
     return Contents(tables, records)
 
 
-def _unreadable(why: str) -> Invalid:
-    return Invalid(f"snapshot: it cannot be read: {why}")
+def _unreadable(reason: str) -> Invalid:
+    return Invalid(f"snapshot: it cannot be read: {reason}")
 
 
 def _pickled(value: Any) -> bytes:

@@ -23,7 +23,7 @@ ValuesOf = Callable[[int, str], Iterable[str]]
 @dataclass(slots=True)
 class _Answer:
     entities: BitMap
-    seen: int
+    log_position: int
 
 
 class TermCache:
@@ -62,13 +62,13 @@ class TermCache:
                 answer.entities.add(entity)
             else:
                 answer.entities.discard(entity)
-        answer.seen = end
+        answer.log_position = end
         return answer.entities
 
-    def seen_at(self, path: str, text: str, *, prefix: bool) -> int:
+    def position_of(self, path: str, text: str, *, prefix: bool) -> int:
         """Up to which change the answer for a term is known; -1 when it is not."""
         answer = self._answers.get((path, text, prefix))
-        return -1 if answer is None else answer.seen
+        return -1 if answer is None else answer.log_position
 
     def _scan(self, path: str, text: str, prefix: bool) -> BitMap:
         field = self._fields.get(path)

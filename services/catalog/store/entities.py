@@ -72,8 +72,8 @@ class MongoEntityStore:
     async def every(self) -> AsyncIterator[Sequence[StoredEntity]]:
         batch: list[Document] = []
         with unavailable_as_error(self.collection):
-            found = self.collection.find({"deleted": False}, {"pending": 0})
-            async for document in found.batch_size(BATCH):
+            cursor = self.collection.find({"deleted": False}, {"pending": 0})
+            async for document in cursor.batch_size(BATCH):
                 batch.append(document)
                 if len(batch) >= BATCH:
                     yield await asyncio.to_thread(_parsed, batch)
@@ -82,10 +82,10 @@ class MongoEntityStore:
 
     async def load(self, refs: Sequence[str]) -> Mapping[str, StoredEntity]:
         with unavailable_as_error(self.collection):
-            found = await self.collection.find(
+            entity_documents = await self.collection.find(
                 {"_id": {"$in": list(refs)}, "deleted": False}, {"pending": 0}
             ).to_list(None)
-        return {stored.ref: stored for stored in _parsed(found)}
+        return {stored.ref: stored for stored in _parsed(entity_documents)}
 
     async def versions(self, moments: Sequence[datetime] = ()) -> Mapping[str, int]:
         versions: dict[str, int] = {}
@@ -104,13 +104,13 @@ class MongoEntityStore:
 
     async def changed_since(self, moment: datetime) -> Mapping[str, int]:
         with unavailable_as_error(self.collection):
-            found = await self.collection.find(
+            entity_documents = await self.collection.find(
                 {"updated": {"$gte": documents.stamp(moment)}},
                 {"revision": 1, "deleted": 1},
             ).to_list(None)
         return {
             document["_id"]: 0 if document["deleted"] else document["revision"]
-            for document in found
+            for document in entity_documents
         }
 
     async def write(self, changes: Sequence[StoredChange]) -> WriteResult:
@@ -133,19 +133,21 @@ class MongoEntityStore:
     async def _batch(self, changes: Sequence[StoredChange]) -> list[tuple[_Step, bool]]:
         trace = tracing.fields()
         with unavailable_as_error(self.collection):
-            known = [change for change in changes if change.before is not None]
-            held = await self._stored_versions([change.ref for change in known])
-            steps = await asyncio.to_thread(_steps, changes, held, trace)
-            done = await self._insert([s for s in steps if not s.expected], trace)
-            return done + await self._replace([s for s in steps if s.expected])
+            updates = [change for change in changes if change.before is not None]
+            stored_versions = await self._stored_versions(
+                [change.ref for change in updates]
+            )
+            steps = await asyncio.to_thread(_steps, changes, stored_versions, trace)
+            results = await self._insert([s for s in steps if not s.expected], trace)
+            return results + await self._replace([s for s in steps if s.expected])
 
     async def _stored_versions(self, refs: Sequence[str]) -> Mapping[str, Document]:
         if not refs:
             return {}
-        found = await self.collection.find(
+        entity_documents = await self.collection.find(
             {"_id": {"$in": list(refs)}}, {"revision": 1, "pending": 1, "deleted": 1}
         ).to_list(None)
-        return {document["_id"]: document for document in found}
+        return {document["_id"]: document for document in entity_documents}
 
     async def _insert(
         self, steps: Sequence[_Step], trace: Trace
@@ -157,26 +159,36 @@ class MongoEntityStore:
                 [step.document for step in steps], ordered=False
             )
         except BulkWriteError as error:
-            there = only_duplicates(error)
+            duplicates = only_duplicates(error)
         else:
             return [(step, True) for step in steps]
-        done = [(step, True) for n, step in enumerate(steps) if n not in there]
-        return done + await self._revive([steps[n] for n in there], trace)
+        results = [(step, True) for n, step in enumerate(steps) if n not in duplicates]
+        return results + await self._revive([steps[n] for n in duplicates], trace)
 
     async def _revive(
         self, steps: Sequence[_Step], trace: Trace
     ) -> list[tuple[_Step, bool]]:
         """Entities that are there already: over tombstones they may be written."""
-        held = await self._stored_versions([step.change.ref for step in steps])
-        over = [s for s in steps if held.get(s.change.ref, {}).get("deleted")]
-        lost = [(s, False) for s in steps if not held[s.change.ref].get("deleted")]
-        revived = _steps([step.change for step in over], held, trace)
-        return lost + await self._replace(revived)
+        stored_versions = await self._stored_versions(
+            [step.change.ref for step in steps]
+        )
+        over_tombstones = [
+            s for s in steps if stored_versions.get(s.change.ref, {}).get("deleted")
+        ]
+        lost_steps = [
+            (s, False)
+            for s in steps
+            if not stored_versions[s.change.ref].get("deleted")
+        ]
+        revivals = _steps(
+            [step.change for step in over_tombstones], stored_versions, trace
+        )
+        return lost_steps + await self._replace(revivals)
 
     async def _replace(self, steps: Sequence[_Step]) -> list[tuple[_Step, bool]]:
         if not steps:
             return []
-        found = await self.collection.bulk_write(
+        result = await self.collection.bulk_write(
             [
                 ReplaceOne(
                     {"_id": step.change.ref, "revision": step.expected}, step.document
@@ -185,18 +197,22 @@ class MongoEntityStore:
             ],
             ordered=False,
         )
-        if found.matched_count == len(steps):
+        if result.matched_count == len(steps):
             return [(step, True) for step in steps]
         # Some found another revision: what is there now tells which.
-        there = await self.collection.find(
+        current_documents = await self.collection.find(
             {"_id": {"$in": [step.change.ref for step in steps]}}, {"event": 1}
         ).to_list(None)
-        events = {document["_id"]: document.get("event") for document in there}
+        events = {
+            document["_id"]: document.get("event") for document in current_documents
+        }
         return [(s, events.get(s.change.ref) == s.document["event"]) for s in steps]
 
-    async def keep_revisions(self, held: Sequence[Mapping[str, Any]]) -> None:
+    async def keep_revisions(
+        self, entity_documents: Sequence[Mapping[str, Any]]
+    ) -> None:
         """Write the history's entries of pending events; the outbox calls it first."""
-        entries = _entries(held)
+        entries = _entries(entity_documents)
         if not entries:
             return
         try:
@@ -204,7 +220,11 @@ class MongoEntityStore:
         except BulkWriteError as error:
             # The entry was written before and its event not taken: once is enough.
             only_duplicates(error)
-        pending = (event for document in held for event in document.get("pending", ()))
+        pending = (
+            event
+            for document in entity_documents
+            for event in document.get("pending", ())
+        )
         await self.definitions.keep(
             {str(event["definition"]) for event in pending if "definition" in event}
         )
@@ -213,48 +233,56 @@ class MongoEntityStore:
         self, ref: str, *, limit: int, before: int | None = None
     ) -> tuple[Sequence[EntityRevision], int]:
         with unavailable_as_error(self.collection):
-            held = await self.collection.find_one(
+            document = await self.collection.find_one(
                 {"_id": ref}, {"revision": 1, "pending": 1}
             )
-            if held is None:
+            if document is None:
                 return [], 0
-            newest = held["revision"]
+            newest = document["revision"]
             top = min(newest, before - 1) if before is not None else newest
-            wanted = range(top, max(top - limit, 0), -1)
-            ids = [documents.revision_id(ref, number) for number in wanted]
-            found = await self._revisions.find({"_id": {"$in": ids}}).to_list(None)
+            numbers = range(top, max(top - limit, 0), -1)
+            ids = [documents.revision_id(ref, number) for number in numbers]
+            stored_entries = await self._revisions.find({"_id": {"$in": ids}}).to_list(
+                None
+            )
         # What the outbox has not come to yet is in the entity's own document.
-        entries = {entry["_id"]: entry for entry in [*_entries([held]), *found]}
-        kept = [entries[key] for key in ids if key in entries]
-        return [documents.stored_revision(entry) for entry in kept], newest
+        entries = {
+            entry["_id"]: entry for entry in [*_entries([document]), *stored_entries]
+        }
+        page = [entries[key] for key in ids if key in entries]
+        return [documents.stored_revision(entry) for entry in page], newest
 
 
-def _parsed(found: Sequence[Document]) -> list[StoredEntity]:
-    return [documents.stored_entity(document) for document in found]
+def _parsed(entity_documents: Sequence[Document]) -> list[StoredEntity]:
+    return [documents.stored_entity(document) for document in entity_documents]
 
 
-def _entries(held: Sequence[Mapping[str, Any]]) -> list[Document]:
+def _entries(entity_documents: Sequence[Mapping[str, Any]]) -> list[Document]:
     return [
         documents.revision_document(event)
-        for document in held
+        for document in entity_documents
         for event in document.get("pending", ())
     ]
 
 
 def _steps(
-    changes: Sequence[StoredChange], held: Mapping[str, Document], trace: Trace
+    changes: Sequence[StoredChange],
+    stored_versions: Mapping[str, Document],
+    trace: Trace,
 ) -> list[_Step]:
     now = datetime.now(UTC)
-    return [_step(change, held.get(change.ref), now, trace) for change in changes]
+    return [
+        _step(change, stored_versions.get(change.ref), now, trace) for change in changes
+    ]
 
 
 def _step(
-    change: StoredChange, held: Document | None, now: datetime, trace: Trace
+    change: StoredChange, stored_version: Document | None, now: datetime, trace: Trace
 ) -> _Step:
     """The write that a change comes to; over a tombstone its count goes on."""
     expected = change.before.revision if change.before else 0
-    if change.before is None and held is not None:
-        expected = held["revision"]
+    if change.before is None and stored_version is not None:
+        expected = stored_version["revision"]
     revision = expected + 1
     event = pending_event(change, revision, now, trace)
     stored = (
@@ -265,6 +293,6 @@ def _step(
         if stored is not None
         else documents.tombstone(change.ref, revision, now)
     )
-    waiting = list(held.get("pending", ())) if held else []
-    document = {**state, "event": event["id"], **outbox.waiting([*waiting, event])}
+    pending = list(stored_version.get("pending", ())) if stored_version else []
+    document = {**state, "event": event["id"], **outbox.waiting([*pending, event])}
     return _Step(change, document, stored, expected)

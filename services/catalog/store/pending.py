@@ -88,22 +88,22 @@ def _data(change: StoredChange, revision: int) -> dict[str, Any]:
 def _changed(before: StoredEntity | None, after: StoredEntity | None) -> list[str]:
     if before is None or after is None:
         return []
-    found = changed_paths(before.entity, after.entity)
+    paths = changed_paths(before.entity, after.entity)
     if before.relations != after.relations:
-        found.append("relations")
+        paths.append("relations")
     if before.errors != after.errors:
-        found.append("status.items")
-    return found
+        paths.append("status.items")
+    return paths
 
 
 def _entity_json(stored: StoredEntity | None) -> Mapping[str, Any] | None:
     if stored is None:
         return None
     relations = [_relation(item) for item in stored.relations]
-    shown = {**stored.entity.raw, "relations": relations}
+    entity = {**stored.entity.raw, "relations": relations}
     if stored.errors:
-        shown["status"] = {"items": list(stored.errors)}
-    return shown
+        entity["status"] = {"items": list(stored.errors)}
+    return entity
 
 
 def _relation(relation: StoredRelation) -> dict[str, str]:

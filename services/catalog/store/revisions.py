@@ -14,11 +14,11 @@ class MongoRevisionLog:
         self._revisions = database[REVISIONS.name]
 
     async def events(
-        self, wanted: Sequence[tuple[str, int]]
+        self, revisions: Sequence[tuple[str, int]]
     ) -> Mapping[tuple[str, int], str]:
-        ids = {revision_id(ref, number): (ref, number) for ref, number in wanted}
+        ids = {revision_id(ref, number): (ref, number) for ref, number in revisions}
         with unavailable_as_error(self._revisions):
-            found = await self._revisions.find({"_id": {"$in": list(ids)}}).to_list(
+            entries = await self._revisions.find({"_id": {"$in": list(ids)}}).to_list(
                 None
             )
-        return {ids[entry["_id"]]: entry["event"] for entry in found}
+        return {ids[entry["_id"]]: entry["event"] for entry in entries}

@@ -19,15 +19,15 @@ class MongoRootStore:
 
     async def every(self) -> Sequence[Root]:
         with unavailable_as_error(self._collection):
-            found = await self._collection.find({}).to_list(None)
-        return [stored_root(document) for document in found]
+            documents = await self._collection.find({}).to_list(None)
+        return [stored_root(document) for document in documents]
 
     async def load(self, names: Sequence[str]) -> Sequence[Root]:
         with unavailable_as_error(self._collection):
-            found = await self._collection.find({"_id": {"$in": list(names)}}).to_list(
-                None
-            )
-        return [stored_root(document) for document in found]
+            documents = await self._collection.find(
+                {"_id": {"$in": list(names)}}
+            ).to_list(None)
+        return [stored_root(document) for document in documents]
 
     async def put(self, root: Root) -> Root | None:
         following = replace(root, version=root.version + 1)
@@ -39,10 +39,10 @@ class MongoRootStore:
                 except DuplicateKeyError:
                     return None
                 return following
-            found = await self._collection.replace_one(
+            result = await self._collection.replace_one(
                 {"_id": root.name, "version": root.version}, document
             )
-        return following if found.matched_count else None
+        return following if result.matched_count else None
 
     async def remove(self, root: Root) -> None:
         with unavailable_as_error(self._collection):
