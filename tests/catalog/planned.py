@@ -63,13 +63,13 @@ class MemoryReading:
     async def slices(self) -> AsyncGenerator[Sequence[TargetReading], None]:
         start = Target(self.own_entity.ref, self.root.location)
         self.names[self.own_entity.ref] = {start.key}
-        waiting, seen = deque([start]), {start.key}
+        waiting, keys = deque([start]), {start.key}
         while waiting:
             reading = self._read(waiting.popleft())
             yield [reading]
             for target in self._below(reading):
-                if target.key not in seen:
-                    seen.add(target.key)
+                if target.key not in keys:
+                    keys.add(target.key)
                     waiting.append(target)
 
     def named(self) -> NamedTargets:
@@ -235,11 +235,11 @@ class PlannedCatalog:
 
     def entities(self) -> dict[str, StoredEntity]:
         """Everything there is, by name; roots' own Location entities aside."""
-        stored = (self.state.get(ref) for ref in self.refs)
+        entities = (self.state.get(ref) for ref in self.refs)
         return {
-            each.entity.name: each
-            for each in stored
-            if each is not None and not self.state.is_root(each.ref)
+            entity.entity.name: entity
+            for entity in entities
+            if entity is not None and not self.state.is_root(entity.ref)
         }
 
 

@@ -95,7 +95,7 @@ def settings_of(data: Path, config: str, **more: Any) -> Settings:
     """Settings with a configuration file of the given text."""
     file = data / "app-config.yaml"
     file.write_text(config)
-    given = {"kafka": "127.0.0.1:1", "mongodb": "mongodb://127.0.0.1:1", **more}
+    servers = {"kafka": "127.0.0.1:1", "mongodb": "mongodb://127.0.0.1:1", **more}
     return Settings(
         config=file,
         data=data,
@@ -107,7 +107,7 @@ def settings_of(data: Path, config: str, **more: Any) -> Settings:
         search_url=NOWHERE,
         analytics_url=NOWHERE,
         port=0,
-        **given,
+        **servers,
     )
 
 

@@ -47,7 +47,10 @@ async def test_an_answer_that_was_overtaken_is_not_remembered(
         [item["metadata"]["name"] for item in answer.json()["items"]]
         for answer in (first, second)
     ]
-    assert [sorted(each) for each in names] == [["orders"], ["orders", "web"]]
+    assert [sorted(names_of_answer) for names_of_answer in names] == [
+        ["orders"],
+        ["orders", "web"],
+    ]
     assert revisions == sorted(set(revisions))
 
 
@@ -77,7 +80,9 @@ async def test_others_have_their_turn_between_facets(
         await catalog.register(more)
         after = (await catalog.ask("GET", path)).json()["facets"]
     assert len(before) == 100
-    counts = [len(each["metadata.name"]) for each in (before, after)]
+    counts = [
+        len(facets_of_answer["metadata.name"]) for facets_of_answer in (before, after)
+    ]
     # Each registration has a Location entity of its own.
     assert counts == [21, 23]
 

@@ -10,7 +10,7 @@ from tests.catalog.running import Host, generated, pointing, running, write
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "problem"),
     [
         ("a: [", "bad.yaml: YAML error: did not find expected node content at line"),
         ("- a\n", "must be an object at its root"),
@@ -21,7 +21,7 @@ from tests.catalog.running import Host, generated, pointing, running, write
     ],
 )
 async def test_a_dry_run_of_bad_input_tells_what_is_wrong(
-    database: Any, data: Path, text: str, told: str
+    database: Any, data: Path, text: str, problem: str
 ) -> None:
     """400 with the rule, and the place where there is one."""
     file = write(data, "bad.yaml", text)
@@ -29,7 +29,7 @@ async def test_a_dry_run_of_bad_input_tells_what_is_wrong(
         answer = await catalog.register(file, "?dryRun=true")
     assert answer.status_code == 400
     assert answer.json()["error"]["name"] == "InputError"
-    assert told in answer.json()["error"]["message"]
+    assert problem in answer.json()["error"]["message"]
 
 
 async def test_a_dry_run_names_the_document_that_fails(
@@ -197,19 +197,19 @@ async def test_an_invalid_state_keeps_the_last_good_one(
         await catalog.register(file)
         write(data, "all.yaml", builders.component("web", owner=""))
         await catalog.ask("POST", "/refresh", {"entityRef": "component:web"})
-        found = await catalog.entity("component:default/web")
-        assert found is not None
-        assert found["spec"]["owner"] == "team-a"
-        assert "spec.owner" in found["status"]["items"][0]["message"]
+        entity = await catalog.entity("component:default/web")
+        assert entity is not None
+        assert entity["spec"]["owner"] == "team-a"
+        assert "spec.owner" in entity["status"]["items"][0]["message"]
         write(data, "all.yaml", "a: [")
         await catalog.ask("POST", "/refresh", {"entityRef": "component:web"})
         assert await catalog.refs() == {"component:web"}
         write(data, "all.yaml", builders.component("web", owner="team-b"))
         await catalog.ask("POST", "/refresh", {"entityRef": "component:web"})
-        found = await catalog.entity("component:default/web")
-        assert found is not None
-        assert found["spec"]["owner"] == "team-b"
-        assert "status" not in found
+        entity = await catalog.entity("component:default/web")
+        assert entity is not None
+        assert entity["spec"]["owner"] == "team-b"
+        assert "status" not in entity
         assert await catalog.problems(generated(file)) == []
 
 
@@ -233,7 +233,7 @@ async def test_a_source_that_suddenly_says_little_deletes_nothing(
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "problem"),
     [
         ({"type": "url"}, "request/body must have required property 'target'"),
         ({"target": "x"}, "request/body must have required property 'type'"),
@@ -247,13 +247,13 @@ async def test_a_source_that_suddenly_says_little_deletes_nothing(
     ],
 )
 async def test_a_bad_request_names_what_is_wrong(
-    database: Any, data: Path, body: Any, told: str
+    database: Any, data: Path, body: Any, problem: str
 ) -> None:
     """400 before anything is read."""
     async with running(database, data, "catalog: {}\n") as catalog:
         answer = await catalog.ask("POST", "/locations", body)
     assert answer.status_code == 400
-    assert told in answer.json()["error"]["message"]
+    assert problem in answer.json()["error"]["message"]
 
 
 async def test_a_host_that_is_not_allowed_names_the_setting(

@@ -21,14 +21,14 @@ async def test_a_long_descriptor_is_composed_elsewhere() -> None:
     """This process, whose loop answers people, computes next to nothing for it."""
     one = b"kind: Component\nmetadata:\n  name: a\n  tags: [b, c, d, e, f]\n---\n"
     body = one * 30_000
-    begun = time.process_time()
+    start = time.process_time()
     documents = await compute(load_documents, body)
-    taken = time.process_time() - begun
+    taken = time.process_time() - start
     assert len(documents) == 30_000
     assert documents[7] == documents[0] == load_documents(one)[0]
-    begun = time.process_time()
+    start = time.process_time()
     load_documents(body)
-    assert taken < (time.process_time() - begun) / 2
+    assert taken < (time.process_time() - start) / 2
 
 
 async def test_what_is_wrong_with_a_long_descriptor_is_told() -> None:
@@ -79,9 +79,9 @@ def test_a_question_of_thousands_of_parts_is_refused(query: dict[str, Any]) -> N
 
 def test_filters_have_a_limit_together() -> None:
     """However they are divided among parameters and commas."""
-    for given in (["kind=a"] * 2001, [",".join(["kind=a"] * 2001)]):
+    for filters in (["kind=a"] * 2001, [",".join(["kind=a"] * 2001)]):
         with pytest.raises(Invalid, match="more than 2000 statements"):
-            parse_filters(given)
+            parse_filters(filters)
     parse_filters(["kind=a"] * 2000)
 
 

@@ -101,9 +101,9 @@ async def test_an_address_of_a_repository_or_a_folder_says_what_to_enter(
         f"{root}/tree/{folder}/docs/": ("a folder", f"{root}/blob/{name}/docs/{FILE}"),
     }
     async with running(database, data, host.config()) as catalog:
-        for url, (what, example) in expected.items():
+        for url, (noun, example) in expected.items():
             answer = await catalog.register(url, "?dryRun=true")
             assert answer.status_code == 400
             message = answer.json()["error"]["message"]
-            assert message.startswith(f"NotFoundError: {url} is {what}, not a file")
+            assert message.startswith(f"NotFoundError: {url} is {noun}, not a file")
             assert message.endswith(f"such as {example}")

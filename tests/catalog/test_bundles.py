@@ -101,9 +101,9 @@ async def test_openapi_of_many_files_is_one(database: Any, data: Path) -> None:
     """Each reference leads inside; names that meet stay apart; circles are circles."""
     file = lay(data, FILES, {"$openapi": "./api.yaml"})
     async with running(database, data) as catalog:
-        found = await definition(catalog, file)
-    schemas = found["components"]["schemas"]
-    get = found["paths"]["/seats"]["get"]
+        bundle = await definition(catalog, file)
+    schemas = bundle["components"]["schemas"]
+    get = bundle["paths"]["/seats"]["get"]
     assert get["parameters"] == [{"$ref": "#/components/parameters/Page"}]
     ok, missing = get["responses"]["200"], get["responses"]["404"]
     seats = ok["content"]["application/json"]["schema"]["items"]
@@ -111,7 +111,7 @@ async def test_openapi_of_many_files_is_one(database: Any, data: Path) -> None:
     assert missing == {"$ref": "#/components/responses/Missing"}
     assert schemas["Seat"]["description"] == "Its own"
     assert schemas["Seat_2"]["properties"]["row"] == {"type": "integer"}
-    ticket = found["paths"]["/tickets"]["get"]["responses"]
+    ticket = bundle["paths"]["/tickets"]["get"]["responses"]
     inside = ticket["200"]["content"]["application/json"]["schema"]
     assert inside == {"$ref": "#/components/schemas/Ticket"}
     assert ticket["404"] == {"$ref": "#/components/responses/Missing"}
@@ -151,13 +151,13 @@ async def test_asyncapi_3_keeps_its_channels(database: Any, data: Path) -> None:
     """References to channels stay, also where another file speaks of the whole."""
     file = lay(data, ASYNC, {"$asyncapi": "events.yaml"})
     async with running(database, data) as catalog:
-        found = await definition(catalog, file)
-    message = found["channels"]["sold"]["messages"]["sold"]
+        bundle = await definition(catalog, file)
+    message = bundle["channels"]["sold"]["messages"]["sold"]
     assert message == {"$ref": "#/components/messages/Sold"}
-    operation = found["operations"]["onSold"]
+    operation = bundle["operations"]["onSold"]
     assert operation["channel"] == {"$ref": "#/channels/sold"}
     assert operation["messages"] == [{"$ref": "#/channels/sold/messages/sold"}]
-    parts = found["components"]
+    parts = bundle["components"]
     assert parts["messages"]["Sold"]["payload"] == {"$ref": "#/components/schemas/p"}
     assert parts["operations"]["ops"]["channel"] == {"$ref": "#/channels/sold"}
 
@@ -171,10 +171,10 @@ async def test_swagger_gets_definitions(database: Any, data: Path) -> None:
     files = {"s.yaml": text, "d.yaml": "definitions: {A: {type: string}}\n"}
     file = lay(data, files, {"$openapi": "s.yaml"})
     async with running(database, data) as catalog:
-        found = await definition(catalog, file)
-    answer = found["paths"]["/a"]["get"]["responses"]["200"]
+        bundle = await definition(catalog, file)
+    answer = bundle["paths"]["/a"]["get"]["responses"]["200"]
     assert answer["schema"] == {"$ref": "#/definitions/A"}
-    assert found["definitions"] == {"A": {"type": "string"}}
+    assert bundle["definitions"] == {"A": {"type": "string"}}
 
 
 async def test_a_push_of_any_file_changes_the_bundle(database: Any, data: Path) -> None:
@@ -183,8 +183,8 @@ async def test_a_push_of_any_file_changes_the_bundle(database: Any, data: Path) 
     entity = builders.api(definition={"$openapi": "./api.yaml"})
     async with running(database, data, host.config()) as catalog:
         host.commit("tickets", {"catalog-info.yaml": entity, **FILES})
-        found = await definition(catalog, host.url("tickets"))
-        assert "street" in found["components"]["schemas"]["home"]["properties"]
+        bundle = await definition(catalog, host.url("tickets"))
+        assert "street" in bundle["components"]["schemas"]["home"]["properties"]
         [root] = [
             root
             for root in catalog.work.catalog.state.roots.values()
@@ -250,8 +250,8 @@ async def test_an_address_that_may_not_be_read_stays(database: Any, data: Path) 
     text = "openapi: 3.0.0\npaths: {/a: {$ref: 'https://no.example/p.yaml#/a'}}\n"
     file = lay(data, {"a.yaml": text}, {"$openapi": "a.yaml"})
     async with running(database, data) as catalog:
-        found = await definition(catalog, file)
-    assert found["paths"]["/a"] == {"$ref": "https://no.example/p.yaml#/a"}
+        bundle = await definition(catalog, file)
+    assert bundle["paths"]["/a"] == {"$ref": "https://no.example/p.yaml#/a"}
 
 
 async def test_the_files_of_one_descriptor_are_bounded(
@@ -264,21 +264,21 @@ async def test_the_files_of_one_descriptor_are_bounded(
     }
     file = lay(data, files, {"$openapi": "f0.yaml"})
     (data / "big.txt").write_text("x" * 4_000_000)
-    again = {f"x{n}": {"$text": "big.txt"} for n in range(300)}
-    often = write(data, "often.yaml", builders.component("often", **again))
+    one_text = {f"x{n}": {"$text": "big.txt"} for n in range(300)}
+    often = write(data, "often.yaml", builders.component("often", **one_text))
     for number in range(12):
         (data / f"n{number}.txt").write_text("x" * 4_000_000)
-    each = {f"x{n}": {"$text": f"n{n}.txt"} for n in range(12)}
-    several = write(data, "several.yaml", builders.component("several", **each))
+    texts = {f"x{n}": {"$text": f"n{n}.txt"} for n in range(12)}
+    twelve_texts = write(data, "several.yaml", builders.component("several", **texts))
     async with running(database, data) as catalog:
-        for target, says in (
+        for target, problem in (
             (file, f"over {MOST_FILES} files"),
             (often, "component:default/often: spec.x0: 4,000,002 bytes"),
-            (several, "over 20,000,000 bytes"),
+            (twelve_texts, "over 20,000,000 bytes"),
         ):
             answer = await catalog.register(target, "?dryRun=true")
             assert answer.status_code == 400
-            assert says in answer.json()["error"]["message"]
+            assert problem in answer.json()["error"]["message"]
 
 
 def test_what_repeats_in_its_place_is_bounded() -> None:
@@ -335,12 +335,12 @@ async def test_a_long_bundle_is_made_elsewhere() -> None:
     part = "".join(f"S{n}: {{type: string}}\n" for n in range(5_000)).encode()
     root = f"openapi: '3'\ncomponents:\n schemas:\n{refs}".encode()
     bodies, links = {"r": root, "p": part}, {("r", "p.yaml"): "p"}
-    begun = time.process_time()
+    start = time.process_time()
     text = await compute(bundle_of, "$openapi", "r", bodies, links)
-    taken = time.process_time() - begun
-    begun = time.process_time()
+    taken = time.process_time() - start
+    start = time.process_time()
     assert text == bundle_of("$openapi", "r", bodies, links)
-    assert taken < (time.process_time() - begun) / 2
+    assert taken < (time.process_time() - start) / 2
 
 
 NAMES = ("a.yaml", "b.yaml")

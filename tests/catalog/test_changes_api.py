@@ -34,13 +34,13 @@ async def test_a_refresh_shows_the_change_when_it_answers(
         "location": f"file:{data / 'part.yaml'}",
     }
     assert newest["changed"] == ["metadata.description", "spec.owner", "relations"]
-    shown = {item["path"]: item for item in newest["diff"]}
-    assert shown["spec.owner"] == {
+    differences = {item["path"]: item for item in newest["diff"]}
+    assert differences["spec.owner"] == {
         "path": "spec.owner",
         "before": "team-a",
         "after": "team-b",
     }
-    assert shown["metadata.description"]["before"] is None
+    assert differences["metadata.description"]["before"] is None
     assert first["diff"] == []
     assert first["cause"]["kind"] == "registration"
 
@@ -68,12 +68,12 @@ async def test_unchanged_sources_write_nothing(database: Any, data: Path) -> Non
     async with running(database, data) as catalog:
         await catalog.register(file)
         await catalog.work.relay.drain()
-        said = len(catalog.bus.sent)
+        count = len(catalog.bus.sent)
         file.write_text(f"# a comment\n{file.read_text()}")
         await catalog.ask("POST", "/refresh", {"entityRef": "component:web"})
         await catalog.register(file, "?onConflict=refresh")
         await catalog.work.relay.drain()
-        assert len(catalog.bus.sent) == said
+        assert len(catalog.bus.sent) == count
         assert len(await catalog.history("component:default/web")) == 1
 
 
@@ -96,9 +96,9 @@ async def test_refresh_and_delete_ask_the_decision_about_this_entity(
             answer = await catalog.ask("POST", "/refresh", body, BO)
             assert answer.status_code == status, name
         for name, status in [("own", 204), ("foreign", 403), ("hidden", 204)]:
-            found = await catalog.entity(f"component:default/{name}")
-            assert found is not None
-            path = f"/entities/by-uid/{found['metadata']['uid']}"
+            entity = await catalog.entity(f"component:default/{name}")
+            assert entity is not None
+            path = f"/entities/by-uid/{entity['metadata']['uid']}"
             answer = await catalog.ask("DELETE", path, principal=BO)
             assert answer.status_code == status, name
         assert len(await catalog.history("component:default/own")) == 3
@@ -119,9 +119,9 @@ async def test_a_deleted_entity_comes_back_while_its_source_has_it(
         after = await catalog.entity("component:default/web")
         assert after is not None
         assert after["metadata"]["uid"] != before["metadata"]["uid"]
-        told = await catalog.history("component:default/web")
-        assert [item["revision"] for item in told] == [3, 2, 1]
-        assert [item["deleted"] for item in told] == [False, True, False]
+        revisions = await catalog.history("component:default/web")
+        assert [item["revision"] for item in revisions] == [3, 2, 1]
+        assert [item["deleted"] for item in revisions] == [False, True, False]
         assert (await catalog.ask("DELETE", path)).status_code == 204
         kinds = [
             event.type.split(".")[2]
@@ -132,7 +132,7 @@ async def test_a_deleted_entity_comes_back_while_its_source_has_it(
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "told"),
+    ("body", "status", "problem"),
     [
         ({}, 400, "request/body must have required property 'entityRef'"),
         ({"entityRef": 5}, 400, "request/body/entityRef must be string"),
@@ -141,13 +141,13 @@ async def test_a_deleted_entity_comes_back_while_its_source_has_it(
     ],
 )
 async def test_a_refresh_of_nothing(
-    database: Any, data: Path, body: Any, status: int, told: str
+    database: Any, data: Path, body: Any, status: int, problem: str
 ) -> None:
     """What is no ref is as unknown as a ref of nothing."""
     async with running(database, data) as catalog:
         answer = await catalog.ask("POST", "/refresh", body)
     assert answer.status_code == status
-    assert told in answer.json()["error"]["message"]
+    assert problem in answer.json()["error"]["message"]
 
 
 async def test_an_entity_is_checked_without_being_stored(
@@ -196,15 +196,15 @@ async def test_a_location_is_analysed(database: Any, data: Path) -> None:
             body = {"location": {"type": "url", "target": target}, **more}
             return (await catalog.ask("POST", "/analyze-location", body)).json()
 
-        found = await analysed("web")
-        [existing] = found["existingEntityFiles"]
+        analysis = await analysed("web")
+        [existing] = analysis["existingEntityFiles"]
         assert existing["entity"]["metadata"]["name"] == "web"
         assert existing["isRegistered"] is False
-        assert found["generateEntities"] == []
+        assert analysis["generateEntities"] == []
         await catalog.register(existing["location"]["target"])
         assert (await analysed("web"))["existingEntityFiles"][0]["isRegistered"] is True
-        found = await analysed("bare", catalogFilename="catalog-info.yaml")
-        [generated] = found["generateEntities"]
+        analysis = await analysed("bare", catalogFilename="catalog-info.yaml")
+        [generated] = analysis["generateEntities"]
         assert generated["entity"]["metadata"]["name"] == "bare"
         assert generated["fields"][0]["state"] == "needsUserInput"
         for body in ({}, {"location": 5}, {"location": {"type": "url"}}):
@@ -240,17 +240,17 @@ async def test_history_comes_in_pages_without_gaps(database: Any, data: Path) ->
                 # Half of it has been told already, half waits in the document.
                 await catalog.work.relay.drain()
         path = "/entities/by-name/component/default/web/history?limit=2"
-        seen: list[Any] = []
+        items: list[Any] = []
         cursor = ""
         while True:
             page = (await catalog.ask("GET", f"{path}{cursor}")).json()
-            seen += page["items"]
+            items += page["items"]
             assert page["totalItems"] == 6
             if "nextCursor" not in page["pageInfo"]:
                 break
             cursor = f"&cursor={page['pageInfo']['nextCursor']}"
-    assert [item["revision"] for item in seen] == [6, 5, 4, 3, 2, 1]
-    steps = [item["diff"][0]["before"] for item in seen[:-1]]
+    assert [item["revision"] for item in items] == [6, 5, 4, 3, 2, 1]
+    steps = [item["diff"][0]["before"] for item in items[:-1]]
     assert steps == ["o4", "o3", "o2", "o1", "o0"]
 
 
@@ -263,17 +263,17 @@ async def test_history_is_for_those_who_may_read_the_entity(
     )
     path = "/entities/by-name/component/default"
     async with running(database, data) as catalog:
-        answer = await catalog.register(file)
-        for gone in (False, True):
-            if gone:
-                identity = answer.json()["location"]["id"]
+        registration = await catalog.register(file)
+        for is_deleted in (False, True):
+            if is_deleted:
+                identity = registration.json()["location"]["id"]
                 await catalog.ask("DELETE", f"/locations/{identity}")
             for name, status in [("own", 200), ("b", 404), ("never", 404)]:
-                found = await catalog.ask("GET", f"{path}/{name}/history", None, BO)
-                assert found.status_code == status, (name, gone)
+                answer = await catalog.ask("GET", f"{path}/{name}/history", None, BO)
+                assert answer.status_code == status, (name, is_deleted)
         for bad in ("limit=0", "limit=x", "cursor=-1"):
-            found = await catalog.ask("GET", f"{path}/own/history?{bad}")
-            assert found.status_code == 400
+            answer = await catalog.ask("GET", f"{path}/own/history?{bad}")
+            assert answer.status_code == 400
 
 
 async def test_placeholders_bring_other_files_in(database: Any, data: Path) -> None:
@@ -292,22 +292,22 @@ async def test_placeholders_bring_other_files_in(database: Any, data: Path) -> N
     file = write(data, "all.yaml", entity, builders.component("calm"))
     async with running(database, data) as catalog:
         await catalog.register(file)
-        found = await catalog.entity("component:default/web")
-        assert found is not None
-        assert found["metadata"]["description"] == "hello\n"
-        assert found["spec"]["json"] == {"a": [1, None]}
-        assert found["spec"]["yaml"] == {"x": "yes"}
-        assert found["spec"]["two"] == {"$text": "x", "other": 1}
-        assert found["spec"]["unknown"] == {"$nothing": "x"}
+        stored = await catalog.entity("component:default/web")
+        assert stored is not None
+        assert stored["metadata"]["description"] == "hello\n"
+        assert stored["spec"]["json"] == {"a": [1, None]}
+        assert stored["spec"]["yaml"] == {"x": "yes"}
+        assert stored["spec"]["two"] == {"$text": "x", "other": 1}
+        assert stored["spec"]["unknown"] == {"$nothing": "x"}
         write(data, "deep/note.txt", "changed\n")
         await catalog.ask("POST", "/refresh", {"entityRef": "component:web"})
         newest, _ = await catalog.history("component:default/web")
         assert newest["changed"] == ["metadata.description"]
         (data / "data.json").unlink()
         await catalog.ask("POST", "/refresh", {"entityRef": "component:web"})
-        found = await catalog.entity("component:default/web")
-        assert found is not None
-        assert "$json data.json" in found["status"]["items"][0]["message"]
+        stored = await catalog.entity("component:default/web")
+        assert stored is not None
+        assert "$json data.json" in stored["status"]["items"][0]["message"]
 
 
 @pytest.mark.parametrize("target", ["../secret.txt", "/etc/hostname", "./link.txt"])

@@ -28,10 +28,10 @@ def dying(target: Any, name: str, after: int, monkeypatch: Any, *, late: bool) -
         calls.append(name)
         if len(calls) == after and not late:
             raise Killed
-        found = await real(*args, **kwargs)
+        result = await real(*args, **kwargs)
         if len(calls) == after and late:
             raise Killed
-        return found
+        return result
 
     monkeypatch.setattr(target, name, method)
 
@@ -63,20 +63,22 @@ async def doomed(
 PER_FILE = 40
 
 
-def three_files(data: Path, each: int = PER_FILE) -> Path:
+def three_files(data: Path, count: int = PER_FILE) -> Path:
     for part in range(3):
-        many = [builders.component(f"c{part}-{n}") for n in range(each)]
+        many = [builders.component(f"c{part}-{n}") for n in range(count)]
         write(data, f"p{part}.yaml", *many)
     return write(data, "all.yaml", pointing("more", "p0.yaml", "p1.yaml", "p2.yaml"))
 
 
-async def everything_told(catalog: Any) -> dict[str, list[int]]:
+async def published_revisions(catalog: Any) -> dict[str, list[int]]:
     """By entity, the revisions told of since the beginning of the catalog's store."""
     await catalog.work.relay.drain()
-    seen: dict[str, set[int]] = {}
+    revisions_by_ref: dict[str, set[int]] = {}
     for envelope in catalog.bus.envelopes():
-        seen.setdefault(envelope.subject, set()).add(envelope.data["revision"])
-    return {ref: sorted(revisions) for ref, revisions in seen.items()}
+        revisions_by_ref.setdefault(envelope.subject, set()).add(
+            envelope.data["revision"]
+        )
+    return {ref: sorted(revisions) for ref, revisions in revisions_by_ref.items()}
 
 
 DEATHS = [
@@ -111,9 +113,9 @@ async def test_a_registration_that_was_cut_off_is_finished_at_start(
         assert len(await catalog.refs()) == (0 if nothing else 3 * PER_FILE + 1)
         if nothing:
             return
-        told = await everything_told(catalog)
-        assert len(told) == 3 * PER_FILE + 2
-        assert {tuple(revisions) for revisions in told.values()} == {(1,)}
+        revisions_by_ref = await published_revisions(catalog)
+        assert len(revisions_by_ref) == 3 * PER_FILE + 2
+        assert {tuple(revisions) for revisions in revisions_by_ref.values()} == {(1,)}
         assert len(await catalog.history("component:default/c0-0")) == 1
 
 
@@ -125,8 +127,8 @@ async def test_a_deletion_that_was_cut_off_can_be_done_again(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The registration is the last to go: it is there to be deleted once more."""
-    each = CHUNK // 3 + 20
-    file = three_files(data, each)
+    count = CHUNK // 3 + 20
+    file = three_files(data, count)
     async with running(database, data) as catalog:
         identity = (await catalog.register(file)).json()["location"]["id"]
     death = (MongoEntityStore, "write", 1, True)
@@ -134,7 +136,7 @@ async def test_a_deletion_that_was_cut_off_can_be_done_again(
         await catalog.ask("DELETE", f"/locations/{identity}")
     async with running(database, data) as catalog:
         left = len(await catalog.refs())
-        assert 0 < left < 3 * each + 1
+        assert 0 < left < 3 * count + 1
         answer = await catalog.ask("DELETE", f"/locations/{identity}")
         assert answer.status_code == 204
         assert await catalog.refs() == set()
@@ -175,6 +177,6 @@ async def test_events_wait_while_the_log_is_away(database: Any, data: Path) -> N
         assert await catalog.refs() == {"component:web"}
         assert catalog.bus.sent == []
     async with running(database, data) as catalog:
-        told = await everything_told(catalog)
-        assert told["component:default/web"] == [1]
+        revisions_by_ref = await published_revisions(catalog)
+        assert revisions_by_ref["component:default/web"] == [1]
     assert isinstance(catalog.bus, MemoryBus)

@@ -77,10 +77,10 @@ def test_metadata_that_breaks_a_rule(
     metadata: dict[str, Any], field: str, rule: str
 ) -> None:
     """A wrong field of metadata is named, with the rule it breaks."""
-    with pytest.raises(Invalid) as told:
+    with pytest.raises(Invalid) as error:
         checked(builders.component(metadata=metadata))
-    assert field in told.value.message
-    assert rule in told.value.message
+    assert field in error.value.message
+    assert rule in error.value.message
 
 
 @pytest.mark.parametrize(
@@ -138,16 +138,18 @@ SPECS = [
 ]
 
 
-@pytest.mark.parametrize(("kind", "spec", "told"), SPECS)
-def test_a_spec_that_breaks_a_rule(kind: str, spec: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("kind", "spec", "problem"), SPECS)
+def test_a_spec_that_breaks_a_rule(
+    kind: str, spec: dict[str, Any], problem: str
+) -> None:
     """A wrong field of a kind's spec is named, with the rule it breaks."""
     with pytest.raises(Invalid) as error:
         checked(builders.entity(kind, "x", spec))
-    assert told in error.value.message
+    assert problem in error.value.message
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "problem"),
     [
         ({"relations": []}, "relations: unknown field"),
         ({"status": {}}, "status: unknown field"),
@@ -160,15 +162,15 @@ def test_a_spec_that_breaks_a_rule(kind: str, spec: dict[str, Any], told: str) -
         ({"kind": 5}, "kind: must be a string"),
     ],
 )
-def test_an_envelope_that_breaks_a_rule(change: dict[str, Any], told: str) -> None:
+def test_an_envelope_that_breaks_a_rule(change: dict[str, Any], problem: str) -> None:
     """The root holds the known fields and nothing else."""
     with pytest.raises(Invalid) as error:
         checked({**builders.component(), **change})
-    assert told in error.value.message
+    assert problem in error.value.message
 
 
 @pytest.mark.parametrize(
-    ("value", "told"),
+    ("value", "problem"),
     [
         (8, "must be a string, found a number: put it in quotes"),
         (False, "must be a string, found a boolean: put it in quotes"),
@@ -177,11 +179,11 @@ def test_an_envelope_that_breaks_a_rule(change: dict[str, Any], told: str) -> No
         ({"a": 1}, "must be a string, found an object"),
     ],
 )
-def test_what_is_no_string_is_named(value: Any, told: str) -> None:
+def test_what_is_no_string_is_named(value: Any, problem: str) -> None:
     """The refusal says what stands there instead, and how it becomes a string."""
     with pytest.raises(Invalid) as error:
         checked(builders.component(metadata={"annotations": {"a.example/b": value}}))
-    assert f"metadata.annotations.a.example/b: {told}" in error.value.message
+    assert f"metadata.annotations.a.example/b: {problem}" in error.value.message
 
 
 def test_a_list_at_the_root_is_no_entity() -> None:
@@ -201,10 +203,10 @@ def test_a_template_of_an_older_version_is_not_known() -> None:
 
 def test_several_problems_are_told_at_once() -> None:
     """Nobody has to come back once for each mistake."""
-    with pytest.raises(Invalid) as told:
+    with pytest.raises(Invalid) as error:
         checked(builders.component(metadata={"title": "", "tags": ["A"]}))
-    assert "metadata.title" in told.value.message
-    assert "metadata.tags.0" in told.value.message
+    assert "metadata.title" in error.value.message
+    assert "metadata.tags.0" in error.value.message
 
 
 def relations(entity: dict[str, Any]) -> set[tuple[str, str, str]]:
@@ -293,7 +295,7 @@ def test_a_kind_is_a_file() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "problem"),
     [
         ("versions: 3", "ship.yaml: versions: "),
         ("version: [a/v1]", "ship.yaml: version"),
@@ -302,13 +304,13 @@ def test_a_kind_is_a_file() -> None:
         ("relations: {berth: {type: liesAt}}", "ship.yaml: relations.berth.inverse: "),
     ],
 )
-def test_a_kind_that_cannot_be_read_names_its_field(change: str, told: str) -> None:
+def test_a_kind_that_cannot_be_read_names_its_field(change: str, problem: str) -> None:
     """The file and the field; a schema may lead nowhere else."""
     own = load_yaml(OWN_KIND, label="")
     text = dump_yaml({**own, **load_yaml(change, label="")})
     with pytest.raises(Invalid) as error:
         read_kind(text, "ship.yaml")
-    assert told in error.value.message
+    assert problem in error.value.message
 
 
 def test_what_is_no_json_is_refused_as_a_whole() -> None:

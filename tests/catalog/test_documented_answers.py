@@ -109,19 +109,19 @@ async def test_each_route_answers_as_documented(database: Any, data: Path) -> No
     host = Host(data)
     document = builders.component("web", {"tags": ["java"]}, owner="group:default/a")
     host.commit("shop", {"catalog-info.yaml": document, "again.yaml": document})
-    known = {"url": host.url("shop")}
+    texts = {"url": host.url("shop")}
     async with running(database, data, host.config()) as catalog:
         api = DocumentedApi(catalog.app)
         for operation, (path, body) in REQUESTS.items():
             method = operation[0].upper()
-            answer = await catalog.ask(method, filled(path, known), filled(body, known))
+            answer = await catalog.ask(method, filled(path, texts), filled(body, texts))
             assert answer.status_code < 300, (operation, answer.text)
             api.check(operation, answer)
             if operation == ("post", "/locations"):
                 entity = await catalog.entity("component:default/web")
                 assert entity is not None
-                known["id"] = answer.json()["location"]["id"]
-                known["uid"] = entity["metadata"]["uid"]
+                texts["id"] = answer.json()["location"]["id"]
+                texts["uid"] = entity["metadata"]["uid"]
             if operation == ("post", "/refresh"):
                 # What comes next has a second revision, with a difference, to show.
                 changed = {**document, "spec": {**document["spec"], "type": "website"}}
@@ -172,14 +172,14 @@ async def test_reads_answer_head_as_well(database: Any, data: Path) -> None:
             assert (await catalog.ask("HEAD", path)).status_code == 200
 
 
-def filled(value: Any, known: dict[str, str]) -> Any:
+def filled(value: Any, texts: dict[str, str]) -> Any:
     """The value with the names in braces replaced by what is known."""
     if isinstance(value, str):
-        for name, text in known.items():
+        for name, text in texts.items():
             value = value.replace(f"{{{name}}}", text)
         return value
     if isinstance(value, dict):
-        return {key: filled(each, known) for key, each in value.items()}
+        return {key: filled(item, texts) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled(each, known) for each in value]
+        return [filled(item, texts) for item in value]
     return value

@@ -20,9 +20,9 @@ PARENT = "location:default/generated-1"
 
 async def test_an_entity_by_name_in_any_case(client: AsyncClient) -> None:
     """Kind, namespace and name are compared without regard to case."""
-    found = await ask(client, "/entities/by-name/Component/Default/WEB")
-    assert found["metadata"]["name"] == "web"
-    assert found["relations"] == [{"type": "ownedBy", "targetRef": TEAM}]
+    entity = await ask(client, "/entities/by-name/Component/Default/WEB")
+    assert entity["metadata"]["name"] == "web"
+    assert entity["relations"] == [{"type": "ownedBy", "targetRef": TEAM}]
     error = await refused(client, "/entities/by-name/component/default/nope")
     assert error["status"] == 404
     assert error["name"] == "NotFoundError"
@@ -31,8 +31,8 @@ async def test_an_entity_by_name_in_any_case(client: AsyncClient) -> None:
 
 async def test_an_entity_by_uid(client: AsyncClient) -> None:
     """The uid in an entity leads back to it."""
-    found = await ask(client, f"/entities/by-uid/{uid_of(TEAM)}")
-    assert found["kind"] == "Group"
+    entity = await ask(client, f"/entities/by-uid/{uid_of(TEAM)}")
+    assert entity["kind"] == "Group"
     assert (await refused(client, "/entities/by-uid/nope"))["status"] == 404
 
 
@@ -61,17 +61,17 @@ async def test_nobody_reads_without_a_principal(
 
 async def test_refs_are_answered_in_their_order(client: AsyncClient) -> None:
     """What is missing or filtered away is null in its place; refs are canonical."""
-    asked = ["component:default/web", "component:default/no", TEAM, "Group:default/x"]
-    body = {"entityRefs": asked, "fields": ["kind", "metadata.name"]}
-    found = await ask(client, "/entities/by-refs", body)
+    refs = ["component:default/web", "component:default/no", TEAM, "Group:default/x"]
+    body = {"entityRefs": refs, "fields": ["kind", "metadata.name"]}
+    answer = await ask(client, "/entities/by-refs", body)
     web = {"kind": "Component", "metadata": {"name": "web"}}
     team = {"kind": "Group", "metadata": {"name": "team-a"}}
-    assert found["items"] == [web, None, team, None]
-    found = await ask(client, "/entities/by-refs?filter=kind=group", body)
-    assert found["items"] == [None, None, team, None]
+    assert answer["items"] == [web, None, team, None]
+    answer = await ask(client, "/entities/by-refs?filter=kind=group", body)
+    assert answer["items"] == [None, None, team, None]
     body["query"] = {"kind": "component"}  # type: ignore[assignment]
-    found = await ask(client, "/entities/by-refs", body)
-    assert found["items"] == [web, None, None, None]
+    answer = await ask(client, "/entities/by-refs", body)
+    assert answer["items"] == [web, None, None, None]
 
 
 @pytest.mark.parametrize(
@@ -96,13 +96,13 @@ async def test_wrong_refs_are_refused(
 
 async def test_fields_cut_entities_down(client: AsyncClient) -> None:
     """Only the fields asked for are there, relations among them if asked for."""
-    found = await ask(
+    entities = await ask(
         client, "/entities?filter=metadata.name=web&fields=kind,spec.type"
     )
-    assert found == [{"kind": "Component", "spec": {"type": "library"}}]
+    assert entities == [{"kind": "Component", "spec": {"type": "library"}}]
     path = "/entities?filter=metadata.name=web&fields=metadata.name,relations"
-    found = await ask(client, path)
-    assert found[0] == {
+    entities = await ask(client, path)
+    assert entities[0] == {
         "metadata": {"name": "web"},
         "relations": [{"type": "ownedBy", "targetRef": TEAM}],
     }
@@ -112,10 +112,10 @@ async def test_fields_cut_entities_down(client: AsyncClient) -> None:
 async def test_ancestry_leads_to_the_first_location(client: AsyncClient) -> None:
     """Each item tells its parents, and they follow."""
     path = "/entities/by-name/component/default/web/ancestry"
-    found = await ask(client, path)
-    assert found["rootEntityRef"] == "component:default/web"
-    told = [(i["entity"]["kind"], i["parentEntityRefs"]) for i in found["items"]]
-    assert told == [("Component", [PARENT]), ("Location", [])]
+    answer = await ask(client, path)
+    assert answer["rootEntityRef"] == "component:default/web"
+    ancestors = [(i["entity"]["kind"], i["parentEntityRefs"]) for i in answer["items"]]
+    assert ancestors == [("Component", [PARENT]), ("Location", [])]
     error = await refused(client, "/entities/by-name/component/default/no/ancestry")
     assert error["message"] == "No such entity component:default/no"
 

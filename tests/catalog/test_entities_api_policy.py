@@ -77,8 +77,8 @@ async def test_the_restricted_is_shown_to_its_owners_only(
     stranger: AsyncClient, guard: AsyncClient, path: str
 ) -> None:
     """The same question names it to an owner and not to a stranger."""
-    told = (await guard.get(path)).text
-    assert "vault" in told or "plan" in told or OWNERS in told
+    owner_text = (await guard.get(path)).text
+    assert "vault" in owner_text or "plan" in owner_text or OWNERS in owner_text
     text = (await stranger.get(path)).text
     assert "vault" not in text
     assert "safe" not in text
@@ -176,8 +176,8 @@ async def test_only_few_visible_hides_relations_too(
     rule = {"rule": "IS_ENTITY_KIND", "params": {"kinds": ["system"]}}
     headers = principal_headers(conditions=rule)
     async with client_of(reading_app(model, tokens), headers) as client:
-        found = (await client.get("/entities")).json()
-    assert [entity["relations"] for entity in found] == [[]]
+        entities = (await client.get("/entities")).json()
+    assert [entity["relations"] for entity in entities] == [[]]
 
 
 async def test_conditions_are_applied_to_entities(
@@ -193,16 +193,19 @@ async def test_conditions_are_applied_to_entities(
             {**item, "id": "2", "resourceRef": [SECRET, OPEN, "component:x/nope"]},
         ]
     }
-    found = (await guard.post(f"{root}/apply-conditions", json=body)).json()
-    assert found["items"] == [
+    decisions = (await guard.post(f"{root}/apply-conditions", json=body)).json()
+    assert decisions["items"] == [
         {"id": "1", "result": "ALLOW"},
         {"id": "2", "result": ["ALLOW", "DENY", "DENY"]},
     ]
-    found = (await stranger.post(f"{root}/apply-conditions", json=body)).json()
-    assert found["items"][0] == {"id": "1", "result": "DENY"}
+    decisions = (await stranger.post(f"{root}/apply-conditions", json=body)).json()
+    assert decisions["items"][0] == {"id": "1", "result": "DENY"}
     for wrong in ({}, {"items": [1]}, {"items": [{**item, "resourceType": "x"}]}):
         answer = await guard.post(f"{root}/apply-conditions", json=wrong)
         assert answer.status_code == 400
-    told = (await guard.get(f"{root}/metadata")).json()
-    assert {rule["name"] for rule in told["rules"]} >= {"HAS_LABEL", "IS_ENTITY_OWNER"}
-    assert "catalog.entity.read" in {p["name"] for p in told["permissions"]}
+    metadata = (await guard.get(f"{root}/metadata")).json()
+    assert {rule["name"] for rule in metadata["rules"]} >= {
+        "HAS_LABEL",
+        "IS_ENTITY_OWNER",
+    }
+    assert "catalog.entity.read" in {p["name"] for p in metadata["permissions"]}

@@ -33,27 +33,29 @@ def model() -> ReadModel:
 
 def test_the_most_frequent_values_come_with_the_number_of_all(model: ReadModel) -> None:
     """In the order of the values, as without a limit."""
-    found = narrow_facets(
+    facets = narrow_facets(
         model, [OWNED], EVERYTHING, everything(model), narrowing=Narrowing(limit=3)
     )
-    values = [each["value"] for each in found.values[OWNED]]
+    values = [bucket["value"] for bucket in facets.values[OWNED]]
     assert len(values) == 3
     assert "group:default/team-05" in values
     assert values == sorted(values)
-    assert found.totals == {OWNED: 30}
+    assert facets.totals == {OWNED: 30}
 
 
 def test_a_value_is_found_by_the_title_of_what_it_names(model: ReadModel) -> None:
     """Whatever the case; nothing is found by the title of what is hidden."""
     narrowing = Narrowing("hARb", 20)
-    found = narrow_facets(
+    facets = narrow_facets(
         model, [OWNED], EVERYTHING, everything(model), narrowing=narrowing
     )
-    assert found.values[OWNED] == [{"value": "group:default/team-05", "count": 9}]
+    assert facets.values[OWNED] == [{"value": "group:default/team-05", "count": 9}]
     visible = model.live - model.index.equal("metadata.title", "harbour")
     scope = ReaderScope(model, visible, b"others")
-    hidden = narrow_facets(model, [OWNED], EVERYTHING, scope, narrowing=narrowing)
-    assert hidden.values == {OWNED: []}
+    facets_for_reader = narrow_facets(
+        model, [OWNED], EVERYTHING, scope, narrowing=narrowing
+    )
+    assert facets_for_reader.values == {OWNED: []}
 
 
 @settings(deadline=None)
@@ -68,10 +70,10 @@ def test_a_narrowed_facet_is_a_part_of_the_whole(text: str, limit: int) -> None:
     )
     name, scope = "metadata.tags", everything(model)
     whole = count_facets(model, [name], EVERYTHING, scope)[name]
-    fitting = [each for each in whole if text in str(each["value"])]
-    found = narrow_facets(
+    fitting_buckets = [bucket for bucket in whole if text in str(bucket["value"])]
+    facets = narrow_facets(
         model, [name], EVERYTHING, scope, narrowing=Narrowing(text, limit)
     )
-    assert found.totals[name] == len(fitting)
-    assert len(found.values[name]) == min(limit, len(fitting))
-    assert all(each in fitting for each in found.values[name])
+    assert facets.totals[name] == len(fitting_buckets)
+    assert len(facets.values[name]) == min(limit, len(fitting_buckets))
+    assert all(bucket in fitting_buckets for bucket in facets.values[name])

@@ -48,16 +48,18 @@ async def test_the_work_of_a_reading_is_bounded() -> None:
 async def test_dear_readings_take_turns_and_quick_ones_do_not_wait() -> None:
     """However many are dear, one of them works at a time."""
     turns, go = asyncio.Lock(), threading.Event()
-    dear = [Effort(f"dear {number}", turns) for number in range(3)]
-    for each in dear:
-        await each.compute(time.process_time)
-        each.spent = effort.QUICK_SECONDS
-    working = [asyncio.ensure_future(each.compute(go.wait, 60)) for each in dear]
+    dear_readings = [Effort(f"dear {number}", turns) for number in range(3)]
+    for reading in dear_readings:
+        await reading.compute(time.process_time)
+        reading.spent = effort.QUICK_SECONDS
+    tasks = [
+        asyncio.ensure_future(reading.compute(go.wait, 60)) for reading in dear_readings
+    ]
     await until(turns.locked, what="one works")
     assert await Effort("quick", turns).compute(sum, [1, 2]) == 3
-    assert not any(task.done() for task in working)
+    assert not any(task.done() for task in tasks)
     go.set()
-    assert await asyncio.gather(*working) == [True] * 3
+    assert await asyncio.gather(*tasks) == [True] * 3
 
 
 def test_a_dear_root_rests_longer_each_time() -> None:
@@ -133,17 +135,19 @@ async def test_targets_that_are_named_again_are_counted(
     """Many Locations of the same targets end at a limit; what is there stays."""
     monkeypatch.setattr(walk, "NAMED_LIMIT", 25)
     write(data, "a.yaml", builders.component("a"))
-    others = [f"./{n}.yaml" for n in range(9)]
+    more_targets = [f"./{n}.yaml" for n in range(9)]
     names = [f"all-{n}" for n in range(4)]
-    several = [pointing(name, "./a.yaml", *others) for name in names]
-    file = write(data, "all.yaml", *several)
+    locations = [pointing(name, "./a.yaml", *more_targets) for name in names]
+    file = write(data, "all.yaml", *locations)
     async with running(database, data) as catalog:
         await catalog.register(file)
         assert await owner_of(catalog) == "team-a"
         problems = [await catalog.problems(name) for name in names]
         await catalog.ask("POST", "/refresh", {"entityRef": "location:all-3"})
         assert await owner_of(catalog) == "team-a"
-    over = [any("names over 25 targets" in each for each in of) for of in problems]
+    over = [
+        any("names over 25 targets" in problem for problem in of) for of in problems
+    ]
     assert over == [False, False, True, True]
 
 
@@ -177,22 +181,24 @@ class Reader:
 
     def __init__(self) -> None:
         self.go = asyncio.Event()
-        self.begun: list[tuple[str, frozenset[str] | None]] = []
+        self.pushes: list[tuple[str, frozenset[str] | None]] = []
         self.errors: list[Exception] = []
 
     async def __call__(self, _catalog: Any, _providers: Any, push: Push) -> None:
-        self.begun.append((push.repository, push.paths))
+        self.pushes.append((push.repository, push.paths))
         if push.repository == "slow":
             await self.go.wait()
         if self.errors:
             raise self.errors.pop()
 
     def paths(self, repository: str) -> Sequence[Any]:
-        return [set(paths or ()) for name, paths in self.begun if name == repository]
+        return [set(paths or ()) for name, paths in self.pushes if name == repository]
 
 
 def envelopes(*payloads: RepositoryPushed) -> list[Envelope]:
-    return [Envelope.of(each, source="/gateway", subject="x") for each in payloads]
+    return [
+        Envelope.of(payload, source="/gateway", subject="x") for payload in payloads
+    ]
 
 
 @pytest.fixture

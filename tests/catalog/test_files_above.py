@@ -40,10 +40,10 @@ def test_the_files_of_all_ways_belong_to_their_roots() -> None:
         "x/leaf": Link("f", ("x/mid", "x/own")),
         "x/aside": Link("a", ("x/one",)),
     }
-    found = files_of(Registered(links, "one", "two"), "x/leaf")  # type: ignore[arg-type]
+    files = files_of(Registered(links, "one", "two"), "x/leaf")  # type: ignore[arg-type]
     shared = {("x/one", "m"), ("x/mid", "f")}
-    assert found["one"] == shared
-    assert found["two"] == {
+    assert files["one"] == shared
+    assert files["two"] == {
         *{("x/two", "m"), ("x/mid", "f")},
         *{("x/two", "o"), ("x/own", "f")},
     }
@@ -58,5 +58,5 @@ def test_ways_that_part_and_meet_again_cost_what_their_links_cost() -> None:
         links |= {ref: Link(f"f{floor}", above) for ref in pair}
         above = pair
     with limit_processor_time(2):
-        found = files_of(Registered(links, "root"), "x/b299")  # type: ignore[arg-type]
-    assert len(found["root"]) >= 2 * 299
+        files = files_of(Registered(links, "root"), "x/b299")  # type: ignore[arg-type]
+    assert len(files["root"]) >= 2 * 299

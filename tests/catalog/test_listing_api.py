@@ -18,28 +18,30 @@ LONG = "\u0e01" + "\u0e48\u0e38" * 501
 
 async def test_entities_come_in_the_order_asked_for(client: AsyncClient) -> None:
     """By ref without an order; by every order field, else."""
-    found = await ask(client, "/entities?filter=kind=component")
-    assert names(found) == ["audit", "billing", "cart", "search", "web"]
+    entities = await ask(client, "/entities?filter=kind=component")
+    assert names(entities) == ["audit", "billing", "cart", "search", "web"]
     path = (
         "/entities?filter=kind=component&order=desc:spec.type&order=desc:metadata.name"
     )
-    found = await ask(client, path)
-    assert names(found) == ["cart", "billing", "audit", "web", "search"]
-    found = await ask(client, "/entities?order=asc:spec.target&order=asc:metadata.name")
-    assert names(found)[0] == "generated-1"
-    assert len(found) == 7
+    entities = await ask(client, path)
+    assert names(entities) == ["cart", "billing", "audit", "web", "search"]
+    entities = await ask(
+        client, "/entities?order=asc:spec.target&order=asc:metadata.name"
+    )
+    assert names(entities)[0] == "generated-1"
+    assert len(entities) == 7
 
 
 async def test_entities_page_by_links(client: AsyncClient) -> None:
     """Following `Link: rel=next` gives every entity once."""
     path: str | None = "/entities?filter=kind=component&limit=2"
-    found = []
+    names_of_pages = []
     while path:
         answer = await client.get(path)
-        found += names(answer.json())
+        names_of_pages += names(answer.json())
         link = answer.headers.get("link")
         path = link.partition("<")[2].partition(">")[0] if link else None
-    assert found == ["audit", "billing", "cart", "search", "web"]
+    assert names_of_pages == ["audit", "billing", "cart", "search", "web"]
 
 
 async def test_a_listing_is_walked_by_cursors_in_both_directions(
@@ -79,13 +81,13 @@ async def test_a_cursor_survives_the_entity_it_stands_at(
         path = f"/entities/by-query?filter=kind=component&limit=2&orderField={order}"
         page = await ask(client, path)
         cursor = page["pageInfo"]["nextCursor"]
-        gone = model.get("component:default/billing")
-        assert gone is not None
-        model.drop(gone.ref)
+        deleted_entity = model.get("component:default/billing")
+        assert deleted_entity is not None
+        model.drop(deleted_entity.ref)
         page = await ask(client, f"/entities/by-query?limit=9&cursor={cursor}")
         assert names(page["items"]) == ["cart", "search", "web"]
         assert page["totalItems"] == 4
-        model.put(gone)
+        model.put(deleted_entity)
 
 
 async def test_offset_total_and_limit(client: AsyncClient) -> None:
@@ -231,8 +233,8 @@ async def test_facets_count_values(client: AsyncClient) -> None:
     narrowed = await ask(client, f"{path}&filter=spec.type=service")
     assert narrowed["facets"]["KIND"] == [{"value": "Component", "count": 3}]
     body = {"facets": ["spec.type"], "query": {"metadata.name": "web"}}
-    found = await ask(client, "/entity-facets", body)
-    assert found["facets"]["spec.type"] == [{"value": "library", "count": 1}]
+    answer = await ask(client, "/entity-facets", body)
+    assert answer["facets"]["spec.type"] == [{"value": "library", "count": 1}]
     assert await ask(client, "/entity-facets?facet=spec.nope") == {
         "facets": {"spec.nope": []}
     }
@@ -246,9 +248,9 @@ async def test_long_lists_are_streamed_whole(
     """A list of more than a chunk is one JSON array, complete and in order."""
     for number in range(1200):
         model.put(stored(builders.component(f"n{number:04}")))
-    found = await ask(client, "/entities?filter=kind=component")
-    assert len(found) == 1205
-    assert names(found) == sorted(names(found))
+    entities = await ask(client, "/entities?filter=kind=component")
+    assert len(entities) == 1205
+    assert names(entities) == sorted(names(entities))
     page = await ask(client, "/entities/by-query?limit=1100")
     assert len(page["items"]) == 1100
     assert page["totalItems"] == 1207
@@ -260,7 +262,7 @@ async def test_long_lists_are_streamed_whole(
 
 async def test_a_cursor_of_another_shape_is_refused(client: AsyncClient) -> None:
     """What is inside a cursor is checked like any other input."""
-    for told in (
+    for content in (
         {"orderFields": [], "orderFieldValues": [], "isPrevious": False},
         {"orderFields": [{"field": 1}], "orderFieldValues": ["a", "b"]},
         {"orderFields": [], "orderFieldValues": ["r"], "isPrevious": "no"},
@@ -271,7 +273,7 @@ async def test_a_cursor_of_another_shape_is_refused(client: AsyncClient) -> None
             "query": [1],
         },
     ):
-        cursor = base64.b64encode(orjson.dumps(told)).decode()
+        cursor = base64.b64encode(orjson.dumps(content)).decode()
         error = await refused(client, f"/entities/by-query?cursor={cursor}")
         assert error["status"] == 400
 
@@ -306,21 +308,21 @@ async def test_long_texts_are_refused(
     client: AsyncClient, path: str, body: dict[str, Any] | None, rule: str
 ) -> None:
     """By a message that names the field and the bound: no value is as long."""
-    asked = client.get(path) if body is None else client.post(path, json=body)
-    answer = await asked
+    request = client.get(path) if body is None else client.post(path, json=body)
+    answer = await request
     assert answer.status_code == 400
     assert f"{rule}: at most 1000 characters" in answer.json()["error"]["message"]
 
 
 async def test_a_cursor_asks_for_no_long_text(client: AsyncClient) -> None:
     """Cursors are not signed: what they ask for is bounded as in a first question."""
-    told = {
+    content = {
         "orderFields": [],
         "orderFieldValues": [""],
         "isPrevious": False,
         "fullTextFilter": {"term": LONG, "fields": ["metadata.name"]},
     }
-    cursor = base64.b64encode(orjson.dumps(told)).decode()
+    cursor = base64.b64encode(orjson.dumps(content)).decode()
     answer = await client.post("/entities/by-query", json={"cursor": cursor})
     assert answer.status_code == 400
     assert "fullTextFilter.term" in answer.json()["error"]["message"]

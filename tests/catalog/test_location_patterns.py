@@ -159,8 +159,8 @@ async def test_a_provider_looks_for_a_pattern(database: Any, data: Path) -> None
 )
 def test_rules_match_as_backstages_do(pattern: str, target: str, expected: int) -> None:
     """Case does not count, hidden names match, `*` stays in its part."""
-    where = LocationPattern("url", pattern=pattern)
-    assert where.covers(LocationRef("url", target)) == bool(expected)
+    locations = LocationPattern("url", pattern=pattern)
+    assert locations.covers(LocationRef("url", target)) == bool(expected)
 
 
 def test_a_rule_whose_pattern_means_too_much_is_refused() -> None:
@@ -174,25 +174,25 @@ async def test_a_push_to_a_location_with_many_targets_is_cheap(
 ) -> None:
     """Targets are looked at once each, not once for every file that was read."""
     host = Host(data)
-    count = 400
-    files = {f"e/{n}.yaml": builders.component(f"c{n}") for n in range(count)}
+    file_count = 400
+    files = {f"e/{n}.yaml": builders.component(f"c{n}") for n in range(file_count)}
     targets = [f"./{path}" for path in files]
     host.commit("mono", {**files, FILE: pointing("all", *targets)})
     async with running(database, data, host.config()) as catalog:
         await catalog.register(host.url("mono"))
-        looks = 0
-        known = catalog.work.catalog.state
-        get = known.get
+        count_of_reads = 0
+        state = catalog.work.catalog.state
+        get = state.get
 
-        def counted(ref: str) -> Any:
-            nonlocal looks
-            looks += 1
+        def counting_get(ref: str) -> Any:
+            nonlocal count_of_reads
+            count_of_reads += 1
             return get(ref)
 
-        known.get = counted
+        state.get = counting_get
         push = Push(host.name, "MONO", "main", frozenset(["other.txt"]), "ann")
         await pushed(catalog.work.catalog, [], push)
-        assert looks < count
+        assert count_of_reads < file_count
 
 
 @pytest.mark.parametrize(

@@ -20,15 +20,15 @@ async def test_entities_are_there_when_registration_answers(
         location = answer.json()["location"]
         assert answer.json()["entities"] == []
         assert location["entityRef"] == f"location:default/{generated(file)}"
-        found = await catalog.entity("component:default/a")
-    assert found is not None
-    assert found["metadata"]["annotations"] == {
+        entity = await catalog.entity("component:default/a")
+    assert entity is not None
+    assert entity["metadata"]["annotations"] == {
         "backstage.io/managed-by-location": f"file:{file}",
         "backstage.io/managed-by-origin-location": f"file:{file}",
     }
-    assert len(found["metadata"]["uid"]) == 36
-    assert len(found["metadata"]["etag"]) == 40
-    assert found["relations"] == [
+    assert len(entity["metadata"]["uid"]) == 36
+    assert len(entity["metadata"]["etag"]) == 40
+    assert entity["relations"] == [
         {"type": "ownedBy", "targetRef": "group:default/team-a"}
     ]
 
@@ -60,9 +60,9 @@ async def test_the_first_registrant_keeps_an_entity(database: Any, data: Path) -
     async with running(database, data) as catalog:
         await catalog.register(first)
         await catalog.register(second)
-        found = await catalog.entity("component:default/web")
-        assert found is not None
-        assert found["spec"]["owner"] == "a"
+        entity = await catalog.entity("component:default/web")
+        assert entity is not None
+        assert entity["spec"]["owner"] == "a"
         assert "api:own" in await catalog.refs()
         [problem] = await catalog.problems(generated(second))
         assert f"already provided by file:{first}" in problem
@@ -70,9 +70,9 @@ async def test_the_first_registrant_keeps_an_entity(database: Any, data: Path) -
         write(data, "one.yaml", builders.component("other"))
         await catalog.register(first, "?onConflict=refresh")
         await catalog.register(second, "?onConflict=refresh")
-        found = await catalog.entity("component:default/web")
-        assert found is not None
-        assert found["spec"]["owner"] == "b"
+        entity = await catalog.entity("component:default/web")
+        assert entity is not None
+        assert entity["spec"]["owner"] == "b"
         assert await catalog.problems(generated(second)) == []
 
 
@@ -112,10 +112,10 @@ async def test_a_file_of_two_roots_lives_as_long_as_one_of_them(
         ]
         await catalog.ask("DELETE", f"/locations/{ids[0]}")
         assert await catalog.refs() == {"location:two", "component:web"}
-        found = await catalog.entity("component:default/web")
-        assert found is not None
+        entity = await catalog.entity("component:default/web")
+        assert entity is not None
         origin = "backstage.io/managed-by-origin-location"
-        assert found["metadata"]["annotations"][origin] == f"file:{two}"
+        assert entity["metadata"]["annotations"][origin] == f"file:{two}"
         await catalog.ask("DELETE", f"/locations/{ids[1]}")
         assert await catalog.refs() == set()
 
@@ -140,28 +140,28 @@ async def test_registrations_are_listed_changed_and_removed(
     one = write(data, "one.yaml", builders.component("one"))
     two = write(data, "two.yaml", builders.component("two"))
     async with running(database, data) as catalog:
-        shown = (await catalog.register(one)).json()["location"]
+        location = (await catalog.register(one)).json()["location"]
         again = await catalog.register(one)
         assert again.status_code == 409
         assert again.json()["error"]["name"] == "ConflictError"
         refreshed = await catalog.register(one, "?onConflict=refresh")
-        assert refreshed.json()["location"] == shown
+        assert refreshed.json()["location"] == location
         listed = await catalog.ask("GET", "/locations")
-        assert listed.json() == [{"data": shown}]
-        path = f"/locations/{shown['id']}"
-        assert (await catalog.ask("GET", path)).json() == shown
-        of = await catalog.ask("GET", "/locations/by-entity/component/default/one")
-        assert of.json() == shown
-        moved = await catalog.ask("PUT", path, {"type": "file", "target": str(two)})
-        assert moved.json()["id"] == shown["id"]
-        assert moved.json()["target"] == str(two)
+        assert listed.json() == [{"data": location}]
+        path = f"/locations/{location['id']}"
+        assert (await catalog.ask("GET", path)).json() == location
+        answer = await catalog.ask("GET", "/locations/by-entity/component/default/one")
+        assert answer.json() == location
+        answer = await catalog.ask("PUT", path, {"type": "file", "target": str(two)})
+        assert answer.json()["id"] == location["id"]
+        assert answer.json()["target"] == str(two)
         assert await catalog.refs() == {"component:two"}
         assert (await catalog.ask("DELETE", path)).status_code == 204
         assert await catalog.refs() == set()
         for method in ("GET", "DELETE"):
-            gone = await catalog.ask(method, path)
-            assert gone.status_code == 404
-            assert shown["id"] in gone.json()["error"]["message"]
+            answer = await catalog.ask(method, path)
+            assert answer.status_code == 404
+            assert location["id"] in answer.json()["error"]["message"]
 
 
 async def test_registrations_are_found_by_predicate_in_pages(
@@ -177,10 +177,10 @@ async def test_registrations_are_found_by_predicate_in_pages(
         first = (await catalog.ask("POST", "/locations/by-query", body)).json()
         assert (len(first["items"]), first["totalItems"]) == (3, 4)
         cursor = {"cursor": first["pageInfo"]["nextCursor"]}
-        rest = (await catalog.ask("POST", "/locations/by-query", cursor)).json()
-        assert rest["pageInfo"] == {}
-        found = {item["target"] for item in first["items"] + rest["items"]}
-        assert found == {str(file) for file in files[1:]}
+        last = (await catalog.ask("POST", "/locations/by-query", cursor)).json()
+        assert last["pageInfo"] == {}
+        targets = {item["target"] for item in first["items"] + last["items"]}
+        assert targets == {str(file) for file in files[1:]}
         stray = {"limit": 9, "afterId": 5}
         answer = await catalog.ask("POST", "/locations/by-query", stray)
         assert len(answer.json()["items"]) == 5

@@ -60,7 +60,7 @@ message Request { string field = 1; }
 
 
 @pytest.mark.parametrize(
-    ("kind", "text", "there", "absent"),
+    ("kind", "text", "expected_words", "absent_words"),
     [
         (
             "openapi",
@@ -82,11 +82,13 @@ message Request { string field = 1; }
         ("trpc", "anything", "", "anything"),
     ],
 )
-def test_words_of_each_language(kind: str, text: str, there: str, absent: str) -> None:
+def test_words_of_each_language(
+    kind: str, text: str, expected_words: str, absent_words: str
+) -> None:
     """Names, their parts, paths, summaries, tags; nothing of schemas."""
     words = operation_text(kind, text).split()
-    assert set(there.split()) <= set(words)
-    assert not set(absent.split()) & set(words)
+    assert set(expected_words.split()) <= set(words)
+    assert not set(absent_words.split()) & set(words)
 
 
 def test_the_words_are_bounded() -> None:
@@ -94,9 +96,9 @@ def test_the_words_are_bounded() -> None:
     paths = "".join(
         f"  /p{n}: {{get: {{summary: {'w' * 500}{n}}}}}\n" for n in range(10_000)
     )
-    begun = time.process_time()
+    start = time.process_time()
     words = operation_text("openapi", f"openapi: 3.0.0\npaths:\n{paths}")
-    assert time.process_time() - begun < 30
+    assert time.process_time() - start < 30
     assert len(words) <= SEARCHED_CHARACTERS
     assert "/p100" in words
 
@@ -119,9 +121,9 @@ async def test_search_asks_for_words_by_content(database: Any, data: Path) -> No
         for _ in range(2):
             path = "/snapshot/operations"
             answer = await catalog.ask("POST", path, body, SEARCH)
-            first, second, *others = answer.json()["items"]
+            first, second, *further_words = answer.json()["items"]
             assert first == second == operation_text("openapi", OPENAPI)
-            assert others == ["", ""]
+            assert further_words == ["", ""]
         refused = await catalog.ask("POST", "/snapshot/operations", body)
         assert refused.status_code == 403
 

@@ -129,12 +129,12 @@ async def test_the_first_registrant_wins() -> None:
     files = {"first.yaml": [WEB], "second.yaml": [WEB]}
     await catalog.read(ROOT, files)
     plans = await catalog.read(OTHER, files)
-    refusals = [each for plan in catalog.state.plans for each in plan.refusals]
-    taken = (
+    refusals = [refusal for plan in catalog.state.plans for refusal in plan.refusals]
+    message = (
         f"component:default/web: is already provided by {url('first.yaml')}; "
         "first registrant wins"
     )
-    assert {each.error.message for each in refusals} == {taken}
+    assert {refusal.error.message for refusal in refusals} == {message}
     assert lines_of(plans) == [
         f"create {OTHER.location.entity_ref} from {url('second.yaml')}"
     ]
@@ -151,12 +151,12 @@ async def test_a_refusal_does_not_name_a_restricted_owner() -> None:
     files = {"first.yaml": [secret], "second.yaml": [WEB]}
     await catalog.read(ROOT, files)
     await catalog.read(OTHER, files)
-    refusals = [each for plan in catalog.state.plans for each in plan.refusals]
-    refusal = (
+    refusals = [refusal for plan in catalog.state.plans for refusal in plan.refusals]
+    line = (
         f"refuse {url('second.yaml')}: component:default/web: is already provided by "
         "another location; first registrant wins"
     )
-    assert {str(each) for each in refusals} == {refusal}
+    assert {str(refusal) for refusal in refusals} == {line}
 
 
 async def test_a_shared_file_moves_to_who_still_names_it() -> None:
@@ -258,10 +258,11 @@ def file_sets(draw: st.DrawFn) -> Files:
     for number, name in enumerate(NAMES):
         if number and draw(st.booleans()):
             continue
-        described = draw(components)
+        component_names = draw(components)
         targets = draw(st.lists(st.sampled_from(NAMES), unique=True, max_size=3))
         files[name] = [
-            builders.component(each, lifecycle=f"of {name}") for each in described
+            builders.component(component_name, lifecycle=f"of {name}")
+            for component_name in component_names
         ]
         leading = [target for target in targets if target != name]
         if leading:
@@ -294,20 +295,20 @@ def documents_of(files: Files, name: str) -> list[Mapping[str, Any]]:
 def check_holds(catalog: PlannedCatalog, root: Root, files: Files) -> None:
     """The catalog holds what the files describe, each entity under all its parents."""
     keys = targets_in(root, files)
-    described = {
+    component_names = {
         document["metadata"]["name"]
         for _, name in keys
         for document in documents_of(files, name)
     }
     entities = catalog.entities()
-    assert entities.keys() == described
+    assert entities.keys() == component_names
     for name, stored in entities.items():
         file = stored.location.rpartition("/")[2]
         assert set(stored.parents) == {parent for parent, at in keys if at == file}
         [document] = [
-            each
-            for each in documents_of(files, file)
-            if each["metadata"]["name"] == name
+            candidate
+            for candidate in documents_of(files, file)
+            if candidate["metadata"]["name"] == name
         ]
         assert stored.entity.spec == document["spec"]
 

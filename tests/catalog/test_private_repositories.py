@@ -55,5 +55,7 @@ async def test_a_refused_repository_is_named_at_its_location_and_in_the_log(
         assert "`integrations`" in problem
         reports: list[tuple[str, str]] = []
         work = catalog.work
-        await scan(work.catalog, work.desired, 2, lambda *said: reports.append(said))
+        await scan(
+            work.catalog, work.desired, 2, lambda *report: reports.append(report)
+        )
         assert reports == [(str(root.location), problem)]

@@ -137,7 +137,7 @@ async def test_a_refused_document_names_its_owner(
     assert item["error"].get("owner") == ref
     query = f"/entities?filter=status.items.error.owner={ref or 'group:default/-'}"
     listed = (await catalog.ask("GET", query)).json()
-    assert [each["metadata"]["name"] for each in listed] == (
+    assert [entity["metadata"]["name"] for entity in listed] == (
         [generated(host.url("shop"), "url")] if ref else []
     )
 
@@ -226,17 +226,17 @@ async def test_errors_tell_nothing_of_what_is_restricted(
     [item] = await errors_of(catalog, "component:default/secret")
     assert "spec.owner" in item["message"]
     assert await errors_of(catalog, WEB) == []
-    [told] = await catalog.problems(generated(host.url("shop"), "url"))
-    assert "secret" not in told
-    assert "spec.owner" not in told
+    [problem] = await catalog.problems(generated(host.url("shop"), "url"))
+    assert "secret" not in problem
+    assert "spec.owner" not in problem
     await push(catalog, host, "wormhole: 1\nwormhole: 2\n")
     [item] = await errors_of(catalog, "component:default/secret")
     assert "wormhole" in item["message"]
     [item] = await errors_of(catalog, WEB)
     assert "wormhole" not in str(item)
     assert "at line 2, column 1" in item["message"]
-    [told] = await catalog.problems(generated(host.url("shop"), "url"))
-    assert "wormhole" not in told
+    [problem] = await catalog.problems(generated(host.url("shop"), "url"))
+    assert "wormhole" not in problem
 
 
 def test_a_failure_of_a_moment_is_no_failure_of_the_entities() -> None:
@@ -255,7 +255,7 @@ def test_a_failure_of_a_moment_is_no_failure_of_the_entities() -> None:
 def test_every_document_has_its_line(values: list[Any]) -> None:
     """As many lines as documents that hold something, each where that begins."""
     text = "".join(f"---\n# note\n{dump_yaml(value)}" for value in values)
-    lines = [each.start for each in locate(text, {})]
+    lines = [document_lines.start for document_lines in locate(text, {})]
     assert len(lines) == len(load_documents(text))
     assert lines == sorted(set(lines))
     for line in lines:

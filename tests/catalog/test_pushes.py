@@ -28,7 +28,7 @@ def host(data: Path) -> Host:
 def event(
     repository: str, *paths: str, at: str = "git.example.org", **more: Any
 ) -> RepositoryPushed:
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "provider": "gitea",
         "host": at,
         "repository": repository,
@@ -42,7 +42,7 @@ def event(
         "delivery": str(uuid.uuid4()),
         **more,
     }
-    return RepositoryPushed(**given)
+    return RepositoryPushed(**fields)
 
 
 class Pushing:
@@ -70,8 +70,8 @@ async def hearing(catalog: Running) -> None:
 
 
 async def owner(catalog: Running, name: str) -> str | None:
-    found = await catalog.entity(f"component:default/{name}")
-    return found["spec"]["owner"] if found else None
+    entity = await catalog.entity(f"component:default/{name}")
+    return entity["spec"]["owner"] if entity else None
 
 
 async def test_a_push_is_visible_at_once_with_its_commit(
@@ -87,13 +87,13 @@ async def test_a_push_is_visible_at_once_with_its_commit(
         start = time.monotonic()
         await push("web", FILE)
 
-        async def shown() -> bool:
+        async def is_changed() -> bool:
             return await owner(catalog, "web") == "team-b"
 
-        await until(shown, what="the change")
+        await until(is_changed, what="the change")
         assert time.monotonic() - start < 15
         newest = (await catalog.history("component:default/web"))[0]
-        found = await catalog.entity("component:default/web")
+        entity = await catalog.entity("component:default/web")
     assert newest["actor"] == "Bo Example"
     cause = newest["cause"]
     assert cause.pop("changed_at")
@@ -105,9 +105,9 @@ async def test_a_push_is_visible_at_once_with_its_commit(
         "subject": "Hand over to team B",
         "author": "Bo Example",
     }
-    assert found is not None
+    assert entity is not None
     root = f"https://{host.name}/web"
-    assert found["metadata"]["annotations"] == {
+    assert entity["metadata"]["annotations"] == {
         "backstage.io/managed-by-location": f"url:{root}/blob/main/{FILE}",
         "backstage.io/managed-by-origin-location": f"url:{root}/blob/main/{FILE}",
         "backstage.io/view-url": f"{root}/blob/main/{FILE}",
@@ -157,8 +157,8 @@ async def test_files_behind_links_are_read_and_watched(
         await hearing(catalog)
 
         async def definition() -> Any:
-            found = await catalog.entity("api:default/orders")
-            return found and found["spec"]["definition"]
+            entity = await catalog.entity("api:default/orders")
+            return entity and entity["spec"]["definition"]
 
         async def is_changed(expected: str) -> bool:
             return bool(await definition() == expected)
@@ -170,8 +170,8 @@ async def test_files_behind_links_are_read_and_watched(
         host.commit("web", {"openapi.yaml": Path("specs/v2.yaml")})
         await push("web", "openapi.yaml")
         await until(lambda: is_changed("two"), what="where the link leads now")
-        others = [api, builders.component("shop")]
-        host.commit("web", {".portal/catalog.yaml": others})
+        documents = [api, builders.component("shop")]
+        host.commit("web", {".portal/catalog.yaml": documents})
         await push("web", ".portal/catalog.yaml")
         await until(lambda: owner(catalog, "shop"), what="the descriptor's file")
         host.commit("web", {"new.yaml": builders.component("new")})
@@ -215,11 +215,11 @@ async def test_included_and_named_files_are_watched_too(
         host.commit("web", {"api/openapi.yaml": "two"})
         await push("web", "api/openapi.yaml")
 
-        async def included() -> bool:
-            found = await catalog.entity("api:default/orders")
-            return bool(found and found["spec"]["definition"] == "two")
+        async def is_changed() -> bool:
+            entity = await catalog.entity("api:default/orders")
+            return bool(entity and entity["spec"]["definition"] == "two")
 
-        await until(included, what="the included file")
+        await until(is_changed, what="the included file")
         host.commit("web", {"sub/missing.yaml": builders.component("found")})
         await push("web", "sub/missing.yaml")
         await until(lambda: owner(catalog, "found"), what="the missing file")
@@ -229,10 +229,10 @@ async def test_included_and_named_files_are_watched_too(
         host.commit("web", {"sub/there.yaml": None})
         await push("web", "sub/there.yaml")
 
-        async def without() -> bool:
+        async def is_deleted() -> bool:
             return "component:there" not in await catalog.refs()
 
-        await until(without, what="the deleted target")
+        await until(is_deleted, what="the deleted target")
 
 
 async def test_only_what_a_push_touched_is_read(
@@ -318,14 +318,14 @@ async def test_what_another_process_writes_is_shown(
 
 def test_pushes_to_one_branch_are_one() -> None:
     """A batch costs one reading per branch; unknown paths win."""
-    [both] = merged(
+    [joined_push] = merged(
         [(event("web", "a"), {}), (event("web", "b", pusher_name=None), {})]
     )
-    assert both.paths == {"a", "b"}
-    assert both.actor == "bo"
-    [unknown] = merged(
+    assert joined_push.paths == {"a", "b"}
+    assert joined_push.actor == "bo"
+    [whole_push] = merged(
         [(event("web", "a"), {}), (event("web"), {}), (event("web", "b"), {})]
     )
-    assert unknown.paths is None
-    gone, tag = event("web", after="0" * 40), event("web", ref="refs/tags/x")
-    assert merged([(gone, {}), (tag, {})]) == []
+    assert whole_push.paths is None
+    deletion, tag = event("web", after="0" * 40), event("web", ref="refs/tags/x")
+    assert merged([(deletion, {}), (tag, {})]) == []

@@ -32,12 +32,12 @@ def model() -> ReadModel:
     )
 
 
-def found(model: ReadModel, criterion: Any) -> list[str]:
+def matching_refs(model: ReadModel, criterion: Any) -> list[str]:
     return sorted(refs(model, select(model, criterion, everything(model))))
 
 
 @pytest.mark.parametrize(
-    ("filters", "wanted"),
+    ("filters", "expected"),
     [
         ([], [ORDERS, WEB, TEAM]),
         ([""], [ORDERS, WEB, TEAM]),
@@ -63,10 +63,10 @@ def found(model: ReadModel, criterion: Any) -> list[str]:
     ],
 )
 def test_a_filter_finds(
-    model: ReadModel, filters: list[str], wanted: list[str]
+    model: ReadModel, filters: list[str], expected: list[str]
 ) -> None:
     """Commas mean and, repetition or, a key twice either value, a bare key presence."""
-    assert found(model, parse_filters(filters)) == sorted(wanted)
+    assert matching_refs(model, parse_filters(filters)) == sorted(expected)
 
 
 @pytest.mark.parametrize("text", ["=x", "=", "kind=a,=b"])
@@ -77,7 +77,7 @@ def test_a_filter_without_a_key_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "wanted"),
+    ("query", "expected"),
     [
         ({}, [ORDERS, WEB, TEAM]),
         ({"kind": "COMPONENT"}, [WEB]),
@@ -110,10 +110,10 @@ def test_a_filter_without_a_key_is_refused(text: str) -> None:
     ],
 )
 def test_a_predicate_finds(
-    model: ReadModel, query: dict[str, Any], wanted: list[str]
+    model: ReadModel, query: dict[str, Any], expected: list[str]
 ) -> None:
     """Operators nest, several keys mean and, values compare without regard to case."""
-    assert found(model, parse_predicate(query)) == sorted(wanted)
+    assert matching_refs(model, parse_predicate(query)) == sorted(expected)
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def rule(name: str, **params: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("conditions", "wanted"),
+    ("conditions", "expected"),
     [
         (rule("IS_ENTITY_KIND", kinds=["Component"]), [WEB]),
         (rule("IS_ENTITY_OWNER", claims=["group:default/TEAM-A"]), [WEB]),
@@ -182,10 +182,10 @@ def rule(name: str, **params: Any) -> dict[str, Any]:
     ],
 )
 def test_conditions_find(
-    model: ReadModel, conditions: dict[str, Any], wanted: list[str]
+    model: ReadModel, conditions: dict[str, Any], expected: list[str]
 ) -> None:
     """Each rule of the catalog is a filter, and they combine."""
-    assert found(model, parse_conditions(conditions)) == sorted(wanted)
+    assert matching_refs(model, parse_conditions(conditions)) == sorted(expected)
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,8 @@ async def let_read() -> None:
 
 
 async def test_all_of_it_in_order() -> None:
-    found = [item async for item in ahead(Walked(SIZE)(), COUNT)]
-    assert found == list(range(SIZE))
+    items = [item async for item in ahead(Walked(SIZE)(), COUNT)]
+    assert items == list(range(SIZE))
 
 
 async def test_no_further_than_asked() -> None:
@@ -51,15 +51,15 @@ async def test_no_further_than_asked() -> None:
 
 
 async def test_a_failure_comes_after_what_was_found() -> None:
-    found = []
+    items = []
 
     async def take() -> None:
         async for item in ahead(Walked(SIZE, fails=True)(), COUNT):
-            found.append(item)  # noqa: PERF401 - what came before the failure stays
+            items.append(item)  # noqa: PERF401 - what came before the failure stays
 
     with pytest.raises(ValueError, match="the host is away"):
         await take()
-    assert found == list(range(SIZE))
+    assert items == list(range(SIZE))
 
 
 async def test_it_can_be_given_up_while_it_waits_for_room() -> None:

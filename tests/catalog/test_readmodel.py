@@ -16,15 +16,15 @@ TEAM = stored(builders.group("team-a"))
 
 
 def relations(model: ReadModel, ref: str) -> list[tuple[str, str]]:
-    found = orjson.loads(model.entity_bytes(ref) or b"{}")
-    return [(r["type"], r["targetRef"]) for r in found["relations"]]
+    entity = orjson.loads(model.entity_bytes(ref) or b"{}")
+    return [(r["type"], r["targetRef"]) for r in entity["relations"]]
 
 
 def test_an_entity_comes_out_as_it_was_put() -> None:
     """`get` returns an equal entity, though only its bytes were kept."""
     model = model_of(WEB)
-    found = model.get("component:default/web")
-    assert found == WEB
+    entity = model.get("component:default/web")
+    assert entity == WEB
     assert model.get("component:default/other") is None
 
 
@@ -83,8 +83,8 @@ def test_errors_are_served_as_status() -> None:
         "message": "x",
     }
     model = model_of(stored(builders.component("web"), errors=[error]))
-    found = orjson.loads(model.entity_bytes("component:default/web") or b"")
-    assert found["status"] == {"items": [error]}
+    entity = orjson.loads(model.entity_bytes("component:default/web") or b"")
+    assert entity["status"] == {"items": [error]}
 
 
 def test_an_older_revision_changes_nothing() -> None:
@@ -175,9 +175,9 @@ def test_an_order_follows_changes() -> None:
     ]  # fmt: skip
     for number in range(100):
         model.put(stored(builders.component(f"b{number:03}")))
-    found = [r.partition("/")[2] for r in refs(model, everyone())]
-    assert found == sorted(found)
-    assert len(found) == 104
+    ordered_names = [r.partition("/")[2] for r in refs(model, everyone())]
+    assert ordered_names == sorted(ordered_names)
+    assert len(ordered_names) == 104
 
 
 def test_a_remembered_term_follows_changes() -> None:
@@ -208,11 +208,14 @@ def test_short_and_long_texts_are_found_in_names_and_other_fields() -> None:
     model.put(stored(builders.component("gone")))
     model.drop("component:default/gone")
     for text in ("l", "ed", "edg", "edge", "ledger", "ger-", "ünï", "gone", "edgy"):
-        wanted = sorted(f"component:default/{n}" for n in names if text in n)
+        expected = sorted(f"component:default/{n}" for n in names if text in n)
         for path in ("metadata.name", "metadata.description"):
-            assert sorted(refs(model, model.containing(path, text))) == wanted
-    found = refs(model, model.starting("metadata.name", "led"))
-    assert sorted(found) == ["component:default/ledger", "component:default/ledger-api"]
+            assert sorted(refs(model, model.containing(path, text))) == expected
+    starting_refs = refs(model, model.starting("metadata.name", "led"))
+    assert sorted(starting_refs) == [
+        "component:default/ledger",
+        "component:default/ledger-api",
+    ]
 
 
 @pytest.mark.parametrize("path", ["metadata.title", "metadata.description"])
@@ -239,9 +242,11 @@ def test_letters_are_found_however_they_are_typed(
     model = model_of(stored(builders.component("other", {name: "Other"})))
     assert refs(model, model.containing(path, text)) == []
     model.put(stored(builders.component("meant", {name: title})))
-    fresh = model_of(stored(builders.component("meant", {name: title})))
-    for each in (model, fresh):
-        assert refs(each, each.containing(path, text)) == ["component:default/meant"]
+    new_model = model_of(stored(builders.component("meant", {name: title})))
+    for searched_model in (model, new_model):
+        assert refs(searched_model, searched_model.containing(path, text)) == [
+            "component:default/meant"
+        ]
     model.drop("component:default/meant")
     assert refs(model, model.containing(path, text)) == []
 

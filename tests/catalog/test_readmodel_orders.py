@@ -22,17 +22,21 @@ def test_an_order_of_many_blocks_stays_sorted(values: int, changes: int) -> None
     draw = random.Random(values + changes)
     keys = [key(number, values) for number in range(COUNT)]
     order = SortIndex(list(keys), 0)
-    held: dict[int, SortKey] = dict(enumerate(keys))
+    keys_by_entity: dict[int, SortKey] = dict(enumerate(keys))
     for _ in range(5):
         changed: dict[int, SortKey | None] = {}
         for entity in draw.sample(range(COUNT + 500), changes):
             new = draw.choice([None, key(draw.randrange(COUNT), values)])
             changed[entity] = new and (new[0], f"component:default/n{entity}")
         order.update(changed.items())
-        held |= {i: k for i, k in changed.items() if k is not None}
-        held = {i: k for i, k in held.items() if changed.get(i, k) is not None}
-        everyone = BitMap(held)
-        assert list(order.walk(everyone)) == sorted(held, key=held.__getitem__)
+        keys_by_entity |= {i: k for i, k in changed.items() if k is not None}
+        keys_by_entity = {
+            i: k for i, k in keys_by_entity.items() if changed.get(i, k) is not None
+        }
+        everyone = BitMap(keys_by_entity)
+        assert list(order.walk(everyone)) == sorted(
+            keys_by_entity, key=keys_by_entity.__getitem__
+        )
 
 
 @pytest.mark.parametrize("share", [1, 3, 200, 3000])
@@ -72,5 +76,7 @@ def test_who_is_equal_is_found_across_blocks(values: int) -> None:
     keys = [key(number, values) for number in range(COUNT)]
     order = SortIndex(list(keys), 0)
     for value in {keys[0][0], keys[-1][0], keys[COUNT // 2][0], "v", "w"}:
-        wanted = BitMap(i for i, (mine, _) in enumerate(keys) if mine == value)
-        assert order.equal(value) == wanted
+        expected = BitMap(
+            i for i, (other_value, _) in enumerate(keys) if other_value == value
+        )
+        assert order.equal(value) == expected

@@ -25,21 +25,21 @@ IDS = st.integers(0, 2 * SMALL)
 def test_a_posting_is_a_set(steps: list[tuple[bool, int]], within: set[int]) -> None:
     """After any additions and removals it holds what a set would hold."""
     posting: Posting | None = None
-    held: set[int] = set()
+    expected: set[int] = set()
     for adding, entity in steps:
         if adding:
             posting = added(posting, entity)
-            held.add(entity)
+            expected.add(entity)
         else:
             posting = removed(posting, entity)
-            held.discard(entity)
-        assert (posting is None) == (not held)
-    assert set(members(posting)) == held
-    assert bitmap(posting) == BitMap(held)
-    assert union((posting, None)) == BitMap(held)
+            expected.discard(entity)
+        assert (posting is None) == (not expected)
+    assert set(members(posting)) == expected
+    assert bitmap(posting) == BitMap(expected)
+    assert union((posting, None)) == BitMap(expected)
     if posting is not None:
-        assert cardinality(posting, None) == len(held)
-        assert cardinality(posting, BitMap(within)) == len(held & within)
+        assert cardinality(posting, None) == len(expected)
+        assert cardinality(posting, BitMap(within)) == len(expected & within)
 
 
 @pytest.mark.parametrize("count", [1, 2, SMALL + 1])
@@ -49,6 +49,6 @@ def test_what_is_kept_apart_does_not_follow(count: int) -> None:
     for entity in range(count):
         posting = added(posting, entity)
     assert posting is not None
-    kept = frozen_copy(posting)
+    copy = frozen_copy(posting)
     added(posting, 99)
-    assert set(members(kept)) == set(range(count))
+    assert set(members(copy)) == set(range(count))

@@ -53,19 +53,23 @@ def puts(draw: st.DrawFn) -> StoredEntity:
 STEPS = st.lists(st.one_of(puts(), st.sampled_from(TARGETS)), max_size=25)
 
 
-def relations_by_scan(held: dict[str, StoredEntity], ref: str) -> list[dict[str, str]]:
-    found = {(r.type, r.target) for r in held[ref].relations}
-    for other in held.values():
-        found |= {(r.inverse, other.ref) for r in other.relations if r.target == ref}
-    return [{"type": t, "targetRef": target} for t, target in sorted(found)]
+def relations_by_scan(
+    entities: dict[str, StoredEntity], ref: str
+) -> list[dict[str, str]]:
+    relations = {(r.type, r.target) for r in entities[ref].relations}
+    for other in entities.values():
+        relations |= {
+            (r.inverse, other.ref) for r in other.relations if r.target == ref
+        }
+    return [{"type": t, "targetRef": target} for t, target in sorted(relations)]
 
 
-def values_by_scan(held: dict[str, StoredEntity], ref: str, path: str) -> list[str]:
+def values_by_scan(entities: dict[str, StoredEntity], ref: str, path: str) -> list[str]:
     if path.startswith("relations."):
         name = path.partition(".")[2].lower()
-        found = relations_by_scan(held, ref)
-        return [r["targetRef"] for r in found if r["type"].lower() == name]
-    value: Any = held[ref].entity.raw
+        relations = relations_by_scan(entities, ref)
+        return [r["targetRef"] for r in relations if r["type"].lower() == name]
+    value: Any = entities[ref].entity.raw
     for part in path.split("."):
         value = value.get(part, {})
     return value if isinstance(value, list) else [value] if value else []
@@ -80,16 +84,16 @@ PATHS = ["metadata.tags", "metadata.title", "spec.type", *(
 )]  # fmt: skip
 
 
-def check(model: ReadModel, held: dict[str, StoredEntity]) -> None:
+def check(model: ReadModel, entities: dict[str, StoredEntity]) -> None:
     scope = everything(model)
-    for ref in held:
+    for ref in entities:
         served = orjson.loads(model.entity_bytes(ref) or b"null")
-        assert served["relations"] == relations_by_scan(held, ref)
+        assert served["relations"] == relations_by_scan(entities, ref)
     for path in PATHS:
-        by_ref = {ref: values_by_scan(held, ref, path) for ref in held}
+        by_ref = {ref: values_by_scan(entities, ref, path) for ref in entities}
         present = {ref for ref, values in by_ref.items() if values}
-        found = select(model, parse_filters([path]), scope)
-        assert set(refs(model, found)) == present
+        ids = select(model, parse_filters([path]), scope)
+        assert set(refs(model, ids)) == present
         counts: dict[str, int] = {}
         for values in by_ref.values():
             for value in set(values):
@@ -97,22 +101,24 @@ def check(model: ReadModel, held: dict[str, StoredEntity]) -> None:
         facet = count_facets(model, [path], parse_filters([]), scope)[path]
         assert {b["value"]: b["count"] for b in facet} == counts
         for value in counts:
-            found = select(model, parse_filters([f"{path}={value.upper()}"]), scope)
-            wanted = {r for r, vs in by_ref.items() if value.lower() in lower(vs)}
-            assert set(refs(model, found)) == wanted
+            ids = select(model, parse_filters([f"{path}={value.upper()}"]), scope)
+            expected_refs = {
+                r for r, vs in by_ref.items() if value.lower() in lower(vs)
+            }
+            assert set(refs(model, ids)) == expected_refs
 
 
-def taken(
-    model: ReadModel, held: dict[str, StoredEntity], steps: list[StoredEntity | str]
+def take_steps(
+    model: ReadModel, entities: dict[str, StoredEntity], steps: list[StoredEntity | str]
 ) -> None:
     """Take every step, in the model and in the plain dictionary beside it."""
     for step in steps:
         if isinstance(step, str):
             model.drop(step)
-            held.pop(step, None)
+            entities.pop(step, None)
         else:
             model.put(step)
-            held[step.ref] = step
+            entities[step.ref] = step
 
 
 @settings(max_examples=60, deadline=None)
@@ -121,9 +127,9 @@ def test_the_index_agrees_with_a_scan_after_any_history(
     steps: list[StoredEntity | str],
 ) -> None:
     """Filters, facets and relations equal what a scan over the entities finds."""
-    model, held = ReadModel(), {}
-    taken(model, held, steps)
-    check(model, held)
+    model, entities = ReadModel(), {}
+    take_steps(model, entities, steps)
+    check(model, entities)
 
 
 @settings(max_examples=60, deadline=None)
@@ -141,29 +147,29 @@ def test_orders_agree_with_a_sort_and_pages_with_the_whole(
     steps: list[StoredEntity | str], by: list[tuple[str, bool]]
 ) -> None:
     """Every order field counts, and going on from any place continues the same list."""
-    model, held = ReadModel(), {}
+    model, entities = ReadModel(), {}
     fields = tuple(OrderField(path, down) for path, down in by)
     for step in steps:
         list(all_in_order(model, model.live, fields))
         if isinstance(step, str):
             model.drop(step)
-            held.pop(step, None)
+            entities.pop(step, None)
         else:
             model.put(step)
-            held[step.ref] = step
-    found = refs(model, all_in_order(model, model.live, fields))
-    assert sorted(found) == sorted(held)
-    wanted = sorted(held, reverse=bool(by) and by[-1][1])
+            entities[step.ref] = step
+    ordered_refs = refs(model, all_in_order(model, model.live, fields))
+    assert sorted(ordered_refs) == sorted(entities)
+    expected_refs = sorted(entities, reverse=bool(by) and by[-1][1])
     for path, down in reversed(by):
         values = {
-            ref: min(lower(values_by_scan(held, ref, path)), default=None)
-            for ref in held
+            ref: min(lower(values_by_scan(entities, ref, path)), default=None)
+            for ref in entities
         }
-        having = [ref for ref in wanted if values[ref] is not None]
-        lacking = [ref for ref in wanted if values[ref] is None]
-        having.sort(key=lambda ref: str(values[ref]), reverse=down)
-        wanted = having + lacking
-    assert found == wanted
+        refs_with_value = [ref for ref in expected_refs if values[ref] is not None]
+        refs_without_value = [ref for ref in expected_refs if values[ref] is None]
+        refs_with_value.sort(key=lambda ref: str(values[ref]), reverse=down)
+        expected_refs = refs_with_value + refs_without_value
+    assert ordered_refs == expected_refs
     paged(model, fields)
 
 

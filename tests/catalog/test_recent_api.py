@@ -20,8 +20,10 @@ from tests.waiting import until
 HIDDEN = {"annotations": {"callboard.dev/visibility": "restricted"}}
 READING = builders.open_or_owned("group:default/team-b")
 BO = Principal("user:default/bo", "user", decision="conditional", conditions=READING)
-OTHERS = {"anyOf": [READING["anyOf"][0]]}
-CY = Principal("user:default/cy", "user", decision="conditional", conditions=OTHERS)
+OPEN_CONDITIONS = {"anyOf": [READING["anyOf"][0]]}
+CY = Principal(
+    "user:default/cy", "user", decision="conditional", conditions=OPEN_CONDITIONS
+)
 
 
 async def changes(catalog: Running, query: str = "", who: Any = None) -> Any:
@@ -93,12 +95,12 @@ async def test_pages_follow_each_other_whatever_comes(
         page = await changes(catalog, "?limit=4")
         write(data, "late.yaml", builders.component("late"))
         await catalog.register(data / "late.yaml")
-        seen = page["items"]
+        items = page["items"]
         while cursor := page["pageInfo"].get("nextCursor"):
             assert len(page["items"]) == 4
             page = await changes(catalog, f"?limit=4&after={cursor}")
-            seen += page["items"]
-    assert [(item["entityRef"], item["revision"]) for item in seen] == before
+            items += page["items"]
+    assert [(item["entityRef"], item["revision"]) for item in items] == before
 
 
 async def test_the_restricted_is_told_to_its_owners_alone(
@@ -168,17 +170,19 @@ async def test_what_is_gone_is_told_to_those_who_could_see_it_last(
         write(data, "all.yaml", builders.component("stays"))
         await catalog.ask("POST", "/refresh", {"entityRef": "component:stays"})
         for name in ("leaves", "secret"):
-            found = await catalog.entity(f"component:default/{name}")
-            if found is not None:
+            entity = await catalog.entity(f"component:default/{name}")
+            if entity is not None:
                 await catalog.ask(
-                    "DELETE", f"/entities/by-uid/{found['metadata']['uid']}"
+                    "DELETE", f"/entities/by-uid/{entity['metadata']['uid']}"
                 )
         assert ("leaves", 2) in await told(catalog, CY)
         assert "secret" not in {name for name, _ in await told(catalog, CY)}
         assert ("secret", 2) in await told(catalog, BO)
         items = (await changes(catalog, who=CY))["items"]
-    [gone] = [i for i in items if i["entityRef"].endswith("/leaves") and i["deleted"]]
-    assert (gone["kind"], gone["title"]) == ("Component", "leaves")
+    [deletion] = [
+        i for i in items if i["entityRef"].endswith("/leaves") and i["deleted"]
+    ]
+    assert (deletion["kind"], deletion["title"]) == ("Component", "leaves")
 
 
 async def test_who_comes_back_hidden_takes_the_past_along(
@@ -189,9 +193,9 @@ async def test_who_comes_back_hidden_takes_the_past_along(
     async with running(database, data) as catalog:
         await catalog.register(file)
         write(data, "all.yaml", builders.component("web", HIDDEN))
-        found = await catalog.entity("component:default/web")
-        assert found is not None
-        await catalog.ask("DELETE", f"/entities/by-uid/{found['metadata']['uid']}")
+        entity = await catalog.entity("component:default/web")
+        assert entity is not None
+        await catalog.ask("DELETE", f"/entities/by-uid/{entity['metadata']['uid']}")
         assert await catalog.entity("component:default/web") is not None
         assert await told(catalog) == [("web", 3), ("web", 2), ("web", 1)]
         assert await told(catalog, CY) == []
@@ -256,8 +260,8 @@ def test_the_window_keeps_the_newest_however_they_come() -> None:
     window = RecentChanges(limit=3)
     for number in (4, 1, 3, 3, 5):
         window.note(change_of(_event(number=number)))
-    found = window.newest(lambda _: True, limit=10)
-    assert [change.revision for change in found] == [5, 4, 3]
+    newest = window.newest(lambda _: True, limit=10)
+    assert [change.revision for change in newest] == [5, 4, 3]
     assert len(window) == 3
     assert not window.holds("component:default/web", 1)
 
@@ -265,7 +269,7 @@ def test_the_window_keeps_the_newest_however_they_come() -> None:
 def test_a_deletion_is_forgotten_with_its_change() -> None:
     """What is remembered of the deleted is bounded by the same window."""
     window = RecentChanges(limit=2)
-    window.note(change_of(_event(number=1, gone=True)))
+    window.note(change_of(_event(number=1, is_deletion=True)))
     assert window.deletion("component:default/web") is not None
     for number in (2, 3):
         window.note(change_of(_event(number=number)))
@@ -274,7 +278,7 @@ def test_a_deletion_is_forgotten_with_its_change() -> None:
 
 def test_the_huge_is_not_kept_for_having_been() -> None:
     """Of a deleted entity beyond the limit nobody but those allowed all hears."""
-    change = change_of(_event(number=1, gone=True, description="x" * 70_000))
+    change = change_of(_event(number=1, is_deletion=True, description="x" * 70_000))
     assert change.deleted
     assert change.state is None
 
@@ -301,8 +305,8 @@ async def test_revisions_lead_back_as_far_as_they_are_new(
     recent.changes = RecentChanges(limit=3)
     stored = [s async for batch in MongoEntityStore(database).every() for s in batch]
     await recent.fill(stored)
-    found = recent.changes.newest(lambda _: True, limit=10)
-    assert [(change.title, change.revision) for change in found] == [
+    newest = recent.changes.newest(lambda _: True, limit=10)
+    assert [(change.title, change.revision) for change in newest] == [
         ("T3", 5),
         ("T2", 4),
         ("T1", 3),
@@ -315,19 +319,19 @@ def _event(
     *,
     number: int = 1,
     revision: int | None = None,
-    gone: bool = False,
+    is_deletion: bool = False,
     description: str = "",
 ) -> bytes:
     entity = builders.component("web", {"description": description})
     data = data or {
         "entity_ref": "component:default/web",
-        "entity": None if gone else entity,
-        "previous": entity if gone else None,
+        "entity": None if is_deletion else entity,
+        "previous": entity if is_deletion else None,
         "changed": [],
         "actor": "user:default/ann",
         "cause": {"kind": "scan"},
     }
     at = datetime.now(UTC) if envelope else datetime(2026, 1, 1, tzinfo=UTC)
     at += timedelta(seconds=number)
-    told = {**data, "revision": revision or number}
-    return orjson.dumps({**(envelope or {}), "time": at.isoformat(), "data": told})
+    fields = {**data, "revision": revision or number}
+    return orjson.dumps({**(envelope or {}), "time": at.isoformat(), "data": fields})

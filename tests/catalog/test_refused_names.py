@@ -43,25 +43,29 @@ def test_the_index_is_what_all_roots_say(
     steps: list[tuple[int, dict[str, list[str]] | None]],
 ) -> None:
     """Roots are put, put again and dropped in any order."""
-    known = CatalogState(ReadModel())
+    state = CatalogState(ReadModel())
     roots: dict[str, dict[str, list[str]]] = {}
     for number, refused in steps:
         root = root_of(number, refused or {})
         if refused is None:
-            known.drop_root(root.name)
+            state.drop_root(root.name)
             roots.pop(root.name, None)
         else:
-            known.put_root(root)
+            state.put_root(root)
             roots[root.name] = refused
     for ref in NAMES:
         expected = {
             name: {file for file, refs in refused.items() if ref in refs}
             for name, refused in roots.items()
         }
-        targets = known.refused.targets(ref)
-        shown = {name: {file for _, file in keys} for name, keys in targets.items()}
-        assert shown == {name: files for name, files in expected.items() if files}
-        assert (ref in known.refused) == bool(shown)
+        targets = state.refused.targets(ref)
+        files_by_root = {
+            name: {file for _, file in keys} for name, keys in targets.items()
+        }
+        assert files_by_root == {
+            name: files for name, files in expected.items() if files
+        }
+        assert (ref in state.refused) == bool(files_by_root)
 
 
 @pytest.mark.parametrize(
@@ -80,18 +84,18 @@ def test_a_refusal_is_known_by_its_item(error: Conflict | Invalid, ref: str) -> 
 
 async def test_only_a_release_of_a_refused_name_wakes_anybody() -> None:
     """Nothing is noted before the start is over, then what is free already."""
-    known = CatalogState(ReadModel())
-    known.put_root(root_of(1, {"one": [NAMES[0]]}))
-    known.refused.release(NAMES[0], is_own=True)
-    assert known.refused.take() == []
-    known.refused.activate(lambda ref: ref == NAMES[0])
-    assert [each.ref for each in known.refused.take()] == [NAMES[0]]
-    known.refused.release(NAMES[1], is_own=True)
-    assert known.refused.take() == []
-    with known.refused.withhold(NAMES[0]):
-        known.refused.release(NAMES[0], is_own=True)
-        assert known.refused.take() == []
-    assert [each.ref for each in known.refused.take()] == [NAMES[0]]
+    state = CatalogState(ReadModel())
+    state.put_root(root_of(1, {"one": [NAMES[0]]}))
+    state.refused.release(NAMES[0], is_own=True)
+    assert state.refused.take() == []
+    state.refused.activate(lambda ref: ref == NAMES[0])
+    assert [release.ref for release in state.refused.take()] == [NAMES[0]]
+    state.refused.release(NAMES[1], is_own=True)
+    assert state.refused.take() == []
+    with state.refused.withhold(NAMES[0]):
+        state.refused.release(NAMES[0], is_own=True)
+        assert state.refused.take() == []
+    assert [release.ref for release in state.refused.take()] == [NAMES[0]]
 
 
 @pytest.mark.parametrize("tries", [0, 9, 1024, 10**6])
@@ -99,9 +103,9 @@ async def test_a_name_that_nobody_takes_is_asked_for_again_for_years(
     tries: int,
 ) -> None:
     """The wait stops growing; no number of tries ends the takeovers of a process."""
-    known = CatalogState(ReadModel())
-    known.put_root(root_of(1, {"one": [NAMES[0]]}))
-    known.refused.activate(lambda _: False)
+    state = CatalogState(ReadModel())
+    state.put_root(root_of(1, {"one": [NAMES[0]]}))
+    state.refused.activate(lambda _: False)
     now = asyncio.get_running_loop().time()
-    known.refused.retry(Release(NAMES[0], now, is_own=True, tries=tries))
-    assert known.refused.take() == []
+    state.refused.retry(Release(NAMES[0], now, is_own=True, tries=tries))
+    assert state.refused.take() == []

@@ -49,11 +49,11 @@ async def registered(catalog: Running, target: Path | str, query: str = "") -> A
 async def removed(catalog: Running, identity: str) -> int:
     """The status of Bo's unregistering, which `removable` foretells."""
     path = f"/locations/{identity}"
-    told = await catalog.ask(
+    outcome = await catalog.ask(
         "GET", f"{path}/remaining", None, bo("catalog.entity.read")
     )
     answer = await catalog.ask("DELETE", path, None, bo("catalog.location.delete"))
-    assert told.json()["removable"] is (answer.status_code == 204)
+    assert outcome.json()["removable"] is (answer.status_code == 204)
     return answer.status_code
 
 
@@ -205,20 +205,22 @@ async def test_a_dry_run_names_who_provides_what_is_there(
     host.commit("shop", {"catalog-info.yaml": builders.component("shop", owner="a")})
     mine = write(data, "m.yaml", builders.component("shop"), builders.component("new"))
     async with running(database, data, host.discovering()) as catalog:
-        known = {
+        provided_entity = {
             "entityRef": "component:default/shop",
             "location": f"url:{host.url('shop')}",
             "origin": f"url:{host.url('shop')}",
             "providers": ["git:all"],
             "isOtherFile": False,
         }
-        same = await registered(catalog, host.url("shop"), "?dryRun=true&provided=true")
-        assert same["exists"] is False
-        assert same["provided"] == [known]
-        taken = await registered(catalog, mine, "?dryRun=true&provided=true")
-        assert taken["provided"] == [{**known, "isOtherFile": True}]
-        plain = await registered(catalog, mine, "?dryRun=true")
-        assert plain.keys() == {"exists", "location", "entities"}
+        first_answer = await registered(
+            catalog, host.url("shop"), "?dryRun=true&provided=true"
+        )
+        assert first_answer["exists"] is False
+        assert first_answer["provided"] == [provided_entity]
+        second_answer = await registered(catalog, mine, "?dryRun=true&provided=true")
+        assert second_answer["provided"] == [{**provided_entity, "isOtherFile": True}]
+        third_answer = await registered(catalog, mine, "?dryRun=true")
+        assert third_answer.keys() == {"exists", "location", "entities"}
 
 
 async def test_a_dry_run_is_silent_about_what_its_reader_may_not_see(

@@ -31,22 +31,22 @@ async def both(
             yield one, other
 
 
-async def after(there: Running, path: str, revision: str) -> Any:
+async def after(catalog: Running, path: str, revision: str) -> Any:
     """The answer to a question of somebody who saw `revision`."""
-    headers = {AT_LEAST: revision, **there.headers()}
-    return await there.http.get(path, headers=headers)
+    headers = {AT_LEAST: revision, **catalog.headers()}
+    return await catalog.http.get(path, headers=headers)
 
 
 async def test_a_write_is_read_at_the_other(both, data: Path) -> None:
     """Registered here, read there, at once: with its location and its change."""
     one, other = both
     file = write(data / "files", "cart.yaml", builders.component("cart"))
-    made = await one.register(file)
+    registration = await one.register(file)
     assert (await other.ask("GET", CART)).status_code == 404
-    assert (await after(other, CART, made.headers[REVISION])).status_code == 200
-    listed = await after(other, "/locations", made.headers[REVISION])
-    assert [item["data"]["id"] for item in listed.json()] == [
-        made.json()["location"]["id"]
+    assert (await after(other, CART, registration.headers[REVISION])).status_code == 200
+    locations = await after(other, "/locations", registration.headers[REVISION])
+    assert [item["data"]["id"] for item in locations.json()] == [
+        registration.json()["location"]["id"]
     ]
     write(data / "files", "cart.yaml", builders.component("cart", {"title": "Fresh"}))
     changed = await one.ask("POST", "/refresh", {"entityRef": "component:cart"})
@@ -58,14 +58,14 @@ async def test_a_deletion_is_seen_at_the_other(both, data: Path) -> None:
     """What is gone here is gone there; and it may be deleted by either."""
     one, other = both
     file = write(data / "files", "cart.yaml", builders.component("cart"))
-    made = await one.register(file)
-    identity = made.json()["location"]["id"]
-    gone = await other.ask("DELETE", f"/locations/{identity}")
-    assert gone.status_code == 204
+    registration = await one.register(file)
+    identity = registration.json()["location"]["id"]
+    deletion = await other.ask("DELETE", f"/locations/{identity}")
+    assert deletion.status_code == 204
     assert (await one.ask("GET", CART)).status_code == 200
-    assert (await after(one, CART, gone.headers[REVISION])).status_code == 404
-    listed = await after(one, "/locations", gone.headers[REVISION])
-    assert listed.json() == []
+    assert (await after(one, CART, deletion.headers[REVISION])).status_code == 404
+    locations = await after(one, "/locations", deletion.headers[REVISION])
+    assert locations.json() == []
 
 
 async def test_a_refresh_of_what_the_other_registered(both, data: Path) -> None:
@@ -85,8 +85,8 @@ async def test_what_was_read_first_never_overtakes(both, data: Path) -> None:
     """
     one, other = both
     file = write(data / "files", "cart.yaml", described("first"))
-    made = await one.register(file)
-    assert (await after(other, CART, made.headers[REVISION])).status_code == 200
+    registration = await one.register(file)
+    assert (await after(other, CART, registration.headers[REVISION])).status_code == 200
     store, still, may_go = other.work.store, asyncio.Event(), asyncio.Event()
     whole = store.write
 
@@ -105,8 +105,10 @@ async def test_what_was_read_first_never_overtakes(both, data: Path) -> None:
     assert refreshed.status_code == 200
     may_go.set()
     assert (await late).status_code == 200
-    told = [item["revision"] for item in await one.history("component:default/cart")]
-    assert sorted(told) == [1, 2]
+    revisions = [
+        item["revision"] for item in await one.history("component:default/cart")
+    ]
+    assert sorted(revisions) == [1, 2]
     for catalog in both:
         answer = await after(catalog, CART, refreshed.headers[REVISION])
         assert answer.json()["metadata"]["description"] == "third"
@@ -121,9 +123,9 @@ async def test_what_a_dead_process_wrote_is_there(database: Any, data: Path) -> 
     """Its revisions stay good: whoever comes after it holds what it stored."""
     file = write(data / "files", "cart.yaml", builders.component("cart"))
     async with running(database, data) as one:
-        made = await one.register(file)
+        registration = await one.register(file)
     async with running(database, data) as following:
-        answer = await after(following, CART, made.headers[REVISION])
+        answer = await after(following, CART, registration.headers[REVISION])
         assert answer.status_code == 200
 
 
@@ -132,21 +134,21 @@ async def test_the_store_is_asked_once_for_all_that_wait(both, data: Path) -> No
     one, other = both
     file = write(data / "files", "cart.yaml", builders.component("cart"))
     revision = (await one.register(file)).headers[REVISION]
-    asked = 0
+    query_count = 0
     store = other.work.catalog.store
-    original = store.changed_since
+    query = store.changed_since
 
-    async def counted(moment: Any) -> Any:
-        nonlocal asked
-        asked += 1
-        return await original(moment)
+    async def counting_query(moment: Any) -> Any:
+        nonlocal query_count
+        query_count += 1
+        return await query(moment)
 
-    store.changed_since = counted
+    store.changed_since = counting_query
     answers = await asyncio.gather(*(after(other, CART, revision) for _ in range(100)))
     assert {answer.status_code for answer in answers} == {200}
-    assert 1 <= asked <= 2
+    assert 1 <= query_count <= 2
     await after(other, CART, revision)
-    assert asked <= 2
+    assert query_count <= 2
 
 
 async def test_only_what_changed_lately_is_looked_at(both, data: Path) -> None:
@@ -154,11 +156,11 @@ async def test_only_what_changed_lately_is_looked_at(both, data: Path) -> None:
     one, other = both
     crowd = [builders.component(f"c-{n}") for n in range(50)]
     await one.register(write(data / "files", "all.yaml", *crowd))
-    others = other.work.follower
-    await others.catch_up()
-    others._through += MARGIN + MARGIN
-    found = await other.work.catalog.store.changed_since(others._through)
-    assert found == {}
+    follower = other.work.follower
+    await follower.catch_up()
+    follower._through += MARGIN + MARGIN
+    changed_revisions = await other.work.catalog.store.changed_since(follower._through)
+    assert changed_revisions == {}
     await until(lambda: len(other.work.catalog.state) >= 50, what="the crowd")
 
 

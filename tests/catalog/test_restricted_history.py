@@ -42,11 +42,11 @@ async def catalog(database: Any, data: Path) -> AsyncIterator[Running]:
 
 async def test_strangers_see_open_states_alone(catalog: Running) -> None:
     """And not what changed when it was opened; its owners see everything."""
-    seen = await catalog.ask("GET", HISTORY, None, STRANGER)
-    items = seen.json()["items"]
+    answer = await catalog.ask("GET", HISTORY, None, STRANGER)
+    items = answer.json()["items"]
     assert [item["revision"] for item in items] == OPEN_REVISIONS
-    assert "secret" not in seen.text
-    assert seen.json()["totalItems"] == len(OPEN_REVISIONS)
+    assert "secret" not in answer.text
+    assert answer.json()["totalItems"] == len(OPEN_REVISIONS)
     assert (items[1]["changed"], items[1]["diff"]) == ([], [])
     assert len(await catalog.history("component:default/web")) == len(STATES)
 

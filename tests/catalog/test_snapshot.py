@@ -18,7 +18,7 @@ from shared.contracts.errors import Invalid
 from tests import builders
 from tests.catalog.readmodels import NOW, model_of, stored
 from tests.catalog.running import running, write
-from tests.catalog.test_readmodel_properties import STEPS, check, taken
+from tests.catalog.test_readmodel_properties import STEPS, check, take_steps
 from tests.conftest import SECRET
 from tests.waiting import until
 
@@ -39,11 +39,11 @@ def test_a_restored_model_answers_and_goes_on_as_the_original(
     """Changes after the restoration have the effect that they would have had."""
     model = ReadModel(first_revision=0)
     entities: dict[str, StoredEntity] = {}
-    taken(model, entities, before)
+    take_steps(model, entities, before)
     copy = copied(model)
     assert copy.checksum() == model.checksum()
     check(copy, entities)
-    taken(copy, entities, after)
+    take_steps(copy, entities, after)
     check(copy, entities)
 
 
@@ -256,8 +256,8 @@ async def test_a_killed_catalog_has_the_snapshot_of_before(
     async with running(database, data, snapshot_seconds=0.1) as catalog:
         await catalog.register(file)
         path, count = catalog.work.settings.snapshot_file, len(await catalog.refs())
-        kept = file_of(data)
-        await until(lambda: path.exists() and len(kept.read().records) > count)
+        snapshot_file = file_of(data)
+        await until(lambda: path.exists() and len(snapshot_file.read().records) > count)
 
 
 async def test_a_snapshot_that_cannot_be_written_hinders_no_stop(

@@ -33,23 +33,23 @@ class CountedSources:
 
 
 def provided(name: str, location: str, revision: int = 1) -> StoredEntity:
-    made = stored(builders.component(name), parents=[PARENT], revision=revision)
-    return replace(made, location=location)
+    entity = stored(builders.component(name), parents=[PARENT], revision=revision)
+    return replace(entity, location=location)
 
 
 def catalog_of(*entities: StoredEntity) -> CatalogState:
-    known = CatalogState(ReadModel(first_revision=0))
-    known.put_many(entities)
-    return known
+    state = CatalogState(ReadModel(first_revision=0))
+    state.put_many(entities)
+    return state
 
 
 async def test_the_index_is_built_in_slices_and_misses_no_change() -> None:
     """Others have their turn after each slice; what goes and comes meanwhile counts."""
     count = 20 * CHUNK
     entities = [provided(f"c{n}", f"{REPOSITORY}/{n}.yaml") for n in range(count)]
-    known, sources = catalog_of(*entities), CountedSources()
-    index = SourceIndex(sources.source, known.targets, known.emitted)
-    known.sources = index
+    state, sources = catalog_of(*entities), CountedSources()
+    index = SourceIndex(sources.source, state.targets, state.emitted)
+    state.sources = index
     slices: list[int] = []
 
     async def watch() -> None:
@@ -58,9 +58,9 @@ async def test_the_index_is_built_in_slices_and_misses_no_change() -> None:
             slices.append(sources.count - before)
             before = sources.count
             if len(slices) == 5:
-                known.drop("component:default/c1")
-                known.drop(f"component:default/c{count - 1}")
-                known.put_many([provided("new", f"{REPOSITORY}/new.yaml")])
+                state.drop("component:default/c1")
+                state.drop(f"component:default/c{count - 1}")
+                state.put_many([provided("new", f"{REPOSITORY}/new.yaml")])
             await asyncio.sleep(0)
 
     await asyncio.gather(index.complete(), watch())
@@ -70,7 +70,7 @@ async def test_the_index_is_built_in_slices_and_misses_no_change() -> None:
         target
         for target, _ in index.targets(RepositoryPath("git.example", "shop", "", ""))
     ]
-    assert sorted(targets) == sorted(known.targets())
+    assert sorted(targets) == sorted(state.targets())
     assert (PARENT, f"{REPOSITORY}/new.yaml") in targets
     assert len(targets) == count - 1
 
@@ -78,8 +78,8 @@ async def test_the_index_is_built_in_slices_and_misses_no_change() -> None:
 async def test_a_reader_looks_at_each_entity_once() -> None:
     """However many places are asked about, and again after a change."""
     entities = [provided(f"c{n}", f"{REPOSITORY}/{n}/a.yaml") for n in range(300)]
-    known = catalog_of(*entities)
-    rights = SourceRights(known, CountedSources())  # type: ignore[arg-type]
+    state = catalog_of(*entities)
+    rights = SourceRights(state, CountedSources())  # type: ignore[arg-type]
     refs: list[str] = []
 
     def sees(ref: str) -> bool:
@@ -95,8 +95,8 @@ async def test_a_reader_looks_at_each_entity_once() -> None:
     answers = [await is_readable(f"{n}/x.txt") for n in range(300)]
     assert answers == [n % 10 != 7 for n in range(300)]
     assert len(refs) == 300
-    known.drop("component:default/c7")
-    known.put_many([provided("c17", f"{REPOSITORY}/17/a.yaml", revision=2)])
+    state.drop("component:default/c7")
+    state.put_many([provided("c17", f"{REPOSITORY}/17/a.yaml", revision=2)])
     assert not await is_readable("17/x.txt")
     assert not await is_readable("7/x.txt")
     assert len(refs) == 300 + 299
@@ -109,17 +109,19 @@ def _dirname(path: str) -> str:
     return "/".join(path.split("/")[:-1])
 
 
-def _plainly(path: str, seen: set[str], hidden: set[str], *, raw: bool) -> bool | None:
+def _plainly(
+    path: str, visible: set[str], hidden: set[str], *, raw: bool
+) -> bool | None:
     """The rule in its own words, file by file."""
     inside: Callable[[str], bool] = lambda other: (  # noqa: E731
         not path or other == path or other.startswith(f"{path}/")
     )
     if raw and any(map(inside, hidden)):
         return False
-    if path in hidden - seen:
+    if path in hidden - visible:
         return False
     while True:
-        if path in map(_dirname, seen):
+        if path in map(_dirname, visible):
             return True
         if path in map(_dirname, hidden):
             return False
@@ -136,7 +138,7 @@ def test_what_lies_around_entities_is_what_the_rule_says(
     view = SourceView()
     for file, is_visible in files:
         view.add(RepositoryPath("h", "r", "", file), is_visible=is_visible)
-    seen = {file for file, is_visible in files if is_visible}
+    visible = {file for file, is_visible in files if is_visible}
     hidden = {file for file, is_visible in files if not is_visible}
-    assert view.lies_around(path, raw=raw) == _plainly(path, seen, hidden, raw=raw)
-    assert (view.has_visible, view.has_hidden) == (bool(seen), bool(hidden))
+    assert view.lies_around(path, raw=raw) == _plainly(path, visible, hidden, raw=raw)
+    assert (view.has_visible, view.has_hidden) == (bool(visible), bool(hidden))

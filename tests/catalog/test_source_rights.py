@@ -46,16 +46,16 @@ BO = somebody()
 
 
 def entity(name: str, *, restricted: bool = False, **more: Any) -> dict[str, Any]:
-    made = component(name, **more)
-    made["spec"] = {**made["spec"], "owner": "group:default/vault"}
+    document = component(name, **more)
+    document["spec"] = {**document["spec"], "owner": "group:default/vault"}
     if restricted:
         marks = {"callboard.dev/visibility": "Restricted"}
-        made["metadata"] = {
-            **made["metadata"],
+        document["metadata"] = {
+            **document["metadata"],
             "annotations": marks,
             "description": MARK,
         }
-    return made
+    return document
 
 
 @pytest.fixture
@@ -93,17 +93,17 @@ async def catalog(database: Any, data: Path, host: Host) -> AsyncIterator[Runnin
 
 
 async def readable(catalog: Running, url: str, who: Principal = BO) -> bool:
-    also = {"callboard.source.explore": who.also["callboard.source.explore"]}
-    asked = Principal(
+    permissions = {"callboard.source.explore": who.also["callboard.source.explore"]}
+    principal = Principal(
         who.subject,
         "user",
         permission="callboard.source.read",
         decision="conditional",
         conditions=READING,
-        also=also,
+        also=permissions,
     )
     body = {"locations": [f"url:{url}"]}
-    answer = await catalog.ask("POST", "/sources/readable", body, asked)
+    answer = await catalog.ask("POST", "/sources/readable", body, principal)
     assert answer.status_code == 200, answer.text
     return bool(answer.json()["items"][0]["readable"])
 
@@ -230,20 +230,20 @@ async def test_analysis_tells_entities_and_nothing_else(catalog, host) -> None:
     refused = await analysed(catalog, host, "fresh", catalogFilename="id_rsa")
     assert refused.status_code == 400
     mixed = await analysed(catalog, host, "mixed", catalogFilename="info.yaml")
-    found = mixed.json()["existingEntityFiles"]
-    assert [one["entity"]["metadata"]["name"] for one in found] == ["mixed-a"]
+    files = mixed.json()["existingEntityFiles"]
+    assert [file["entity"]["metadata"]["name"] for file in files] == ["mixed-a"]
 
 
 async def test_validation_includes_nothing_of_a_closed_source(catalog, host) -> None:
     """A placeholder is read as its asker; an error repeats what it read."""
     for name, kind in (("$text", "docs/index.md"), ("$yaml", "values.yaml")):
-        asked = entity("probe")
-        asked["spec"]["lifecycle"] = {name: f"./{kind}"}
-        asked["metadata"]["name"] = {name: f"./{kind}"}
+        document = entity("probe")
+        document["spec"]["lifecycle"] = {name: f"./{kind}"}
+        document["metadata"]["name"] = {name: f"./{kind}"}
         answer = await catalog.ask(
             "POST",
             "/validate-entity",
-            {"entity": asked, "location": f"url:{host.url('vault', 'x.yaml')}"},
+            {"entity": document, "location": f"url:{host.url('vault', 'x.yaml')}"},
             BO,
         )
         assert answer.status_code == 400

@@ -64,10 +64,10 @@ async def test_http_sources_are_read_where_that_is_allowed(
     write(folder, "all.yaml", pointing("more", "./sub/web.yaml", "/etc/passwd"))
     async with running(database, data, allowing(address)) as catalog:
         await catalog.register(f"{address}/all.yaml")
-        found = await catalog.entity("component:default/web")
-        assert found is not None
-        assert found["metadata"]["description"] == "hello"
-        view = found["metadata"]["annotations"]["backstage.io/view-url"]
+        stored = await catalog.entity("component:default/web")
+        assert stored is not None
+        assert stored["metadata"]["description"] == "hello"
+        view = stored["metadata"]["annotations"]["backstage.io/view-url"]
         assert view == f"{address}/sub/web.yaml"
         [problem] = await catalog.problems("more")
         assert f"{address}/etc/passwd" in problem
@@ -231,7 +231,7 @@ async def test_a_large_file_leaves_the_loop_free(database: Any, data: Path) -> N
     async with running(database, data) as catalog:
         task = asyncio.create_task(catalog.register(file))
         loop, longest = asyncio.get_running_loop(), 0.0
-        began = loop.time()
+        beginning = loop.time()
         while not task.done():
             start = loop.time()
             await asyncio.sleep(0)
@@ -239,4 +239,4 @@ async def test_a_large_file_leaves_the_loop_free(database: Any, data: Path) -> N
         assert (await task).status_code == 201
         assert len(await catalog.refs()) == 2001
         # Held for the whole of the work, nobody else would have been answered.
-        assert longest < (loop.time() - began) / 3
+        assert longest < (loop.time() - beginning) / 3

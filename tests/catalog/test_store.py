@@ -49,9 +49,9 @@ def state(name: str = "web", **spec: Any) -> StoredEntity:
 
 
 def change(before: StoredEntity | None, after: StoredEntity | None) -> StoredChange:
-    known = before or after
-    assert known is not None
-    return StoredChange(known.ref, before, after, "user:default/ann", CAUSE)
+    state = before or after
+    assert state is not None
+    return StoredChange(state.ref, before, after, "user:default/ann", CAUSE)
 
 
 @pytest.fixture
@@ -74,8 +74,8 @@ async def test_what_is_written_is_read_back(store: MongoEntityStore) -> None:
     written = await store.write([change(None, state())])
     [stored] = written.stored
     assert stored.revision == 1
-    found = await store.load([stored.ref, "component:default/never"])
-    assert found == {stored.ref: stored}
+    entities = await store.load([stored.ref, "component:default/never"])
+    assert entities == {stored.ref: stored}
     assert [batch async for batch in store.every()] == [[stored]]
     for moments in ([], [stored.updated], [NOW, stored.updated, stored.updated]):
         assert await store.versions(moments) == {stored.ref: 1}
@@ -144,8 +144,8 @@ async def test_a_deleted_entity_may_come_back_and_counts_on(
 async def test_telling_twice_keeps_one_entry(store: MongoEntityStore) -> None:
     """A crash between the entry and the event repeats the entry without harm."""
     await store.write([change(None, state())])
-    held = await store.collection.find(UNSENT).to_list(None)
-    await store.keep_revisions(held)
+    entity_documents = await store.collection.find(UNSENT).to_list(None)
+    await store.keep_revisions(entity_documents)
     await told(store)
     history, _ = await store.history("component:default/web", limit=10)
     assert [entry.revision for entry in history] == [1]
@@ -168,8 +168,8 @@ async def test_history_of_a_page(store: MongoEntityStore) -> None:
 
 async def test_many_at_once(store: MongoEntityStore) -> None:
     """Batches larger than one command, mixed: each change finds its fate."""
-    made = [change(None, state(f"c{n}")) for n in range(2500)]
-    first = await store.write(made)
+    creations = [change(None, state(f"c{n}")) for n in range(2500)]
+    first = await store.write(creations)
     assert len(first.stored) == 2500
     by_ref = {stored.ref: stored for stored in first.stored}
     stale = dataclasses.replace(by_ref["component:default/c7"], revision=9)

@@ -28,9 +28,9 @@ async def stale(catalog: Running) -> int:
 
 async def refused(catalog: Running, file: Path) -> httpx.Response:
     """A change that is answered 503 in time."""
-    begun = time.monotonic()
+    start = time.monotonic()
     answer = await catalog.register(file)
-    assert time.monotonic() - begun < SOON
+    assert time.monotonic() - start < SOON
     assert answer.status_code == 503, answer.text
     assert int(answer.headers["retry-after"]) > 0
     return answer
@@ -51,10 +51,10 @@ async def test_reads_go_on_marked_stale_and_writes_are_refused(
                 answer = await refused(catalog, two)
                 assert "does not answer" in answer.json()["error"]["message"]
                 assert await until(lambda: stale(catalog), SOON)
-                begun = time.monotonic()
+                start = time.monotonic()
                 for _ in range(20):
                     await stale(catalog)
-                assert time.monotonic() - begun < 5
+                assert time.monotonic() - start < 5
                 ready = await catalog.http.get("/readyz")
                 assert ready.status_code == 503
                 assert "answer" in ready.json()["checks"]["documents"]

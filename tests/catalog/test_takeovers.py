@@ -116,7 +116,7 @@ async def test_the_oldest_of_several_wins_and_the_others_learn_of_it(
 
     async def names_the_new_owner() -> bool:
         problems = await catalog.problems(generated(host.url("three"), "url"))
-        return [host.url("two") in each for each in problems] == [True]
+        return [host.url("two") in problem for problem in problems] == [True]
 
     await until(names_the_new_owner, SOON, "the error to name the new owner")
     await catalog.ask("DELETE", f"/locations/{second}")
@@ -169,8 +169,8 @@ async def test_a_name_that_another_process_freed_is_asked_for_here(
         folder = tmp_path_factory.mktemp("second")
         async with running(database, folder) as other:
             one.work.catalog.state.refused.release = lambda *_, **__: None
-            gone = await one.ask("DELETE", f"/locations/{first}")
-            assert gone.status_code == 204
+            answer = await one.ask("DELETE", f"/locations/{first}")
+            assert answer.status_code == 204
             assert await one.entity(WEB) is None
             await other.work.follower.catch_up()
             await owned_by(other, "new")

@@ -15,11 +15,11 @@ from tests.scaffolder.workbench import HOST, Bench
 async def test_a_descriptor_names_its_template(bench: Bench) -> None:
     """What a template writes says where it came from."""
     await bench.run("catalog:write", entity=component("new"))
-    made = yaml.safe_load((bench.workspace.root / "catalog-info.yaml").read_text())
-    assert made["metadata"]["annotations"] == {
+    document = yaml.safe_load((bench.workspace.root / "catalog-info.yaml").read_text())
+    assert document["metadata"]["annotations"] == {
         "backstage.io/source-template": "template:default/t"
     }
-    assert made["spec"] == component("new")["spec"]
+    assert document["spec"] == component("new")["spec"]
 
 
 async def test_a_written_descriptor_is_valid_in_the_catalog(bench: Bench) -> None:
@@ -46,12 +46,12 @@ async def test_a_written_descriptor_is_valid_in_the_catalog(bench: Bench) -> Non
 async def test_entities_are_fetched(bench: Bench) -> None:
     """One or several; missing ones are an error unless optional."""
     bench.catalog.add(component("web"))
-    one = await bench.run("catalog:fetch", entityRef="web", defaultKind="component")
-    assert one["entity"]["metadata"]["name"] == "web"
+    output = await bench.run("catalog:fetch", entityRef="web", defaultKind="component")
+    assert output["entity"]["metadata"]["name"] == "web"
     refs = ["component:default/web", "component:default/no"]
-    several = await bench.run("catalog:fetch", entityRefs=refs, optional=True)
+    outputs = await bench.run("catalog:fetch", entityRefs=refs, optional=True)
     assert [
-        entity and entity["metadata"]["name"] for entity in several["entities"]
+        entity and entity["metadata"]["name"] for entity in outputs["entities"]
     ] == [
         "web",
         None,
@@ -100,8 +100,8 @@ async def test_a_file_of_a_published_repository_keeps_its_branch(
     bench: Bench, root: str, url: str
 ) -> None:
     """Where a host writes the branch or the path as an argument."""
-    given = {"repoContentsUrl": root, "optional": True}
-    outputs = await bench.run("catalog:register", **given)
+    step_input = {"repoContentsUrl": root, "optional": True}
+    outputs = await bench.run("catalog:register", **step_input)
     assert outputs["catalogInfoUrl"] == url
 
 
