@@ -13,9 +13,8 @@ from services.portal.definitions.model import (
     Group,
     Unreadable,
     anchor,
-    budget_of,
+    joined,
     objects,
-    outside_notes,
     words,
 )
 from services.portal.definitions.schemas import Schemas, example
@@ -38,48 +37,28 @@ def read(text: str) -> Definition:
     release = words(document.get("asyncapi"))
     if not release:
         raise Unreadable("There is no `asyncapi` at its root.")
-    return _Reader(document, release, text).definition()
+    reader = _Reader(document)
+    groups = [*reader.channels(), reader.schemas.group(MOST_CHANNELS)]
+    facts = list(reader.servers())[:MOST_FACTS]
+    return document.definition(f"AsyncAPI {release}", "asyncapi", facts, groups)
 
 
 class _Reader:
-    def __init__(self, document: DefinitionDocument, release: str, text: str) -> None:
+    def __init__(self, document: DefinitionDocument) -> None:
         self._document = document
-        self._release = release
-        self._text = text
-        components = mapping_of(document.get("components"))
-        self._named = dict(objects(components.get("schemas")))
-        entry_ids = {name: anchor("schema", name) for name in self._named}
-        self._schemas = Schemas(document, entry_ids, budget_of(text))
+        self.schemas = Schemas(document)
 
-    def definition(self) -> Definition:
-        info = mapping_of(self._document.get("info"))
-        groups = [*self._channels(), *self._schema_group()]
-        notes = outside_notes(list(self._document.outside))
-        json_text = self._text.lstrip()[:1] == "{"
-        return Definition(
-            language=f"AsyncAPI {self._release}",
-            raw=self._text,
-            file_name="asyncapi.json" if json_text else "asyncapi.yaml",
-            title=words(info.get("title")),
-            version=words(info.get("version")),
-            about=words(info.get("description")),
-            facts=list(self._servers())[:MOST_FACTS],
-            groups=groups,
-            notes=notes,
-        )
-
-    def _servers(self) -> Iterator[tuple[str, str]]:
+    def servers(self) -> Iterator[tuple[str, str]]:
         for name, server in objects(self._document.get("servers")):
             host = words(server.get("host") or server.get("url"))
             protocol = words(server.get("protocol"))
             yield name.capitalize(), f"{host} ({protocol})" if protocol else host
 
-    def _channels(self) -> Iterator[Group]:
+    def channels(self) -> Iterator[Group]:
         operations = self._operations_of_channels()
         entries = []
-        for name, value in list(objects(self._document.get("channels")))[
-            :MOST_CHANNELS
-        ]:
+        channels = objects(self._document.get("channels"))
+        for name, value in islice(channels, MOST_CHANNELS):
             channel = self._document.follow(value)[0]
             acts = [*operations.get(name, []), *self._old_operations(channel)]
             entries.append(self._channel(name, channel, acts))
@@ -110,7 +89,7 @@ class _Reader:
     ) -> DefinitionEntry:
         actions = list(dict.fromkeys(action for action, _ in acts))
         sentences = [
-            ": ".join(filter(None, (SAYS.get(a, a), about))) for a, about in acts
+            joined(SAYS.get(action, action), about, mark=": ") for action, about in acts
         ]
         return DefinitionEntry(
             id=anchor("channel", name),
@@ -118,9 +97,7 @@ class _Reader:
             mark=" and ".join(actions).upper(),
             tone=TONES.get(actions[0], "") if len(actions) == 1 else "",
             summary=words(channel.get("title") or channel.get("description")),
-            about="\n\n".join(
-                filter(None, (words(channel.get("description")), *sentences))
-            ),
+            about=joined(words(channel.get("description")), *sentences, mark="\n\n"),
             parts=[*self._parameters(channel), *self._messages(channel)],
         )
 
@@ -128,8 +105,8 @@ class _Reader:
         rows = []
         for name, value in islice(objects(channel.get("parameters")), MOST_MESSAGES):
             parameter = self._document.follow(value)[0]
-            kind = self._schemas.type_of(parameter.get("schema"))
-            about = self._schemas.about(parameter)
+            kind = self.schemas.type_of(parameter.get("schema"))
+            about = self.schemas.about(parameter)
             rows.append(DefinitionRow(name, kind, about, required=True))
         if rows:
             yield DefinitionPart("In the address", rows)
@@ -144,7 +121,7 @@ class _Reader:
             ]
         try:
             for name, value in messages[:MOST_MESSAGES]:
-                self._schemas.pay()
+                self.schemas.pay()
                 message, ref = self._document.follow(value)
                 yield self._message(name or ref, message)
         except BudgetExceeded:
@@ -157,26 +134,13 @@ class _Reader:
         # Payloads of AsyncAPI 3 may say which language they are in.
         payload = message.get("payload")
         payload = mapping_of(payload).get("schema", payload)
-        kind = self._schemas.type_of(payload)
+        kind = self.schemas.type_of(payload)
         about = words(message.get("summary") or message.get("description"))
         return DefinitionPart(
             title=words(message.get("title") or message.get("name"))
             or name
             or "Message",
-            rows=self._schemas.rows(payload),
-            about=" · ".join(filter(None, (about, kind if kind != "object" else ""))),
+            rows=self.schemas.rows(payload),
+            about=joined(about, kind if kind != "object" else ""),
             example=example(payload_example),
         )
-
-    def _schema_group(self) -> Iterator[Group]:
-        entries = [
-            DefinitionEntry(
-                id=anchor("schema", name),
-                name=name,
-                about=words(schema.get("description")),
-                parts=[DefinitionPart("", self._schemas.rows(schema))],
-            )
-            for name, schema in list(self._named.items())[:MOST_CHANNELS]
-        ]
-        if entries:
-            yield Group("schemas", "Schemas", "", entries)

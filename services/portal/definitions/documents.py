@@ -1,19 +1,30 @@
 """Reads a definition's text as JSON or YAML, and follows references inside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.portal.definitions.model import Unreadable
+from services.portal.definitions.model import (
+    Definition,
+    Group,
+    Unreadable,
+    clipped,
+    words,
+)
 from shared.contracts.entity import mapping_of
 from shared.contracts.errors import Invalid, TooLarge
+from shared.guards.budgets import Budget
 from shared.guards.json_pointers import last_name, value_at
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.yaml_text import YamlLimits, load_yaml
 
 MOST_CHARACTERS = 5_000_000
 MOST_REFERENCES = 40
-#: Names of references that lead out of the text, as many as a page lists.
+#: Names of references that lead out of the text: kept in all, and shown on a page.
 MOST_OUTSIDE = 200
+OUTSIDE_SHOWN = 8
+#: Steps of the walks through one definition, and seconds.
+LEAST_STEPS, MOST_STEPS = 20_000, 250_000
+MOST_SECONDS = 8.0
 #: Generated definitions repeat an anchor by the hundred; what the aliases stand for in
 #: all is what a page may have to walk.
 YAML = YamlLimits(
@@ -30,8 +41,9 @@ JSON = JsonLimits(size=MOST_CHARACTERS, depth=150, nodes=2_000_000)
 class DefinitionDocument:
     """An object, the references inside it, and those that lead nowhere in it."""
 
-    def __init__(self, root: Mapping[str, Any]) -> None:
+    def __init__(self, root: Mapping[str, Any], text: str) -> None:
         self.root = root
+        self.text = text
         self.outside: dict[str, None] = {}
 
     def get(self, name: str) -> Any:
@@ -61,11 +73,58 @@ class DefinitionDocument:
             node = target
         return {}, name
 
+    def budget(self) -> Budget:
+        """What the walks through the definition may cost, by its length."""
+        nodes = min(MOST_STEPS, LEAST_STEPS + len(self.text) // 2)
+        return Budget("definition", seconds=MOST_SECONDS, nodes=nodes)
+
+    def definition(
+        self,
+        language: str,
+        file_name: str,
+        facts: Sequence[tuple[str, str]],
+        groups: Sequence[Group],
+    ) -> Definition:
+        """The definition of these groups, with what the document's `info` says.
+
+        `file_name` is what it downloads as, without the ending.
+        """
+        info = mapping_of(self.get("info"))
+        ending = "json" if self.text.lstrip()[:1] == "{" else "yaml"
+        return Definition(
+            language=language,
+            raw=self.text,
+            file_name=f"{file_name}.{ending}",
+            title=words(info.get("title")),
+            version=words(info.get("version")),
+            about=words(info.get("description")),
+            facts=facts,
+            groups=groups,
+            notes=_outside_notes(list(self.outside)),
+        )
+
     def _absent(self, pointer: str, name: str) -> dict[str, Any]:
         if len(self.outside) < MOST_OUTSIDE:
             self.outside[pointer] = None
         problem = "leads nowhere" if pointer.startswith("#") else "is in another file"
         return {"name": name, "description": f"{pointer[:300]} {problem}."}
+
+
+def _outside_notes(pointers: Sequence[str]) -> list[str]:
+    """What a page says of references that lead out of the text, or nowhere in it."""
+    if not pointers:
+        return []
+    names = ", ".join(
+        f"`{clipped(pointer, 200)}`" for pointer in pointers[:OUTSIDE_SHOWN]
+    )
+    more = len(pointers) - OUTSIDE_SHOWN
+    rest = f" and {more} more" if more > 0 else ""
+    elsewhere = any(not pointer.startswith("#") for pointer in pointers)
+    hint = " `$openapi` or `$asyncapi` in the descriptor bundles files."
+    return [
+        f"References that are not part of this text: {names}{rest}."
+        + (hint if elsewhere else "")
+    ]
 
 
 def load(text: str) -> DefinitionDocument:
@@ -82,7 +141,7 @@ def load(text: str) -> DefinitionDocument:
         raise Unreadable(f"{error.message}.") from error
     if not isinstance(root, dict):
         raise Unreadable("The definition holds no object at its root.")
-    return DefinitionDocument(root)
+    return DefinitionDocument(root, text)
 
 
 def _json(text: str) -> Any:

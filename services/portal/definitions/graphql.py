@@ -3,7 +3,7 @@
 import re
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.portal.definitions.model import (
     Definition,
@@ -11,10 +11,10 @@ from services.portal.definitions.model import (
     DefinitionPart,
     DefinitionRow,
     Group,
-    Unreadable,
     anchor,
+    joined,
 )
-from services.portal.definitions.tokens import CUT, Token, Tokens, tokenize
+from services.portal.definitions.tokens import Token, Tokens, tokenize
 
 PATTERN = re.compile(
     r'(?P<block>"""(?:\\"""|[^"]|"(?!""))*+""")'
@@ -44,6 +44,10 @@ class _Field:
     default: str = ""
     deprecated: str | None = None
 
+    @property
+    def default_text(self) -> str:
+        return f"default {self.default}" if self.default else ""
+
 
 @dataclass(slots=True)
 class _Type:
@@ -57,13 +61,13 @@ class _Type:
 def read(text: str) -> Definition:
     """Raises Unreadable if the text is no GraphQL schema."""
     parser = _Parser(text)
-    types, roots = parser.document()
+    types = parser.types
     entry_ids = {
         graphql_type.name: anchor("type", graphql_type.name)
         for graphql_type in types.values()
     }
     groups = []
-    for name, title in roots.items():
+    for name, title in parser.roots.items():
         root = types.pop(name, None)
         if root is not None:
             entries = [_call(field, title, entry_ids) for field in root.fields]
@@ -76,8 +80,9 @@ def read(text: str) -> Definition:
         ]
         if entries:
             groups.append(Group(anchor(title), title, "", entries))
-    notes = [CUT] if parser.is_cut else []
-    return Definition("GraphQL", text, "schema.graphql", groups=groups, notes=notes)
+    return Definition(
+        "GraphQL", text, "schema.graphql", groups=groups, notes=parser.notes
+    )
 
 
 def _bare(kind: str) -> str:
@@ -85,14 +90,13 @@ def _bare(kind: str) -> str:
 
 
 def _row(field: _Field, entry_ids: dict[str, str]) -> DefinitionRow:
-    about = field.about
-    if field.arguments:
-        arguments = ", ".join(f"{row.name}: {row.type}" for row in field.arguments)
-        about = " · ".join(filter(None, (about, f"Takes {arguments}")))
-    if field.default:
-        about = " · ".join(filter(None, (about, f"default {field.default}")))
-    if field.deprecated:
-        about = " · ".join(filter(None, (about, field.deprecated)))
+    arguments = ", ".join(f"{row.name}: {row.type}" for row in field.arguments)
+    about = joined(
+        field.about,
+        f"Takes {arguments}" if arguments else "",
+        field.default_text,
+        field.deprecated or "",
+    )
     return DefinitionRow(
         field.name,
         field.type,
@@ -104,29 +108,21 @@ def _row(field: _Field, entry_ids: dict[str, str]) -> DefinitionRow:
 
 
 def _call(field: _Field, title: str, entry_ids: dict[str, str]) -> DefinitionEntry:
-    parts = []
-    if field.arguments:
-        rows = [
-            DefinitionRow(
-                row.name,
-                row.type,
-                row.about,
-                row.required,
-                link=entry_ids.get(_bare(row.type), ""),
-            )
-            for row in field.arguments
-        ]
-        parts.append(DefinitionPart("Arguments", rows))
-    gives = DefinitionRow("", field.type, link=entry_ids.get(_bare(field.type), ""))
-    parts.append(DefinitionPart("Answers", [gives]))
+    rows = [
+        replace(row, link=entry_ids.get(_bare(row.type), "")) for row in field.arguments
+    ]
+    answer = DefinitionRow("", field.type, link=entry_ids.get(_bare(field.type), ""))
     return DefinitionEntry(
         id=anchor(title, field.name),
         name=field.name,
         gives=field.type,
         summary=field.about.partition("\n")[0],
-        about="\n\n".join(filter(None, (field.about, field.deprecated or ""))),
+        about=joined(field.about, field.deprecated or "", mark="\n\n"),
         deprecated=field.deprecated is not None,
-        parts=parts,
+        parts=[
+            *([DefinitionPart("Arguments", rows)] if rows else []),
+            DefinitionPart("Answers", [answer]),
+        ],
     )
 
 
@@ -150,34 +146,22 @@ def _entry(graphql_type: _Type, entry_ids: dict[str, str]) -> DefinitionEntry:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._tokens = Tokens(_tokens(text))
-        self._types: dict[str, _Type] = {}
-        self._roots = dict(ROOTS)
+        self.notes = self._tokens.notes
+        #: The types by name, and the titles of the roots.
+        self.types: dict[str, _Type] = {}
+        self.roots = dict(ROOTS)
+        self._tokens.read_all(self._definition)
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether the text goes on after what was read of it."""
-        return self._tokens.is_cut
-
-    def document(self) -> tuple[dict[str, _Type], dict[str, str]]:
-        """The types by name, and the roots with their titles."""
-        try:
-            self._definitions()
-        except Unreadable:
-            if not self.is_cut:
-                raise
-        return self._types, self._roots
-
-    def _definitions(self) -> None:
-        while not self._tokens.ended:
-            about = self._about()
-            extends = self._tokens.take("extend")
-            kind = self._tokens.next()
-            if kind.text == "schema":
-                self._schema(extends=bool(extends))
-            elif kind.text == "directive":
-                self._directive()
-            else:
-                self._type(kind, about)
+    def _definition(self) -> None:
+        about = self._about()
+        extends = self._tokens.take("extend")
+        kind = self._tokens.next()
+        if kind.text == "schema":
+            self._schema(extends=extends)
+        elif kind.text == "directive":
+            self._directive()
+        else:
+            self._type(kind, about)
 
     def _about(self) -> str:
         token = self._tokens.peek()
@@ -189,13 +173,13 @@ class _Parser:
             # Subgraphs of a federation begin with `extend schema @link(…)` alone.
             return
         self._tokens.expect("{")
-        self._roots = dict(self._roots) if extends else {}
+        self.roots = dict(self.roots) if extends else {}
         while not self._tokens.take("}"):
             self._about()
             operation = self._tokens.next().text
             self._tokens.expect(":")
             name = self._tokens.next().text
-            self._roots[name] = ROOTS.get(operation.capitalize(), operation)
+            self.roots[name] = ROOTS.get(operation.capitalize(), operation)
 
     def _directive(self) -> None:
         self._tokens.expect("@")
@@ -210,7 +194,7 @@ class _Parser:
         if kind.text not in GROUPS:
             self._tokens.expect(" or ".join(GROUPS))
         name = self._tokens.next().text
-        graphql_type = self._types.setdefault(name, _Type(kind.text, name))
+        graphql_type = self.types.setdefault(name, _Type(kind.text, name))
         graphql_type.about = graphql_type.about or about
         if self._tokens.take("implements"):
             graphql_type.implements += self._names("&")
@@ -245,11 +229,7 @@ class _Parser:
 
     def _argument(self) -> DefinitionRow:
         field = self._field()
-        about = " · ".join(
-            filter(
-                None, (field.about, f"default {field.default}" if field.default else "")
-            )
-        )
+        about = joined(field.about, field.default_text)
         return DefinitionRow(field.name, field.type, about, field.type.endswith("!"))
 
     def _type_text(self) -> str:

@@ -12,8 +12,9 @@ from services.portal.definitions.model import (
     Group,
     Unreadable,
     anchor,
+    joined,
 )
-from services.portal.definitions.tokens import CUT, Token, Tokens, tokenize
+from services.portal.definitions.tokens import Token, Tokens, tokenize
 
 PATTERN = re.compile(
     r"(?P<comment>//[^\n]*|/\*.*?\*/)|(?P<space>[\s\ufeff]+)"
@@ -37,7 +38,7 @@ class _File:
 def read(text: str) -> Definition:
     """Raises Unreadable if the text is no protocol buffer file."""
     parser = _Parser(text)
-    proto_file = parser.file()
+    proto_file = parser.file
     if not (proto_file.services or proto_file.messages or proto_file.enums):
         raise Unreadable("There is no service and no message in it.")
     entry_ids = {
@@ -55,7 +56,7 @@ def read(text: str) -> Definition:
         file_name="api.proto",
         facts=facts,
         groups=[_with_links(group, entry_ids) for group in groups if group.entries],
-        notes=[CUT] if parser.is_cut else [],
+        notes=parser.notes,
     )
 
 
@@ -79,50 +80,36 @@ def _with_links(group: Group, entry_ids: dict[str, str]) -> Group:
 class _Parser:
     def __init__(self, text: str) -> None:
         self._tokens = Tokens(_tokens(text))
-        self._file = _File()
+        self.notes = self._tokens.notes
+        #: What the text declares.
+        self.file = _File()
+        self._tokens.read_all(self._declaration)
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether the text goes on after what was read of it."""
-        return self._tokens.is_cut
-
-    def file(self) -> _File:
-        """What the file declares."""
-        try:
-            self._statements()
-        except Unreadable:
-            if not self.is_cut:
-                raise
-        return self._file
-
-    def _statements(self) -> None:
-        while not self._tokens.ended:
-            token = self._tokens.next()
-            match token.text:
-                case "syntax" | "edition":
-                    self._tokens.expect("=")
-                    self._file.syntax = self._tokens.next().text
-                    self._tokens.expect(";")
-                case "package":
-                    self._file.package = self._tokens.next().text
-                    self._tokens.expect(";")
-                case "service":
-                    self._service(token.about)
-                case "message":
-                    self._message(token.about, "")
-                case "enum":
-                    self._enum(token.about, "")
-                case "extend":
-                    self._tokens.next()
-                    self._tokens.skip_block("{", "}")
-                case "import" | "option":
-                    self._statement()
-                case ";":
-                    pass
-                case other:
-                    raise Unreadable(
-                        f"`{other[:40]}`, line {token.line}, means nothing."
-                    )
+    def _declaration(self) -> None:
+        token = self._tokens.next()
+        match token.text:
+            case "syntax" | "edition":
+                self._tokens.expect("=")
+                self.file.syntax = self._tokens.next().text
+                self._tokens.expect(";")
+            case "package":
+                self.file.package = self._tokens.next().text
+                self._tokens.expect(";")
+            case "service":
+                self._service(token.about)
+            case "message":
+                self._message(token.about, "")
+            case "enum":
+                self._enum(token.about, "")
+            case "extend":
+                self._tokens.next()
+                self._tokens.skip_block("{", "}")
+            case "import" | "option":
+                self._statement()
+            case ";":
+                pass
+            case other:
+                raise Unreadable(f"`{other[:40]}`, line {token.line}, means nothing.")
 
     def _statement(self) -> None:
         """Passes over the rest of a statement that readers need not see."""
@@ -142,8 +129,8 @@ class _Parser:
                 entries.append(self._call(name, token.about))
             elif token.text == "option":
                 self._statement()
-        title = f"{self._file.package}.{name}" if self._file.package else name
-        self._file.services.append(
+        title = f"{self.file.package}.{name}" if self.file.package else name
+        self.file.services.append(
             Group(anchor("service", name), name, about or title, entries)
         )
 
@@ -194,7 +181,7 @@ class _Parser:
         full = f"{outer}.{name}" if outer else name
         self._tokens.expect("{")
         rows: list[DefinitionRow] = []
-        place = len(self._file.messages)
+        place = len(self.file.messages)
         while not self._tokens.take("}"):
             rows += self._member(full)
         parts = [DefinitionPart("", rows)] if rows else []
@@ -205,7 +192,7 @@ class _Parser:
             about=about,
             parts=parts,
         )
-        self._file.messages.insert(place, entry)
+        self.file.messages.insert(place, entry)
 
     def _member(self, outer: str, choice: str = "") -> Iterator[DefinitionRow]:
         token = self._tokens.next()
@@ -243,18 +230,9 @@ class _Parser:
         number = self._tokens.next()
         deprecated = self._options()
         after = self._tokens.expect(";")
-        about = " · ".join(
-            filter(
-                None,
-                (token.about or self._trailing(after), choice, f"no. {number.text}"),
-            )
-        )
+        about = joined(token.about or after.about, choice, f"no. {number.text}")
         type_text = f"{label} {kind}" if label in {"repeated", "optional"} else kind
         return DefinitionRow(name, type_text, about, label == "required", deprecated)
-
-    def _trailing(self, after: Token) -> str:
-        """A comment that stands behind the field, on its own line."""
-        return after.about
 
     def _options(self) -> bool:
         if self._tokens.peek().text != "[":
@@ -280,13 +258,13 @@ class _Parser:
                 number = self._tokens.next().text
                 deprecated = self._options()
                 after = self._tokens.expect(";")
-                about_value = token.about or self._trailing(after)
+                about_value = token.about or after.about
                 rows.append(
                     DefinitionRow(
                         token.text, number, about_value, deprecated=deprecated
                     )
                 )
-        self._file.enums.append(
+        self.file.enums.append(
             DefinitionEntry(
                 anchor("enum", full),
                 name,

@@ -10,12 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.contracts.entity import mapping_of
-from shared.guards.budgets import Budget
-
-#: Steps of the walks through one definition, and seconds.
-LEAST_STEPS, MOST_STEPS = 20_000, 250_000
-MOST_SECONDS = 8.0
-OUTSIDE_SHOWN = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +100,11 @@ def words(value: object) -> str:
     return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
+def joined(*texts: str, mark: str = " · ") -> str:
+    """The texts that are not empty, with a mark between them."""
+    return mark.join(filter(None, texts))
+
+
 def clipped(text: str, most: int) -> str:
     """A text, or its beginning with an ellipsis where it is longer than `most`."""
     return text if len(text) <= most else f"{text[:most]}…"
@@ -116,29 +115,6 @@ def objects(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
     for name, item in mapping_of(value).items():
         if isinstance(item, Mapping):
             yield str(name), item
-
-
-def budget_of(text: str) -> Budget:
-    """What the walks through a definition may cost, by its length."""
-    nodes = min(MOST_STEPS, LEAST_STEPS + len(text) // 2)
-    return Budget("definition", seconds=MOST_SECONDS, nodes=nodes)
-
-
-def outside_notes(pointers: Sequence[str]) -> list[str]:
-    """What a page says of references that lead out of the text, or nowhere in it."""
-    if not pointers:
-        return []
-    names = ", ".join(
-        f"`{clipped(pointer, 200)}`" for pointer in pointers[:OUTSIDE_SHOWN]
-    )
-    more = len(pointers) - OUTSIDE_SHOWN
-    rest = f" and {more} more" if more > 0 else ""
-    elsewhere = any(not pointer.startswith("#") for pointer in pointers)
-    hint = " `$openapi` or `$asyncapi` in the descriptor bundles files."
-    return [
-        f"References that are not part of this text: {names}{rest}."
-        + (hint if elsewhere else "")
-    ]
 
 
 def anchor(*parts: str) -> str:

@@ -1,19 +1,16 @@
 """OpenAPI 3 and Swagger 2: operations by tag, webhooks, and the schemas they use."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import replace
 
 from services.portal.definitions.documents import DefinitionDocument, load
 from services.portal.definitions.model import (
     Definition,
     DefinitionEntry,
-    DefinitionPart,
     Group,
     Unreadable,
     anchor,
-    budget_of,
     objects,
-    outside_notes,
     words,
 )
 from services.portal.definitions.operations import METHODS, Operations
@@ -32,46 +29,30 @@ def read(text: str) -> Definition:
     release = words(document.get("openapi") or document.get("swagger"))
     if not release:
         raise Unreadable("There is no `openapi` (or `swagger`) at its root.")
-    return _Reader(document, release, text).definition()
+    return _Reader(document).definition(release)
 
 
 class _Reader:
-    def __init__(self, document: DefinitionDocument, release: str, text: str) -> None:
+    def __init__(self, document: DefinitionDocument) -> None:
         self._document = document
-        self._release = release
-        self._text = text
-        components = mapping_of(document.get("components"))
-        self._named = dict(
-            objects(components.get("schemas") or document.get("definitions"))
-        )
-        entry_ids = {name: anchor("schema", name) for name in self._named}
-        self._schemas = Schemas(document, entry_ids, budget_of(text))
+        self._schemas = Schemas(document)
         self._operations = Operations(document, self._schemas)
         self._has_more = False
 
-    def definition(self) -> Definition:
-        info = mapping_of(self._document.get("info"))
-        groups = [*self._tags(), *self._webhooks(), *self._schema_group()]
-        notes = outside_notes(list(self._document.outside))
-        if self._has_more:
-            all_of_them = max(self._count(), len(self._named))
-            of = f" of {all_of_them:,}" if all_of_them > MOST_OPERATIONS else ""
-            notes.append(
-                f"The first {MOST_OPERATIONS:,}{of} operations or schemas are listed."
-            )
-        return Definition(
-            language=f"OpenAPI {self._release}",
-            raw=self._text,
-            file_name="openapi.json"
-            if self._text.lstrip()[:1] == "{"
-            else "openapi.yaml",
-            title=words(info.get("title")),
-            version=words(info.get("version")),
-            about=words(info.get("description")),
-            facts=list(self._facts())[:MOST_FACTS],
-            groups=groups,
-            notes=notes,
+    def definition(self, release: str) -> Definition:
+        facts = list(self._facts())[:MOST_FACTS]
+        groups = [*self._tags(), *self._webhooks()]
+        groups.append(self._schemas.group(MOST_OPERATIONS))
+        definition = self._document.definition(
+            f"OpenAPI {release}", "openapi", facts, groups
         )
+        count = len(self._schemas.named)
+        if not self._has_more and count <= MOST_OPERATIONS:
+            return definition
+        total = max(self._count(), count)
+        of = f" of {total:,}" if total > MOST_OPERATIONS else ""
+        note = f"The first {MOST_OPERATIONS:,}{of} operations or schemas are listed."
+        return replace(definition, notes=[*definition.notes, note])
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         servers = list_of(self._document.get("servers"))[:MOST_FACTS]
@@ -138,22 +119,3 @@ class _Reader:
                 self._has_more = True
                 return
             yield item
-
-    def _schema_group(self) -> Iterator[Group]:
-        named = list(self._named.items())
-        self._has_more |= len(named) > MOST_OPERATIONS
-        entries = [
-            self._schema(name, schema) for name, schema in named[:MOST_OPERATIONS]
-        ]
-        if entries:
-            yield Group("schemas", "Schemas", "", entries)
-
-    def _schema(self, name: str, schema: Mapping[str, Any]) -> DefinitionEntry:
-        return DefinitionEntry(
-            id=anchor("schema", name),
-            name=name,
-            summary=words(schema.get("title")),
-            about=words(schema.get("description")),
-            deprecated=schema.get("deprecated") is True,
-            parts=[DefinitionPart("", self._schemas.rows(schema), tone="")],
-        )

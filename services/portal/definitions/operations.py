@@ -10,6 +10,7 @@ from services.portal.definitions.model import (
     DefinitionPart,
     DefinitionRow,
     anchor,
+    joined,
     objects,
     words,
 )
@@ -124,7 +125,7 @@ class Operations:
         kinds = self._schemas.type_of(schema), words(parameter.get("in"))
         return DefinitionRow(
             name=words(parameter.get("name")),
-            type=" · ".join(filter(None, kinds)),
+            type=joined(*kinds),
             about=self._schemas.about(described),
             required=parameter.get("required") is True,
             deprecated=parameter.get("deprecated") is True,
@@ -194,5 +195,5 @@ class Operations:
         schema = content.get("schema")
         rows = self._schemas.rows(schema)
         kind = self._schemas.type_of(schema)
-        about = " · ".join(filter(None, (about, kind if kind != "object" else "")))
+        about = joined(about, kind if kind != "object" else "")
         return DefinitionPart(title, rows, about, tone, example(example_value))

@@ -11,8 +11,13 @@ from typing import Any
 
 from services.portal.definitions.documents import DefinitionDocument
 from services.portal.definitions.model import (
+    DefinitionEntry,
+    DefinitionPart,
     DefinitionRow,
+    Group,
+    anchor,
     clipped,
+    objects,
     words,
 )
 from shared.contracts.entity import list_of, mapping_of
@@ -47,14 +52,31 @@ EXCLUSIVE = {"minimum": "> {}", "maximum": "< {}"}
 class Schemas:
     """Rows of the schemas of one document, as long as its budget lasts."""
 
-    def __init__(
-        self, document: DefinitionDocument, entry_ids: Mapping[str, str], budget: Budget
-    ) -> None:
-        """`known` are the ids of the entries that explain a named schema."""
+    def __init__(self, document: DefinitionDocument) -> None:
         self._document = document
-        self._entry_ids = entry_ids
-        self._budget = budget
+        components = mapping_of(document.get("components"))
+        #: The schemas that have an entry of their own.
+        self.named = dict(
+            objects(components.get("schemas") or document.get("definitions"))
+        )
+        self._entry_ids = {name: anchor("schema", name) for name in self.named}
+        self._budget = document.budget()
         self._walk = Budget("schema")
+
+    def group(self, most: int) -> Group:
+        """The entries of the first named schemas."""
+        entries = [
+            DefinitionEntry(
+                id=self._entry_ids[name],
+                name=name,
+                summary=words(schema.get("title")),
+                about=words(schema.get("description")),
+                deprecated=schema.get("deprecated") is True,
+                parts=[DefinitionPart("", self.rows(schema))],
+            )
+            for name, schema in islice(self.named.items(), most)
+        ]
+        return Group("schemas", "Schemas", "", entries)
 
     def rows(self, schema: object) -> list[DefinitionRow]:
         """The fields of a schema; of one that is no object, the one row that it is."""

@@ -1,7 +1,7 @@
 """Words and marks of a definition language, with the comments before them."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 
@@ -28,14 +28,23 @@ class Tokens:
 
     def __init__(self, tokens: Iterable[Token]) -> None:
         self._tokens = list(islice(tokens, MOST_TOKENS + 1))
-        #: Whether the text goes on after what is read of it.
-        self.is_cut = len(self._tokens) > MOST_TOKENS
+        #: What the page says of a text that goes on after what is read of it.
+        self.notes = [CUT] if len(self._tokens) > MOST_TOKENS else []
         del self._tokens[MOST_TOKENS:]
         self._at = 0
 
-    @property
-    def ended(self) -> bool:
-        return self._at >= len(self._tokens)
+    def read_all(self, read_next: Callable[[], None]) -> None:
+        """Calls `read_next` until no token is left.
+
+        Raises:
+            Unreadable: as `read_next` does, unless only the text's beginning is read.
+        """
+        try:
+            while self._at < len(self._tokens):
+                read_next()
+        except Unreadable:
+            if not self.notes:
+                raise
 
     def peek(self, ahead: int = 0) -> Token:
         """The next token, or an empty one at the end."""
