@@ -35,7 +35,7 @@ _LINE_END = re.compile(r"\r\n?")
 _RULE_SIGNS = "-:| \t>*+0123456789.)"
 
 
-async def rendered(text: object) -> Markup:
+async def render_prose(text: object) -> Markup:
     """The text as safe HTML; beside the loop if that may take long."""
     if _cost_of(_written(text)) <= LOOP_MICROSECONDS:
         return prose(text)

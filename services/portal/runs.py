@@ -191,13 +191,13 @@ def _between(start: str | None, end: str | None) -> int | None:
 def _line(event: Mapping[str, Any]) -> LogLine:
     body = mapping_of(event.get("body"))
     return LogLine(
-        text=coloured(str(body.get("message") or "")),
+        text=with_colours(str(body.get("message") or "")),
         step=str(body.get("stepId") or ""),
         at=str(event.get("createdAt") or ""),
     )
 
 
-def coloured(text: str) -> Markup:
+def with_colours(text: str) -> Markup:
     """Terminal colours as spans, addresses as links; other escapes are dropped."""
     spans: list[Markup] = []
     tone, place = "", 0

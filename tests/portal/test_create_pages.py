@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl, quote
 
 import pytest
 
-from services.portal.runs import coloured, progress_of
+from services.portal.runs import progress_of, with_colours
 from tests.portal.answers import TASK, events, task
 from tests.portal.company import GUEST, entity
 from tests.portal.conftest import Client
@@ -321,10 +321,10 @@ async def test_an_unknown_run_is_not_found(client: Client) -> None:
 
 def test_logs_keep_their_colours_and_nothing_else() -> None:
     """Colours become spans, addresses links; other escapes and HTML are text."""
-    assert coloured("\x1b[31mno\x1b[0m \x1b[2J<b>\x07") == (
+    assert with_colours("\x1b[31mno\x1b[0m \x1b[2J<b>\x07") == (
         '<span class="log-bad">no</span> &lt;b&gt;'
     )
-    assert coloured('see https://a.b/c"x.') == (
+    assert with_colours('see https://a.b/c"x.') == (
         'see <a href="https://a.b/c">https://a.b/c</a>&#34;x.'
     )
 

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.portal.definitions import definition_of
-from services.portal.definitions.fitting import (
+from services.portal.definitions.languages import without_text
+from services.portal.definitions.model import Definition
+from services.portal.definitions.page_limits import (
     MOST_CHARACTERS,
     MOST_ENTRIES,
     MOST_ROWS,
 )
-from services.portal.definitions.languages import without_text
-from services.portal.definitions.model import Definition
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
 

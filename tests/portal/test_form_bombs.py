@@ -7,14 +7,14 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from services.portal.forms.answers import gathered
+from services.portal.forms.answers import form_texts_of
 from services.portal.forms.draft import Draft, draft_of
 from services.portal.forms.model import FormPage
 from services.portal.pages.template_form import BUTTONS, button_words
 
 
 def draft(schema: dict[str, Any], **answers: str) -> Draft:
-    form_texts = gathered(
+    form_texts = form_texts_of(
         parse_qsl(urlencode({f"p.{k}": v for k, v in answers.items()}))
     )
     return draft_of([FormPage(0, "One", "", schema)], form_texts, {})

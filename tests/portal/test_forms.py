@@ -5,13 +5,13 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from services.portal.forms.answers import gathered, repo_parts
+from services.portal.forms.answers import form_texts_of, repo_parts
 from services.portal.forms.draft import Draft, draft_of
 from services.portal.forms.model import FormField, FormPage
 
 
 def draft(schema: dict[str, Any], answers: str = "", **prefilled: Any) -> Draft:
-    form_texts = gathered(parse_qsl(answers, keep_blank_values=True))
+    form_texts = form_texts_of(parse_qsl(answers, keep_blank_values=True))
     return draft_of([FormPage(0, "One", "", schema)], form_texts, prefilled)
 
 

@@ -15,7 +15,7 @@ from services.portal.prose import (
     MOST_HTML,
     ProseBudget,
     prose,
-    rendered,
+    render_prose,
     short_prose,
 )
 
@@ -152,8 +152,8 @@ async def test_dear_texts_are_rendered_beside_the_loop(monkeypatch) -> None:
 
     monkeypatch.setattr("services.portal.prose.prose", noted)
     dear = "*a*\n" * 1_000
-    assert await rendered("*a*") == "<p><em>a</em></p>\n"
-    assert await asyncio.wait_for(rendered(dear), 20) == prose(dear)
+    assert await render_prose("*a*") == "<p><em>a</em></p>\n"
+    assert await asyncio.wait_for(render_prose(dear), 20) == prose(dear)
     assert threads == [True, False]
     assert short_prose(dear).startswith("<pre>")
 

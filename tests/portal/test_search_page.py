@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.portal.marks import marked, snippet
+from services.portal.highlighting import highlight, snippet
 from services.portal.pages.search import result_of
 from services.portal.pages.status import CHECKS, engine_line, service_line
 from tests.builders import entity
@@ -92,8 +92,8 @@ async def test_a_search_that_is_away_is_said(client: Client, api: FakeServices) 
 
 def test_marks_escape_everything_else() -> None:
     """Between the tags too."""
-    assert marked("a <i>x</i> [b<]", "<i>", "</i>") == "a <mark>x</mark> [b&lt;]"
-    assert marked("<b>", "", "") == "&lt;b&gt;"
+    assert highlight("a <i>x</i> [b<]", "<i>", "</i>") == "a <mark>x</mark> [b&lt;]"
+    assert highlight("<b>", "", "") == "&lt;b&gt;"
 
 
 def test_snippets_stand_around_the_first_mark() -> None:

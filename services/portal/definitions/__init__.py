@@ -4,7 +4,7 @@ Reading never fails: what cannot be read comes back with its `problem` and its r
 Nothing outside the text is ever fetched.
 """
 
-from services.portal.definitions.finding import matching
+from services.portal.definitions.entry_search import matching_entries
 from services.portal.definitions.languages import definition_of, file_name_of
 from services.portal.definitions.model import Definition
 from services.portal.definitions.reading import DefinitionReader
@@ -14,5 +14,5 @@ __all__ = [
     "DefinitionReader",
     "definition_of",
     "file_name_of",
-    "matching",
+    "matching_entries",
 ]

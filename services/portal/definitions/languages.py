@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from services.portal.definitions import asyncapi, graphql, grpc, openapi
-from services.portal.definitions.fitting import fitted
 from services.portal.definitions.model import (
     Definition,
     DefinitionEntry,
     Unreadable,
 )
+from services.portal.definitions.page_limits import fit_to_page
 
 Reader = Callable[[str], Definition]
 PIECE_ENTRIES = 200
@@ -37,7 +37,7 @@ def file_name_of(kind: str, text: str) -> str:
     return name
 
 
-def unread(kind: str, text: str, problem: str = "") -> Definition:
+def unread_definition(kind: str, text: str, problem: str = "") -> Definition:
     """A definition of which there is the raw text only, and the reason for it."""
     language = READERS.get(kind.lower(), (kind[:100] or "Definition",))[0]
     return Definition(language, text, file_name_of(kind, text), problem=problem)
@@ -46,15 +46,17 @@ def unread(kind: str, text: str, problem: str = "") -> Definition:
 def definition_of(kind: str, text: str) -> Definition:
     """The definition of an API whose `spec.type` is `kind`, fit for a page."""
     if not text.strip():
-        return unread(kind, text, "The definition is empty.")
+        return unread_definition(kind, text, "The definition is empty.")
     if kind.lower() not in READERS:
-        return unread(kind, text)
+        return unread_definition(kind, text)
     try:
-        definition = fitted(READERS[kind.lower()][2](text))
+        definition = fit_to_page(READERS[kind.lower()][2](text))
     except Unreadable as problem:
-        return unread(kind, text, str(problem))
+        return unread_definition(kind, text, str(problem))
     except RecursionError:
-        return unread(kind, text, "The definition is nested too deeply to be shown.")
+        return unread_definition(
+            kind, text, "The definition is nested too deeply to be shown."
+        )
     if definition.groups:
         return definition
     return replace(definition, notes=(*definition.notes, NOTHING_LISTED))

@@ -11,7 +11,7 @@ from dataclasses import replace
 from services.portal.definitions.languages import (
     in_pieces,
     of_pieces,
-    unread,
+    unread_definition,
     without_text,
 )
 from services.portal.definitions.model import Definition
@@ -66,4 +66,4 @@ async def _read(kind: str, text: str) -> Definition:
         )
         return of_pieces(pieces)
     except CallboardError:
-        return replace(unread(kind, text, LATE), raw="")
+        return replace(unread_definition(kind, text, LATE), raw="")

@@ -24,7 +24,7 @@ REPO_PARTS = ("host", "owner", "repo")
 FormTexts = Mapping[str, Sequence[str]]
 
 
-def gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def form_texts_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Texts by name, those of the form's answers only."""
     texts_by_name: dict[str, list[str]] = {}
     for name, text in pairs:

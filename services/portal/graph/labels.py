@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from services.portal.graph.lettering import (
+from services.portal.graph.text_widths import (
     LABEL_CHARACTER,
     LABEL_HEIGHT,
-    letters,
+    text_width,
 )
 
 Point = tuple[float, float]
@@ -55,7 +55,7 @@ class Area:
 
 def label_area(words: str, middle: Point) -> Area:
     """What words take up around their middle."""
-    width = letters(words) * LABEL_CHARACTER
+    width = text_width(words) * LABEL_CHARACTER
     x, y = middle
     half = LABEL_HEIGHT / 2
     return Area(x - width / 2, y - half, x + width / 2, y + half)

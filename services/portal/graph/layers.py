@@ -13,7 +13,7 @@ Pair = tuple[str, str]
 SWEEPS = 6
 
 
-def acyclic(names: Sequence[str], pairs: Iterable[Pair]) -> list[Pair]:
+def break_cycles(names: Sequence[str], pairs: Iterable[Pair]) -> list[Pair]:
     """The pairs with those turned round that would close a circle."""
     after: dict[str, list[str]] = defaultdict(list)
     for source, target in pairs:
@@ -43,7 +43,7 @@ def acyclic(names: Sequence[str], pairs: Iterable[Pair]) -> list[Pair]:
     return list(dict.fromkeys(acyclic_pairs))
 
 
-def layered(names: Sequence[str], pairs: Sequence[Pair]) -> dict[str, int]:
+def assign_layers(names: Sequence[str], pairs: Sequence[Pair]) -> dict[str, int]:
     """Each node's layer: right of all that point to it, as near to them as can be."""
     before: dict[str, list[str]] = defaultdict(list)
     after: dict[str, list[str]] = defaultdict(list)
@@ -83,7 +83,9 @@ def with_waypoints(
     return layers, ways
 
 
-def ordered(layers: dict[str, int], ways: Iterable[Sequence[str]]) -> list[list[str]]:
+def order_layers(
+    layers: dict[str, int], ways: Iterable[Sequence[str]]
+) -> list[list[str]]:
     """The nodes of each layer from top to bottom, with few crossings."""
     rows: list[list[str]] = [[] for _ in range(max(layers.values(), default=-1) + 1)]
     for name, place in layers.items():

@@ -8,13 +8,13 @@ from itertools import pairwise
 from services.portal.graph.labels import Area, Point, place_labels
 from services.portal.graph.layers import (
     Pair,
-    acyclic,
-    layered,
-    ordered,
+    assign_layers,
+    break_cycles,
+    order_layers,
     with_waypoints,
 )
-from services.portal.graph.lettering import CHARACTER, letters
 from services.portal.graph.model import Edge, Node
+from services.portal.graph.text_widths import CHARACTER, text_width
 
 BOX_HEIGHT = 40.0
 LONGEST_TITLE = 26
@@ -75,10 +75,12 @@ def draw(nodes: Sequence[Node], edges: Sequence[Edge], focus: str = "") -> Pictu
         edge for edge in edges if edge.source in by_ref and edge.target in by_ref
     ]
     drawn_edges = drawn_edges[:MOST_ARROWS]
-    pairs = acyclic(list(by_ref), [(edge.source, edge.target) for edge in drawn_edges])
-    layer = layered(list(by_ref), pairs)
+    pairs = break_cycles(
+        list(by_ref), [(edge.source, edge.target) for edge in drawn_edges]
+    )
+    layer = assign_layers(list(by_ref), pairs)
     layers, ways = with_waypoints(layer, pairs)
-    rows = ordered(layers, ways.values())
+    rows = order_layers(layers, ways.values())
     widths = {name: _width(by_ref[name]) for name in by_ref}
     lefts, columns, width = _columns(rows, widths)
     tops = _tops(rows, ways.values(), by_ref)
@@ -133,7 +135,7 @@ def _clipped(title: str) -> str:
 
 
 def _width(node: Node) -> float:
-    count = max(letters(_clipped(node.title)), 0.8 * letters(node.kind), 6.0)
+    count = max(text_width(_clipped(node.title)), 0.8 * text_width(node.kind), 6.0)
     return round(count * CHARACTER + 2 * PADDING, 1)
 
 

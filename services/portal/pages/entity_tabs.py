@@ -7,8 +7,8 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.portal.definitions import file_name_of, matching
-from services.portal.definitions.finding import LONGEST_TERM
+from services.portal.definitions import file_name_of, matching_entries
+from services.portal.definitions.entry_search import LONGEST_TERM
 from services.portal.entities import (
     Entity,
     Summary,
@@ -126,7 +126,7 @@ async def api(
         "api",
         **head,
         definition=definition,
-        matches=matching(definition, find),
+        matches=matching_entries(definition, find),
         term=find[:LONGEST_TERM].strip(),
         sides={
             side: [

@@ -16,7 +16,7 @@ from services.portal.catalog_query import MOST_TICKED
 from services.portal.entities import kind_plural, kind_word
 from services.portal.formats import safe_url
 from services.portal.frame import SECURITY_HEADERS
-from services.portal.marks import marked, snippet
+from services.portal.highlighting import highlight, snippet
 from services.portal.tables import Facet, FacetChoice, Paging
 from services.portal.visit import Visit, Visiting, together, with_query
 
@@ -81,7 +81,7 @@ def _ticked(values: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One line of the list, its found words marked."""
+    """One line of the list, the words that were searched for highlighted."""
 
     href: str
     title: Markup
@@ -225,13 +225,13 @@ def _choices(
 def result_of(result: Mapping[str, Any], term: str = "") -> Result:
     """A result of the search API as a line of the page.
 
-    An API in whose words nothing is marked was found by its operations: the result
-    leads to those that match `term`.
+    An API without a highlighted word was found by its operations: the result leads to
+    those that match `term`.
     """
     document = result.get("document") or {}
-    highlight = result.get("highlight") or {}
-    fields = highlight.get("fields") or {}
-    pre, post = str(highlight.get("preTag", "")), str(highlight.get("postTag", ""))
+    marks = result.get("highlight") or {}
+    fields = marks.get("fields") or {}
+    pre, post = str(marks.get("preTag", "")), str(marks.get("postTag", ""))
     docs = result.get("type") == "techdocs"
     kind = str(document.get("kind") or "").lower()
     text = fields.get("text") or document.get("text") or ""
@@ -241,7 +241,7 @@ def result_of(result: Mapping[str, Any], term: str = "") -> Result:
         href = with_query(f"{href}/api", {"find": term.strip()})
     return Result(
         href=href,
-        title=marked(
+        title=highlight(
             str(fields.get("title") or document.get("title") or ""), pre, post
         ),
         text=snippet(str(text), pre, post),

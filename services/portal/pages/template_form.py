@@ -17,13 +17,13 @@ from starlette.responses import RedirectResponse, Response
 
 from services.portal.api_paths import BY_NAME
 from services.portal.definitions.model import words
-from services.portal.forms.answers import gathered, repo_parts
+from services.portal.forms.answers import form_texts_of, repo_parts
 from services.portal.forms.draft import Draft, draft_of
 from services.portal.forms.model import FormPage, pages_of
 from services.portal.pages.pickers import named, with_choices_checked
 from services.portal.pages.sign_in import sign_in_address
 from services.portal.pages.template_answers import answers_of_pages
-from services.portal.prose import rendered
+from services.portal.prose import render_prose
 from services.portal.template_warnings import (
     expression_errors,
     installed_actions,
@@ -157,7 +157,7 @@ def _fill(
     if prefilled:
         with contextlib.suppress(CallboardError):
             values = load_json(prefilled, label="formData", limits=PREFILLED)
-    form_texts = gathered(pairs)
+    form_texts = form_texts_of(pairs)
     return draft_of(
         template_form.pages, form_texts, values if isinstance(values, dict) else {}
     )
@@ -222,7 +222,7 @@ async def _page(
         sign_in=sign_in_address(visit.address),
         number=number,
         page=filled.page,
-        about=await rendered(filled.page.about),
+        about=await render_prose(filled.page.about),
         fields=fields,
         repo_parts=repo_parts,
         others=list(draft.pairs(but=number)),

@@ -45,7 +45,7 @@ LONGEST_CELL = 1_500
 DEEPEST_ROW = 7
 
 
-def fitted(definition: Definition) -> Definition:
+def fit_to_page(definition: Definition) -> Definition:
     """The definition with as much as a page holds, and what is left out in `notes`."""
     page = _Page()
     about = clipped(definition.about, LONGEST_ABOUT * 2)

@@ -6,7 +6,7 @@ MOST = 12
 LONGEST_TERM = 200
 
 
-def matching(definition: Definition | None, term: str) -> list[DefinitionEntry]:
+def matching_entries(definition: Definition | None, term: str) -> list[DefinitionEntry]:
     """The first entries that have all words of `term` in what is said of them."""
     words = term[:LONGEST_TERM].lower().split()
     entries: list[DefinitionEntry] = []

@@ -1,6 +1,6 @@
-"""Found words, marked: what the search answers between its tags becomes `<mark>`.
+"""Highlights the words that were searched for: search answers them between two tags.
 
-Everything else in the text is escaped: it is other people's.
+The tags become `<mark>`; everything else in the text is escaped, as people wrote it.
 """
 
 import re
@@ -11,8 +11,8 @@ SNIPPET = 260
 BEFORE = 70
 
 
-def marked(text: str, pre: str, post: str) -> Markup:
-    """The whole text with its found words marked."""
+def highlight(text: str, pre: str, post: str) -> Markup:
+    """The whole text with the words between the tags in `<mark>`."""
     if not pre or not post:
         return escape(text)
     pieces = re.split(f"{re.escape(pre)}(.*?){re.escape(post)}", text, flags=re.DOTALL)
@@ -23,7 +23,7 @@ def marked(text: str, pre: str, post: str) -> Markup:
 
 
 def snippet(text: str, pre: str, post: str) -> Markup:
-    """A few lines around the first found word; the beginning if there is none."""
+    """A few lines around the first highlighted word, else the text's beginning."""
     # Headings in documentation end with the sign of their permanent link.
     flat = " ".join(text.replace("¶", " ").split())
     at = flat.find(pre) if pre else -1
@@ -34,11 +34,11 @@ def snippet(text: str, pre: str, post: str) -> Markup:
     cut = _cut(excerpt, pre, post)
     lead = "… " if start else ""
     tail = " …" if cut < len(excerpt) else ""
-    return escape(lead) + marked(excerpt[:cut], pre, post) + escape(tail)
+    return escape(lead) + highlight(excerpt[:cut], pre, post) + escape(tail)
 
 
 def _cut(text: str, pre: str, post: str) -> int:
-    """Where to end: about `SNIPPET` readable letters on, never inside a mark."""
+    """Where the snippet ends: after about `SNIPPET` letters, never inside a mark."""
     if not pre or not post:
         return _at_word(text, SNIPPET)
     length = place = 0
