@@ -84,6 +84,7 @@ def recording(ratio: float | None = None) -> Iterator[InMemorySpanExporter]:
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trace, "_TRACER_PROVIDER", provider)
+        patch.setattr(tracing, "_recorders", [provider.get_tracer("callboard")])
         yield exporter
 
 
@@ -220,9 +221,8 @@ def test_a_batch_without_context_has_a_trace_of_its_own() -> None:
 
 async def test_a_requests_span_shows_its_route_and_no_secret() -> None:
     """The route as it is listed, parameters by name alone; probes leave no span."""
-    app = make_app("catalog")
-    transport = httpx.ASGITransport(app=app)
     with recording() as exporter:
+        transport = httpx.ASGITransport(app=make_app("catalog"))
         async with httpx.AsyncClient(transport=transport, base_url="http://it") as it:
             await it.get("/healthz")
             await it.get(

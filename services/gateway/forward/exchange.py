@@ -50,9 +50,11 @@ async def exchange(
 
 def trace_of(headers: hdr.Headers) -> list[tuple[str, str]]:
     """The headers by which a request's trace goes on in the service."""
-    given = hdr.text(headers, REQUEST_ID.encode()) or ""
-    correlation = given if CORRELATION.fullmatch(given) else tracing.trace_id()
-    return [*tracing.fields().items(), (REQUEST_ID, correlation)]
+    fields = tracing.fields()
+    request_id = hdr.text(headers, REQUEST_ID.encode())
+    if request_id is None or not CORRELATION.fullmatch(request_id):
+        request_id = fields["traceparent"][3:35]
+    return [*fields.items(), (REQUEST_ID, request_id)]
 
 
 class ClientReply(Reply):

@@ -46,15 +46,6 @@ MOST_PARAMETERS = 2_000
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 3.0
 CORRELATION = re.compile(r"[\w.:-]{1,80}")
-#: FastAPI records the server's spans where an exporter is configured, and nothing else;
-#: what probes and scrapers ask belongs to no trace.
-TELEMETRY = TelemetryConfig(
-    auto_configure=False,
-    exclude=lambda scope: scope.get("path") in OPEN_PATHS,
-    logs=False,
-    metrics=False,
-    operation_spans=False,
-)
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 #: The driver's words on a lost server repeat all that it knows of it.
 LONGEST_CAUSE = 300
@@ -72,7 +63,7 @@ def make_app(
     when it is not usable; `app.state.tokens` must hold a `PrincipalTokens`.
     """
     root = f"/api/{name}" if name in ROUTES else ""
-    app = ServiceApp(name, root=root, lifespan=lifespan, telemetry=TELEMETRY)
+    app = ServiceApp(name, root=root, lifespan=lifespan, telemetry=_telemetry())
     app.state.checks = {}
     app.state.name = name
     log = logs.get_logger(name)
@@ -104,6 +95,21 @@ def make_app(
     app.add_middleware(SafeAnswers)
     _health(app)
     return app
+
+
+def _telemetry() -> TelemetryConfig:
+    """FastAPI records the server's spans where an exporter is configured, only those.
+
+    What probes and scrapers ask belongs to no trace.
+    """
+    return TelemetryConfig(
+        auto_configure=False,
+        exclude=lambda scope: scope.get("path") in OPEN_PATHS,
+        logs=False,
+        metrics=False,
+        operation_spans=False,
+        tracing=tracing.is_recording(),
+    )
 
 
 def _why(error: Exception) -> str:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qsl
 
-from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import SERVICE_NAME, SERVICE_NAMESPACE, Resource
 from opentelemetry.sdk.trace import Span, SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBased, TraceIdRatioBased
+
+from shared.kit.observability import tracing
 
 QUERY = "url.query"
 
@@ -39,7 +40,7 @@ def export_spans(provider: TracerProvider, collector: Collector) -> None:
         certificate_file=str(collector.ca) if collector.ca else None,
     )
     provider.add_span_processor(BatchSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
+    tracing.record(provider)
 
 
 def shut_down(provider: TracerProvider, seconds: float) -> None:
