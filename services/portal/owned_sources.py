@@ -86,7 +86,7 @@ async def _locations(visit: Visit, conditions: Iterable[str]) -> list[Entity]:
     """The first locations that the conditions select, with their status."""
     params = [
         ("filter", ",".join(["kind=location", *conditions])),
-        ("fields", ",".join([*FIELDS, "metadata.annotations", "status"])),
+        ("fields", ",".join([*FIELDS, "metadata.annotations"])),
         ("limit", str(LOCATIONS_READ)),
     ]
     answer = await visit.ask("GET", BY_QUERY, params=params)

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.portal.api_paths import BY_REFS
 from services.portal.entities import (
     Entity,
     annotation,
@@ -19,10 +18,11 @@ from services.portal.entities import (
     title_of,
 )
 from services.portal.error_texts import error_text
-from services.portal.visit import Visit
+from services.portal.visit import SUMMARY_FIELDS, Visit
 from shared.contracts.annotations import MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN
+from shared.contracts.errors import CallboardError
 
-FIELDS = ["kind", "metadata.name", "metadata.namespace", "metadata.title", "spec"]
+FIELDS = [*SUMMARY_FIELDS, "status"]
 ERRORS_SHOWN = 3
 
 
@@ -72,9 +72,12 @@ async def refused_documents(
     refs = [ref for ref in dict.fromkeys(map(source_of, entities)) if ref]
     if not refs:
         return []
-    body = {"entityRefs": refs, "fields": [*FIELDS, "status"]}
-    answer = await visit.ask("POST", BY_REFS, json=body)
-    locations = [each for each in answer.json()["items"] if each] if answer.ok else []
+    try:
+        loaded = await visit.entities(refs, FIELDS)
+    except CallboardError:
+        # These errors are an addition: the page stands without them.
+        return []
+    locations = [loaded[ref] for ref in refs if ref in loaded]
     items = {canonical(each): _document_errors(each) for each in locations}
     concerned = {_concerned(item) for each in items.values() for item in each} - {""}
     known = await visit.summaries(concerned)

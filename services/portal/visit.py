@@ -4,7 +4,8 @@ Pages take `visit: Visiting` and never touch cookies or headers themselves.
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Mapping, Sequence
+import functools
+from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, cast
 from urllib.parse import quote
@@ -12,8 +13,10 @@ from urllib.parse import quote
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
+from services.portal.api_paths import BY_REFS
 from services.portal.definitions import DefinitionReader
-from services.portal.entities import Summary, summarize
+from services.portal.entities import Entity, Summary, summarize
+from services.portal.entity_loader import EntityLoader
 from services.portal.frame import Crumb, Frame, Person
 from services.portal.model import ApiAnswer, Visitor, visitor_of
 from services.portal.people import People
@@ -88,6 +91,10 @@ class Visit:
     since: str = ""
     #: For how many seconds what was read may be behind: what the answers were marked.
     stale: int = 0
+    loader: EntityLoader = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loader = EntityLoader(functools.partial(self.post, BY_REFS))
 
     @property
     def partial(self) -> str:
@@ -128,16 +135,17 @@ class Visit:
     async def summaries(self, refs: Iterable[str]) -> dict[str, Summary]:
         """Name and address of each ref; what the reader may not see is missing."""
         unique_refs = list(dict.fromkeys(ref.lower() for ref in refs))
-        if not unique_refs:
-            return {}
-        answer = await self.post(
-            "/api/catalog/entities/by-refs",
-            {"entityRefs": unique_refs, "fields": SUMMARY_FIELDS},
-        )
-        return {
-            ref: summarize(ref, entity)
-            for ref, entity in zip(unique_refs, answer["items"], strict=True)
-        }
+        entities = await self.entities(unique_refs, SUMMARY_FIELDS)
+        return {ref: summarize(ref, entities.get(ref)) for ref in unique_refs}
+
+    async def entities(
+        self, refs: Collection[str], fields: Iterable[str]
+    ) -> dict[str, Entity]:
+        """What the reader may see of canonical refs, with at least these fields.
+
+        Parts of the page that ask at the same time ask together. Raises as `get`.
+        """
+        return await self.loader.load(refs, fields) if refs else {}
 
     def page(
         self,

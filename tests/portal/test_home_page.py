@@ -22,6 +22,24 @@ async def test_it_shows_what_is_the_readers(client: Client) -> None:
     assert "Refunds" not in text
 
 
+@pytest.mark.parametrize("more", [0, 300])
+async def test_of_many_own_entities_all_count(
+    client: Client, api: FakeApi, more: int
+) -> None:
+    """Also those beyond what is read: their number by kind, and their errors."""
+    basket = api.entities["component:default/basket"]
+    items = [{"level": "error", "message": "InputError: the last one's", "error": {}}]
+    for number in range(more):
+        name = f"zz-{number:03}"
+        metadata = {**basket["metadata"], "name": name}
+        api.entities[f"component:default/{name}"] = {**basket, "metadata": metadata}
+    last = f"component:default/zz-{more - 1:03}" if more else "component:default/basket"
+    api.entities[last] = {**api.entities[last], "status": {"items": items}}
+    text = (await client().get("/")).text
+    assert f"kind=component&amp;own=1\"><strong>{4 + more}</strong>" in text
+    assert "the last one" in text.split('id="attention"')[1].split("</section>")[0]
+
+
 async def test_errors_in_own_descriptors_come_first(client: Client) -> None:
     """With the message, so that one knows what to mend."""
     text = (await client().get("/")).text

@@ -49,6 +49,7 @@ from shared.guards.workers import run_beside
 MENTIONED = 400  # relations of which names are looked up; the rest is counted
 LATEST = 3
 MEMBERS_SHOWN = 12
+CONTACT_FIELDS = ["metadata.links", "spec.profile"]
 
 router = APIRouter()
 
@@ -187,20 +188,17 @@ async def _contact(visit: Visit, owner: str) -> dict[str, Any]:
     """How to reach an owner: address, links, and who is in it."""
     if not owner:
         return {}
-    fields = ["kind", "metadata.name", "metadata.namespace", "metadata.title"]
-    more = ["metadata.links", "metadata.description", "spec.profile"]
-    body = {"entityRefs": [owner], "fields": fields + more}
     params = [
         ("filter", f"kind=user,relations.memberOf={owner}"),
         ("fields", "kind,metadata.name,metadata.namespace,metadata.title,spec.profile"),
         ("orderField", "metadata.name,asc"),
         ("limit", str(MEMBERS_SHOWN)),
     ]
-    found, members = await together(
-        visit.post("/api/catalog/entities/by-refs", body),
+    owners, members = await together(
+        visit.entities([owner], CONTACT_FIELDS),
         visit.get("/api/catalog/entities/by-query", params),
     )
-    entity = found["items"][0]
+    entity = owners.get(owner)
     if entity is None:
         return {}
     return {

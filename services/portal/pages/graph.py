@@ -108,10 +108,8 @@ async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:
     async def fetch(refs: Sequence[str]) -> Sequence[Entity | None]:
         # Of many at the edge only their names: their relations may be very many.
         fields = FIELDS if len(refs) <= MOST_RELATED else [*SUMMARY_FIELDS, *HEADS]
-        body = {"entityRefs": list(refs), "fields": fields}
-        answer = await visit.post("/api/catalog/entities/by-refs", body)
-        items: Sequence[Entity | None] = answer["items"]
-        return items
+        entities = await visit.entities(refs, fields)
+        return [entities.get(ref) for ref in refs]
 
     neighbours = await neighbourhood(
         question.entity,

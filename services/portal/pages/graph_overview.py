@@ -5,7 +5,6 @@ However large the catalog is, it is asked four bounded questions and counts itse
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from services.portal.api_paths import BY_QUERY, ENTITY_FACETS
 from services.portal.entities import (
@@ -101,9 +100,7 @@ async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
 
 async def _entities(visit: Visit, refs: Mapping[str, int]) -> dict[str, Entity]:
     """The largest ones, which may stand anywhere in the list by name."""
-    body = {"entityRefs": list(refs), "fields": [*SUMMARY_FIELDS, "spec.domain"]}
-    answer: Any = await visit.post("/api/catalog/entities/by-refs", body)
-    return {canonical(one): one for one in answer["items"] if one}
+    return await visit.entities(refs, [*SUMMARY_FIELDS, "spec.domain"])
 
 
 def _list_params(grouping: Grouping) -> list[tuple[str, str]]:

@@ -1,5 +1,6 @@
 """Home: one's own things, what needs attention, what changed, where to begin."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -88,10 +89,8 @@ class KindCount:
 async def home(visit: Visiting) -> Response:
     """The reader's own page; a newcomer's is a tour."""
     owned = _own_filter(visit)
-    own, broken, kinds, docs, templates, stars, changes = await together(
-        _list(visit, owned, OWN_READ, OWN_FIELDS) if owned else _nothing(),
-        _list(visit, f"{owned},{HAS_ERRORS}", OWN_READ) if owned else _nothing(),
-        _kind_counts(visit, owned),
+    (own, broken, kinds), docs, templates, stars, changes = await together(
+        _own(visit, owned) if owned else _everything(visit),
         _list(visit, DOCS_FILTER, OWN_READ),
         _list(visit, "kind=template", TEMPLATES_SHOWN),
         _stars(visit),
@@ -103,7 +102,7 @@ async def home(visit: Visiting) -> Response:
     shelf = _own_first(docs["items"], {one.ref for one in summaries})[:DOCS_SHOWN]
     documented = [canonical(one) for one in entities if has_docs(one)]
     attention, failed = await together(
-        _attention(visit, entities, broken["items"]),
+        _attention(visit, entities, broken),
         failed_builds_of(visit, [*documented, *(one.ref for one in shelf)]),
     )
     return visit.page(
@@ -133,8 +132,30 @@ def _own_filter(visit: Visit) -> str:
     return ",".join(f"relations.ownedBy={ref}" for ref in mine)
 
 
-async def _nothing() -> Mapping[str, Any]:
-    return {"items": [], "totalItems": 0}
+async def _own(
+    visit: Visit, owned: str
+) -> tuple[Mapping[str, Any], list[Entity], list[KindCount]]:
+    """What the reader owns, what of it has errors, and how many there are by kind.
+
+    Of more than are read, the API is asked for errors and counts.
+    """
+    own = await _list(visit, owned, OWN_READ, OWN_FIELDS)
+    entities = [one for one in own["items"] if one]
+    if own["totalItems"] > OWN_READ:
+        broken, kinds = await together(
+            _list(visit, f"{owned},{HAS_ERRORS}", OWN_READ), _kind_counts(visit, owned)
+        )
+        return own, [one for one in broken["items"] if one], kinds
+    with_errors = [one for one in entities if errors_of(one)]
+    counts = Counter(str(one["kind"]).lower() for one in entities)
+    return own, with_errors, _shown_counts(counts, "&own=1")
+
+
+async def _everything(
+    visit: Visit,
+) -> tuple[Mapping[str, Any], list[Entity], list[KindCount]]:
+    """For who owns nothing: how many the whole catalog has by kind."""
+    return {"items": [], "totalItems": 0}, [], await _kind_counts(visit, "")
 
 
 async def _list(visit: Visit, wanted: str, limit: int, fields: str = ROW_FIELDS) -> Any:
@@ -162,7 +183,11 @@ async def _kind_counts(visit: Visit, owned: str) -> list[KindCount]:
         str(each["value"]).lower(): int(each["count"])
         for each in answer["facets"]["kind"]
     }
-    own = "&own=1" if owned else ""
+    return _shown_counts(counts, "&own=1" if owned else "")
+
+
+def _shown_counts(counts: Mapping[str, int], own: str) -> list[KindCount]:
+    """The counts in the kinds' order; locations are nobody's."""
     return [
         KindCount(
             counted_kind(kind, counts[kind]),
