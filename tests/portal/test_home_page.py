@@ -27,7 +27,7 @@ async def test_of_many_own_entities_all_count(
     client: Client, api: FakeApi, more: int
 ) -> None:
     """Also those beyond what is read: their number by kind, and their errors."""
-    basket = api.entities["component:default/basket"]
+    basket = {**api.entities["component:default/basket"], "status": {}}
     items = [{"level": "error", "message": "InputError: the last one's", "error": {}}]
     for number in range(more):
         name = f"zz-{number:03}"
@@ -36,7 +36,7 @@ async def test_of_many_own_entities_all_count(
     last = f"component:default/zz-{more - 1:03}" if more else "component:default/basket"
     api.entities[last] = {**api.entities[last], "status": {"items": items}}
     text = (await client().get("/")).text
-    assert f"kind=component&amp;own=1\"><strong>{4 + more}</strong>" in text
+    assert f'kind=component&amp;own=1"><strong>{4 + more}</strong>' in text
     assert "the last one" in text.split('id="attention"')[1].split("</section>")[0]
 
 
