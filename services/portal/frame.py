@@ -6,6 +6,7 @@ adds the rest and renders the whole page, or only one of its blocks for htmx.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,9 @@ class Person:
     href: str = ""
 
 
+#: Icons are drawn once: a list of fifty entities shows two hundred of them.
+MOST_ICONS = 200
+
 PLACES = (
     NavigationEntry("home", "/", "Home", "home"),
     NavigationEntry("catalog", "/catalog", "Catalog", "catalog"),
@@ -109,6 +113,8 @@ class Frame:
         )
         for name in self._environment.list_templates(extensions=["html"]):
             self._environment.get_template(name)
+        icons: Any = self._environment.get_template("components/icons.html").module
+        icons.icon = lru_cache(MOST_ICONS)(icons.icon)
 
     def render(
         self,
