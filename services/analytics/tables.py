@@ -2,10 +2,12 @@
 
 A row holds the counts of one figure, one partition of its topic and one window, and the
 offset of the last message that it counts. A message that is delivered again after a
-restart is not counted again. Rows of one window stay bounded: keys beyond the most that
-a resolution allows are counted together.
+restart is not counted again. Rows of one window stay bounded, as a message of the log
+must be: keys beyond the most that a resolution allows are counted together, and so are
+keys that are too long.
 """
 
+import json
 import time
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -23,6 +25,8 @@ from services.analytics.model import (
 
 #: The key of what is counted together.
 REST = "*"
+#: Of a key as JSON. Names of entities, repositories and owners are far below.
+MOST_KEY_BYTES = 1_000
 #: What a message may be early by: clocks of other machines differ.
 EARLY_SECONDS = 600
 
@@ -66,7 +70,9 @@ class WindowedCounts:
     def _add(self, counts: dict[str, list[int]], occurrence: Occurrence) -> None:
         outcomes = OUTCOMES[occurrence.figure]
         key = occurrence.key
-        if key not in counts and len(counts) >= self._resolution.most_keys:
+        if key not in counts and (
+            len(counts) >= self._resolution.most_keys or _is_too_long(key)
+        ):
             key = REST
         numbers = counts.setdefault(key, [0] * len(outcomes))
         numbers[outcomes.index(occurrence.outcome)] += 1
@@ -107,6 +113,11 @@ class WindowedCounts:
         oldest = time.time() - self._resolution.keep_seconds
         for place in [key for key in self._rows if key[1][1] < oldest]:
             del self._rows[place]
+
+
+def _is_too_long(key: str) -> bool:
+    # The length first: what is written out to be measured is bounded.
+    return len(key) > MOST_KEY_BYTES or len(json.dumps(key)) > MOST_KEY_BYTES
 
 
 def _empty_row() -> dict[str, Any]:

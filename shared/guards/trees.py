@@ -11,6 +11,11 @@ NODES = 200_000
 DEPTH = 100
 
 
+def too_many_elements(label: str, nodes: int) -> Invalid:
+    """The error of a value that consists of more than `nodes` values."""
+    return Invalid(f"{label}: more than {nodes} elements")
+
+
 def check_tree(
     value: Any,
     *,
@@ -36,7 +41,7 @@ def check_tree(
     while level:
         nodes_left -= len(level)
         if nodes_left < 0:
-            raise Invalid(f"{label}: more than {nodes} elements")
+            raise too_many_elements(label, nodes)
         if text_left is not None:
             text_left -= _text_size(level)
             if text_left < 0:

@@ -8,6 +8,7 @@ from faust.types import TP
 
 from services.analytics.model import DAYS, HOURS, TOPIC_OF, Figure, Resolution
 from services.analytics.stream import ActivityStream
+from services.analytics.tables import REST
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Unavailable
 from shared.contracts.topics import GIT_PUSH, dead
@@ -114,6 +115,23 @@ async def test_poison_does_not_stop_the_stream(kafka: str) -> None:
             key = "git.example.com/poison/web"
             await until(lambda: numbers(stream, "pushes", key) == [1], 60)
             await until(lambda: any(b"{no event" in r.value for r in letters), 20)
+
+
+async def test_names_of_any_length_are_counted(kafka: str) -> None:
+    """Long ones together: a row of them all would be no message of the log."""
+    async with KafkaBus(kafka) as bus:
+        stream = ActivityStream(Server.of(kafka), group="long")
+        async with stream.running():
+            before = numbers(stream, "changes", REST) or [0]
+            # Forty of them differ, each 50 kB; the last is short until it is written.
+            texts = [f"{n}" + "v" * 50_000 for n in range(40)] + ["\U0001f600" * 90]
+            long = [change("updated", visibility=text) for text in texts]
+            short = change("updated", "short", owner="group:default/short")
+            await publish(bus, "changes", [*long, short])
+            key = "|group:default/short"
+            await until(lambda: numbers(stream, "changes", key) == [1, 0, 0, 0], 60)
+            [together, *_] = numbers(stream, "changes", REST) or [0]
+            assert together == before[0] + 41
 
 
 async def test_a_part_of_the_tables_is_not_answered_from(kafka: str) -> None:

@@ -1,12 +1,14 @@
 """Bounds on JSON texts and on values made of JSON."""
 
 import contextlib
+import json
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
+from shared.guards import json_text
 from shared.guards.budgets import Budget, BudgetExceeded
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.trees import check_tree
@@ -38,7 +40,7 @@ def test_json_is_read(text: bytes | str, value: object) -> None:
     ("text", "words"),
     [
         (b"[[[[[[1]]]]]]", "body: nested deeper than 5"),
-        (b"[" * 900, "body: not JSON"),
+        (b"[" * 90, "body: not JSON"),
         (b"[" + b"1," * 60 + b"1]", "body: more than 50 elements"),
         (b"NaN", "body: not JSON"),
         (b"[Infinity]", "body: not JSON"),
@@ -111,3 +113,61 @@ def test_a_budget_stops_where_it_is_spent() -> None:
     unlimited.pay_bytes(10**9)
     unlimited.check_depth(10**9)
     unlimited.check_time()
+
+
+JSON = st.recursive(
+    st.none() | st.integers(-9, 9) | st.text('a"\\[]{},:\n\u0301', max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=6)
+        | st.dictionaries(st.text('a"\\[,', max_size=4), inner, max_size=6)
+    ),
+    max_leaves=60,
+)
+
+
+def elements_of(value: object) -> int:
+    """How many values a value consists of, itself among them."""
+    if isinstance(value, dict):
+        return 1 + sum(map(elements_of, value.values()))
+    return 1 + sum(map(elements_of, value)) if isinstance(value, list) else 1
+
+
+@given(JSON, st.booleans(), st.sampled_from([None, 1]))
+def test_elements_are_counted_before_a_text_is_parsed(
+    value: object, ascii_only: bool, indent: int | None
+) -> None:
+    """All that may be read are read, also with structure in their texts."""
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    exact = elements_of(value)
+    assert load_json(text, label="x", limits=JsonLimits(nodes=exact)) == value
+    if exact > 1:
+        with pytest.raises(Invalid, match="more than"):
+            load_json(text, label="x", limits=JsonLimits(nodes=exact - 1))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"[[[1]]]," * 60_000,
+        b"{}," * 100_000,
+        b'"",' * 100_000,
+        b'"' * 900_000,
+        b'"a":1,' * 100_000,
+        b'\\"[,' * 200_000,
+        b'"\\\\",' * 100_000,
+    ],
+    ids=["lists", "empty", "texts", "quotes", "keys", "escapes outside", "backslashes"],
+)
+@pytest.mark.parametrize("frame", [b"[%s1]", b'{"a":[%s1]}', b"[%s", b'"" [%s1]'])
+def test_a_text_of_too_many_elements_is_not_parsed(
+    monkeypatch: pytest.MonkeyPatch, text: bytes, frame: bytes
+) -> None:
+    """Nothing of it is built: a parser keeps all other work waiting meanwhile."""
+
+    def parse(_: bytes) -> object:
+        pytest.fail("the text is parsed")
+
+    monkeypatch.setattr(json_text.orjson, "loads", parse)
+    limits = JsonLimits(size=2_000_000, nodes=10_000)
+    with pytest.raises(Invalid, match="more than 10000 elements"):
+        load_json(frame % text, label="x", limits=limits)

@@ -21,7 +21,7 @@ from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.workers import run_beside
 
 #: The size is the limit of the body; a push of thousands of commits is an honest one.
-JSON = JsonLimits(size=5 * 1024 * 1024, nodes=500_000)
+JSON = JsonLimits(size=5 * 1024 * 1024)
 #: Longer bodies are read in a thread.
 LONG_BODY = 64 * 1024
 #: Hosts that send forms send one field.

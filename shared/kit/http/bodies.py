@@ -13,7 +13,8 @@ from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.workers import run_beside
 
 #: The size is the service's own limit, which is counted as the body comes in.
-LIMITS = JsonLimits(size=64 * 1024 * 1024, depth=100, nodes=500_000)
+#: So many elements are parsed in a twentieth of a second, in which nothing else runs.
+LIMITS = JsonLimits(size=64 * 1024 * 1024, depth=100, nodes=100_000)
 #: Longer bodies are read in a thread.
 _LONG = 64 * 1024
 Model = TypeVar("Model", bound=BaseModel)
