@@ -1,7 +1,6 @@
-"""`callboard validate`: applies the catalog's checks to files, without a portal.
+"""`callboard validate`: applies the services' checks to files, without a portal.
 
-Web addresses are not read, since that needs a portal's integrations: a placeholder with
-an address counts as valid, and a Location's target at an address is not followed.
+The catalog checks descriptors, the scaffolder the expressions of templates.
 """
 
 import asyncio
@@ -13,26 +12,15 @@ from typing import Any
 
 from deploy.cli import descriptors
 from deploy.cli.descriptors import DescriptorDocument
-from services.catalog.descriptor import envelope
-from services.catalog.handlers.including import include
-from services.catalog.ingest import placeholders
-from services.catalog.ingest.candidates import checked, targets_of
-from services.catalog.ingest.refusals import Refusal, paths_of
-from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import Fetched
-from services.catalog.readers.files import FileReader
+from services.catalog.descriptor_checks import (
+    CheckedDocument,
+    DescriptorChecks,
+    Refusal,
+    paths_of,
+)
 from services.scaffolder.templates.expression_syntax import expression_errors
 from shared.contracts.entity import Entity
-from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
-
-#: The assumed content of a placeholder with a web address.
-REMOTE_CONTENT: dict[str, Any] = {
-    "$text": "elsewhere",
-    "$json": {},
-    "$yaml": {},
-    "$openapi": "elsewhere",
-    "$asyncapi": "elsewhere",
-}
+from shared.contracts.errors import CallboardError, Invalid, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,36 +74,6 @@ def check_path(path: Path) -> list[Finding]:
     return asyncio.run(_Checks(path).run())
 
 
-class LocalReading:
-    """Reads files that a descriptor refers to, from its repository or its folder."""
-
-    def __init__(self, path: Path) -> None:
-        folder = (path if path.is_dir() else path.parent).resolve()
-        parents = (folder, *folder.parents)
-        repository = next(
-            (parent for parent in parents if (parent / ".git").exists()), folder
-        )
-        self._files = FileReader([repository])
-
-    async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
-        """A file's content."""
-        return await self._files.read(location, etag)
-
-    async def matching(self, location: LocationRef) -> list[LocationRef]:
-        """The files that match a pattern."""
-        return await self._files.matching(location)
-
-    def included(self, base: LocationRef, target: str) -> LocationRef:
-        """The file that a target in the file at `base` refers to."""
-        if "://" in target:
-            raise Forbidden(f"{target} can only be read by a portal")
-        return self._files.resolve(base, target)
-
-    def place(self, location: LocationRef) -> RepositoryPath | None:  # noqa: ARG002
-        """Always None: positions in Git matter to a portal only."""
-        return None
-
-
 @dataclass
 class _Checks:
     path: Path
@@ -126,7 +84,7 @@ class _Checks:
     )
 
     async def run(self) -> list[Finding]:
-        self._reading = LocalReading(self.path)
+        self._descriptors = DescriptorChecks(self.path)
         if self.path.is_dir():
             self._add_folder()
         else:
@@ -169,28 +127,31 @@ class _Checks:
         self, file: Path, documents: Sequence[DescriptorDocument]
     ) -> None:
         refs: set[str] = set()
-        results: list[tuple[str | None, CallboardError | None]] = []
+        results: list[CheckedDocument] = []
         for _, value in documents:
-            ref, error = await self._check_document(file, value)
-            if ref is not None and ref in refs:
-                error = Invalid(f"{ref}: is declared twice")
-            refs.add(ref or "")
-            results.append((ref, error))
+            result = await self._check_document(file, value)
+            if result.ref is not None and result.ref in refs:
+                result.error = Invalid(f"{result.ref}: is declared twice")
+            refs.add(result.ref or "")
+            results.append(result)
         fields = {
-            document.position: paths_of(error)
-            for document, (_, error) in zip(documents, results, strict=True)
-            if error is not None
+            document.position: paths_of(result.error)
+            for document, result in zip(documents, results, strict=True)
+            if result.error is not None
         }
         lines = descriptors.lines(file, fields) if fields else []
-        for document, (ref, error) in zip(documents, results, strict=True):
-            if error is None:
-                self.findings.append(Finding(file, ref))
+        for document, result in zip(documents, results, strict=True):
+            if result.error is None:
+                self.findings.append(Finding(file, result.ref))
             else:
                 location = lines[document.position]
-                self._add_refusal(
-                    file,
-                    Refusal(ref, error, line=location.start, fields=location.fields),
+                refusal = Refusal(
+                    result.ref,
+                    result.error,
+                    line=location.start,
+                    fields=location.fields,
                 )
+                self._add_refusal(file, refusal)
 
     def _add_refusal(self, file: Path, refusal: Refusal) -> None:
         message = replace(refusal, file=self._relative_path(file)).located_error.message
@@ -203,68 +164,22 @@ class _Checks:
         is_inside = file.is_relative_to(folder)
         return str(file.relative_to(folder) if is_inside else file)
 
-    async def _check_document(
-        self, file: Path, value: Any
-    ) -> tuple[str | None, CallboardError | None]:
-        """The ref of an entity, and its error if there is one."""
-        ref = None
-        at = LocationRef("file", str(file.resolve()))
-        try:
-            ref = str(envelope.identify(value))
-            contents = await self._read_placeholders(at, value)
-            entity, _ = await asyncio.to_thread(checked, value, contents)
-            if entity.kind == "Location":
-                await self._check_location(file, at, entity)
-            if entity.kind == "Template":
-                await asyncio.to_thread(_check_expressions, entity)
-        except CallboardError as error:
-            return ref, error
-        return ref, None
-
-    async def _read_placeholders(
-        self, at: LocationRef, document: Any
-    ) -> dict[placeholders.Placeholder, Any]:
-        references = list(placeholders.find(document))
-        local = [reference for reference in references if "://" not in reference[1]]
-        remote = {
-            reference: REMOTE_CONTENT[reference[0]]
-            for reference in references
-            if reference not in local
-        }
-        # `include` needs only these three methods.
-        included = await include(local, at, self._reading)  # type: ignore[arg-type]
-        return {**included.contents, **remote}
-
-    async def _check_location(
-        self, file: Path, at: LocationRef, entity: Entity
-    ) -> None:
-        """Check the local files that a Location refers to."""
-        kind, targets, optional = targets_of(entity)
-        if kind not in {None, "file"}:
-            return
-        for target in targets:
-            if "://" in target:
-                continue
-            pattern = self._reading.included(at, target)
-            locations = await self._reading.matching(pattern)
-            missing = [
-                location
-                for location in locations
-                if not Path(location.target).is_file()
-            ]
-            if (not locations or missing) and not optional:
-                raise Invalid(f"spec.targets: there is no file {target}")
-            for location in locations:
-                target_file = Path(location.target)
-                if target_file not in self._checked and target_file.is_file():
-                    self._add_file(_display_path(file, target_file))
+    async def _check_document(self, file: Path, value: Any) -> CheckedDocument:
+        """Check a document; the files that a Location refers to are checked later."""
+        result = await self._descriptors.check(file, value)
+        for target in result.targets:
+            if target not in self._checked:
+                self._add_file(_display_path(file, target))
+        entity = result.entity
+        if entity is not None and entity.kind == "Template":
+            result.error = await asyncio.to_thread(_expression_error, entity)
+        return result
 
 
-def _check_expressions(template: Entity) -> None:
-    """Refuse a template with expressions that the scaffolder cannot parse."""
-    errors = expression_errors(template.raw.get("spec"))
-    if errors:
-        raise Invalid("; ".join(error.message for error in errors))
+def _expression_error(template: Entity) -> CallboardError | None:
+    """The error of a template with expressions that the scaffolder cannot parse."""
+    errors = expression_errors(template.spec)
+    return Invalid("; ".join(error.message for error in errors)) if errors else None
 
 
 def _display_path(file: Path, target: Path) -> Path:

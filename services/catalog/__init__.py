@@ -1,5 +1,8 @@
 """The catalog owns entities, their relations and locations, and their history.
 
-It says `entity-changed` (created, updated, deleted) and hears `git-push`. Start reading
-at `handlers/ingestion.py`: how what a source says becomes what the catalog holds.
+It publishes `entity-changed` (created, updated, deleted) and consumes `git-push`. Start
+reading at `handlers/ingestion.py`: it reads a location, plans what changes in the
+catalog, and writes that. The command line may use the modules in `__all__` alone.
 """
+
+__all__ = ["configuration", "descriptor_checks"]

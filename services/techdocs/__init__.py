@@ -46,3 +46,6 @@ checksum}` over `ref@site`.
 Backstage's own: `/metadata/techdocs`, `/metadata/entity`, `/sync` (server-sent events),
 `/static/docs`.
 """
+
+#: What the command line may use.
+__all__ = ["configuration"]

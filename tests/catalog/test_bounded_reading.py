@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from deploy.cli.validation import LocalReading
+from services.catalog.descriptor_checks import LocalReading
 from services.catalog.handlers.including import MOST_BYTES, MOST_FILES, include
 from services.catalog.handlers.parsing import SHORT, compute
 from services.catalog.model import LocationRef

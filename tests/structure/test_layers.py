@@ -1,9 +1,12 @@
 """Import directions: every contract notices the import that it is there for."""
 
+import ast
+import importlib
 import shutil
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -91,6 +94,16 @@ BREACHES = {
         "import fastapi",
     ),
 }
+#: Imports from inside of services, each with whether the command line may have it.
+INSIDE = [
+    ("from services.catalog.configuration import CatalogSection", True),
+    ("from services.catalog import configuration, descriptor_checks", True),
+    ("from services.scaffolder.templates.expression_syntax import MOST_TEXTS", True),
+    ("from services.catalog.model import LocationRef", False),
+    ("from services.catalog import descriptor_checks, handlers", False),
+    ("from services.scaffolder.templates import filters", False),
+    ("import services.gateway.settings", False),
+]
 
 
 def lint(folder: Path) -> str:
@@ -141,3 +154,44 @@ def test_no_module_is_in_no_layer() -> None:
     """Where a package has layers, a module in none of them is an error."""
     layered = [each for each in CONTRACTS if each["type"] == "layers"]
     assert all(each.get("exhaustive") for each in layered)
+
+
+def imports_of_services(source: str) -> Iterator[str]:
+    """The modules and names that a module imports from services, with full names."""
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        yield from (name for name in names if name.startswith("services."))
+
+
+def is_offered(name: str) -> bool:
+    """Whether each package on the way to a module or name in it offers the next one."""
+    _, *path = name.split(".")
+    for depth in range(1, len(path)):
+        module = importlib.import_module(".".join(["services", *path[:depth]]))
+        if not hasattr(module, "__path__"):
+            return True
+        if path[depth] not in getattr(module, "__all__", ()):
+            return False
+    return len(path) > 1
+
+
+@pytest.mark.parametrize(("line", "expected"), INSIDE)
+def test_what_a_service_does_not_offer_is_noticed(line: str, expected: bool) -> None:
+    """An import from inside of a service stands in its `__all__`, or is a breach."""
+    assert all(map(is_offered, imports_of_services(line))) is expected
+
+
+def test_the_command_line_takes_what_services_offer() -> None:
+    """`__all__` of a service's package names the modules that `deploy` may use."""
+    breaches = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / "deploy").rglob("*.py"))
+        if "examples" not in path.parts
+        for name in imports_of_services(path.read_text())
+        if not is_offered(name)
+    ]
+    assert breaches == []

@@ -1,1 +1,4 @@
 """Template entities: validity, form, and filters of expressions."""
+
+#: What the command line may use.
+__all__ = ["expression_syntax"]
