@@ -70,13 +70,13 @@ def topics(
 ) -> None:
     """Create the event log's topics and check them; exit code 1 if one is wrong."""
     required = declared.declared(partitions=partitions, replication=replication)
-    report = _run(declared.look(_server(data), required, make=not check))
+    report = _run(declared.inspect(_server(data), required, make=not check))
     if as_json:
         typer.echo(json.dumps(report.as_json()))
     elif not report.declares:
         out.print("This event log makes topics by itself: nothing to declare.")
     else:
-        for name in report.made:
+        for name in report.created:
             out.print(f"[green]made[/] {plain(name)}")
         for name in report.fitting:
             out.print(f"[green]ok[/] {plain(name)}")
@@ -105,7 +105,7 @@ def replay(
     server = _server(data)
 
     async def put_back() -> list[DeadLetter]:
-        dead_letters = letters.chosen(await letters.waiting(server, topic), id or [])
+        dead_letters = letters.select(await letters.pending(server, topic), id or [])
         if not dry_run:
             async with KafkaBus(server) as bus:
                 await letters.replay(bus, dead_letters)

@@ -71,12 +71,14 @@ class ActivityStream:
             Unavailable: if the log does not answer, or does not have the topics.
         """
         changelogs = [table.changelog for table in self.tables.values()]
-        async with broker.asking(self._server) as asking:
-            # The embedded log makes a topic when it is asked for it.
+        async with broker.connect(self._server) as client:
+            # The embedded log creates a topic when a client requests it.
             for topic in (*changelogs, *FIGURE_OF):
-                await retry(partial(asking.partitions, [topic]), TOPICS_BACKOFF)
-            found = await asking.partitions(FIGURE_OF)
-        self._partitions = {TP(name, n) for name, ids in found.items() for n in ids}
+                await retry(partial(client.partitions, [topic]), TOPICS_BACKOFF)
+            partitions = await client.partitions(FIGURE_OF)
+        self._partitions = {
+            TP(name, n) for name, ids in partitions.items() for n in ids
+        }
         async with faust_app_running(
             self.app, discover=False, stop_timeout=STOP_SECONDS
         ):

@@ -56,7 +56,7 @@ def test_a_watch_does_not_grow_for_ever(
     watch: LeaseWatch, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those that nobody asks about any more are forgotten first."""
-    monkeypatch.setattr(leases, "MOST_WATCHED", 2)
+    monkeypatch.setattr(leases, "WATCHED_LEASES", 2)
     for name in ("a", "b", "a", "c"):
         watch.is_over(name, 1)
-    assert set(watch._seen) == {"a", "c"}
+    assert set(watch._states) == {"a", "c"}

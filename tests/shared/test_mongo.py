@@ -90,7 +90,7 @@ async def test_a_client_that_was_not_used_yet_is_not_away(
     mongodb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody has looked for the server: the first call does, however late it comes."""
-    monkeypatch.setattr(mongo, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(mongo, "RETURN_SECONDS", 0.0)
     told: list[Any] = []
     original = mongo.Presence.description_changed
 
@@ -110,7 +110,7 @@ async def test_a_server_that_is_back_is_asked_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That the driver tells of its return a second later keeps nobody out."""
-    monkeypatch.setattr(mongo, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(mongo, "RETURN_SECONDS", 0.0)
     with documents.started(tmp_path) as engine:
         client = mongo.connect(engine.server)
         await ping(client)
@@ -142,7 +142,7 @@ async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
             )
             assert time.monotonic() - begun < SOON
             assert {type(error) for error in found} == {Unavailable}
-            await until(lambda: client.away_seconds > mongo.PATIENCE_SECONDS, 20)
+            await until(lambda: client.away_seconds > mongo.RETURN_SECONDS, 20)
             begun = time.monotonic()
             for _ in range(40):
                 with pytest.raises(Unavailable):

@@ -15,7 +15,7 @@ from shared.kit.config.servers import Server
 from shared.kit.events import replay
 from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
 from shared.kit.events.consumer_group import GroupConsumer
-from shared.kit.events.dead_letters import KEPT_BYTES, DeadLetter
+from shared.kit.events.dead_letters import STORED_BYTES, DeadLetter
 from tests.shared.test_consumer_group import event
 from tests.waiting import until
 
@@ -31,13 +31,15 @@ def test_a_letter_holds_its_message_to_the_byte() -> None:
 
 def test_a_letter_too_large_says_so() -> None:
     """It tells its size, and is not put back."""
-    letter = DeadLetter.of("t", "k", "g", bytes(KEPT_BYTES + 1), Invalid("too much"), 1)
+    letter = DeadLetter.of(
+        "t", "k", "g", bytes(STORED_BYTES + 1), Invalid("too much"), 1
+    )
     found = DeadLetter.parse(letter.to_bytes())
     assert found.value is None
-    assert found.size == KEPT_BYTES + 1
-    assert replay.chosen([found], []) == []
+    assert found.size == STORED_BYTES + 1
+    assert replay.select([found], []) == []
     with pytest.raises(Invalid, match="too large to be kept"):
-        replay.chosen([found], [found.id])
+        replay.select([found], [found.id])
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"id": 1}', b"\xff"])
@@ -86,10 +88,10 @@ async def test_poison_is_put_back_once(
             await until(lambda: poison.subject in seen, 20)
             await until(lambda: len(_keys(told)) >= 3, what="the reader has it too")
     assert _keys(told) == ["the/key"] * 3
-    left = await replay.waiting(Server(kafka), GIT_PUSH)
+    left = await replay.pending(Server(kafka), GIT_PUSH)
     assert letters[0].id not in [letter.id for letter in left]
     with pytest.raises(Invalid, match="no dead letter"):
-        replay.chosen(left, [letters[0].id])
+        replay.select(left, [letters[0].id])
 
 
 def _keys(told: Sequence[EventRecord]) -> list[str]:

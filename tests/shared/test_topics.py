@@ -38,9 +38,9 @@ async def test_what_is_missing_is_made_and_fits(servers: None, kafka: str) -> No
     with pytest.raises(WrongTopics, match="topic is missing, must be created"):
         await topics.check(server, wanted)
     report = await topics.ensure(server, wanted)
-    assert set(report.made) == {topic.name for topic in wanted}
+    assert set(report.created) == {topic.name for topic in wanted}
     again = await topics.ensure(server, wanted)
-    assert again.made == ()
+    assert again.created == ()
     assert set(again.fitting) == {topic.name for topic in wanted}
     await topics.check(server, wanted)
 

@@ -1,13 +1,13 @@
 """Brings stored documents to the shape that this version works with, once.
 
-Each collection has a shape, a whole number, kept in `callboard_meta` beside the
-collections of its service. A newer version's step brings it up by one. Of several
-processes one holds the lease and works; the others wait for it. A step may be broken
-off anywhere and begun anew, and for a moment two processes may be at it (one stood
-still and woke): so it changes each document by a filter that fits only once.
+Each collection has a shape, a whole number, stored in `callboard_meta` beside the
+collections of its service. A step of a newer version raises it by one. One of several
+processes holds the lease and migrates; the others wait. A step may be interrupted
+anywhere and repeated, and two processes may run it for a moment (one was frozen), so it
+changes each document by a filter that matches only once.
 
-Not for what changes all documents of a large installation at once: those steps run
-while nobody is served.
+Do not change all documents of a large installation in a step: the service answers no
+requests while the steps run.
 """
 
 import asyncio
@@ -38,25 +38,25 @@ from shared.kit.processes import tasks
 Step = Callable[[Collection], Awaitable[None]]
 META = "callboard_meta"
 LEASE = "lease"
-#: While a backup is put back; what is there is not whole.
+#: The mark while a backup is restored and the collections are incomplete.
 RESTORING = "restoring"
-#: The shape of documents that were written before there were shapes.
-FIRST = 1
-#: A holder that did not say for so long that it is alive is dead.
+#: The shape of documents from before shapes were stored.
+FIRST_SHAPE = 1
+#: A holder that has not renewed its lease for so long is dead.
 LEASE_SECONDS = 15.0
-BEAT_SECONDS = 3.0
-LOOK_SECONDS = 0.2
+RENEW_SECONDS = 3.0
+POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class StoredCollection:
-    """What a store keeps in one collection.
+    """One collection of a store.
 
-    `steps` maps a shape to what brings documents to it from the shape before.
+    `steps` maps a shape to the step that migrates documents from the shape before.
     """
 
     name: str
-    shape: int = FIRST
+    shape: int = FIRST_SHAPE
     indexes: tuple[Index, ...] = ()
     steps: Mapping[int, Step] = field(default_factory=dict)
 
@@ -67,7 +67,7 @@ async def prepare(
     *,
     lease_seconds: float = LEASE_SECONDS,
 ) -> None:
-    """Bring a service's collections to their shapes, and make their indexes.
+    """Migrate a service's collections to their shapes, and create their indexes.
 
     Raises:
         Unfit: if a collection's documents are newer than this version, or an index
@@ -75,32 +75,39 @@ async def prepare(
         Unavailable: if the store does not answer.
     """
     with unavailable_as_error():
-        if await _behind(database, collections):
+        if await _outdated(database, collections):
             await _migrate(database, collections, lease_seconds)
-        for kept in collections:
-            await ensure_indexes(database[kept.name], kept.indexes)
+        for collection in collections:
+            await ensure_indexes(database[collection.name], collection.indexes)
 
 
-async def _behind(
+async def _outdated(
     database: Database, collections: Sequence[StoredCollection]
 ) -> list[StoredCollection]:
-    """The collections that are not at their shape yet, or have none."""
-    found = {d["_id"]: d async for d in database[META].find({})}
-    if RESTORING in found:
+    """The collections whose shape is older or not stored."""
+    meta = {document["_id"]: document async for document in database[META].find({})}
+    if RESTORING in meta:
         raise Unfit(
             f"{database.name}: a restore was broken off, or still runs; let it end, or "
             "repeat `callboard restore` with --force"
         )
-    shapes = {kept.name: found.get(kept.name, {}).get("shape") for kept in collections}
-    for kept in collections:
-        shape = shapes[kept.name]
-        if shape is not None and shape > kept.shape:
+    shapes = {
+        collection.name: meta.get(collection.name, {}).get("shape")
+        for collection in collections
+    }
+    for collection in collections:
+        shape = shapes[collection.name]
+        if shape is not None and shape > collection.shape:
             raise Unfit(
-                f"{database.name}.{kept.name}: its documents have shape {shape}, and "
-                f"this version knows {kept.shape} at most; run the version that wrote "
-                "them, or restore a backup from before"
+                f"{database.name}.{collection.name}: its documents have shape {shape}, "
+                f"and this version knows {collection.shape} at most; run the version "
+                "that wrote them, or restore a backup from before"
             )
-    return [kept for kept in collections if shapes[kept.name] != kept.shape]
+    return [
+        collection
+        for collection in collections
+        if shapes[collection.name] != collection.shape
+    ]
 
 
 async def _migrate(
@@ -108,20 +115,20 @@ async def _migrate(
     collections: Sequence[StoredCollection],
     seconds: float,
 ) -> None:
-    async with _lease(database[META], seconds) as holding:
-        for kept in await _behind(database, collections):
-            await holding.whole(_bring(database, kept))
+    async with _lease(database[META], seconds) as held_lease:
+        for collection in await _outdated(database, collections):
+            await held_lease.renew_during(_migrate_collection(database, collection))
 
 
-async def _bring(database: Database, kept: StoredCollection) -> None:
-    """Bring one collection to its shape; it says how far it is after each step."""
+async def _migrate_collection(database: Database, stored: StoredCollection) -> None:
+    """Migrate one collection; its shape is stored after each step."""
     log = logs.get_logger("documents")
-    collection = database[kept.name]
-    shape = await _shape(database, kept)
-    while shape < kept.shape:
+    collection = database[stored.name]
+    shape = await _shape(database, stored)
+    while shape < stored.shape:
         shape += 1
-        begun = time.monotonic()
-        step = kept.steps.get(shape)
+        start = time.monotonic()
+        step = stored.steps.get(shape)
         if step is None:
             raise Unfit(
                 f"{collection.full_name}: there is no way from shape {shape - 1} to "
@@ -129,86 +136,92 @@ async def _bring(database: Database, kept: StoredCollection) -> None:
             )
         await step(collection)
         await database[META].update_one(
-            {"_id": kept.name, "shape": shape - 1}, {"$set": {"shape": shape}}
+            {"_id": stored.name, "shape": shape - 1}, {"$set": {"shape": shape}}
         )
-        took = round(time.monotonic() - begun, 3)
-        log.info("documents_migrated", collection=kept.name, shape=shape, seconds=took)
+        seconds = round(time.monotonic() - start, 3)
+        log.info(
+            "documents_migrated", collection=stored.name, shape=shape, seconds=seconds
+        )
 
 
-async def _shape(database: Database, kept: StoredCollection) -> int:
-    """The shape a collection has; an empty one has the newest without any work."""
-    held = await database[META].find_one({"_id": kept.name})
-    if held is not None:
-        return int(held["shape"])
-    first = await database[kept.name].find_one({}, {"_id": 1})
-    shape = kept.shape if first is None else FIRST
+async def _shape(database: Database, stored: StoredCollection) -> int:
+    """The shape of a collection; an empty one gets the newest without migration."""
+    document = await database[META].find_one({"_id": stored.name})
+    if document is not None:
+        return int(document["shape"])
+    first = await database[stored.name].find_one({}, {"_id": 1})
+    shape = stored.shape if first is None else FIRST_SHAPE
     try:
-        await database[META].insert_one({"_id": kept.name, "shape": shape})
+        await database[META].insert_one({"_id": stored.name, "shape": shape})
     except DuplicateKeyError:
-        return await _shape(database, kept)
+        return await _shape(database, stored)
     return shape
 
 
-class _Holding:
-    """A lease that this process has; its work ends when the lease is another's."""
+class _HeldLease:
+    """The lease of this process; its work ends when another process takes it."""
 
     def __init__(self, meta: Collection, token: str, seconds: float) -> None:
         self._meta = meta
         self._token = token
-        self._every = min(BEAT_SECONDS, seconds / 4)
+        self._every = min(RENEW_SECONDS, seconds / 4)
 
-    async def whole(self, work: Awaitable[None]) -> None:
-        """Do this work while saying that this process is alive.
+    async def renew_during(self, work: Awaitable[None]) -> None:
+        """Do the work while renewing the lease.
 
         Raises:
             Unavailable: if the lease was lost.
         """
         task = asyncio.ensure_future(work)
-        beating = asyncio.create_task(self._beat(), name="lease")
+        renewal = asyncio.create_task(self._renew(), name="lease")
         try:
-            await asyncio.wait({task, beating}, return_when=asyncio.FIRST_COMPLETED)
-            if beating.done() and not task.done():
-                beating.result()
+            await asyncio.wait({task, renewal}, return_when=asyncio.FIRST_COMPLETED)
+            if renewal.done() and not task.done():
+                renewal.result()
             await task
         finally:
-            await tasks.end(task, beating)
+            await tasks.end(task, renewal)
 
-    async def _beat(self) -> None:
+    async def _renew(self) -> None:
         while True:
             await asyncio.sleep(self._every)
-            done = await self._meta.update_one(
+            result = await self._meta.update_one(
                 {"_id": LEASE, "token": self._token}, {"$inc": {"beat": 1}}
             )
-            if not done.matched_count:
+            if not result.matched_count:
                 raise Unavailable("The migration of documents was taken over")
 
 
 @asynccontextmanager
-async def _lease(meta: Collection, seconds: float) -> AsyncIterator[_Holding]:
-    """Hold the database's lease; waits while another holds it and renews its `beat`."""
+async def _lease(meta: Collection, seconds: float) -> AsyncIterator[_HeldLease]:
+    """Hold the database's lease; wait while another holder renews its `beat`."""
     token = uuid.uuid4().hex
-    mine = {"token": token, "owner": f"{socket.gethostname()}:{os.getpid()}", "beat": 0}
+    own_lease = {
+        "token": token,
+        "owner": f"{socket.gethostname()}:{os.getpid()}",
+        "beat": 0,
+    }
     watch = LeaseWatch(seconds)
-    while not await _taken(meta, mine, None):
-        held = await meta.find_one({"_id": LEASE}) or {}
-        is_over = watch.is_over(LEASE, (held.get("token"), held.get("beat")))
-        if is_over and await _taken(meta, mine, held):
+    while not await _take(meta, own_lease, None):
+        lease = await meta.find_one({"_id": LEASE}) or {}
+        is_over = watch.is_over(LEASE, (lease.get("token"), lease.get("beat")))
+        if is_over and await _take(meta, own_lease, lease):
             break
-        await asyncio.sleep(min(LOOK_SECONDS, seconds / 4))
+        await asyncio.sleep(min(POLL_SECONDS, seconds / 4))
     try:
-        yield _Holding(meta, token, seconds)
+        yield _HeldLease(meta, token, seconds)
     finally:
         await meta.delete_one({"_id": LEASE, "token": token})
 
 
-async def _taken(meta: Collection, mine: Document, held: Document | None) -> bool:
-    """Take a lease that nobody has, or that of the dead."""
-    if held is None:
+async def _take(meta: Collection, own_lease: Document, lease: Document | None) -> bool:
+    """Try to take a free lease, or the given lease of a dead holder."""
+    if lease is None:
         try:
-            await meta.insert_one({"_id": LEASE, **mine})
+            await meta.insert_one({"_id": LEASE, **own_lease})
         except DuplicateKeyError:
             return False
         return True
-    same = {"_id": LEASE, "token": held.get("token"), "beat": held.get("beat")}
-    done = await meta.replace_one(same, {"_id": LEASE, **mine})
-    return bool(done.matched_count)
+    expected = {"_id": LEASE, "token": lease.get("token"), "beat": lease.get("beat")}
+    result = await meta.replace_one(expected, {"_id": LEASE, **own_lease})
+    return bool(result.matched_count)

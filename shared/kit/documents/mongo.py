@@ -1,8 +1,8 @@
-"""How documents are reached (Motor). Only `store` rooms and the outbox use it.
+"""Access to documents (Motor). Only `store` rooms and the outbox use it.
 
-Every write is acknowledged by a majority and by the journal: an acknowledged write must
-survive the end of the server that took it. A single server understands both words, as
-it understands that there is nobody to elect and no write to repeat (ADR 0013).
+Every write is acknowledged by a majority and by the journal, because it must survive
+the end of the server that accepted it. A single server accepts the same options
+(ADR 0013).
 """
 
 import time
@@ -42,9 +42,9 @@ from shared.kit.config.servers import Server
 Document = dict[str, Any]
 Collection = AsyncIOMotorCollection[Document]
 Database = AsyncIOMotorDatabase[Document]
-#: Each may be overruled in the address (`?socketTimeoutMS=60000`). A server that does
-#: not answer the heartbeat for `connectTimeoutMS` stands still, and calls that wait for
-#: it are ended; on a machine with too much to do, three seconds were mere slowness.
+#: The address may override each (`?socketTimeoutMS=60000`). Calls to a server that does
+#: not answer the heartbeat for `connectTimeoutMS` are ended; on an overloaded machine,
+#: three seconds were too short.
 OPTIONS = {
     "serverSelectionTimeoutMS": 3000,
     "connectTimeoutMS": 8000,
@@ -59,62 +59,62 @@ OPTIONS = {
     "retryReads": True,
     "appName": "callboard",
 }
-#: A lost server may be back at once: calls look for it for so long, later ones do not.
-PATIENCE_SECONDS = 3.0
-#: Server codes: not authorised, wrong password, no such user's mechanism.
-UNPROVEN = frozenset({11, 13, 18, 334, 8000})
-#: Server codes: the write concern names members or a journal that are not there.
+#: Calls wait for a lost server for so long; later calls fail at once.
+RETURN_SECONDS = 3.0
+#: Server codes: not authorised, wrong password, wrong mechanism of the user.
+UNAUTHENTICATED = frozenset({11, 13, 18, 334, 8000})
+#: Server codes: the server lacks the members or the journal of the write concern.
 REFUSED_CONCERN = frozenset({2, 79, 93, 100})
-#: Server codes of what passes: stepping down, shutting down, no space, a lock's wait.
-PASSING = frozenset({6, 7, 8, 24, 50, 64, 89, 91, 112, 189, 262, 9001, 10058, 14031})
-PASSING |= frozenset({10107, 11600, 11602, 13388, 13435, 13436})
+#: Server codes of temporary errors: stepping down, shutting down, no space, a lock.
+TEMPORARY = frozenset({6, 7, 8, 24, 50, 64, 89, 91, 112, 189, 262, 9001, 10058, 14031})
+TEMPORARY |= frozenset({10107, 11600, 11602, 13388, 13435, 13436})
 DUPLICATE = 11000
-#: What is counted for an operator's eyes is counted up to here.
-COUNTED = 10_000
+#: A count for an operator stops here.
+COUNT_LIMIT = 10_000
 
 
 class Presence(TopologyListener):
-    """Knows since when there was no server; the driver tells it, a second late."""
+    """Records since when there was no server; the driver reports it a second late."""
 
     def __init__(self) -> None:
-        #: By the monotonic clock. None: there is one, or nobody has looked for one yet.
+        #: By the monotonic clock. None: there is a server, or no attempt to find one.
         self.since: float | None = None
 
     def opened(self, event: TopologyOpenedEvent) -> None:
-        """A client begins."""
+        """The driver opens a client."""
 
     def closed(self, event: TopologyClosedEvent) -> None:
-        """A client ends."""
+        """The driver closes a client."""
 
     def description_changed(self, event: TopologyDescriptionChangedEvent) -> None:
         """The driver found a server, or lost one."""
-        found = event.new_description
-        if found.has_readable_server():
+        topology = event.new_description
+        if topology.has_readable_server():
             self.since = None
-        elif self.since is None and _is_lost(found):
+        elif self.since is None and _is_lost(topology):
             self.since = time.monotonic()
 
 
-def _is_lost(found: TopologyDescription) -> bool:
-    """Whether somebody looked in vain: at first no server is known, nor any error."""
-    return any(server.error for server in found.server_descriptions().values())
+def _is_lost(topology: TopologyDescription) -> bool:
+    """Whether an attempt failed; before the first one there is no error either."""
+    return any(server.error for server in topology.server_descriptions().values())
 
 
 class MonitoredMongoClient(AsyncIOMotorClient[Document]):
-    """Motor's client, which also knows whether anybody answers."""
+    """Motor's client, which also records whether a server answers."""
 
     def __init__(self, address: str, **options: Any) -> None:
-        # Before Motor's own, which takes an unknown attribute for a database's name.
+        # Before `super`, as Motor reads an unknown attribute as a database's name.
         self.presence = Presence()
         listeners = [self.presence]
         super().__init__(address, event_listeners=listeners, **options)
 
     @property
     def away_seconds(self) -> float:
-        """For how long no server was to be found; 0 while there is one.
+        """Seconds without a server; 0 while there is one.
 
-        That there is one again is asked for: calls must not be refused for a second
-        after others have succeeded.
+        The topology is read too, because calls must not be refused for a second after
+        others have succeeded.
         """
         since = self.presence.since
         if since is None:
@@ -126,7 +126,7 @@ class MonitoredMongoClient(AsyncIOMotorClient[Document]):
 def away_seconds(
     place: Collection | Database,
 ) -> float:
-    """For how long the server of a database or collection was not to be found."""
+    """Seconds without a server of the database or collection."""
     owner = place.database if isinstance(place, AsyncIOMotorCollection) else place
     return (
         owner.client.away_seconds
@@ -136,7 +136,7 @@ def away_seconds(
 
 
 class Unfit(CallboardError):
-    """What the store holds is not what this version works with; who runs it decides."""
+    """The store's content does not fit this version; the operator must decide."""
 
     name = "UnfitStoreError"
     status = 503
@@ -156,36 +156,42 @@ class Index:
         return cls(fields, unique, sparse)
 
     def __str__(self) -> str:
-        marks = [m for m in ("unique", "sparse") if getattr(self, m)]
-        return f"({', '.join(self.fields)}){''.join(f' {mark}' for mark in marks)}"
+        options = [name for name in ("unique", "sparse") if getattr(self, name)]
+        return f"({', '.join(self.fields)}){''.join(f' {name}' for name in options)}"
 
 
 def connect(server: Server | str) -> MonitoredMongoClient:
-    """A client whose calls fail after seconds, not minutes, when nobody answers.
+    """A client whose calls fail after seconds, not minutes, without a server.
 
     Raises:
-        Invalid: if the address is none, naming the setting and never the password.
+        Invalid: if the address is wrong, naming the setting and never the password.
     """
-    given = Server.of(server)
+    server = Server.of(server)
     options: dict[str, Any] = dict(OPTIONS)
-    if given.user is not None:
-        options |= {"username": given.user, "password": given.password}
-    if given.ca is not None and not given.ca.is_file():
-        raise Invalid(f"CALLBOARD_MONGODB_CA: there is no file {given.ca}")
-    if given.encrypted:
+    if server.user is not None:
+        options |= {"username": server.user, "password": server.password}
+    if server.ca is not None and not server.ca.is_file():
+        raise Invalid(f"CALLBOARD_MONGODB_CA: there is no file {server.ca}")
+    if server.encrypted:
         options["tls"] = True
-        options |= {"tlsCAFile": str(given.ca)} if given.ca else {}
-    said = {key.lower() for key, _ in parse_qsl(urlsplit(given.address).query)}
-    options = {key: value for key, value in options.items() if key.lower() not in said}
+        options |= {"tlsCAFile": str(server.ca)} if server.ca else {}
+    address_options = {
+        key.lower() for key, _ in parse_qsl(urlsplit(server.address).query)
+    }
+    options = {
+        key: value
+        for key, value in options.items()
+        if key.lower() not in address_options
+    }
     try:
         with warnings.catch_warnings():
-            # What the driver only warns of, it ignores; a typing error must be seen.
+            # The driver ignores an option with a warning; a misspelling must fail.
             warnings.simplefilter("error", UserWarning)
-            return MonitoredMongoClient(given.address, tz_aware=True, **options)
+            return MonitoredMongoClient(server.address, tz_aware=True, **options)
     except (PyMongoError, ValueError, TypeError, OSError, UserWarning) as error:
-        # The driver's words may repeat the address, and that the password in it.
-        reason = "" if "@" in given.address else f": {error}"
-        if given.user is not None and isinstance(error, ConfigurationError):
+        # The driver's message may repeat the address with its password.
+        reason = "" if "@" in server.address else f": {error}"
+        if server.user is not None and isinstance(error, ConfigurationError):
             reason = f": a user needs CALLBOARD_MONGODB_PASSWORD{reason}"
         raise Invalid(
             "CALLBOARD_MONGODB: must be an address such as "
@@ -202,56 +208,56 @@ def database(client: MonitoredMongoClient, service: str) -> Database:
 def unavailable_as_error(
     place: Collection | None = None,
 ) -> Iterator[None]:
-    """Turn a server that does not answer, or not now, into `Unavailable`.
+    """Turn errors of an unavailable server into `Unavailable`.
 
-    Where it is said on which `place` the calls are, none is begun while the server has
-    been away for a while: each would keep one of the driver's few threads for seconds.
-    A write that ended so may have happened or not: whoever repeats it must be able to.
+    With `place`, no call begins while its server has been unavailable for a while,
+    because each would occupy one of the driver's few threads for seconds. A write that
+    failed so may have happened; it must be safe to repeat.
     """
-    if place is not None and away_seconds(place) > PATIENCE_SECONDS:
+    if place is not None and away_seconds(place) > RETURN_SECONDS:
         raise Unavailable("The document store does not answer")
     try:
         yield
     except (AutoReconnect, ConnectionFailure, ExecutionTimeout) as error:
         raise Unavailable("The document store does not answer") from error
     except WriteConcernError as error:
-        raise Unavailable(_unsure(error.code)) from error
+        raise Unavailable(_unconfirmed(error.code)) from error
     except BulkWriteError as error:
         failures = write_errors(error)
-        if failures and all(failure["code"] in PASSING for failure in failures):
+        if failures and all(failure["code"] in TEMPORARY for failure in failures):
             raise Unavailable("The document store cannot write now") from error
         raise
     except OperationFailure as error:
-        if error.code in UNPROVEN:
+        if error.code in UNAUTHENTICATED:
             raise Unavailable(
                 "The document store refuses the user: see CALLBOARD_MONGODB_USER, "
                 "CALLBOARD_MONGODB_PASSWORD and the user's role readWrite"
             ) from error
-        if error.code in PASSING:
+        if error.code in TEMPORARY:
             raise Unavailable("The document store cannot do this now") from error
         raise
 
 
 def write_errors(error: BulkWriteError) -> Sequence[Document]:
-    """The writes of a batch that failed, by `index` and `code`.
+    """The failed writes of a batch, with `index` and `code`.
 
     Raises:
-        Unavailable: if some that did not fail are not known to be safe.
+        Unavailable: if other writes are not confirmed.
     """
     details: Document = dict(error.details or {})
-    unsure = details.get("writeConcernErrors") or ()
-    if unsure:
-        raise Unavailable(_unsure(unsure[0].get("code"))) from error
+    unconfirmed = details.get("writeConcernErrors") or ()
+    if unconfirmed:
+        raise Unavailable(_unconfirmed(unconfirmed[0].get("code"))) from error
     failures: Sequence[Document] = details.get("writeErrors") or ()
     return failures
 
 
 def only_duplicates(error: BulkWriteError) -> frozenset[int]:
-    """The positions of the documents that were there before.
+    """The positions of the documents that exist already.
 
     Raises:
         BulkWriteError: if any failed for another reason.
-        Unavailable: if some are not known to be safe.
+        Unavailable: if other writes are not confirmed.
     """
     failures = write_errors(error)
     if any(failure["code"] != DUPLICATE for failure in failures):
@@ -260,32 +266,32 @@ def only_duplicates(error: BulkWriteError) -> frozenset[int]:
 
 
 async def counted(collection: Collection, filters: Mapping[str, Any]) -> int:
-    """How many documents fit, by an index on what `filters` asks; `COUNTED` at most.
+    """The number of matching documents, by an index; at most `COUNT_LIMIT`.
 
-    A server's own count may look at all documents: the embedded one takes four seconds
-    for 100,000, where the search by the index takes one millisecond.
+    A server's own count may read all documents: the embedded one takes four seconds for
+    100,000 documents, and the search by the index one millisecond.
     """
-    found = collection.find(filters, {"_id": 1}).limit(COUNTED)
-    return len(await found.to_list(COUNTED))
+    cursor = collection.find(filters, {"_id": 1}).limit(COUNT_LIMIT)
+    return len(await cursor.to_list(COUNT_LIMIT))
 
 
 async def ensure_indexes(collection: Collection, indexes: Sequence[Index]) -> None:
-    """Make what is missing; safe to repeat, and by many processes at once.
+    """Create missing indexes; safe to repeat, and in many processes at once.
 
     Raises:
-        Unfit: if one is there with other options: dropping it is its owner's decision.
+        Unfit: if one exists with other options; the operator must drop it.
     """
     if not indexes:
         return
     with unavailable_as_error():
-        there = await _uniqueness(collection)
+        is_unique = await _uniqueness(collection)
         for index in indexes:
-            if there.get(index.fields, index.unique) != index.unique:
+            if is_unique.get(index.fields, index.unique) != index.unique:
                 raise Unfit(_contradiction(collection, index))
-            if index.fields in there:
-                # Asked for again it would cost nothing, but some servers replace it.
+            if index.fields in is_unique:
+                # Some servers would replace it.
                 continue
-            # Named: absent options are not sent, as some servers compare them.
+            # Options that are off are not sent, as some servers compare them.
             options: dict[str, Any] = {"sparse": True} if index.sparse else {}
             options |= {"unique": True} if index.unique else {}
             keys = [(field, 1) for field in index.fields]
@@ -300,11 +306,11 @@ async def ensure_indexes(collection: Collection, indexes: Sequence[Index]) -> No
 async def _uniqueness(
     collection: Collection,
 ) -> dict[tuple[str, ...], bool]:
-    """Whether the index on these fields is unique: all servers tell that much."""
-    found = await collection.index_information()
+    """Whether the index on each tuple of fields is unique, as all servers report."""
+    indexes = await collection.index_information()
     return {
-        tuple(field for field, _ in known["key"]): bool(known.get("unique"))
-        for known in found.values()
+        tuple(field for field, _ in index["key"]): bool(index.get("unique"))
+        for index in indexes.values()
     }
 
 
@@ -315,7 +321,7 @@ def _contradiction(collection: Collection, index: Index) -> str:
     )
 
 
-def _unsure(code: int | None) -> str:
+def _unconfirmed(code: int | None) -> str:
     if code in REFUSED_CONCERN:
         return (
             "The document store cannot keep to the write concern majority, journal: "

@@ -102,12 +102,12 @@ class Listener(asyncio.DatagramProtocol):
         self.count += 1
         self._changed.set()
 
-    async def wait(self, seen: int) -> None:
-        """Return when there were more than `seen` announcements, or in time."""
+    async def wait(self, known_count: int) -> None:
+        """Wait for more than `known_count` announcements, or until it is time."""
         seconds = IDLE_SECONDS if self.is_confirmed else POLL_SECONDS
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self.count <= seen:
+                while self.count <= known_count:
                     self._changed.clear()
                     await self._changed.wait()
 

@@ -1,8 +1,8 @@
-"""How the clients reach the event log's broker, and what that broker can do.
+"""How clients connect to the event log's broker, and what that broker can do.
 
-The embedded broker speaks a part of Kafka's protocol only. What a broker can do is
-asked of itself (ApiVersions), never configured: the answer decides how long a fetch may
-wait and whether topics can be declared and checked.
+The embedded broker implements only a part of Kafka's protocol. A broker reports what it
+can do (ApiVersions); it is not configured. The report decides how long a fetch may wait
+and whether topics can be declared and checked.
 """
 
 import asyncio
@@ -27,22 +27,22 @@ from shared.kit.config.servers import Server
 from shared.kit.events.embedded_log import EmbeddedLogConsumer
 
 MECHANISM = "SCRAM-SHA-512"
-ASK_SECONDS = 5
+REQUEST_SECONDS = 5
 END_SECONDS = 2.0
-#: How long a real broker may hold a fetch that finds nothing; one that finds something
-#: is answered at once, so this costs no event any time.
+#: How long a real broker may hold an empty fetch; it answers at once when a message
+#: arrives.
 LONG_POLL_MS = 500
-#: The embedded broker answers only when the wait is over, whatever came in meanwhile.
+#: The embedded broker answers only when the wait is over, also if a message arrives.
 SHORT_POLL_MS = 30
-#: How often aiokafka's fetcher looks around when nothing has woken it. All that it must
-#: notice wakes it (answers, positions, assignments), and at its own 0.2 s those looks
-#: are a quarter of what a portal at rest does.
-LOOK_AROUND_MS = 2000
+#: How often aiokafka's fetcher wakes up by itself. Every change wakes it (responses,
+#: positions, assignments); its default of 0.2 s would be a quarter of an idle portal's
+#: work.
+FETCHER_POLL_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What a broker offers that not every broker does."""
+    """The abilities that not every broker has."""
 
     #: Topics can be created and their settings read.
     declares: bool
@@ -54,7 +54,7 @@ class Abilities:
 
 
 def client_options(server: Server) -> dict[str, Any]:
-    """What every aiokafka client is given: addresses, TLS, user and password.
+    """The options of every aiokafka client: addresses, TLS, user and password.
 
     Raises:
         Unavailable: if the CA file cannot be read, or a user has no password.
@@ -81,18 +81,20 @@ def client_options(server: Server) -> dict[str, Any]:
     return options
 
 
-def make_consumer(server: Server, able: Abilities, **options: Any) -> AIOKafkaConsumer:
-    """A consumer whose fetches suit the broker: long polls, or announcements.
+def make_consumer(
+    server: Server, abilities: Abilities, **options: Any
+) -> AIOKafkaConsumer:
+    """A consumer that waits as the broker can: by long polls or announcements.
 
     Raises:
         Unavailable: as `client_options` does.
     """
     options = {
         **client_options(server),
-        "consumer_timeout_ms": LOOK_AROUND_MS,
+        "consumer_timeout_ms": FETCHER_POLL_MS,
         **options,
     }
-    if able.declares:
+    if abilities.declares:
         return AIOKafkaConsumer(**options, fetch_max_wait_ms=LONG_POLL_MS)
     return EmbeddedLogConsumer(**options)
 
@@ -104,14 +106,14 @@ def protocol(server: Server) -> str:
     return "SSL" if server.encrypted else "PLAINTEXT"
 
 
-class Asking:
-    """A connection for questions about the broker and its topics."""
+class BrokerClient:
+    """A connection for requests about the broker and its topics."""
 
     def __init__(self, client: AIOKafkaClient) -> None:
         self._client = client
 
     async def abilities(self) -> Abilities:
-        """What this broker offers.
+        """The abilities of this broker.
 
         Raises:
             KafkaError: if it does not answer.
@@ -119,45 +121,45 @@ class Asking:
         node = self._client.get_random_node()
         answer = await self._client.send(node, ApiVersionRequest())
         offered = {entry[0] for entry in answer.api_versions}
-        wanted = {CreateTopicsRequest.API_KEY, DescribeConfigsRequest.API_KEY}
-        return Abilities(declares=wanted <= offered)
+        required = {CreateTopicsRequest.API_KEY, DescribeConfigsRequest.API_KEY}
+        return Abilities(declares=required <= offered)
 
     async def partitions(self, topics: Iterable[str]) -> dict[str, list[int]]:
-        """The partitions of each topic as they are now.
+        """The current partitions of each topic.
 
         Raises:
-            Unavailable: if the broker does not answer, or a topic is not there.
+            Unavailable: if the broker does not answer, or a topic is missing.
         """
         names = list(topics)
         self._client.set_topics(names)
         if not await self._client.force_metadata_update():
             raise Unavailable("The event log does not answer")
         cluster = self._client.cluster
-        found = {
+        partitions = {
             name: sorted(cluster.partitions_for_topic(name) or ()) for name in names
         }
-        missing = [name for name, ids in found.items() if not ids]
+        missing = [name for name, ids in partitions.items() if not ids]
         if missing:
             raise Unavailable(f"The event log has no topic {missing[0]!r} yet")
-        return found
+        return partitions
 
 
 @contextlib.asynccontextmanager
-async def asking(server: Server) -> AsyncIterator[Asking]:
-    """A connection for questions, closed at the end.
+async def connect(server: Server) -> AsyncIterator[BrokerClient]:
+    """A connection for requests, closed at the end.
 
     Raises:
         Unavailable: if no broker is reachable there.
     """
     client = AIOKafkaClient(
-        **client_options(server), request_timeout_ms=ASK_SECONDS * 1000
+        **client_options(server), request_timeout_ms=REQUEST_SECONDS * 1000
     )
     try:
         try:
             await client.bootstrap()
         except (KafkaError, OSError) as error:
-            raise Unavailable(await _why(server)) from error
-        yield Asking(client)
+            raise Unavailable(await _connection_problem(server)) from error
+        yield BrokerClient(client)
     finally:
         await end(client.close())
 
@@ -165,23 +167,24 @@ async def asking(server: Server) -> AsyncIterator[Asking]:
 async def end(closing: Coroutine[Any, Any, None]) -> bool:
     """Close a client; False if it did not end within `END_SECONDS`.
 
-    In a task of its own: aiokafka cancels its own tasks when it closes, and while a
-    broker is away their cancellation comes out of `close` as if the caller were meant.
+    It runs in a task of its own: aiokafka cancels its own tasks when it closes, and
+    while the broker is unavailable `close` raises their cancellation, as if the caller
+    were cancelled.
     """
     task = asyncio.create_task(closing)
     done, _ = await asyncio.wait({task}, timeout=END_SECONDS)
     if not done:
         task.cancel()
         return False
-    # Looked at, so that nobody complains of an exception never retrieved.
+    # Reading the exception prevents asyncio's warning.
     return task.cancelled() or task.exception() is None
 
 
 async def leave(consumer: AIOKafkaConsumer) -> None:
     """Stop a consumer of a group: it leaves the group, and its connections are closed.
 
-    aiokafka's own closing may break off, and closing anew does nothing: a consumer
-    counts as closed from the first try on.
+    aiokafka's own `stop` may fail half-way, and a second call does nothing, because the
+    consumer counts as stopped from the first call on.
     """
     if await end(consumer.stop()) or consumer._coordinator is None:  # noqa: SLF001
         return
@@ -199,36 +202,36 @@ def is_cancelled_itself() -> bool:
     return task is not None and task.cancelling() > 0
 
 
-async def _why(server: Server) -> str:
-    """Why no connection comes about; the client itself tells that to its log alone."""
+async def _connection_problem(server: Server) -> str:
+    """The reason of a failed connection, which the client writes only to its log."""
     host, _, port = server.address.split(",")[0].strip().rpartition(":")
     if not host or not port.isdigit():
         return f"CALLBOARD_KAFKA: {server.address!r} is not host:port"
     options = client_options(server)
     del options["bootstrap_servers"]
-    told = f"The event log at {server.address} is not reachable"
+    problem = f"The event log at {server.address} is not reachable"
     try:
-        async with asyncio.timeout(ASK_SECONDS):
+        async with asyncio.timeout(REQUEST_SECONDS):
             connection = await create_conn(host, int(port), **options)
     except ssl.SSLCertVerificationError as error:
-        return f"{told}: its certificate is refused: {error.verify_message}"
+        return f"{problem}: its certificate is refused: {error.verify_message}"
     except SaslAuthenticationFailed as error:
-        return f"{told}: it refuses the user {server.user!r}: {error.description}"
+        return f"{problem}: it refuses the user {server.user!r}: {error.description}"
     except (KafkaError, OSError) as error:
-        return f"{told}: {error or type(error).__name__}"
+        return f"{problem}: {error or type(error).__name__}"
     connection.close()
-    return told
+    return problem
 
 
 async def abilities(server: Server) -> Abilities:
-    """What the broker at an address offers.
+    """The abilities of the broker at an address.
 
     Raises:
         Unavailable: if it does not answer.
     """
-    async with asking(server) as asked:
+    async with connect(server) as client:
         try:
-            async with asyncio.timeout(ASK_SECONDS):
-                return await asked.abilities()
+            async with asyncio.timeout(REQUEST_SECONDS):
+                return await client.abilities()
         except (KafkaError, OSError, TimeoutError) as error:
             raise Unavailable("The event log does not answer") from error

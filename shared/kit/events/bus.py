@@ -1,7 +1,7 @@
-"""The event log: say something, and read everything as it happens (aiokafka).
+"""The event log: producers, and readers of all messages (aiokafka).
 
-Workers that share work among processes are in `workers.py`. `MemoryBus` is the twin
-for tests of handlers; what it promises is proven on the real broker too.
+Consumer groups are in `consumer_group.py`. `MemoryBus` is the twin for tests of
+handlers; contract tests prove it against the real broker.
 """
 
 import asyncio
@@ -27,15 +27,15 @@ Message = tuple[str, str, bytes]
 
 SEND_SECONDS = 10
 BACKOFF = Backoff.every(0.5)
-#: How often partitions that were added are looked for.
-LOOK_SECONDS = 5.0
-#: How long a read waits before the reader looks around; a message ends it at once.
+#: Seconds between two checks for added partitions.
+PARTITION_CHECK_SECONDS = 5.0
+#: How long a read waits for messages; a message ends it at once.
 WAIT_MS = 2000
 
 
 @dataclass(frozen=True, slots=True)
 class EventRecord:
-    """One message where it lies in the log."""
+    """One message with its position in the log."""
 
     topic: str
     partition: int
@@ -53,7 +53,7 @@ class EventRecord:
 
 
 class Bus(Protocol):
-    """Where events go. A call returns when the log has the message."""
+    """Publishes events. A call returns when the log has the messages."""
 
     async def publish(self, topic: str, key: str, value: bytes) -> None: ...
 
@@ -61,11 +61,11 @@ class Bus(Protocol):
 
 
 class KafkaBus:
-    """A Kafka producer; starts in the background, so that its broker may be away.
+    """A Kafka producer; it starts with the first message, so the broker may be away.
 
-    Idempotent: what the client itself repeats is stored once, and in order. A batch
-    that the log does not take in time is given up with its producer, so that nothing
-    arrives late and behind what the caller says again.
+    It is idempotent: messages that the client repeats are stored once, and in order.
+    If the log does not take a batch in time, the producer is closed too, so that no
+    message arrives late, after the caller's repetition.
     """
 
     def __init__(self, server: Server | str) -> None:
@@ -73,7 +73,7 @@ class KafkaBus:
         self._producer: AIOKafkaProducer | None = None
         #: For the embedded log, whose consumers wait for announcements.
         self._announcer: Announcer | None = None
-        self._starting = asyncio.Lock()
+        self._start_lock = asyncio.Lock()
         self._topics = TopicsCheck(self._server)
 
     async def __aenter__(self) -> Self:
@@ -84,8 +84,8 @@ class KafkaBus:
         if self._announcer is not None:
             self._announcer.close()
 
-    async def _started(self) -> AIOKafkaProducer:
-        async with self._starting:
+    async def _running_producer(self) -> AIOKafkaProducer:
+        async with self._start_lock:
             if self._producer is None:
                 producer = AIOKafkaProducer(
                     **broker.client_options(self._server),
@@ -98,11 +98,13 @@ class KafkaBus:
                 try:
                     async with asyncio.timeout(SEND_SECONDS):
                         await producer.start()
-                        able = await broker.Asking(producer.client).abilities()
+                        abilities = await broker.BrokerClient(
+                            producer.client
+                        ).abilities()
                 except (KafkaError, OSError, TimeoutError) as error:
                     await _end(producer)
                     raise Unavailable("The event log is not reachable") from error
-                if not able.declares and self._announcer is None:
+                if not abilities.declares and self._announcer is None:
                     self._announcer = Announcer(self._server.address)
                 self._producer = producer
             return self._producer
@@ -121,7 +123,7 @@ class KafkaBus:
 
     async def publish_many(self, messages: Iterable[Message]) -> None:
         """Send messages in order; Unavailable if the log does not take them all."""
-        producer = await self._started()
+        producer = await self._running_producer()
         try:
             with metrics.PUBLISH_SECONDS.time():
                 async with asyncio.timeout(SEND_SECONDS):
@@ -141,7 +143,7 @@ class KafkaBus:
 
     async def check(self) -> None:
         """Raise Unavailable unless the broker answers and its topics fit."""
-        producer = await self._started()
+        producer = await self._running_producer()
         try:
             await producer.client.fetch_all_metadata()
         except (KafkaError, OSError) as error:
@@ -150,10 +152,10 @@ class KafkaBus:
 
 
 async def _end(producer: AIOKafkaProducer) -> None:
-    """Stop a producer, also one whose broker is away.
+    """Stop a producer, also while its broker is unavailable.
 
-    Its own way to stop waits for what it holds to be taken, and an idempotent producer
-    holds a message for ever.
+    Its own `stop` waits until its messages are sent, and an idempotent producer keeps a
+    message for ever.
     """
     if not await broker.end(producer.stop()):
         await broker.end(producer._sender.close())  # noqa: SLF001
@@ -161,7 +163,7 @@ async def _end(producer: AIOKafkaProducer) -> None:
 
 
 class MemoryBus:
-    """The twin: remembers what was sent and hands it to subscribers at once."""
+    """The twin: stores sent messages and passes them to subscribers at once."""
 
     def __init__(self) -> None:
         self.sent: list[Message] = []
@@ -192,12 +194,12 @@ class MemoryBus:
 
 
 class LiveReader:
-    """Reads topics whole, without a group: every process sees every message.
+    """Reads all partitions of topics, without a group: each process gets each message.
 
-    From the end unless `from_start`. Follows the broker through restarts from where it
-    was, and takes in partitions that are added. `on_gap` is called whenever messages
-    may have been missed (reading began anew, or the log has dropped what was next):
-    what was said then is the business of the owner's snapshot.
+    It begins at the end unless `from_start`. After a restart of the broker it continues
+    at its positions, and it reads partitions that are added. `on_gap` is called when
+    messages may have been missed (reading began again, or the log has deleted the next
+    ones); a snapshot of the events' owner then contains their effect.
     """
 
     def __init__(
@@ -215,13 +217,13 @@ class LiveReader:
         self._from_start = from_start
         self._on_gap = on_gap
         self._task: asyncio.Task[None] | None = None
-        self._asked: broker.Asking | None = None
-        self._fit = TopicsCheck(self._server)
-        #: What is read next, of every partition known.
+        self._broker: broker.BrokerClient | None = None
+        self._topics_check = TopicsCheck(self._server)
+        #: The next offset of each partition.
         self._next: dict[TopicPartition, int] = {}
         self._log = logs.get_logger("bus")
-        #: The last failure that was logged, since the reader last began to read.
-        self._noted = ""
+        #: The last failure that was logged since the last successful start.
+        self._last_reason = ""
         #: Set once the topics are assigned and positions are known.
         self.reading = asyncio.Event()
 
@@ -236,49 +238,49 @@ class LiveReader:
     async def check(self) -> None:
         """Raise Unavailable unless the topics are being read, and fit."""
         ended = self._task is None or self._task.done()
-        if ended or self._asked is None or not self.reading.is_set():
+        if ended or self._broker is None or not self.reading.is_set():
             raise Unavailable("The event log is not being read")
-        await self._asked.partitions(self._topics)
-        await self._fit()
+        await self._broker.partitions(self._topics)
+        await self._topics_check()
 
     async def _follow(self) -> None:
-        passing = (KafkaError, OSError, Unavailable)
-        await retry(self._follow_until_lost, BACKOFF, on=passing, note=self._note)
+        errors = (KafkaError, OSError, Unavailable)
+        await retry(self._follow_until_lost, BACKOFF, on=errors, note=self._note)
 
     async def _follow_until_lost(self) -> None:
         try:
-            async with broker.asking(self._server) as asked:
-                await self._follow_one(asked)
+            async with broker.connect(self._server) as client:
+                await self._follow_one(client)
         except asyncio.CancelledError as error:
             if broker.is_cancelled_itself():
                 raise
             raise Unavailable("cancelled by its client") from error
         finally:
-            if self._asked is not None:
-                self._noted = ""
-            self._asked = None
+            if self._broker is not None:
+                self._last_reason = ""
+            self._broker = None
             self.reading.clear()
 
     def _note(self, error: Exception, _: float) -> None:
-        """Log a failure: a broker that is away for an hour once, not at every try."""
+        """Log a failure, but the same one only once in a row."""
         reason = str(error) or type(error).__name__
-        if reason != self._noted:
+        if reason != self._last_reason:
             self._log.warning("live_reader_lost", error=reason)
-            self._noted = reason
+            self._last_reason = reason
 
-    async def _follow_one(self, asked: broker.Asking) -> None:
-        able = await asked.abilities()
+    async def _follow_one(self, client: broker.BrokerClient) -> None:
+        abilities = await client.abilities()
         consumer = broker.make_consumer(
             self._server,
-            able,
+            abilities,
             group_id=None,
             enable_auto_commit=False,
-            # Never moved in silence: what to do then is decided here.
+            # `_dropped` handles a missing offset.
             auto_offset_reset="none",
         )
         try:
             await consumer.start()
-            self._asked = asked
+            self._broker = client
             await self._take_up(consumer)
             await self._missed()
             self.reading.set()
@@ -291,60 +293,63 @@ class LiveReader:
             await self._on_gap()
 
     async def _partitions(self) -> list[TopicPartition]:
-        assert self._asked is not None  # noqa: S101 - narrows
-        found = await self._asked.partitions(self._topics)
-        return [TopicPartition(name, n) for name, ids in found.items() for n in ids]
+        assert self._broker is not None  # noqa: S101 - narrows
+        partitions = await self._broker.partitions(self._topics)
+        return [
+            TopicPartition(name, n) for name, ids in partitions.items() for n in ids
+        ]
 
     async def _take_up(self, consumer: AIOKafkaConsumer) -> None:
-        """Read on from where this was; at first from the end, or the start."""
+        """Continue at the last positions; at first begin at the end, or the start."""
         partitions = await self._partitions()
         begins = await consumer.beginning_offsets(partitions)
         ends = await consumer.end_offsets(partitions)
-        known = bool(self._next)
+        has_positions = bool(self._next)
         for partition in partitions:
             begin, end = begins[partition], ends[partition]
-            # A partition that was added meanwhile has said nothing yet that was heard.
-            new = begin if known or self._from_start else end
-            following = self._next.get(partition, new)
-            # A log that holds less than was read of it is another one: from its start.
-            self._next[partition] = following if begin <= following <= end else begin
+            # A partition that was added meanwhile is read from its start.
+            new = begin if has_positions or self._from_start else end
+            offset = self._next.get(partition, new)
+            # A log that ends before the position is another one: begin at its start.
+            self._next[partition] = offset if begin <= offset <= end else begin
         self._seek(consumer)
 
     def _seek(self, consumer: AIOKafkaConsumer) -> None:
         consumer.assign(list(self._next))
-        for partition, following in self._next.items():
-            consumer.seek(partition, following)
+        for partition, offset in self._next.items():
+            consumer.seek(partition, offset)
 
     async def _take_in(self, consumer: AIOKafkaConsumer) -> None:
-        """Read partitions that were added: from their start, so that none is missed."""
-        added = [p for p in await self._partitions() if p not in self._next]
+        """Read added partitions from their start, so that no message is missed."""
+        partitions = await self._partitions()
+        added = [partition for partition in partitions if partition not in self._next]
         if added:
             self._next |= await consumer.beginning_offsets(added)
             self._seek(consumer)
             self._log.info("partitions_added", partitions=[str(p) for p in added])
 
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
-        looked = time.monotonic()
+        checked_at = time.monotonic()
         while True:
-            if time.monotonic() - looked > LOOK_SECONDS:
+            if time.monotonic() - checked_at > PARTITION_CHECK_SECONDS:
                 await self._take_in(consumer)
-                looked = time.monotonic()
+                checked_at = time.monotonic()
             try:
-                found = await consumer.getmany(timeout_ms=WAIT_MS, max_records=1000)
+                batches = await consumer.getmany(timeout_ms=WAIT_MS, max_records=1000)
             except OffsetOutOfRangeError as error:
                 await self._dropped(consumer, list(error.args[0]))
                 continue
-            if found:
-                await self._hand(
-                    [_record(r) for items in found.values() for r in items]
+            if batches:
+                await self._deliver(
+                    [_record(r) for items in batches.values() for r in items]
                 )
-                for partition, items in found.items():
+                for partition, items in batches.items():
                     self._next[partition] = items[-1].offset + 1
 
     async def _dropped(
         self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]
     ) -> None:
-        """The log no longer has what was next: go on with the oldest that it has."""
+        """The log has deleted the next messages: continue with its oldest."""
         begins = await consumer.beginning_offsets(partitions)
         self._log.warning("messages_missed", partitions=[str(p) for p in partitions])
         for partition, begin in begins.items():
@@ -352,13 +357,13 @@ class LiveReader:
             consumer.seek(partition, begin)
         await self._missed()
 
-    async def _hand(self, records: Sequence[EventRecord]) -> None:
+    async def _deliver(self, records: Sequence[EventRecord]) -> None:
         try:
             await self._on_batch(records)
         except (KafkaError, OSError, Unavailable):
             raise
         except Exception:  # noqa: BLE001
-            # One edge of the house: a reader that dies would go stale in silence.
+            # An edge: without this, the reader would end and its owner become stale.
             self._log.exception("live_reader_failed", records=len(records))
 
 

@@ -1,7 +1,7 @@
 """A consumer group: each message is handled by one of the group's processes (aiokafka).
 
-At least once: the effect first, then the offset. Offsets are saved once a second and
-at every hand-over.
+Delivery is at least once: the effect comes first, then the offset. Offsets are saved
+once a second and whenever partitions are revoked.
 """
 
 import asyncio
@@ -24,11 +24,11 @@ from shared.kit.observability import logs
 from shared.kit.processes import tasks
 from shared.kit.resilience.retries import Backoff, retry
 
-#: How long a group waits for a consumer that was killed: Kafka's own least.
+#: How long a group waits for a killed consumer: Kafka's minimum.
 SESSION_SECONDS = 6.0
 #: Also how long it takes a consumer to learn of a rebalance.
 HEARTBEAT_SECONDS = 0.5
-#: How long the group waits for a consumer that is finishing what it has begun.
+#: How long the group waits for a consumer that finishes its batch.
 REBALANCE_SECONDS = 30.0
 #: How often a process that has lost its group tries to join again.
 BACKOFF = Backoff.every(1.0)
@@ -38,11 +38,11 @@ POLL_INTERVAL_MS = 7 * 24 * 3600 * 1000
 
 
 class GroupConsumer:
-    """This process's part in a consumer group.
+    """This process's consumer of a group.
 
     `handlers` maps a topic to a coroutine function that takes a batch of events; it
-    must be idempotent. Topics are handled beside each other. Starts in the background:
-    a broker that is away delays work, never the service.
+    must be idempotent. Topics are handled concurrently. It starts in the background, so
+    an unavailable broker does not delay the service.
     """
 
     def __init__(
@@ -64,8 +64,8 @@ class GroupConsumer:
         )
         self._task: asyncio.Task[None] | None = None
         self._log = logs.get_logger(name)
-        #: The last failure that was logged, since the group was last joined.
-        self._noted = ""
+        #: The last failure that was logged since the group was joined.
+        self._last_reason = ""
         self._leaving = asyncio.Event()
         #: Set while the group has assigned this consumer its partitions.
         self.joined = asyncio.Event()
@@ -79,8 +79,8 @@ class GroupConsumer:
             return
         self._leaving.set()
         if self.joined.is_set():
-            # Told to leave, a consumer hands its partitions over at once; cancelled, it
-            # would keep the group waiting for its session to end.
+            # A consumer that leaves releases its partitions at once; a cancelled one
+            # would keep them until its session ends.
             await asyncio.wait({self._task}, timeout=2 * LEAVE_SECONDS)
         await tasks.end(self._task, retry_seconds=2 * broker.END_SECONDS)
 
@@ -92,8 +92,8 @@ class GroupConsumer:
             await self._bus.check()
 
     async def _run(self) -> None:
-        """Take part in the group until this process leaves it."""
-        # The edge: a consumer that ends by an error would go deaf in silence.
+        """Be a member of the group until this process leaves it."""
+        # An edge: without this, the consumer would end after an error.
         await retry(self._take_part_once, BACKOFF, on=(Exception,), note=self._note)
 
     async def _take_part_once(self) -> None:
@@ -105,15 +105,15 @@ class GroupConsumer:
             raise Unavailable("cancelled by its client") from error
         finally:
             if self.joined.is_set():
-                self._noted = ""
+                self._last_reason = ""
             self.joined.clear()
 
     def _note(self, error: Exception, _: float) -> None:
-        """Log a failure: a broker that is away for an hour once, not at every try."""
+        """Log a failure, but the same one only once in a row."""
         reason = str(error) or type(error).__name__
-        if reason != self._noted:
+        if reason != self._last_reason:
             self._log.warning("group_lost", group=self._name, error=reason)
-            self._noted = reason
+            self._last_reason = reason
 
     async def _take_part(self) -> None:
         """Be a consumer of the group until this process leaves it, or it fails."""
@@ -135,7 +135,7 @@ class GroupConsumer:
         await self._leaving.wait()
 
     def _options(self) -> dict[str, Any]:
-        # The assignor keeps what it knows on its class; each group has one of its own.
+        # The assignor stores its state on its class, so each group needs its own class.
         sticky = type("Sticky", (StickyPartitionAssignor,), {})
         return {
             "group_id": self._name,

@@ -1,4 +1,4 @@
-"""Dead letters: what a consumer could not handle, why, and how it is put back."""
+"""Dead letters: messages that a consumer could not handle, with the reason."""
 
 import base64
 import uuid
@@ -11,15 +11,15 @@ import orjson
 from shared.contracts.envelope import to_bytes
 from shared.contracts.errors import CallboardError, Invalid
 
-#: What a person reads of the message; the message itself is beside it, whole.
-SHOWN_BYTES = 4 * 1024
-#: A larger one is not kept: with its envelope it would outgrow its own topic.
-KEPT_BYTES = 8 * 1024 * 1024
+#: The length of the readable preview; the whole message is stored beside it.
+PREVIEW_BYTES = 4 * 1024
+#: A larger message is not stored: with its envelope it would exceed the topic's limit.
+STORED_BYTES = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """One message that was put aside."""
+    """One message that could not be handled."""
 
     id: str
     topic: str
@@ -29,7 +29,7 @@ class DeadLetter:
     message: str
     tried: int
     size: int
-    #: None if it was too large to be kept.
+    #: None if it was too large to be stored.
     value: bytes | None
 
     @classmethod
@@ -39,20 +39,20 @@ class DeadLetter:
         key: str,
         consumer: str,
         value: bytes,
-        why: Exception,
+        error: Exception,
         tried: int,
     ) -> "DeadLetter":
-        """A new one."""
-        name = why.name if isinstance(why, CallboardError) else type(why).__name__
-        kept = value if len(value) <= KEPT_BYTES else None
-        told, size = str(why)[:1000], len(value)
+        """A new dead letter."""
+        name = error.name if isinstance(error, CallboardError) else type(error).__name__
+        stored_value = value if len(value) <= STORED_BYTES else None
+        message, size = str(error)[:1000], len(value)
         id = uuid.uuid4().hex  # noqa: A001
-        return cls(id, topic, key, consumer, name, told, tried, size, kept)
+        return cls(id, topic, key, consumer, name, message, tried, size, stored_value)
 
     def to_bytes(self) -> bytes:
-        """As it lies in the dead letters' topic."""
-        shown = (self.value or b"")[:SHOWN_BYTES].decode("utf-8", "replace")
-        told = {
+        """The message of the dead letters' topic."""
+        preview = (self.value or b"")[:PREVIEW_BYTES].decode("utf-8", "replace")
+        document = {
             "id": self.id,
             "topic": self.topic,
             "key": self.key,
@@ -60,33 +60,33 @@ class DeadLetter:
             "error": {"name": self.error, "message": self.message},
             "tried": self.tried,
             "size": self.size,
-            "value": shown,
+            "value": preview,
         }
         if self.value is not None:
-            told["base64"] = base64.b64encode(self.value).decode()
-        return to_bytes(told)
+            document["base64"] = base64.b64encode(self.value).decode()
+        return to_bytes(document)
 
     @classmethod
     def parse(cls, raw: bytes) -> "DeadLetter":
-        """Read one.
+        """Read a message of the dead letters' topic.
 
         Raises:
-            Invalid: if it is none.
+            Invalid: if it is no dead letter.
         """
         try:
-            told: Mapping[str, Any] = orjson.loads(raw)
-            kept = told.get("base64")
+            document: Mapping[str, Any] = orjson.loads(raw)
+            encoded = document.get("base64")
             return cls(
-                id=str(told["id"]),
-                topic=str(told["topic"]),
-                key=str(told["key"]),
-                consumer=str(told["consumer"]),
-                error=str(told["error"]["name"]),
-                message=str(told["error"]["message"]),
-                tried=int(told["tried"]),
-                size=int(told["size"]),
-                value=base64.b64decode(kept, validate=True)
-                if kept is not None
+                id=str(document["id"]),
+                topic=str(document["topic"]),
+                key=str(document["key"]),
+                consumer=str(document["consumer"]),
+                error=str(document["error"]["name"]),
+                message=str(document["error"]["message"]),
+                tried=int(document["tried"]),
+                size=int(document["size"]),
+                value=base64.b64decode(encoded, validate=True)
+                if encoded is not None
                 else None,
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
@@ -94,14 +94,14 @@ class DeadLetter:
 
 
 def put_back(id: str) -> bytes:  # noqa: A002
-    """The mark that the letter with this id was put back."""
+    """The mark that the dead letter with this id was put back."""
     return to_bytes({"putBack": id})
 
 
 def put_back_id(raw: bytes) -> str | None:
-    """Which letter a mark speaks of; None if it is no mark."""
+    """The id of the dead letter in a mark; None if the message is no mark."""
     try:
-        told = orjson.loads(raw)
+        document = orjson.loads(raw)
     except ValueError:
         return None
-    return told.get("putBack") if isinstance(told, dict) else None
+    return document.get("putBack") if isinstance(document, dict) else None

@@ -1,8 +1,8 @@
-"""Delivers a batch of messages to its handler, and finds the ones that are poison.
+"""Delivers a batch of messages to its handler, and finds the faulty ones.
 
-A message that cannot be handled goes to `<topic>.dead` with the reason, and the others
-take effect. While something that the handler needs is unavailable, the batch waits and
-is tried again: nothing is wrong with its messages then.
+A message that cannot be handled is written to `<topic>.dead` with the reason, and the
+others take effect. While a dependency of the handler is unavailable, the batch waits
+and is tried again, because its messages are not faulty then.
 """
 
 import asyncio
@@ -27,11 +27,11 @@ BACKOFF = Backoff(0.2, 10.0)
 
 
 class DeliveryStopped(Exception):
-    """The messages were not handled: whoever reads them next delivers them."""
+    """The messages were not handled; the next consumer delivers them."""
 
 
 class BatchDelivery:
-    """Hands messages to handlers; ends with each handled or in the dead letters.
+    """Delivers messages until each is handled or in the dead letters.
 
     `stopped` ends every wait between two tries.
     """

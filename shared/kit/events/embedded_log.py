@@ -21,7 +21,7 @@ class EmbeddedLogConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         self._listener = Listener(options["bootstrap_servers"])
         self._positions: Any = None
         self._is_drained = False
-        self._seen = 0
+        self._known_count = 0
         # aiokafka offers no other place between its fetcher and the connection.
         self._send = self._client.send
         self._client.send = self._send_when_due
@@ -42,8 +42,8 @@ class EmbeddedLogConsumer(AIOKafkaConsumer):  # type: ignore[misc]
             return await self._send(node_id, request, **options)
         positions = (node_id, sorted((t, sorted(rows)) for t, rows in request.topics))
         if self._is_drained and positions == self._positions:
-            await self._listener.wait(self._seen)
-        self._positions, self._seen = positions, self._listener.count
+            await self._listener.wait(self._known_count)
+        self._positions, self._known_count = positions, self._listener.count
         response = await self._send(node_id, request, **options)
         rows = [row for _, partitions in response.topics for row in partitions]
         self._is_drained = not any(row[-1] for row in rows)

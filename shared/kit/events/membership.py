@@ -53,14 +53,14 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         """
         await self._consumer.start()
         self._consumer.subscribe(list(self._subscription.handlers), listener=self)
-        measured, began = 0.0, time.monotonic()
+        measured, start = 0.0, time.monotonic()
         while True:
             await asyncio.sleep(SAVE_EVERY_SECONDS)
             # aiokafka tells its errors to whoever reads, and a handler may be busy.
             self._consumer._coordinator.check_errors()  # noqa: SLF001
             await self._request_missing_topics()
             assignment = self._assignment
-            late = time.monotonic() - began > JOIN_SECONDS
+            late = time.monotonic() - start > JOIN_SECONDS
             if late and not self._joined.is_set():
                 raise Unavailable(f"not joined within {JOIN_SECONDS:.0f} s")
             if assignment is None:

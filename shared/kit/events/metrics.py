@@ -1,4 +1,4 @@
-"""What the event log's clients measure, the same in every service."""
+"""The metrics of the event log's clients, the same in every service."""
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -9,17 +9,17 @@ PUBLISH_SECONDS = Histogram(
 )
 LAG = Gauge(
     "callboard_consumer_lag",
-    "Messages of the partitions held here that the group has not handled yet",
+    "Messages of the partitions assigned here that the group has not handled yet",
     ["group", "topic"],
 )
 DEAD_LETTERS = Counter(
     "callboard_dead_letters",
-    "Messages that could not be handled and were put aside",
+    "Messages that could not be handled and became dead letters",
     ["group", "topic"],
 )
 HAND_OVER_SECONDS = Histogram(
     "callboard_consumer_hand_over_seconds",
-    "From a group's partitions being called back to their being shared out anew",
+    "Time from the revocation of a group's partitions to their new assignment",
     ["group"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )

@@ -1,12 +1,11 @@
-"""The relay between a document and the event log: nothing stored stays unsaid.
+"""The relay from documents to the event log, which publishes every pending event.
 
-A state document carries its pending events (`pending`, each with `id`, `topic`, `key`
-and the envelope as `value`) and a mark (`unsent`) while it has any, so that one atomic
-write of one document holds both the change and its telling (ADR 0002). Every write that
-adds an event gives a new mark, larger than those before: the relay publishes in order
-and clears the documents whose marks it has seen, a batch at once. What was written
-meanwhile has another mark and stays; a crash in between says a thing twice, never not
-at all.
+A state document contains its pending events (`pending`, each with `id`, `topic`, `key`
+and the envelope as `value`) and, while it has any, a mark (`unsent`): one atomic write
+of one document stores both the change and its event (ADR 0002). Every write that adds
+an event sets a new, larger mark. The relay publishes a batch in order and then clears
+the documents whose marks are still those that it read. A crash in between publishes an
+event twice, but none is lost.
 """
 
 import asyncio
@@ -62,16 +61,16 @@ def waiting(events: Sequence[StoredEvent]) -> Document:
 
 
 def mark(events: Sequence[StoredEvent]) -> str:
-    """What `unsent` must be set to when these are added to a document's events.
+    """The value of `unsent` for a document with these pending events.
 
-    It ends with the last event's id, which tells whether both were read as they were
-    written together.
+    It ends with the last event's id, which shows whether both fields were read as they
+    were written together.
     """
     return f"{time.time_ns():016x}-{_last(events)}"
 
 
 async def mark_anew(collection: Collection) -> None:
-    """Give a mark to documents of before there were marks (`unsent: 1`), or none."""
+    """Replace the marks of an older version (`unsent: 1`)."""
     async for document in collection.find({"unsent": 1}, {"pending": 1}):
         change: Document = {"$unset": {"unsent": ""}}
         if document.get("pending"):
@@ -82,8 +81,8 @@ async def mark_anew(collection: Collection) -> None:
 class OutboxRelay:
     """Publishes the pending events of one collection.
 
-    `before_publish` sees a batch of documents first (the catalog keeps its revisions
-    there); it must be idempotent. `nudge` wakes the relay, a slow sweep is the net.
+    `before_publish` gets each batch of documents first (the catalog stores revisions in
+    it); it must be idempotent. `nudge` wakes the relay; a slow sweep covers its loss.
     """
 
     def __init__(
@@ -111,22 +110,22 @@ class OutboxRelay:
             await tasks.end(self._task)
 
     def nudge(self) -> None:
-        """Something was just written."""
+        """Wake the relay, because an event was stored."""
         self._wake.set()
 
     async def depth(self) -> int:
-        """How many documents have something unsaid, as `mongo.counted` counts."""
+        """The number of documents with pending events, as `mongo.counted` counts."""
         depth = await counted(self._collection, UNSENT)
         self._depth.set(depth)
         return depth
 
     async def _measure(self) -> None:
-        # Where the documents are away too, the last known depth stays.
+        # While the documents are unavailable too, the metric stays.
         with contextlib.suppress(PyMongoError):
             await self.depth()
 
     async def drain(self) -> int:
-        """Publish everything there is; the number of events published."""
+        """Publish all pending events; returns their number."""
         total = 0
         async with self._lock:
             while documents := await self._next():
@@ -134,25 +133,27 @@ class OutboxRelay:
         return total
 
     async def _next(self) -> list[Document]:
-        found = await self._collection.find(UNSENT).limit(BATCH).to_list(BATCH)
-        # Not every server shows a document as it was before or after a write of it.
-        return [document for document in found if _is_whole(document)]
+        documents = await self._collection.find(UNSENT).limit(BATCH).to_list(BATCH)
+        # Some servers show a document in the middle of a write.
+        return [document for document in documents if _is_whole(document)]
 
     async def _publish(self, documents: Sequence[Document]) -> int:
         if self._before is not None:
             await self._before(documents)
-        events = [_event(e) for held in documents for e in held.get("pending", ())]
+        events = [
+            _event(e) for document in documents for e in document.get("pending", ())
+        ]
         with sending(str(events[0]["topic"]), traces_of(events)):
             await self._bus.publish_many(
                 (event["topic"], event["key"], _wire(event["value"]))
                 for event in events
             )
-        seen = {
+        published = {
             "_id": {"$in": [document["_id"] for document in documents]},
             "unsent": {"$in": [document["unsent"] for document in documents]},
         }
         nothing = {"$set": {"pending": []}, "$unset": {"unsent": ""}}
-        await self._collection.update_many(seen, nothing)
+        await self._collection.update_many(published, nothing)
         return len(events)
 
     async def _run(self) -> None:
@@ -174,7 +175,7 @@ class OutboxRelay:
 
 
 def _is_whole(document: Document) -> bool:
-    """Whether the mark is of the events that were read with it."""
+    """Whether the mark belongs to the events that were read with it."""
     pending, marked = document.get("pending") or (), document.get("unsent", "")
     return bool(pending) and marked.endswith(f"-{_last(pending)}")
 

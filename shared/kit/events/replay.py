@@ -1,7 +1,7 @@
-"""Dead letters put back where they came from, each of them once.
+"""Puts dead letters back into their topic, each of them once.
 
-A mark in the dead letters' own topic says which were put back; a crash between the two
-puts one back twice, which its consumers must bear anyway.
+A mark in the dead letters' own topic records that one was put back; a crash between
+both writes puts it back twice, and consumers are idempotent.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -18,46 +18,48 @@ from shared.kit.events.bus import Bus
 from shared.kit.events.dead_letters import DeadLetter, put_back, put_back_id
 
 
-async def waiting(server: Server, topic: str) -> list[DeadLetter]:
+async def pending(server: Server, topic: str) -> list[DeadLetter]:
     """The dead letters of a topic that were not put back, oldest first.
 
     Raises:
         Unavailable: if the event log does not answer.
     """
     letters: dict[str, DeadLetter] = {}
-    done: set[str] = set()
+    put_back_ids: set[str] = set()
     try:
-        async for raw in _whole(server, dead(topic)):
-            marked = put_back_id(raw)
-            if marked is not None:
-                done.add(marked)
+        async for raw in _messages(server, dead(topic)):
+            mark_id = put_back_id(raw)
+            if mark_id is not None:
+                put_back_ids.add(mark_id)
                 continue
             try:
                 letter = DeadLetter.parse(raw)
             except Invalid:
-                # Not one of ours, or of a form that nobody can put back.
+                # A message of another program, which cannot be put back.
                 continue
             letters[letter.id] = letter
     except (KafkaError, OSError) as error:
         raise Unavailable(f"The event log does not answer: {error}") from error
-    return [letter for letter in letters.values() if letter.id not in done]
+    return [letter for letter in letters.values() if letter.id not in put_back_ids]
 
 
-def chosen(letters: Iterable[DeadLetter], ids: Sequence[str]) -> list[DeadLetter]:
-    """Those with the given ids, or all.
+def select(letters: Iterable[DeadLetter], ids: Sequence[str]) -> list[DeadLetter]:
+    """The dead letters with these ids; without ids all of them.
 
     Raises:
-        Invalid: if an id is not among them, or one was too large to be kept.
+        Invalid: if an id is not among them, or its message was too large to be stored.
     """
-    found = {letter.id: letter for letter in letters}
-    unknown = [id for id in ids if id not in found]  # noqa: A001
-    if unknown:
-        raise Invalid(f"id: no dead letter {unknown[0]!r} waits to be put back")
-    asked = [found[id] for id in ids] if ids else list(found.values())  # noqa: A001
-    lost = [letter for letter in asked if letter.value is None]
-    if ids and lost:
-        raise Invalid(f"id: {lost[0].id!r} was too large to be kept ({lost[0].size} B)")
-    return [letter for letter in asked if letter.value is not None]
+    letters_by_id = {letter.id: letter for letter in letters}
+    missing = [letter_id for letter_id in ids if letter_id not in letters_by_id]
+    if missing:
+        raise Invalid(f"id: no dead letter {missing[0]!r} waits to be put back")
+    selected = [letters_by_id[letter_id] for letter_id in ids or letters_by_id]
+    too_large = [letter for letter in selected if letter.value is None]
+    if ids and too_large:
+        raise Invalid(
+            f"id: {too_large[0].id!r} was too large to be kept ({too_large[0].size} B)"
+        )
+    return [letter for letter in selected if letter.value is not None]
 
 
 async def replay(bus: Bus, letters: Sequence[DeadLetter]) -> None:
@@ -67,31 +69,35 @@ async def replay(bus: Bus, letters: Sequence[DeadLetter]) -> None:
         await bus.publish(dead(letter.topic), letter.key, put_back(letter.id))
 
 
-async def _whole(server: Server, topic: str) -> AsyncIterator[bytes]:
-    """Every message of a topic as it is now."""
-    async with broker.asking(server) as asked:
-        able = await asked.abilities()
-        ids = (await asked.partitions([topic]))[topic]
+async def _messages(server: Server, topic: str) -> AsyncIterator[bytes]:
+    """Every message of a topic up to its current end."""
+    async with broker.connect(server) as client:
+        abilities = await client.abilities()
+        ids = (await client.partitions([topic]))[topic]
     partitions = [TopicPartition(topic, number) for number in ids]
     consumer: Any = AIOKafkaConsumer(
         **broker.client_options(server),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
-        fetch_max_wait_ms=able.fetch_wait_ms,
+        fetch_max_wait_ms=abilities.fetch_wait_ms,
     )
     try:
         await consumer.start()
         consumer.assign(partitions)
         ends = await consumer.end_offsets(partitions)
         await consumer.seek_to_beginning(*partitions)
-        left = {tp for tp in partitions if await consumer.position(tp) < ends[tp]}
-        while left:
-            batch = await consumer.getmany(*left, timeout_ms=500)
-            for tp, items in batch.items():
+        unread = {
+            partition
+            for partition in partitions
+            if await consumer.position(partition) < ends[partition]
+        }
+        while unread:
+            batch = await consumer.getmany(*unread, timeout_ms=500)
+            for partition, items in batch.items():
                 for item in items:
                     yield item.value or b""
-                if await consumer.position(tp) >= ends[tp]:
-                    left.discard(tp)
+                if await consumer.position(partition) >= ends[partition]:
+                    unread.discard(partition)
     finally:
         await broker.end(consumer.stop())

@@ -1,4 +1,4 @@
-"""JSON bodies of requests, within limits, for every service alike."""
+"""JSON bodies of requests, within the same limits for every service."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any, Literal, TypeVar
@@ -12,8 +12,8 @@ from starlette.responses import Response
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.workers import run_beside
 
-#: The size is the service's own limit, which is counted as the body comes in.
-#: So many elements are parsed in a twentieth of a second, in which nothing else runs.
+#: The size is counted while the body is received; a service may have a lower limit.
+#: 100,000 elements are parsed in a twentieth of a second, in which nothing else runs.
 LIMITS = JsonLimits(size=64 * 1024 * 1024, depth=100, nodes=100_000)
 #: Longer bodies are read in a thread.
 _LONG = 64 * 1024
@@ -33,7 +33,7 @@ async def json_of(request: Request, limits: JsonLimits = LIMITS) -> Any:
 
 
 def validated(model: type[Model], value: Any, place: Literal["body", "query"]) -> Model:
-    """What a plain route reads of a request, validated as FastAPI would.
+    """A value of a plain route's request, validated as by FastAPI.
 
     Raises:
         RequestValidationError: if it breaks a rule of the model.
@@ -41,7 +41,9 @@ def validated(model: type[Model], value: Any, place: Literal["body", "query"]) -
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        errors = [{**each, "loc": (place, *each["loc"])} for each in error.errors()]
+        errors = [
+            {**detail, "loc": (place, *detail["loc"])} for detail in error.errors()
+        ]
         raise RequestValidationError(errors) from error
 
 
@@ -64,7 +66,7 @@ class BoundedRoute(APIRoute):
         async def bounded(request: Request) -> Response:
             bounded_request = _BoundedRequest(request.scope, request.receive)
             if self.body_field is not None:
-                # FastAPI would hide what is wrong with it.
+                # FastAPI would hide the reason of an error.
                 await bounded_request.json()
             return await handle(bounded_request)
 

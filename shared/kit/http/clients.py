@@ -1,7 +1,7 @@
-"""Calls from service to service: snapshots by themselves, the rest for a user.
+"""Calls from service to service: for snapshots, or on behalf of a user.
 
-What a user asked for goes through the gateway, on behalf of that user, so that the one
-policy applies; only owners' snapshots are read directly (ADR 0006).
+Calls for a user go through the gateway on the user's behalf, so that the one policy
+applies; only snapshots of other services are read directly (ADR 0006).
 """
 
 import contextlib
@@ -29,7 +29,7 @@ from shared.kit.observability import logs, tracing
 
 SECONDS = 30.0
 LINE_LIMIT = 16 * 1024 * 1024
-#: Nothing was sent: another replica may be asked, whatever it is.
+#: Errors before anything was sent: another replica may be tried with any method.
 NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 ERRORS: dict[int, type[CallboardError]] = {
     error.status: error
@@ -39,7 +39,7 @@ ERRORS: dict[int, type[CallboardError]] = {
 
 @dataclass(frozen=True, slots=True)
 class ServiceResponse:
-    """What came back."""
+    """The response of a service."""
 
     status: int
     body: Any
@@ -47,70 +47,70 @@ class ServiceResponse:
 
 
 class ServiceCalls:
-    """One service's way to the others.
+    """The calls of one service to the others.
 
-    `urls` maps a service to its address, or to those of its replicas with commas
-    between them: one that cannot be reached is passed over.
+    `urls` maps a service to its address, or to those of its replicas, separated by
+    commas; a replica that cannot be reached is skipped.
     """
 
     def __init__(self, secret: str, own_name: str, urls: Mapping[str, str]) -> None:
         self._tokens = PrincipalTokens(secret)
-        self._own = Principal(subject=f"service:{own_name}", kind="service")
-        self._replicas = {name: Replicas(found) for name, found in urls.items()}
-        self._opened: aiohttp.ClientSession | None = None
+        self._principal = Principal(subject=f"service:{own_name}", kind="service")
+        self._replicas = {name: Replicas(addresses) for name, addresses in urls.items()}
+        self._client_session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._opened is not None:
-            await self._opened.close()
+        if self._client_session is not None:
+            await self._client_session.close()
 
     @property
     def _session(self) -> aiohttp.ClientSession:
-        if self._opened is None:
-            self._opened = aiohttp.ClientSession(
+        if self._client_session is None:
+            self._client_session = aiohttp.ClientSession(
                 timeout=aiohttp.ClientTimeout(
                     total=None, sock_connect=3, sock_read=SECONDS
                 ),
                 read_bufsize=1024 * 1024,
             )
-        return self._opened
+        return self._client_session
 
     async def get_json(
         self, service: str, path: str, *, reader: Principal | None = None
     ) -> Any:
-        """The JSON at `path` of a service, asked by this service for itself.
+        """The JSON at `path` of a service, requested by this service itself.
 
         Args:
             service: Its name.
-            path: Where the answer is.
-            reader: For whom it is asked, with what the policy decided about them:
-                the answer shows no more than they may see.
+            path: The path of the service's route.
+            reader: The principal whom the response is for, with the policy's
+                decisions: it shows only what they may see.
 
         Raises:
             Unavailable: if it does not answer.
-            CallboardError: as the service said.
+            CallboardError: the error of the service.
         """
-        headers = {PRINCIPAL: self._tokens.sign(reader or self._own)}
-        return (await self._ask("GET", path, headers, None, service)).body
+        headers = {PRINCIPAL: self._tokens.sign(reader or self._principal)}
+        return (await self._call("GET", path, headers, None, service)).body
 
     async def post_json(
         self, service: str, path: str, body: Any, *, reader: Principal | None = None
     ) -> Any:
-        """The JSON that a service answers to a question in a body, as `get_json`."""
-        headers = {PRINCIPAL: self._tokens.sign(reader or self._own)}
-        return (await self._ask("POST", path, headers, body, service)).body
+        """The JSON of a service's response to a POST, as `get_json`."""
+        headers = {PRINCIPAL: self._tokens.sign(reader or self._principal)}
+        return (await self._call("POST", path, headers, body, service)).body
 
     async def lines(self, service: str, path: str) -> AsyncIterator[Any]:
         """The JSON lines at `path` of a service, one at a time."""
-        headers = {PRINCIPAL: self._tokens.sign(self._own)}
+        headers = {PRINCIPAL: self._tokens.sign(self._principal)}
         try:
-            async with await self._request("GET", service, path, headers) as answer:
-                if answer.status != 200:
-                    raise _error(answer.status, await answer.read(), service)
+            async with await self._request("GET", service, path, headers) as response:
+                if response.status != 200:
+                    raise _error(response.status, await response.read(), service)
                 rest = b""
-                async for chunk in answer.content.iter_any():
+                async for chunk in response.content.iter_any():
                     *whole, rest = (rest + chunk).split(b"\n")
                     if len(rest) > LINE_LIMIT:
                         raise TooLarge(f"{service}{path}: a line is too long")
@@ -125,19 +125,19 @@ class ServiceCalls:
     async def as_user(
         self, subject: str, method: str, path: str, *, json: Any = None
     ) -> ServiceResponse:
-        """Ask the gateway's API (`/api/…`) on behalf of a user.
+        """Call the gateway's API (`/api/…`) on behalf of a user.
 
         Raises:
             Unavailable: if the gateway or the service behind it does not answer.
-            CallboardError: as the API said.
+            CallboardError: the error of the API.
         """
         headers = {
-            "authorization": f"Bearer {self._tokens.sign(self._own)}",
+            "authorization": f"Bearer {self._tokens.sign(self._principal)}",
             ON_BEHALF_OF: subject,
         }
-        return await self._ask(method, path, headers, json, "gateway")
+        return await self._call(method, path, headers, json, "gateway")
 
-    async def _ask(
+    async def _call(
         self, method: str, path: str, headers: dict[str, str], json: Any, service: str
     ) -> ServiceResponse:
         data = None
@@ -147,12 +147,12 @@ class ServiceCalls:
         try:
             async with await self._request(
                 method, service, path, headers, data
-            ) as answer:
-                raw = await answer.read()
-                if answer.status >= 400:
-                    raise _error(answer.status, raw, service)
+            ) as response:
+                raw = await response.read()
+                if response.status >= 400:
+                    raise _error(response.status, raw, service)
                 body = orjson.loads(raw) if raw else None
-                return ServiceResponse(answer.status, body, dict(answer.headers))
+                return ServiceResponse(response.status, body, dict(response.headers))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(f"The {service} does not answer") from error
         except orjson.JSONDecodeError as error:
@@ -166,7 +166,7 @@ class ServiceCalls:
         headers: Mapping[str, str],
         data: bytes | None = None,
     ) -> aiohttp.ClientResponse:
-        """The first replica's answer that there is; the last one's failure."""
+        """The response of the first reachable replica, or the error of the last."""
         attributes = {
             "http.request.method": method,
             "peer.service": service,
@@ -174,12 +174,14 @@ class ServiceCalls:
         }
         kind = tracing.SpanKind.CLIENT
         with tracing.span(f"{method} {service}", attributes, kind=kind) as span:
-            traced = {**headers, **_trace()}
-            answer = await self._answer(method, service, path, traced, data)
-            span.set_attribute("http.response.status_code", answer.status)
-            return answer
+            traced_headers = {**headers, **_trace()}
+            response = await self._request_replicas(
+                method, service, path, traced_headers, data
+            )
+            span.set_attribute("http.response.status_code", response.status)
+            return response
 
-    async def _answer(
+    async def _request_replicas(
         self,
         method: str,
         service: str,
@@ -188,8 +190,8 @@ class ServiceCalls:
         data: bytes | None,
     ) -> aiohttp.ClientResponse:
         replicas = self._replicas[service]
-        *others, last = replicas.order(self._own.subject)
-        for address in others:
+        *first_replicas, last = replicas.order(self._principal.subject)
+        for address in first_replicas:
             with contextlib.suppress(*NOT_REACHED):
                 return await self._session.request(
                     method,

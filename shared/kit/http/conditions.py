@@ -1,7 +1,7 @@
 """Conditions of a decision, evaluated on one entity.
 
 The criteria are Backstage's (permission-common `PermissionCriteria`; catalog-backend's
-rules for `catalog-entity`). A service that can should turn them into a filter instead.
+rules for `catalog-entity`). A service that can should convert them to a filter instead.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,18 +45,18 @@ def matches(criteria: Criteria, entity: Entity) -> bool:
         raise Invalid(f"params.{error.args[0]}: required by {rule}") from error
 
 
-def _in(holder: Mapping[str, Any], key: str, params: Params) -> bool:
-    # Case is folded everywhere, as the catalog's index does: a condition must never
-    # mean one thing in a list and another on a single entity.
+def _has_key(holder: Mapping[str, Any], key: str, params: Params) -> bool:
+    # Case is ignored everywhere, as in the catalog's index: a condition must have the
+    # same meaning for a list and for a single entity.
     values = [
         value for name, value in holder.items() if str(name).lower() == key.lower()
     ]
     if "value" not in params:
         return bool(values)
-    return any(_same(value, params["value"]) for value in values)
+    return any(_equals(value, params["value"]) for value in values)
 
 
-def _at(holder: Any, params: Params) -> bool:
+def _has_path(holder: Any, params: Params) -> bool:
     for part in str(params["key"]).split("."):
         if not isinstance(holder, Mapping):
             return False
@@ -67,29 +67,29 @@ def _at(holder: Any, params: Params) -> bool:
     if "value" not in params:
         return True
     values = holder if isinstance(holder, list) else [holder]
-    return any(_same(value, params["value"]) for value in values)
+    return any(_equals(value, params["value"]) for value in values)
 
 
-def _same(held: Any, wanted: Any) -> bool:
-    if isinstance(held, str) and isinstance(wanted, str):
-        return held.lower() == wanted.lower()
-    return bool(held == wanted)
+def _equals(value: Any, expected: Any) -> bool:
+    if isinstance(value, str) and isinstance(expected, str):
+        return value.lower() == expected.lower()
+    return bool(value == expected)
 
 
 def _has_annotation(entity: Entity, params: Params) -> bool:
-    return _in(entity.annotations, params["annotation"], params)
+    return _has_key(entity.annotations, params["annotation"], params)
 
 
 def _has_label(entity: Entity, params: Params) -> bool:
-    return _in(entity.labels, params["label"], params)
+    return _has_key(entity.labels, params["label"], params)
 
 
 def _has_metadata(entity: Entity, params: Params) -> bool:
-    return _at(entity.metadata, params)
+    return _has_path(entity.metadata, params)
 
 
 def _has_spec(entity: Entity, params: Params) -> bool:
-    return _at(entity.spec, params)
+    return _has_path(entity.spec, params)
 
 
 def _is_kind(entity: Entity, params: Params) -> bool:

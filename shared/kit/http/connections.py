@@ -1,9 +1,10 @@
-"""The HTTP connections of a service, bounded: what one client may hold, and how long.
+"""The HTTP connections of a service, with limits of size, number and time.
 
-uvicorn keeps whatever a client sends until the headers are complete, and waits for a
-slow client for ever. Here the bytes that the parser has not delivered yet, the number
-of headers, the time for headers and body, and the number of connections have limits; a
-response that nobody reads is given up. One timer a connection watches all of it.
+uvicorn stores all bytes that a client sends until the headers are complete, and waits
+for a slow client for ever. This protocol limits the bytes that the parser has not
+delivered yet, the number of headers, the time for headers and body, and the number of
+connections, and closes a connection whose response is not read. Each connection has one
+timer for its limits.
 """
 
 import asyncio
@@ -21,22 +22,22 @@ from shared.kit.http.apps import error_body
 
 REFUSED = Counter(
     "callboard_connections_refused_total",
-    "Connections that were closed because a client went over a bound",
+    "Connections that were closed because a client exceeded a limit",
     ["reason"],
 )
-#: What is answered before the connection is closed.
+#: The errors that are sent before the connection is closed.
 ERRORS = {
     400: ("InputError", "The request is not HTTP/1.1"),
     414: ("InputError", "The request line is too long"),
     431: ("InputError", "The headers are too large or too many"),
     503: ("ServiceUnavailableError", "Too many connections; try again later"),
 }
-#: After a refusal so many more bytes are read and dropped, for so many seconds: a
-#: client that is still writing would otherwise never read why it was refused.
+#: After a refusal, so many bytes are still read and dropped, for so many seconds: a
+#: client that is still writing would otherwise never read the reason.
 LINGER_BYTES = 1024 * 1024
 LINGER_SECONDS = 2.0
 
-#: The reason in the metric; nothing is answered.
+#: Only the reason in the metric; no response is sent.
 LATE = 408
 
 Phase = Literal["idle", "head", "body"]
@@ -44,58 +45,58 @@ Phase = Literal["idle", "head", "body"]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What one connection may take: bytes, and seconds."""
+    """The limits of one connection, in bytes and seconds."""
 
     head_bytes: int = 64 * 1024
     line_bytes: int = 32 * 1024
     headers: int = 256
     #: For the request line and the headers.
     head_seconds: float = 20.0
-    #: For a body: as many seconds, and one more for each so many bytes, up to a total.
+    #: For a body: so many seconds, one more for each `body_rate` bytes, up to a total.
     body_seconds: float = 20.0
     body_rate: int = 4 * 1024
     body_total_seconds: float = 600.0
-    #: How long a response may wait for its client to read any of it.
+    #: Seconds in which a client must read some of its response.
     unread_seconds: float = 30.0
-    #: How often a connection is looked at.
+    #: Seconds between two checks of a connection.
     check_seconds: float = 10.0
 
 
 class ConnectionCensus:
-    """Which connections are open, by the address of their client.
+    """The open connections by the address of their client.
 
-    One more than `total`, or than `each` of one client, takes the place of the client's
-    oldest connection that is not being answered; where there is none it is refused.
+    A connection beyond `total`, or beyond `per_client`, replaces the oldest idle
+    connection of its client, or of the one with the most; without any it is refused.
     """
 
-    def __init__(self, total: int, each: int) -> None:
+    def __init__(self, total: int, per_client: int) -> None:
         self._total = total
-        self._each = each
+        self._per_client = per_client
         self._count = 0
         self._by_client: dict[str, dict[BoundedProtocol, None]] = {}
 
     def admit(self, connection: "BoundedProtocol", client: str) -> bool:
-        """Count a new connection; False if there is no place for it."""
+        """Count a new connection; False if it is refused."""
         own = self._by_client.setdefault(client, {})
-        if len(own) >= self._each:
-            crowd = own
+        if len(own) >= self._per_client:
+            candidates = own
         elif self._count >= self._total:
-            crowd = max(self._by_client.values(), key=len)
+            candidates = max(self._by_client.values(), key=len)
         else:
-            crowd = None
-        if crowd is not None:
-            waiting = next(_waiting(crowd), None)
-            if waiting is None:
+            candidates = None
+        if candidates is not None:
+            idle = next(_idle(candidates), None)
+            if idle is None:
                 self._drop_empty(client)
                 return False
-            waiting.give_way()
+            idle.give_way()
         own[connection] = None
         self._by_client[client] = own
         self._count += 1
         return True
 
     def leave(self, connection: "BoundedProtocol", client: str) -> None:
-        """A connection that was admitted is closed; a second time does nothing."""
+        """Count an admitted connection as closed; a second call does nothing."""
         own = self._by_client.get(client, {})
         if connection in own:
             del own[connection]
@@ -107,8 +108,8 @@ class ConnectionCensus:
             self._by_client.pop(client, None)
 
 
-def _waiting(crowd: "dict[BoundedProtocol, None]") -> "Iterator[BoundedProtocol]":
-    return (connection for connection in crowd if connection.is_waiting)
+def _idle(candidates: "dict[BoundedProtocol, None]") -> "Iterator[BoundedProtocol]":
+    return (connection for connection in candidates if connection.is_waiting)
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -122,7 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._phase: Phase = "head"
         self._since = self._body_since = self._unread_since = self.loop.time()
         self._body_bytes = self._unread = 0
-        #: Bytes that the parser holds, and whether it delivered any of the last ones.
+        #: Bytes inside the parser, and whether it delivered some of the last ones.
         self._pending = 0
         self._delivered = False
         self._error_status = 400
@@ -136,7 +137,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return answered and self._phase != "body" and self._lingering is None
 
     def give_way(self) -> None:
-        """Close a connection whose client asks nothing, in favour of another."""
+        """Close an idle connection in favour of another one."""
         REFUSED.labels("replaced").inc()
         self.census.leave(self, self._client)
         self.transport.close()
@@ -159,35 +160,35 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse, at most as much at a time as may wait in the parser."""
+        """Parse in pieces of at most the size that the parser may store."""
         if self._lingering is not None:
-            self._drop(len(data))
+            self._discard(len(data))
             return
         limit = self.bounds.head_bytes
         while data and self._lingering is None:
-            piece = (
+            chunk = (
                 data
                 if self._pending + len(data) <= limit
                 else (data[: limit - self._pending])
             )
-            data = data[len(piece) :]
-            self._parse(piece)
-            self._pending = 0 if self._delivered else self._pending + len(piece)
+            data = data[len(chunk) :]
+            self._parse(chunk)
+            self._pending = 0 if self._delivered else self._pending + len(chunk)
             if self._pending >= limit:
                 self._refuse(431)
 
-    def _parse(self, piece: bytes) -> None:
+    def _parse(self, chunk: bytes) -> None:
         self._delivered = False
         try:
-            self.parser.feed_data(piece)
+            self.parser.feed_data(chunk)
         except httptools.HttpParserUpgrade:
-            # No other protocol is spoken here: the request is answered as it is.
+            # Upgrades are not supported: the request is answered as it is.
             self._delivered = True
         except httptools.HttpParserError:
             self._refuse(self._error_status)
 
     def on_message_begin(self) -> None:
-        """A request's first byte: only that ends the idle time before it."""
+        """Begin the time for headers at the first byte of a request."""
         self._unset_keepalive_if_required()
         super().on_message_begin()
         self._phase, self._since = "head", self.loop.time()
@@ -201,19 +202,19 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.headers) > bounds.headers:
             self._stop_parsing(431)
         if self.cycle is not None and not self.cycle.response_complete:
-            # One request at a time: the next is not answered, and may be sent again.
+            # One request at a time; the client may send the next one again.
             self._stop_parsing(400)
         if self.url[:1] != b"/":
             self._take_authority()
         super().on_headers_complete()
-        # The service has its list of headers: trailers have no meaning here.
+        # The service has its own list of headers; trailers are not supported.
         self.headers = []
         self._phase = "body"
         self._since = self._body_since = self.loop.time()
         self._body_bytes = 0
 
     def _take_authority(self) -> None:
-        """A whole URL as the target names the host (RFC 9112, section 3.2.2)."""
+        """Take the host from a target in absolute form (RFC 9112, section 3.2.2)."""
         try:
             authority = urlsplit(self.url).netloc
         except ValueError:
@@ -235,25 +236,25 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _stop_parsing(self, status: int) -> None:
         self._error_status = status
-        # The parser turns what a callback raises into its own error.
+        # The parser converts an exception of a callback to its own error.
         raise ValueError(HTTPStatus(status).phrase)
 
     def _check(self) -> None:
-        """Close the connection if its client is late; else look again later."""
+        """Close the connection if its client is late; else check again later."""
         now = self.loop.time()
         if self._is_unread(now):
             REFUSED.labels("unread").inc()
             self.transport.abort()
             return
-        left = self._seconds_left(now)
-        if left <= 0:
+        seconds_left = self._seconds_left(now)
+        if seconds_left <= 0:
             self._refuse(LATE)
-            left = self.bounds.check_seconds
-        wait = max(min(left, self.bounds.check_seconds), 0.01)
+            seconds_left = self.bounds.check_seconds
+        wait = max(min(seconds_left, self.bounds.check_seconds), 0.01)
         self._timer = self.loop.call_later(wait, self._check)
 
     def _is_unread(self, now: float) -> bool:
-        """Whether the client has read nothing of what waits for it, for too long."""
+        """Whether the client has read nothing of its response for too long."""
         size = self.transport.get_write_buffer_size()
         if not size or size != self._unread:
             self._unread, self._unread_since = size, now
@@ -264,7 +265,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._phase == "idle" or self._lingering is not None:
             return bounds.check_seconds
         if self.flow.read_paused:
-            # The service does not read at the moment: its client is not to blame.
+            # The service has paused reading; the client is not late.
             self._since = self._body_since = now
         if self._phase == "head":
             return self._since + bounds.head_seconds - now
@@ -273,7 +274,7 @@ class BoundedProtocol(HttpToolsProtocol):
         return min(self._since + earned, total) - now
 
     def _refuse(self, status: int) -> None:
-        """Say why, where no other response is under way, and close."""
+        """Send the error, unless another response is being sent, and close."""
         if self._lingering is not None:
             return
         self._lingering = 0
@@ -281,10 +282,10 @@ class BoundedProtocol(HttpToolsProtocol):
         cycle = self.cycle
         is_answering = cycle is not None and not cycle.response_complete
         if is_answering and self._phase != "body":
-            # An earlier request is being answered: its response is the last one.
+            # The response to an earlier request is the last one.
             cycle.keep_alive = False
             return
-        # Who is late may have left, or take a response for that of its next request.
+        # A late client may be gone, or read the error as response to its next request.
         is_silent = status == LATE
         if is_answering:
             is_silent = is_silent or cycle.response_started
@@ -310,17 +311,17 @@ class BoundedProtocol(HttpToolsProtocol):
             + body
         )
 
-    def _drop(self, count: int) -> None:
+    def _discard(self, count: int) -> None:
         self._lingering = (self._lingering or 0) + count
         if self._lingering > LINGER_BYTES:
             self.transport.abort()
 
 
 def bounded_protocol(bounds: Bounds, census: ConnectionCensus) -> type[BoundedProtocol]:
-    """The protocol of one server, with its own bounds and its own census."""
+    """The protocol of one server with its limits and its count of connections."""
 
     class Protocol(BoundedProtocol):
-        """The server's own."""
+        """The protocol of this server."""
 
     Protocol.bounds, Protocol.census = bounds, census
     return Protocol

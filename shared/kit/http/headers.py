@@ -1,7 +1,7 @@
-"""What every HTTP answer of a service carries: nothing is guessed, nothing is kept.
+"""Headers of every HTTP response of a service, against caches and sniffing.
 
-An answer holds what one caller may see. A browser or a proxy must neither keep it for
-another one nor take it for a page or a script.
+A response contains what one caller may see. A browser or a proxy must neither store it
+for another caller nor interpret it as a page or a script.
 """
 
 from collections.abc import Iterable
@@ -12,12 +12,12 @@ from shared.contracts.headers import NOSNIFF
 
 NOT_SNIFFED = [(name.encode(), value.encode()) for name, value in NOSNIFF.items()]
 NO_STORE = (b"cache-control", b"no-store")
-#: An answer with one of these says itself how long it is good, or how to ask again.
+#: A response with one of these defines its own caching.
 CACHE_HEADERS = frozenset({b"cache-control", b"etag", b"last-modified", b"expires"})
 
 
 class SafeAnswers:
-    """Adds the headers to what an app answers, where the app does not set its own."""
+    """Adds the headers to an app's responses, unless the app sets its own."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Models of requests and answers: snake_case in Python, camelCase in JSON."""
+"""Models of requests and responses: snake_case in Python, camelCase in JSON."""
 
 from typing import Annotated, Any
 
@@ -7,12 +7,12 @@ from pydantic.alias_generators import to_camel
 from pydantic.json_schema import SkipJsonSchema
 from pydantic_core import PydanticCustomError
 
-#: For a field that an answer may leave out and never has as null: `str | Absent`.
+#: For a field that a response may omit and that is never null: `str | Absent`.
 Absent = SkipJsonSchema[None]
 
 
 def _first_wrong_text(value: Any) -> Any:
-    """Only the first value that is no text, if there is one."""
+    """Only the first value that is no text; all values without one."""
     for name, text in value.items() if isinstance(value, dict) else ():
         if not isinstance(text, str):
             return {name: text}
@@ -24,13 +24,13 @@ TextsByName = Annotated[dict[str, str], BeforeValidator(_first_wrong_text)]
 
 
 class RequestModel(BaseModel):
-    """What a client sends."""
+    """The body or query of a request."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
 
 class ClosedRequestModel(RequestModel):
-    """What a client sends, with no key that the model does not name."""
+    """The body or query of a request, without unknown keys."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -47,20 +47,20 @@ class ClosedRequestModel(RequestModel):
 
 
 class ResponseModel(BaseModel):
-    """What a client gets; code makes it by the names of its fields."""
+    """The body of a response; code creates it by the names of its fields."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
 
 class ErrorDetails(ResponseModel):
-    """What is wrong."""
+    """The error itself."""
 
     name: str = Field(description="Backstage's name of the error: NotFoundError")
     message: str
 
 
 class ErrorBody(ResponseModel):
-    """The one shape of every error, which Backstage's clients read."""
+    """The body of every error, as Backstage's clients read it."""
 
     error: ErrorDetails
     request: dict[str, str] = Field(description="Its method and url")

@@ -1,4 +1,4 @@
-"""A service's app, and its part of the API's OpenAPI document, made from its routes."""
+"""A service's app, and its part of the OpenAPI document, made from its routes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from starlette.responses import Response
 from shared.kit.http.models import ErrorBody
 from shared.kit.http.routes import DocumentedParameters, PlainRoute
 
-#: Bad input is 400, as everywhere in Backstage: no status has a shape of its own.
+#: All errors have the same body; malformed input is 400, as in Backstage.
 ERRORS: dict[int | str, dict[str, Any]] = {
     "default": {
         "model": ErrorBody,
@@ -23,7 +23,7 @@ ERRORS: dict[int | str, dict[str, Any]] = {
 
 
 def answers_of(media: str) -> dict[str, Any]:
-    """The options of a route whose answer is not JSON."""
+    """The options of a route whose response is not JSON."""
     return {"response_class": Response, "responses": {200: {"content": {media: {}}}}}
 
 
@@ -39,14 +39,14 @@ class BackstageJson(JSONResponse):
         super().__init__(content, status_code, **options)
 
     def render(self, content: Any) -> bytes:
-        """The bytes; those that are given are JSON already."""
+        """The content as bytes; bytes are JSON already."""
         return content if isinstance(content, bytes) else orjson.dumps(content)
 
 
 class ServiceApp(FastAPI):
-    """An app whose document has the addresses that clients of the gateway use.
+    """An app whose document has the paths that clients of the gateway use.
 
-    `root` is what the gateway puts before the paths of this service.
+    `root` is the gateway's prefix of this service's paths.
     """
 
     def __init__(self, name: str, *, root: str, **options: Any) -> None:
@@ -78,7 +78,7 @@ class ServiceApp(FastAPI):
         is_public: bool = True,
         **options: Any,
     ) -> None:
-        """Let Starlette run a route whose models FastAPI documents, if it is public."""
+        """Let Starlette run a route that FastAPI documents by its models, if public."""
         self.router.add_api_route(
             path,
             endpoint,
@@ -91,7 +91,7 @@ class ServiceApp(FastAPI):
         )
 
     def openapi(self) -> dict[str, Any]:
-        """The document. Security is the gateway's: it says who must be whom."""
+        """The document, without security, which the gateway adds."""
         if self.openapi_schema is None:
             document = super().openapi()
             document["paths"] = {
@@ -105,7 +105,7 @@ class ServiceApp(FastAPI):
         return self.openapi_schema
 
     def _described(self, operation: Mapping[str, Any]) -> dict[str, Any]:
-        """With the docstring's first sentence as the summary."""
+        """The operation with the docstring's first sentence as the summary."""
         words = " ".join(operation.get("description", "").split())
         summary, _, rest = words.partition(". ")
         described = {"tags": [self.name], **operation}

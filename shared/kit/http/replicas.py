@@ -1,7 +1,7 @@
-"""The addresses of one service's replicas: whom to ask first, who was away just now.
+"""The addresses of one service's replicas, in the order in which a caller tries them.
 
-A caller keeps to one replica (rendezvous hashing over its name), so that it reads what
-it wrote; when that one is away its callers are shared out among the others.
+A caller always uses the same replica (rendezvous hashing of its name), so that it reads
+its own writes; while that one is unavailable, its callers are spread over the others.
 """
 
 import time
@@ -11,13 +11,13 @@ from zlib import crc32
 
 from shared.contracts.errors import Invalid
 
-#: So long nobody is asked first who did not answer.
+#: Seconds for which a replica that did not answer is tried last.
 AWAY_SECONDS = 1.0
 CALLERS = 4096
 
 
 class Replicas:
-    """One or more addresses, given with commas between them."""
+    """One or more addresses, separated by commas."""
 
     def __init__(
         self,
@@ -26,8 +26,8 @@ class Replicas:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Raises Invalid if there is no address at all."""
-        found = [item.strip().rstrip("/") for item in addresses.split(",")]
-        self.addresses = tuple(dict.fromkeys(item for item in found if item))
+        items = [item.strip().rstrip("/") for item in addresses.split(",")]
+        self.addresses = tuple(dict.fromkeys(item for item in items if item))
         if not self.addresses:
             raise Invalid("a service's URL: must be an address, or several with commas")
         self._clock = clock
@@ -46,7 +46,7 @@ class Replicas:
         return sorted(ranked, key=self._away.__contains__)
 
     def away(self, address: str) -> None:
-        """It did not answer: others are asked first for a moment."""
+        """Try a replica that did not answer last for a moment."""
         self._away[address] = self._clock() + AWAY_SECONDS
 
     def _rank(self, caller: str) -> tuple[str, ...]:

@@ -1,8 +1,8 @@
 """Routes that FastAPI documents by their models and Starlette runs: hot reads.
 
 Parsing, dependencies and serialisation of FastAPI cost some 100 µs a request. The
-endpoint of a plain route takes the request and answers ready bytes; its models stand in
-the OpenAPI document, and tests compare them with its answers.
+endpoint of a plain route takes the request and returns ready bytes; its models are in
+the OpenAPI document, and tests compare them with its responses.
 """
 
 import inspect
@@ -29,14 +29,14 @@ class HeadRoute(APIRoute):
 
 
 class PlainRoute(HeadRoute):
-    """A route whose endpoint takes the request as it is."""
+    """A route whose endpoint takes the request itself."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         return self.endpoint
 
 
 class DocumentedParameters:
-    """What a plain endpoint reads of its request, as a dependency that never runs."""
+    """The parameters of a plain endpoint, as a dependency that never runs."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class DocumentedParameters:
         )
 
     def __call__(self) -> None:
-        """Nothing: FastAPI reads the signature."""
+        """Do nothing: FastAPI reads only the signature."""
 
 
 def _reading(scope: Scope) -> Scope:

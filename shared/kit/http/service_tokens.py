@@ -1,7 +1,7 @@
-"""Who is asking, as the gateway says it to a service in a short-lived signed token.
+"""The principal of a request, in a short-lived token from the gateway to a service.
 
-HMAC-SHA256 over the installation's service secret (RFC 7519, `HS256`): the secret is
-known to the services alone. User tokens, which leave the house, are the gateway's.
+Tokens are signed by HMAC-SHA256 with the installation's service secret (RFC 7519,
+`HS256`), which only services know. The gateway signs the tokens of users otherwise.
 """
 
 import time
@@ -22,9 +22,9 @@ DecisionName = Literal["allow", "conditional"]
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The policy's answer about one more permission; `conditions` of a conditional yes.
+    """The policy's decision about a further permission, with its `conditions`.
 
-    `reason` is for the person who was refused.
+    `reason` explains a refusal to the person.
     """
 
     result: Literal["allow", "conditional", "deny"]
@@ -36,10 +36,10 @@ class Grant:
 class Principal:
     """The caller, and what the policy decided for this one request.
 
-    `subject` is an entity ref (`user:default/ann`) or `service:NAME`; `ownership` the
-    refs that count as theirs. With `decision` "conditional", `conditions` (Backstage
-    criteria) say on which entities `permission` is granted. `also` are the policy's
-    answers about the further permissions that the route takes along.
+    `subject` is an entity ref (`user:default/ann`) or `service:NAME`, `ownership` its
+    claims. With `decision` "conditional", `permission` is granted on the entities that
+    meet `conditions` (Backstage's criteria). `also` holds the decisions about further
+    permissions of the route.
     """
 
     subject: str
@@ -52,14 +52,14 @@ class Principal:
 
     @property
     def is_service(self) -> bool:
-        """Whether one of our own services asks for itself."""
+        """Whether a service calls for itself."""
         return self.kind == "service"
 
     def granted(self, permission: str) -> "Principal":
-        """The same caller with the decision about a permission that was taken along.
+        """The same caller with the decision about a further permission.
 
         Raises:
-            Forbidden: if the policy refuses it, or was not asked.
+            Forbidden: if the policy refuses it, or did not decide.
         """
         if permission == self.permission:
             return self
@@ -79,10 +79,10 @@ class Principal:
 
 
 class PrincipalTokens:
-    """Signs and verifies principals; both sides remember what they saw last.
+    """Signs and verifies principals, with caches on both sides.
 
-    The cache is what lets a gateway sign thousands of requests a second: a principal
-    is signed anew when half of its token's life is over.
+    The cache lets a gateway sign thousands of requests a second: a principal is signed
+    again when half of its token's lifetime is over.
     """
 
     def __init__(self, secret: str) -> None:
@@ -91,12 +91,12 @@ class PrincipalTokens:
         self._verified: dict[str, tuple[float, Principal]] = {}
 
     def sign(self, principal: Principal, *, seconds: int = 60) -> str:
-        """A token for `principal` that is good for at most `seconds`."""
+        """A token for `principal` that is valid for at most `seconds`."""
         key = orjson.dumps([_claims(principal), seconds])
         now = time.time()
-        found = self._signed.get(key)
-        if found is not None and found[0] > now:
-            return found[1]
+        entry = self._signed.get(key)
+        if entry is not None and entry[0] > now:
+            return entry[1]
         claims = {
             **_claims(principal),
             "aud": AUDIENCE,
@@ -114,9 +114,9 @@ class PrincipalTokens:
             Unauthenticated: if it is malformed, expired, or not signed by us.
         """
         now = time.time()
-        found = self._verified.get(token)
-        if found is not None and found[0] > now:
-            return found[1]
+        entry = self._verified.get(token)
+        if entry is not None and entry[0] > now:
+            return entry[1]
         try:
             claims = jwt.decode(
                 token,
@@ -142,12 +142,12 @@ class PrincipalTokens:
 
 def _claims(principal: Principal) -> dict[str, Any]:
     # Conditions list all groups of the caller, and are the same for most permissions.
-    several: list[Mapping[str, Any] | None] = []
+    conditions: list[Mapping[str, Any] | None] = []
     also = {}
     for name, grant in principal.also.items():
-        if grant.conditions not in several:
-            several.append(grant.conditions)
-        place = several.index(grant.conditions)
+        if grant.conditions not in conditions:
+            conditions.append(grant.conditions)
+        place = conditions.index(grant.conditions)
         also[name] = (grant.result, place, grant.reason)
     return {
         "sub": principal.subject,
@@ -157,14 +157,14 @@ def _claims(principal: Principal) -> dict[str, Any]:
         "dec": principal.decision,
         "cnd": principal.conditions,
         "als": also,
-        "cds": several,
+        "cds": conditions,
     }
 
 
 def _grants(claims: Mapping[str, Any]) -> dict[str, Grant]:
-    several = claims.get("cds") or ()
+    conditions = claims.get("cds") or ()
     return {
-        name: Grant(result, several[place], reason)
+        name: Grant(result, conditions[place], reason)
         for name, (result, place, reason) in (claims.get("als") or {}).items()
     }
 

@@ -1,4 +1,4 @@
-"""Runs one service's app in this process until it is told to stop."""
+"""Runs one service's app in this process until a signal stops it."""
 
 import asyncio
 import os
@@ -22,17 +22,16 @@ from shared.kit.observability import logs
 from shared.kit.processes.privacy import forget_secrets, make_private
 from shared.kit.processes.watchdog import Watchdog
 
-#: How long open requests may take once the process was told to stop.
+#: Seconds that open requests may take after the signal to stop.
 GRACE_SECONDS = 5
-#: And the whole process, before it ends whatever it still waits for. All that it was
-#: doing is as safe as if it had been killed: somebody goes on with it.
+#: Seconds after which the whole process ends, whatever it waits for. Its work is as
+#: safe as that of a killed process: another one continues it.
 END_SECONDS = 14.0
-#: How long the last spans may take on their way to a collector.
+#: Seconds in which the last spans must reach a collector.
 EXPORT_SECONDS = 2.0
-#: How long a connection may be open without a request.
+#: Seconds that a connection may be idle.
 IDLE_SECONDS = 75
-#: Connections are bounded by the files that this process may open, less those that it
-#: needs for itself; and by this.
+#: Limit of connections, beside that of open files without those that the process needs.
 MOST_CONNECTIONS = 8192
 OTHER_FILES = 256
 
@@ -44,12 +43,11 @@ def serve(
     *,
     listening: socket.socket | None = None,
 ) -> None:
-    """Serve until SIGTERM or SIGINT; open requests are given five seconds to end.
+    """Serve until SIGTERM or SIGINT; open requests then have five seconds to end.
 
-    The process has ended at the latest `END_SECONDS` after it was told to.
-
-    `listening` is a socket that somebody bound before: then no request is refused
-    while the process starts.
+    The process ends at the latest `END_SECONDS` after the signal. `listening` is a
+    socket that is bound already, so that no request is refused while the process
+    starts.
     """
     logs.configure(name, settings.log_level)
     end_export = start_export(name, settings.config, os.environ)
@@ -78,11 +76,11 @@ def serve(
 
 
 def connection_limit() -> int:
-    """How many connections this process may have, after it may open what it can."""
+    """The limit of connections, after raising that of open files."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = MOST_CONNECTIONS + OTHER_FILES
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    files = MOST_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < files:
+        soft = files if hard == resource.RLIM_INFINITY else min(files, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
@@ -90,7 +88,7 @@ def connection_limit() -> int:
 
 
 class _Server(uvicorn.Server):
-    """One that cannot be kept from ending: a task may swallow its cancellation."""
+    """A server that ends even if a task ignores its cancellation."""
 
     def __init__(
         self,
@@ -112,13 +110,13 @@ class _Server(uvicorn.Server):
         await super().serve(sockets)
 
     async def main_loop(self) -> None:
-        """Wait for the end; uvicorn's own loop would wake up ten times a second."""
+        """Wait for the signal; uvicorn's own loop would wake up ten times a second."""
         await self._exit_requested.wait()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            # Everything has read them; what this process starts needs none.
+            # The secrets have been read; child processes need none.
             forget_secrets(os.environ)
             self._watchdog.start()
 
@@ -126,7 +124,7 @@ class _Server(uvicorn.Server):
         self._watchdog.stop()
         await super().shutdown(sockets)
         if self._end_export is not None:
-            # Here, as the process ends by its signal as soon as this has returned.
+            # Here, because the process ends by its signal when this returns.
             await asyncio.to_thread(self._end_export, EXPORT_SECONDS)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -150,19 +148,19 @@ class _Server(uvicorn.Server):
 
 
 def _place(task: asyncio.Task[object]) -> str:
-    """What a task is called and where it stands, for the log."""
-    found: object = task.get_coro()
+    """A task's name and its current line, for the log."""
+    awaitable: object = task.get_coro()
     at = "its end"
-    while (frame := getattr(found, "cr_frame", None)) is not None:
+    while (frame := getattr(awaitable, "cr_frame", None)) is not None:
         at = f"{frame.f_code.co_qualname}:{frame.f_lineno}"
-        found = getattr(found, "cr_await", None)
+        awaitable = getattr(awaitable, "cr_await", None)
     return f"{task.get_name()} at {at}"
 
 
 class Ending:
-    """Answers 503 to a request whose time is over because the process ends.
+    """Answers 503 to a request that is cancelled because the process ends.
 
-    The server would answer 500: but nothing is broken, and it may be asked again.
+    The server would answer 500, although nothing is broken and a retry may succeed.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -172,22 +170,22 @@ class Ending:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        has_started = False
 
-        async def noted(message: Message) -> None:
-            nonlocal begun
-            begun = True
+        async def send_and_note(message: Message) -> None:
+            nonlocal has_started
+            has_started = True
             await send(message)
 
         try:
-            await self._app(scope, receive, noted)
+            await self._app(scope, receive, send_and_note)
         except asyncio.CancelledError:
-            if begun:
+            if has_started:
                 raise
-            await _too_late(scope, send)
+            await _send_unavailable(scope, send)
 
 
-async def _too_late(scope: Scope, send: Send) -> None:
+async def _send_unavailable(scope: Scope, send: Send) -> None:
     error = Unavailable("This process is being stopped; ask again", retry_after=1)
     body = error_body(
         error.name, error.message, scope["method"], scope["path"], error.status

@@ -1,7 +1,8 @@
-"""A service's start: open what it needs, and wait where something is away.
+"""A service's start: open its dependencies, and wait while one is unavailable.
 
-A process that ends because a server is not there yet is restarted in circles; one that
-answers nothing makes its callers hang. This one serves: 503 and why, until all is open.
+A process that ends because a server is missing would be restarted again and again, and
+one that does not answer would block its callers. So it answers 503 with the reason
+until all dependencies are open.
 """
 
 import asyncio
@@ -25,11 +26,11 @@ BACKOFF = Backoff(first=0.5, longest=5.0)
 
 
 class Opening:
-    """Opens a service's parts in the background, anew until they are all there.
+    """Opens a service's dependencies in the background, again until all are open.
 
-    `opens` enters them on the stack that it is given. Entering this waits for the first
-    attempt only, so that where nothing is away the service is open at once. Errors
-    other than `Unavailable` and `Unfit` end the first: waiting cures no mistake.
+    `opens` enters them on the given stack. Entering this object waits for the first
+    attempt only, so a service whose dependencies are available is open at once. Other
+    errors than `Unavailable` and `Unfit` end the first attempt: waiting does not help.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Opening:
         await asyncio.gather(self._task, return_exceptions=True)
 
     def problem(self) -> Unavailable | None:
-        """Why the service does not answer yet; None once it does."""
+        """The error while the service is not open; None once it is."""
         if self.is_open:
             return None
         return Unavailable(f"The {self._name} is not open yet: {self._reason}")
@@ -89,7 +90,7 @@ class Opening:
             await self._leaving.wait()
 
     def _passes(self, error: BaseException) -> bool:
-        # A server that is just coming up may answer anything, but not at first.
+        # After the first attempt, a starting server may cause any error.
         is_late = self._tried.is_set() and isinstance(error, Exception)
         return isinstance(error, Unavailable | Unfit) or is_late
 
@@ -110,7 +111,7 @@ class Opening:
 
 
 class WhenOpen:
-    """Answers 503 with the `problem` until there is none, but for probes."""
+    """Answers 503 with the `problem` while there is one, except to probes."""
 
     def __init__(self, app: ASGIApp, problem: Callable[[], Unavailable | None]) -> None:
         self.app = app
@@ -120,8 +121,8 @@ class WhenOpen:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             problem = self.problem()
             if problem is not None:
-                answer = error_response(Request(scope), problem)
-                answer.headers[UNTOUCHED] = "1"
-                await answer(scope, receive, send)
+                response = error_response(Request(scope), problem)
+                response.headers[UNTOUCHED] = "1"
+                await response(scope, receive, send)
                 return
         await self.app(scope, receive, send)

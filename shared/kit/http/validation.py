@@ -1,13 +1,13 @@
-"""Requests that break the rules of their models, in the words of Backstage's answers.
+"""Messages for requests that break the rules of their models, in Backstage's words.
 
-Backstage's routers validate with AJV; its clients and their users know its sentences:
+Backstage's routers validate with AJV; its clients and their users know AJV's messages:
 `request/body must have required property 'entity'`.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-#: By pydantic's type of an error; braces are filled from its context.
+#: Messages by pydantic's type of an error; braces are filled from its context.
 RULES: Mapping[str, str] = {
     "bool_parsing": "must be boolean",
     "bool_type": "must be boolean",
@@ -26,29 +26,29 @@ RULES: Mapping[str, str] = {
     "too_long": "must have at most {max_length} items",
     "too_short": "must NOT have fewer than {min_length} items",
 }
-#: A body's keys are part of the text.
+#: Limit of a message, which contains keys of the body.
 LONGEST = 500
 
 
 def validation_text(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The sentence for the first error."""
+    """The message for the first error."""
     return _sentence(errors[0])[:LONGEST]
 
 
 def _sentence(error: Mapping[str, Any]) -> str:
-    place, kind = error["loc"], error["type"]
-    where = _path(place)
+    location, kind = error["loc"], error["type"]
+    path = _path(location)
     if kind == "missing":
-        if len(place) == 1:
-            return f"{where} must be object"
-        return f"{_path(place[:-1])} must have required property '{place[-1]}'"
+        if len(location) == 1:
+            return f"{path} must be object"
+        return f"{_path(location[:-1])} must have required property '{location[-1]}'"
     if kind in {"int_type", "int_parsing"}:
-        # Backstage's bodies have numbers, its queries integers.
-        return f"{where} must be {'number' if place[0] == 'body' else 'integer'}"
+        # Backstage's bodies have numbers, its queries have integers.
+        return f"{path} must be {'number' if location[0] == 'body' else 'integer'}"
     if kind in RULES:
         rule = RULES[kind].format_map(error.get("ctx", {}))
-        return f"{where} {rule.replace(chr(39), '')}"
-    return f"{where}: {error['msg'].removeprefix('Value error, ')}"
+        return f"{path} {rule.replace(chr(39), '')}"
+    return f"{path}: {error['msg'].removeprefix('Value error, ')}"
 
 
 def _path(place: Sequence[Any]) -> str:
