@@ -20,7 +20,7 @@ from services.portal.formats import moment
 CAUSES = {
     "push": "Changed by a push",
     "registration": "Registered",
-    "refresh": "Read again on request",
+    "refresh": "Refreshed on request",
     "scan": "Found by the regular scan",
     "delete": "Removed",
     "template-run": "Made from a template",

@@ -40,7 +40,7 @@ async def test_templates_narrow_to_words(client: Client) -> None:
     headers = {"hx-request": "true", "hx-target": "offers"}
     part = (await client().get("/create?text=zzz", headers=headers)).text
     assert "<html" not in part
-    assert "No template fits" in part
+    assert "No template matches" in part
 
 
 async def test_of_many_templates_the_recommended_ones_come_first(
@@ -180,12 +180,12 @@ async def test_who_may_not_run_is_told_before(
     """The button is off, and the way to sign in is shown."""
     api.denied.add("scaffolder.task.create")
     page = (await client(GUEST).get(FORM)).text
-    assert "You may look, but not run" in page
+    assert "You may not run templates" in page
     assert f'href="/sign-in?next={quote(FORM, safe="")}">Sign in</a> before' in page
     page = (await client().get(FORM)).text
     assert "policy does not allow you to run templates" in page
     page = (await client(GUEST).get(f"{FORM}?page=2&{GOOD}")).text
-    assert "You may look, but not run" in page
+    assert "You may not run templates" in page
     assert "your answers come along" in page
     assert quote(GOOD.split("&", maxsplit=1)[0], safe="") in page
     assert '<button class="button primary" disabled>' in page

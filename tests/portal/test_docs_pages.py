@@ -38,7 +38,7 @@ async def test_the_list_narrows_to_words(client: Client) -> None:
     assert "<html" not in part
     assert "Booking" in part
     none = (await client().get("/docs?text=zzz")).text
-    assert "No site fits" in none
+    assert "No site matches" in none
 
 
 async def test_a_page_has_its_three_columns(client: Client) -> None:

@@ -83,7 +83,7 @@ async def test_what_else_is_refused_of_a_file_shows_on_its_good_entities(
     message = "component:default/new: spec.owner: is missing <b>"
     source = refuse(api, "component:default/new", message)
     text = (await client().get(BOOKING)).text
-    assert "Something else in its file is refused" in text
+    assert "Another document in its file is refused" in text
     assert "spec.owner: is missing &lt;b&gt;" in text
     assert f'href="{entity_href(source)}"' in text
     assert "last version that was right" not in text
@@ -154,7 +154,7 @@ async def test_actions_stand_where_the_policy_allows(
     api.denied = {"catalog.entity.delete", "catalog.entity.refresh"}
     text = (await client().get(BOOKING)).text
     assert "Unregister…" not in text
-    assert "Read again now" not in text
+    assert "/refresh" not in text
 
 
 async def test_refresh_asks_the_catalog_and_returns(

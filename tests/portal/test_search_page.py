@@ -110,7 +110,7 @@ def test_snippets_stand_around_the_first_mark() -> None:
 async def test_status_says_what_is_away_and_why(client: Client) -> None:
     """In words, with the last push of each host."""
     page = (await client().get("/status")).text
-    assert "Not everything is well" in page
+    assert "Not all services are ready" in page
     assert "catalog, mongodb" in page
     assert "mongodb: does not answer" in page
     assert "Unpublished events" in page
@@ -168,11 +168,11 @@ async def test_the_headline_of_status_counts_sources_with_errors(
             "status": {"items": items},
         }
     page = (await client().get("/status")).text
-    assert "Everything is well" not in page
+    assert "<strong>All services are ready</strong>" not in page
     assert "All services are ready; 2 sources have errors" in page
     assert page.index('<a href="#sources">') < page.index('id="services"')
     api.status["status"] = "not ready"
-    assert "Not everything is well" in (await client().get("/status")).text
+    assert "Not all services are ready" in (await client().get("/status")).text
 
 
 async def test_status_lists_failed_builds_of_documentation(
@@ -205,7 +205,7 @@ async def test_status_renews_its_part(client: Client, api: FakeServices) -> None
     headers = {"hx-request": "true", "hx-target": "status"}
     part = (await client().get("/status", headers=headers)).text
     assert "<html" not in part
-    assert "Everything is well" in part
+    assert "All services are ready" in part
 
 
 def test_status_words_any_report() -> None:

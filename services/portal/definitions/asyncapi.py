@@ -25,7 +25,7 @@ from shared.guards.json_pointers import last_name
 # In AsyncAPI 2 the verbs are the reader's: whoever may publish, the owner receives.
 OLD_VERBS = {"publish": "receive", "subscribe": "send"}
 TONES = {"send": "good", "receive": "info"}
-SAYS = {"send": "It sends here", "receive": "It listens here"}
+SAYS = {"send": "Sends here", "receive": "Receives here"}
 MOST_CHANNELS = 2_000
 MOST_MESSAGES = 40
 MOST_FACTS = 30

@@ -52,9 +52,9 @@ ADVICE = {
         ),
     ),
     409: Advice(
-        "Somebody was faster",
-        "What you changed has changed meanwhile; nothing was lost.",
-        ("Open the page again and look at what is there now.",),
+        "This was changed meanwhile",
+        "Somebody else changed it before you did; nothing was lost.",
+        ("Open the page again to see what it is now.",),
     ),
     500: Advice(
         "This page broke",
@@ -65,7 +65,7 @@ ADVICE = {
         ),
     ),
     503: Advice(
-        "A part of the portal is away",
+        "A part of the portal is unavailable",
         "It is being restarted or cannot be reached. Nothing was lost.",
         ("Try again in a few seconds.", "The status page says which part it is."),
     ),

@@ -154,7 +154,7 @@ def _page(
     wrong = preview is not None and bool(preview.error)
     return visit.page(
         "create/register.html",
-        title="Register what exists",
+        title="Register existing entities",
         nav="create",
         crumbs=[("Templates", "/create")],
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
