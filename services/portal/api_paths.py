@@ -1,4 +1,4 @@
-"""Addresses of the public API that several pages ask."""
+"""Paths of the public API that several pages request."""
 
 BY_NAME = "/api/catalog/entities/by-name"
 BY_QUERY = "/api/catalog/entities/by-query"

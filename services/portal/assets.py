@@ -1,4 +1,4 @@
-"""The browser's files: read and compressed when first asked for, addressed by content.
+"""The browser's files: read and compressed at the first request, addressed by content.
 
 All of them stand under one digest, so that modules import each other by relative path
 and everything may be cached for ever. Third-party files lie in `assets/vendor/`, put
@@ -39,7 +39,7 @@ class Asset:
 
     @cached_property
     def packed(self) -> bytes:
-        """The file compressed; megabytes of modules are only when somebody asks."""
+        """The file compressed, at the first request: modules have megabytes."""
         return gzip.compress(self.body, 9, mtime=0)
 
 
@@ -64,7 +64,7 @@ class Assets:
         return self._files.get(name)
 
     def url(self, name: str) -> str:
-        """Where the file is served; an unknown name is a mistake in a template."""
+        """The address of the file; an unknown name is a mistake in a template."""
         if name not in self._files:
             raise KeyError(name)
         return f"/assets/{self.digest}/{name}"

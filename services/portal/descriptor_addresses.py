@@ -1,6 +1,6 @@
-"""What somebody types where a descriptor lies: a web address, or a file.
+"""Reads the address of a descriptor as a person types it: a web address, or a file.
 
-Files are places on the portal's own machine; only some configurations allow them.
+Files lie on the portal's own machine; only some configurations allow them.
 """
 
 from urllib.parse import unquote
@@ -13,7 +13,7 @@ LOCAL_HOSTS = frozenset({"", "localhost"})
 
 
 def location_at(address: str, *, files: bool) -> dict[str, str]:
-    """The location, as the catalog takes it, that an address means.
+    """The location of an address, as the catalog's API takes it.
 
     `files` says whether the configuration allows file locations.
 

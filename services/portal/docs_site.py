@@ -1,6 +1,6 @@
 """Documentation sites as the reader's pages show them: navigation, state, article.
 
-Reads what techdocs answers; asks for nothing itself. The articles come sanitised from
+Reads what techdocs answers; sends no request. The articles come sanitised from
 techdocs; here only what the portal's own frame needs is put into them.
 """
 
@@ -22,7 +22,7 @@ DEEPEST_CONTENTS = 3
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """What is known of a site; `broken` is why its latest build failed, "" if not."""
+    """The state of a site; `broken` is why its latest build failed, or ""."""
 
     base: str
     title: str

@@ -1,6 +1,6 @@
 """States of documentation sites, for pages that list them: whose build failed, and why.
 
-One question to techdocs for each page; while it does not answer, pages stay without.
+Each page asks techdocs once; while techdocs does not answer, pages show no states.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,7 +41,7 @@ class FailedBuilds:
 
 
 def has_docs(entity: Entity) -> bool:
-    """Whether documentation is built of an entity's own source."""
+    """Whether documentation is built from the entity's own source."""
     return bool(
         annotation(entity, TECHDOCS_REF) and not annotation(entity, TECHDOCS_ENTITY)
     )
@@ -63,7 +63,7 @@ async def latest_failed_builds(visit: Visit) -> FailedBuilds:
     params = [("limit", str(BUILDS_SHOWN))]
     answer = await visit.ask("GET", FAILED, params=params)
     body = (answer.json() or {}) if answer.ok else {}
-    # A page that says how everything is stands whatever a service answers.
+    # The status page is shown whatever a service answers.
     items = tuple(map(_failed_build, body.get("items") or ()))
     return FailedBuilds(items, int(body.get("total") or 0), bool(body.get("is_cut")))
 

@@ -1,6 +1,6 @@
 """Entities as pages show them: titles, addresses, relations, errors.
 
-Reads the API's JSON; asks for nothing itself.
+Reads the API's JSON; sends no request.
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,8 +1,7 @@
-"""What is wrong with a source, in the words that a page needs.
+"""The texts of errors in sources, without what a page shows beside them.
 
 The API's message says everything: the error's name, the file's address, since when,
-and what to do. A page that shows the address, the date or the advice itself leaves
-them out of the text.
+and what to do. Pages show the address, the date and the advice themselves.
 """
 
 import re

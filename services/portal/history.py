@@ -1,6 +1,6 @@
-"""An entity's past in words: who changed what, why, and line by line.
+"""An entity's history in words: who changed what, why, and which lines.
 
-Reads the API's `…/history`; asks for nothing itself.
+Reads the API's `…/history`; sends no request.
 """
 
 import difflib

@@ -1,4 +1,4 @@
-"""The portal's words: who visits a page, and what the public API answered."""
+"""Who visits a page, and what the public API answered."""
 
 import base64
 import binascii
@@ -16,9 +16,9 @@ class Visitor:
     """Who reads a page, as their token says.
 
     `subject` is a canonical entity ref (`user:default/ann`) or `service:NAME`. `kind`
-    tells a guest from somebody who signed in as a person. `ownership` are the refs that
-    count as theirs: themselves and their groups; of services it is empty. `token` is
-    what the API is asked with.
+    tells a guest from somebody who signed in as a person. `ownership` are the visitor's
+    own ref and those of their groups; a service has none. `token` goes with each
+    request to the API.
     """
 
     subject: str
@@ -38,7 +38,7 @@ class Visitor:
 def visitor_of(authorization: str | None) -> Visitor | None:
     """The visitor that the gateway sent a request for; None: nobody is signed in.
 
-    The token's signature is the API's business: who forges one sees empty pages.
+    The API checks the token's signature: a forged token shows empty pages.
     """
     scheme, _, token = (authorization or "").partition(" ")
     claims = _claims(token) if scheme.lower() == "bearer" else None
@@ -65,7 +65,7 @@ def _claims(token: str) -> dict[str, Any] | None:
 
 @dataclass(frozen=True, slots=True)
 class ApiAnswer:
-    """What the public API answered; header names are found in lower case."""
+    """What the public API answered; header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]

@@ -1,6 +1,6 @@
 """What the policy allows a reader, asked once for all the buttons of a page.
 
-The API decides again when one is pressed; an unknown answer counts as a no.
+The API decides again when a button is pressed; a missing answer counts as a no.
 """
 
 from collections.abc import Iterable

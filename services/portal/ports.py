@@ -9,7 +9,7 @@ Params = Mapping[str, Any] | Sequence[tuple[str, Any]]
 
 
 class Api(Protocol):
-    """The public API, as anybody may ask it."""
+    """The public API, as any program may call it."""
 
     async def call(
         self,
@@ -20,9 +20,9 @@ class Api(Protocol):
         params: Params | None = None,
         json: Any = None,
     ) -> ApiAnswer:
-        """What `METHOD path?params` answers to `visitor`; None asks as nobody.
+        """What `METHOD path?params` answers to `visitor`; None sends no token.
 
-        `path` begins with `/api/`. Never raises for an API that is away: that is an
-        answer with status 503.
+        `path` begins with `/api/`. An API that does not answer raises nothing: the
+        answer has the status 503.
         """
         ...

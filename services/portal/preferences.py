@@ -1,4 +1,4 @@
-"""How a reader wants the portal to look: two cookies, nothing kept on the server."""
+"""How a reader wants the portal to look: two cookies, nothing on the server."""
 
 from dataclasses import dataclass
 from typing import Self
@@ -21,7 +21,7 @@ class DisplayPreferences:
 
     @classmethod
     def of(cls, cookies: str | None) -> Self:
-        """What the header of the reader's cookies says."""
+        """The preferences in the header of the reader's cookies."""
         theme = cookie_in(cookies, THEME_COOKIE)
         density = cookie_in(cookies, DENSITY_COOKIE)
         return cls(

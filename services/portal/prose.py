@@ -14,18 +14,18 @@ from markupsafe import Markup
 from shared.guards.workers import run_beside
 
 MOST_CHARACTERS = 50_000
-#: What a sign may cost at the worst, in microseconds.
+#: The longest that rendering one sign may take, in microseconds.
 COSTS = {"\n": 33, "[": 19, "*": 6, "_": 6, "`": 5, "\\": 5, "<": 35, "&": 6}
 #: Signs at which the reader looks whether something begins.
 COSTS |= dict.fromkeys("!#$%+-:=>@]^{}~|", 2)
 #: A cell of a table; rows are filled up to the columns of the table's head.
 CELL_MICROSECONDS = 16
 MOST_MICROSECONDS = 60_000
-#: What is dearer is rendered beside the event loop.
+#: A text that may take longer is rendered beside the event loop.
 LOOP_MICROSECONDS = 10_000
 #: Of the HTML of a page's texts: a reference may stand for thousands of long addresses.
 MOST_HTML = 300_000
-#: What the marks of an element take, besides its text.
+#: The characters of an element's tags.
 ELEMENT_CHARACTERS = 20
 LEFT_OUT = Markup('<p class="faint">The rest of this text is left out.</p>')
 
@@ -52,15 +52,14 @@ def prose(text: object) -> Markup:
 
 
 def short_prose(text: object) -> Markup:
-    """The same for a text in a template, where the loop waits for it."""
+    """As `prose`, for a filter of a template: the event loop waits for it."""
     return ProseBudget(LOOP_MICROSECONDS).render(text)
 
 
 class ProseBudget:
-    """What all texts of a page may cost and be together.
+    """The time that rendering all texts of a page may take, and the HTML they may make.
 
-    What is beyond the costs is shown as written, what is beyond the characters of
-    HTML is left out.
+    A text beyond the time is shown as written, one beyond the HTML is left out.
     """
 
     def __init__(self, microseconds: int, characters: int = MOST_HTML) -> None:
@@ -68,7 +67,7 @@ class ProseBudget:
         self._characters = characters
 
     def render(self, text: object) -> Markup:
-        """The text as `prose` makes it, as long as something is left."""
+        """The text as `prose` makes it, as far as the budget goes."""
         written = _written(text)
         is_whole = len(str(text or "")) <= MOST_CHARACTERS
         html = self._marked_up(written)
@@ -80,7 +79,7 @@ class ProseBudget:
         return html if is_whole else html + LEFT_OUT
 
     def _marked_up(self, written: str) -> Markup | None:
-        """The text rendered; None if it is too dear, or makes too much."""
+        """The text rendered; None if that takes too long, or makes too much HTML."""
         cost = _cost_of(written)
         if cost > min(self._left, MOST_MICROSECONDS):
             return None

@@ -1,6 +1,6 @@
 """Runs of templates as pages show them: steps with their state, the log, the results.
 
-Reads what the scaffolder answers; asks for nothing itself.
+Reads what the scaffolder answers; sends no request.
 """
 
 import re
@@ -81,7 +81,7 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class RunLink:
-    """Where a run leads."""
+    """A link in a run's output; `entity` says whether it leads to an entity's page."""
 
     title: str
     href: str
@@ -90,7 +90,7 @@ class RunLink:
 
 @dataclass(frozen=True, slots=True)
 class RunProgress:
-    """Everything that the events tell."""
+    """How far a run is, read from its events; `last` is the id of the latest one."""
 
     steps: Sequence[Step]
     lines: Sequence[LogLine]

@@ -1,4 +1,4 @@
-"""What the portal is told by its environment: no engine, and no secret."""
+"""What the portal reads of its environment: no engine, and no secret."""
 
 from shared.kit.config.settings import ProcessSettings
 

@@ -1,4 +1,4 @@
-"""What a reader starred, kept where Backstage's own pages keep it: in user settings."""
+"""What a reader starred, stored as Backstage's pages store it: in user settings."""
 
 from services.portal.model import ApiAnswer
 from services.portal.visit import Visit, json_of

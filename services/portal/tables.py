@@ -1,4 +1,4 @@
-"""What the table, paging and facet macros are given."""
+"""What the table, paging and facet macros show."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
-"""What an author and a user of a template should know before it is run.
+"""Warnings about a template: for its author, and for whoever runs it.
 
-Told on its card, its page and its form; none of it keeps anybody from running it.
+Its card, page and form show them; a template with warnings can be run all the same.
 """
 
 from collections import Counter
@@ -28,14 +28,14 @@ class ExpressionWarning:
 
     @property
     def place(self) -> str:
-        """Where it stands, for a card."""
+        """The step that it stands in, or the output, for a card."""
         return f"step {self.step}" if self.step else "the output"
 
 
 async def expression_errors(
     visit: Visit, templates: Sequence[Entity]
 ) -> list[list[ExpressionWarning]]:
-    """What the scaffolder cannot parse in each template; nothing if it is away."""
+    """What the scaffolder cannot parse in each template; [] if it does not answer."""
     specs = [_rendered_parts(template) for template in templates]
     if not any(specs):
         return [[] for _ in templates]
@@ -60,7 +60,7 @@ def _errors_in(item: Any) -> list[ExpressionWarning]:
 
 
 async def installed_actions(visit: Visit) -> frozenset[str] | None:
-    """The ids of the actions that runs may use; None if that cannot be told."""
+    """The ids of the installed actions; None if the scaffolder does not answer."""
     answer = await visit.ask("GET", ACTIONS)
     actions = answer.json() if answer.ok else None
     if not isinstance(actions, list):
@@ -85,7 +85,7 @@ def warnings_of(
     installed: frozenset[str] | None,
     errors: Sequence[ExpressionWarning] = (),
 ) -> list[str]:
-    """All that should be known about a template, as sentences."""
+    """All warnings about a template, as sentences."""
     missing = missing_actions(template, installed)
     warnings = [
         f"The action {name} is not installed here: a run fails at its step."

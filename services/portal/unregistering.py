@@ -1,4 +1,4 @@
-"""What unregistering a location takes away and leaves, as its page says it."""
+"""What leaves the catalog with a location, and what stays or comes back."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from services.portal.visit import Visit
 class UnregisterPreview:
     """The refs that leave the catalog (the first of `total`), and what remains.
 
-    Each of `remainders` has a sentence that says why. `providers` still want the
+    Each of `remainders` has a sentence that says why. `providers` still name the
     location when it is unregistered.
     """
 
@@ -27,7 +27,7 @@ NOTHING = UnregisterPreview()
 
 
 async def unregistering(visit: Visit, location: Mapping[str, Any]) -> UnregisterPreview:
-    """What the catalog says of a registered location, and whether the reader may."""
+    """What unregistering a location would do, and whether the reader may do it."""
     path = f"/api/catalog/locations/{quote(str(location['id']))}/remaining"
     answer = await visit.get(path)
     own = f"{location['type']}:{location['target']}"
@@ -62,7 +62,7 @@ def _reason(remainder: Mapping[str, Any], own: str) -> str:
 
 
 def provider_names(buckets: Iterable[str]) -> str:
-    """Who wants a location, in words: the provider acme and the configuration."""
+    """Who provides a location, in words: the provider acme and the configuration."""
     return " and ".join(map(_provider_name, buckets))
 
 

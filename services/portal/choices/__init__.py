@@ -1,4 +1,4 @@
-"""Choosing from many: what a combobox asks the server for, and the few it answers.
+"""Choices of comboboxes: what a field offers, and the few that fit what is typed.
 
 Entities, groups, tags and repositories that the reader sees, their own ones first.
 """

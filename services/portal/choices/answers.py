@@ -1,6 +1,6 @@
-"""The choices that answer a combobox: at most a screenful, and how many there are.
+"""Finds the choices for a combobox: at most a screenful, and how many there are.
 
-Every question to the catalog is bounded and under the reader's own identity.
+Every request to the catalog is bounded and sent with the reader's own token.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,7 +62,7 @@ async def choices_for(visit: Visit, question: ChoiceQuestion) -> Choices:
 
 
 async def _entities(visit: Visit, question: ChoiceQuestion) -> Choices:
-    """Exactly so named ones, the reader's own, and the first of all others."""
+    """Entities with exactly the typed name, the reader's own, and the first of all."""
     own = [ref for ref in visit.visitor.ownership if "," not in ref]
     if question.owned:
         question = _with(question, [f"relations.ownedBy={ref}" for ref in own])
@@ -84,7 +84,7 @@ async def _entities(visit: Visit, question: ChoiceQuestion) -> Choices:
 
 
 async def _exactly(visit: Visit, question: ChoiceQuestion) -> list[FieldChoice]:
-    """What has the typed name itself, which may stand far down among longer names."""
+    """Entities with exactly the typed name, which may stand far down the list."""
     name = question.name_term
     if not name or "," in name or "=" in name or _names(question, "metadata.name"):
         return []
@@ -95,7 +95,7 @@ async def _exactly(visit: Visit, question: ChoiceQuestion) -> list[FieldChoice]:
 async def _reader_and_teams(
     visit: Visit, question: ChoiceQuestion, own: Sequence[str]
 ) -> list[FieldChoice]:
-    """The reader and the groups they are in, where such are asked for."""
+    """The reader and the reader's groups, where the field offers people or groups."""
     kinds = question.kinds
     if not own or (kinds and not kinds & OWNERS) or _names(question, "metadata.name"):
         return []
@@ -122,7 +122,7 @@ async def _owned(
 
 
 def _names(question: ChoiceQuestion, key: str) -> bool:
-    """Whether a filter has a statement about a key: another one would widen it."""
+    """Whether a filter has a condition on a key: a second one would widen it."""
     return any(
         part.partition("=")[0].strip().lower() == key
         for text in question.filters
@@ -131,7 +131,7 @@ def _names(question: ChoiceQuestion, key: str) -> bool:
 
 
 def _with(question: ChoiceQuestion, statements: Iterable[str]) -> ChoiceQuestion:
-    """The question with statements of one key added to each filter."""
+    """The question with conditions on one key added to each filter."""
     more = ",".join(statements)
     if not more:
         return replace(question, filters=())

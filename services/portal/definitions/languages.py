@@ -1,4 +1,4 @@
-"""The languages of definitions, and one definition read in the language it is in."""
+"""Reads a definition with the reader of its language."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ READERS: Mapping[str, tuple[str, str, Reader]] = {
 
 
 def file_name_of(kind: str, text: str) -> str:
-    """What a definition downloads as, without reading it."""
+    """The file name that a definition is downloaded with."""
     name = READERS.get(kind.lower(), ("", "definition.txt", None))[1]
     if name.endswith(".yaml") and text[:1_000].lstrip()[:1] == "{":
         return name.removesuffix("yaml") + "json"
@@ -38,7 +38,7 @@ def file_name_of(kind: str, text: str) -> str:
 
 
 def unread_definition(kind: str, text: str, problem: str = "") -> Definition:
-    """A definition of which there is the raw text only, and the reason for it."""
+    """A definition with its raw text only, and the reason why it was not read."""
     language = READERS.get(kind.lower(), (kind[:100] or "Definition",))[0]
     return Definition(language, text, file_name_of(kind, text), problem=problem)
 

@@ -1,4 +1,4 @@
-"""Operations of OpenAPI: parameters, bodies, answers and callbacks as parts."""
+"""Operations of OpenAPI: parameters, bodies, responses and callbacks as parts."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -48,7 +48,7 @@ class Operations:
     def of_path(
         self, name: str, item: object, *, kind: str = "operation"
     ) -> Iterator[tuple[Operation, DefinitionEntry]]:
-        """The operations of a path or a webhook; of an absent one, where it is."""
+        """The operations of a path or webhook; of one in another file, where it is."""
         path_item = self._document.follow(item)[0]
         methods = [
             method for method in METHODS if isinstance(path_item.get(method), Mapping)
@@ -82,7 +82,7 @@ class Operations:
     def _parts(
         self, operation: Operation, path_item: Operation
     ) -> list[DefinitionPart]:
-        """Everything about an operation, or what of it the budget allows."""
+        """The parts of an operation, as far as the budget goes."""
         parts: list[DefinitionPart] = []
         try:
             parameters = self._parameters_of(path_item, operation)

@@ -1,8 +1,7 @@
 """Answers between the form (texts under names) and the template (JSON values).
 
-A name that is absent was never asked, so the default holds; one that is there and empty
-was answered with nothing. Check boxes send an empty text of their own to tell the two
-apart.
+Of a question whose name is absent the default holds; one with an empty text was left
+empty. Check boxes send an empty text of their own, so that the two differ.
 """
 
 import json
@@ -100,7 +99,7 @@ def _chosen(field: FormField, texts: list[str]) -> list[Any] | None:
 
 
 def _typed(text: str, kind: str) -> Any:
-    """The text as its type; a text that is no such thing stays one and is refused."""
+    """The text as a value of this type; any other text stays one and is refused."""
     if kind == "boolean":
         return {"true": True, "false": False}.get(text.strip().lower(), text)
     try:
@@ -173,7 +172,7 @@ def pairs_of(
         if field.kind == "secret":
             continue
         if value is MISSING or value is None:
-            # Said out loud where a default would come back otherwise.
+            # Without an empty text the default would come back.
             if field.schema.get("default") is not None:
                 yield field.name, ""
         elif field.kind == "checks":

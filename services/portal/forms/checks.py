@@ -1,4 +1,4 @@
-"""What is wrong with the answers, said at the field in words."""
+"""Errors of the answers in words, each for the field that it is shown at."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a schema asks for, given the answers so far: its conditions decided.
+"""Decides the conditions of a schema for the answers so far.
 
 `allOf`, `if/then/else`, `dependencies` and `oneOf` become plain properties and required
 names, which is all that a form can show.
@@ -25,8 +25,8 @@ CONDITIONS = frozenset(
 class ConditionContext:
     """What the parts of one schema share while its conditions are decided.
 
-    `root` is the whole schema, `budget` what deciding may cost. `faults` are the
-    conditions that are no schemas, by what is wrong with them.
+    `root` is the whole schema, `budget` what deciding may cost. `faults` says what is
+    wrong with conditions that are no schemas.
     """
 
     root: Mapping[str, Any]
@@ -98,7 +98,7 @@ def controllers(schema: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
 def _parts(
     schema: Mapping[str, Any], values: Values, context: ConditionContext
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """What belongs to the schema now, each with the question that brought it."""
+    """The parts that apply now, each with the name of the question that added it."""
     yield from (("", mapping_of(part)) for part in list_of(schema.get("allOf")))
     if "if" in schema:
         is_met = accepts(mapping_of(schema["if"]), values, context)
@@ -117,7 +117,7 @@ def _parts(
 def _needed(
     name: str, needs: object, values: Values, context: ConditionContext
 ) -> Iterator[Mapping[str, Any]]:
-    """What an answered question brings with it."""
+    """The parts that an answered question adds."""
     if isinstance(needs, list):
         yield {"required": needs}
         return
@@ -157,7 +157,7 @@ def accepts(
 
 
 def _merge(target: dict[str, Any], part: Mapping[str, Any], after: str) -> None:
-    """Adds a part; new questions come right after the one that brought them."""
+    """Adds a part; new questions come right after the one that added them."""
     added = dict(part["properties"])
     properties: dict[str, Any] = {}
     for name, schema in target["properties"].items():

@@ -1,6 +1,6 @@
 """A half-filled form: all pages, their fields as the answers so far make them.
 
-The one thing that the pages of the portal use of this room.
+Pages use this module of `forms` alone.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +31,7 @@ from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.trees import check_tree
 
-# An answer may bring a question whose default brings another one.
+# An answer may add a question whose default adds another one.
 ROUNDS = 4
 #: What one page's schema may hold, and what deciding and checking it may cost.
 MOST_ELEMENTS = 20_000
@@ -52,11 +52,11 @@ class FilledPage:
 
     @property
     def secrets(self) -> list[FormField]:
-        """The questions that are asked last, and kept nowhere."""
+        """The questions that are asked on the last page, and stored nowhere."""
         return [field for field in self.fields if field.kind == "secret"]
 
     def with_errors(self) -> "FilledPage":
-        """The same, each field carrying what is wrong with it."""
+        """The same, each field with its error."""
         fields = [replace(f, error=self.errors.get(f.path, "")) for f in self.fields]
         return replace(self, fields=fields)
 

@@ -1,4 +1,4 @@
-"""The words of a form: fields, their choices and pickers, pages."""
+"""The parts of a form: fields, their choices and pickers, pages."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""The picture of how entities hang together: nodes, edges, layers, clusters.
+"""The picture of relations between entities: nodes, edges, layers, clusters.
 
-Pure: it is given entities and gives coordinates; a template draws them as SVG.
+Pure: it turns entities into coordinates, which a template draws as SVG.
 """

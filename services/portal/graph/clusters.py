@@ -1,4 +1,4 @@
-"""Fewer nodes: neighbours of one sort, or what is of one system, drawn as one box."""
+"""Merges nodes: neighbours of one relation, or entities of one system, in one box."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -8,16 +8,14 @@ from services.portal.graph.model import Edge, Node
 
 MOST_NODES = 150
 SORT_SHOWN = 6  # neighbours of one relation on an overview
-#: Steps that looking for repetitions may take; what is not looked at is drawn.
-MOST_STEPS = 200_000
 
 
 def clustered(
     nodes: Sequence[Node], edges: Sequence[Edge], box: Callable[[Node], Node | None]
 ) -> tuple[list[Node], list[Edge]]:
-    """Nodes merged into the box that `box` names for each; None stays as it is.
+    """The nodes merged into the boxes that `box` gives; None leaves a node as it is.
 
-    A box of one stays that one; arrows between the same boxes become one.
+    A box of one node is that node; arrows between the same boxes become one.
     """
     boxes = {node.ref: box(node) for node in nodes}
     sizes = Counter(target.ref for target in boxes.values() if target)
@@ -36,7 +34,7 @@ def clustered(
 def nearest(
     focus: str, nodes: Mapping[str, Node], edges: Sequence[Edge], more_href: str
 ) -> tuple[list[Node], list[Edge]]:
-    """An overview's few: of each relation the first, and a box for the rest."""
+    """Of each relation the first nodes, and one box for the rest."""
     groups: dict[tuple[str, bool], list[Edge]] = {}
     for edge in edges:
         groups.setdefault((edge.relation, edge.source == focus), []).append(edge)

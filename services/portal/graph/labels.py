@@ -1,4 +1,4 @@
-"""Where the words of each arrow stand: on its line, upon no box and no other words.
+"""Places the words of each arrow: on its line, upon no box and no other words.
 
 Greedy: the arrows with the shortest way choose first, each takes the free place that is
 nearest to the middle of its line, or beside the line if none on it is free. Words for

@@ -1,4 +1,4 @@
-"""Which layer each node stands in, and in which order within it.
+"""Assigns each node a layer, and a place within it.
 
 The classic steps of a layered drawing (Sugiyama, Tagawa and Toda, 1981): turn round
 the edges that close a circle, layer by longest path, split long edges with waypoints,
@@ -14,7 +14,7 @@ SWEEPS = 6
 
 
 def break_cycles(names: Sequence[str], pairs: Iterable[Pair]) -> list[Pair]:
-    """The pairs with those turned round that would close a circle."""
+    """The pairs, those turned round that would close a circle."""
     after: dict[str, list[str]] = defaultdict(list)
     for source, target in pairs:
         after[source].append(target)

@@ -1,4 +1,4 @@
-"""What a reader asks of the graph page, in its address."""
+"""The query of the graph page, as its address has it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace

@@ -49,7 +49,7 @@ async def reader_of(visit: Visit, query: CatalogQuery) -> Reader:
 
 
 def searched(visit: Visit) -> dict[str, str]:
-    """What was typed into the search box of each facet."""
+    """The text in the search box of each facet."""
     parameters = visit.request.query_params
     return {
         name: parameters.get(FIND + name, "").strip()[:LONGEST_TEXT] for name in FACETS
@@ -59,7 +59,7 @@ def searched(visit: Visit) -> dict[str, str]:
 async def counted(
     visit: Visit, query: CatalogQuery, reader: Reader, texts: Mapping[str, str]
 ) -> dict[str, OfferedValues]:
-    """All facets: those with ticks counted as if without them, so that one can add."""
+    """All facets; one with ticked values is counted as if it had none."""
     alone = [name for name in FACETS if query.values(name) or texts[name]]
     quiet = [name for name in FACETS if name not in alone]
     groups = [group for group in (quiet, *([name] for name in alone)) if group]

@@ -1,4 +1,4 @@
-"""Templates: what one can start here, by those who look after it."""
+"""The list of templates, and the reader's latest runs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,7 +89,7 @@ async def create(visit: Visiting, text: str = "") -> Response:
 
 
 async def _own_runs(visit: Visit) -> list[RunSummary]:
-    """The reader's latest runs; none if the scaffolder is away."""
+    """The reader's latest runs; none if the scaffolder does not answer."""
     params = {"createdBy": visit.visitor.subject, "limit": str(LATEST_RUNS)}
     answer = await visit.ask("GET", TASKS, params=params)
     tasks = (answer.json() or {}).get("tasks", []) if answer.ok else []
@@ -97,7 +97,7 @@ async def _own_runs(visit: Visit) -> list[RunSummary]:
 
 
 async def _templates(visit: Visit, text: str) -> tuple[list[Entity], int]:
-    """The recommended templates that hold a text, then others; how many in all."""
+    """The templates that contain a text, recommended ones first; how many in all."""
     first, every = await together(
         visit.get(BY_QUERY, _params(f"kind=template,metadata.tags={FIRST_TAG}", text)),
         visit.get(BY_QUERY, _params("kind=template", text)),

@@ -94,7 +94,7 @@ log = logs.get_logger("portal")
 
 
 async def failed(request: Request, error: Exception) -> Response:
-    """The error's page; nobody signed in is sent to the sign-in, and back after."""
+    """The error's page; a reader without a token goes to the sign-in page, and back."""
     if isinstance(error, Unauthenticated):
         return _to_sign_in(request)
     status, message = 500, ""
@@ -115,10 +115,7 @@ async def failed(request: Request, error: Exception) -> Response:
 
 
 def _last_word(request: Request) -> str:
-    """What the address seems to look for, as words.
-
-    The name of the entity that it asks about, or else its last part.
-    """
+    """The name in an address, as words: the entity's, or else the last part."""
     path = request.query_params.get("entity") or request.url.path
     name = path.rstrip("/").rpartition("/")[2]
     return " ".join(re.split(r"[-_.+\s]+", unquote(name)))[:LONGEST].strip()

@@ -1,4 +1,4 @@
-"""What to do first where the catalog is empty: said on the home page."""
+"""What to do first where the catalog is empty, for the home page."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -24,7 +24,7 @@ async def prefer(
     density: Annotated[str, Form()] = "",
     next: Annotated[str, Form()] = "/",  # noqa: A002 - the field's name in the form
 ) -> Response:
-    """Keeps what was chosen and returns to the page it was chosen on."""
+    """Stores the choices in cookies and returns to the page they were made on."""
     response = RedirectResponse(local_address(next), 303)
     for cookie, value, choices in (
         (THEME_COOKIE, theme, THEMES),

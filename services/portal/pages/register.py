@@ -1,6 +1,6 @@
-"""Registering what exists already: an address, what is in it, and the catalog has it.
+"""Registers the location of existing entities, after a preview of what is in it.
 
-The first look is a dry run, so that nobody registers what they have not seen.
+The preview is a dry run, so that nobody registers what they have not seen.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class DescribedEntity:
 
 @dataclass(frozen=True, slots=True)
 class AddressPreview:
-    """What is at an address: its entities, or why nothing can be had from there."""
+    """What is at an address: its entities, or why it cannot be registered."""
 
     entities: tuple[DescribedEntity, ...] = ()
     is_registered: bool = False
@@ -71,7 +71,7 @@ class AddressPreview:
 
 @router.get("/create/register")
 async def register(visit: Visiting, target: str = "") -> Response:
-    """The question for an address; with one, what would be registered."""
+    """The form for an address; with an address, what would be registered."""
     target = target.strip()[:LONGEST]
     if REGISTER not in await allowed(visit, [REGISTER]):
         return _page(visit, target, None, why_not=why_not(visit))
@@ -82,7 +82,7 @@ async def register(visit: Visiting, target: str = "") -> Response:
 async def registered(
     visit: Visiting, target: Annotated[str, Form(max_length=LONGEST)]
 ) -> Response:
-    """Registers it, and shows the first thing that came of it."""
+    """Registers the location, and shows the first of its entities."""
     target = target.strip()
     preview = await _preview(visit, target)
     if preview.error or preview.is_registered:

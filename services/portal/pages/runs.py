@@ -24,7 +24,7 @@ from services.portal.visit import Visit, Visiting, together, with_query
 from shared.guards.workers import run_beside
 
 PAGE_SIZE = 20
-# The events are asked as clients wait for them: a run without any would keep us.
+# The API holds a request for events until there are some: a new run may have none.
 NO_EVENTS_SECONDS = 0.4
 
 #: No list of runs is as long; further pages are as empty.
@@ -80,7 +80,7 @@ def _paging(page: int, count: int, total: int, whose: str) -> Paging:
 
 @router.get("/create/tasks/{task}")
 async def run(visit: Visiting, task: str) -> Response:
-    """One run as it stands; a script follows its events and renews the parts."""
+    """One run; a script follows its events and replaces the parts that change."""
     body, events = await together(visit.get(_path(task)), _events(visit, task))
     state = run_of(body)
     progress = await run_beside(progress_of, body, events)

@@ -32,7 +32,7 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class SearchParameters:
-    """What the address asks for."""
+    """The parameters in the address of the search page."""
 
     text: str = ""
     type: str = ""
@@ -130,7 +130,7 @@ async def search(visit: Visiting) -> Response:
 
 @router.get("/search/suggest")
 async def suggest(visit: Visiting, term: str = "") -> Response:
-    """The lines under the search box; none if the search is away."""
+    """The lines under the search box; none if the search does not answer."""
     items = await suggestions(visit, term, limit=8)
     html = visit.state.frame.fragment("search/suggestions.html", items=items)
     headers = {
@@ -141,7 +141,7 @@ async def suggest(visit: Visiting, term: str = "") -> Response:
 
 
 async def suggestions(visit: Visit, term: str, *, limit: int) -> list[dict[str, str]]:
-    """What a few letters may mean; nothing if the search is away."""
+    """Suggestions for a few letters; none if the search does not answer."""
     if not term.strip():
         return []
     params = {"term": term.strip()[:LONGEST], "limit": str(limit)}

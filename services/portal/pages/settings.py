@@ -1,6 +1,6 @@
-"""Settings: how the portal looks, and who one is to it.
+"""Settings: how the portal looks, and the account that the reader signed in with.
 
-The choices themselves are kept by `pages/preferences.py`.
+`pages/preferences.py` stores the choices.
 """
 
 from fastapi import APIRouter

@@ -1,4 +1,4 @@
-"""The page to sign in with; its forms are the gateway's, which sets the cookie."""
+"""The sign-in page; its forms post to the gateway, which sets the cookie."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -16,7 +16,7 @@ from shared.guards.addresses import local_address
 WAYS = "/api/auth/ways"
 USERS = "/api/auth/development/users"
 LONGEST_NAME = 300
-#: Who comes through a proxy besides the gateway may be anywhere.
+#: A request through another proxy than the gateway may come from anywhere.
 PROXY_HEADERS = ("forwarded", "via", "x-forwarded-host", "x-real-ip")
 
 router = APIRouter()
@@ -82,7 +82,7 @@ async def _users(state: PortalState, text: str) -> Mapping[str, Any] | None:
 def is_from_here(request: Request) -> bool:
     """Whether the browser runs on the gateway's machine, with no other proxy between.
 
-    The gateway tells where the request came from, and decides again about the form.
+    The gateway says where the request came from, and checks the sent form again.
     """
     if any(name in request.headers for name in PROXY_HEADERS):
         return False

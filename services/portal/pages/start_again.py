@@ -1,4 +1,4 @@
-"""A run's answers, as the address of the form that they were given in."""
+"""The address of a template's form, filled in with the answers of a run."""
 
 import json
 from collections.abc import Mapping

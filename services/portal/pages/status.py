@@ -1,6 +1,6 @@
 """Status: what an operator opens first. Every service, every engine, every Git host.
 
-The facts are the gateway's own report; the page words them and asks again by itself.
+The facts are the gateway's report; the page puts them in words and refreshes itself.
 """
 
 from collections.abc import Iterator, Mapping
@@ -160,7 +160,7 @@ def _source(location: Entity) -> FailingLocation:
 
 
 def service_line(service: Mapping[str, Any]) -> StatusLine:
-    """A service with what it depends on where that is not well, and its figures."""
+    """A service, its dependencies that are not ok, and its figures."""
     checks = mapping_of(service.get("checks"))
     wrong = _wrong(checks)
     if service.get("error"):
@@ -176,7 +176,7 @@ def service_line(service: Mapping[str, Any]) -> StatusLine:
 
 
 def engine_line(engine: Mapping[str, Any]) -> StatusLine:
-    """A dependency, and who sees it in which state."""
+    """A dependency, the services that use it, and the states that they report."""
     states = mapping_of(engine.get("seen_by"))
     wrong = _wrong(states)
     name = str(engine.get("name") or "")
@@ -191,7 +191,7 @@ def engine_line(engine: Mapping[str, Any]) -> StatusLine:
 
 
 def _wrong(states: Mapping[str, Any]) -> list[str]:
-    """Those that are not well, each with its state."""
+    """The checks that are not ok, each with its state."""
     return [
         f"{check_name(name)}: {state}"
         for name, state in states.items()

@@ -1,7 +1,7 @@
 """Answers to a template's questions in words: of the review, and of a run.
 
-Questions have titles, choices labels and refs names; what only the template hides
-from its review stays hidden of its runs as well.
+Questions are shown by title, choices by label, refs by name. What a template hides from
+its review is hidden in its runs as well.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,7 +32,7 @@ class AnsweredQuestion:
 async def answers_of_pages(
     visit: Visit, pages: Sequence[FilledPage]
 ) -> list[tuple[FormPage, list[AnsweredQuestion]]]:
-    """What was answered, refs as the names of what they lead to."""
+    """The answers of each page, refs as the names of their entities."""
     refs = {
         ref
         for page in pages
@@ -51,10 +51,10 @@ async def answers_of_pages(
 async def answers_of_run(
     visit: Visit, task: Mapping[str, Any]
 ) -> list[AnsweredQuestion]:
-    """What a run was given; the scaffolder has taken secrets out of it.
+    """The parameters of a run in words; the scaffolder leaves secrets out.
 
-    The questions are the template's of today: what they no longer ask, and all of it
-    where the template is gone, stands under its own name.
+    The questions are those of the template as it is now. A parameter without a question
+    stands under its own name, and all do where the template is gone.
     """
     spec = mapping_of(task.get("spec"))
     parameters = {

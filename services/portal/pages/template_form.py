@@ -1,8 +1,8 @@
 """A template's form: pages of questions, a review, and the run that they start.
 
-The answers ride in the address, so a half-filled form can be kept, shared and gone
-back in; secrets are asked on the last page only and are posted, never in an address.
-Works without scripts.
+The answers stand in the address, so that a half-filled form can be kept and shared, and
+the browser can go back in it. Secrets are asked on the last page and posted, never put
+into an address. Works without scripts.
 """
 
 import contextlib
@@ -287,7 +287,7 @@ async def _yes() -> bool:
 
 
 async def _allowed(visit: Visit) -> bool:
-    """Whether the policy lets the reader start runs; it is asked again when they do."""
+    """Whether the policy lets the reader start runs; it decides again at the start."""
     item = {
         "id": "create",
         "permission": {
@@ -325,7 +325,7 @@ def _with_masks(draft: Draft) -> dict[str, Any]:
 
 
 def _worded(error: object) -> str:
-    """An error of the scaffolder's own check, with the name of what it is about."""
+    """An error of the scaffolder's check, with the name of the parameter."""
     if not isinstance(error, Mapping):
         return str(error)
     path = error.get("path") or error.get("property") or ""
