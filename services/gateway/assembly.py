@@ -219,7 +219,6 @@ def _identity(
         resources=catalog,
         ended=ended_sessions,
         rules=rules,
-        secure=base_url.startswith("https://"),
     )
     sign_in = SignIn(tokens, memberships, sessions, rules)
     return IdentityDependencies(

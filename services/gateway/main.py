@@ -163,7 +163,11 @@ def _routers(
             base_url=dependencies.base_url,
             secure=dependencies.secure,
         ),
-        *make_form_routers(dependencies.identity.sessions, dependencies.catalog),
+        *make_form_routers(
+            dependencies.identity.sessions,
+            dependencies.catalog,
+            secure=dependencies.secure,
+        ),
         policy_router(dependencies.guard, dependencies.catalog),
         bundle_router(PolicyFolder(settings.policies), settings.bundle_token),
         preferences_router(MongoPreferences(database["preferences"])),

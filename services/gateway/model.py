@@ -86,10 +86,11 @@ class ServiceAnswer:
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A session that just began: send `set_cookie` as the `Set-Cookie` header."""
+    """A new session: its token is the value of the cookie, for so many seconds."""
 
     identity: Identity
-    set_cookie: str
+    token: str
+    seconds: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,8 +86,8 @@ class Sessions(Protocol):
         """
         ...
 
-    async def sign_out(self, headers: Mapping[str, str]) -> str:
-        """Ends the session; the `Set-Cookie` header that removes the cookie."""
+    async def sign_out(self, headers: Mapping[str, str]) -> None:
+        """End the session of the cookie in the headers."""
         ...
 
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from pydantic import Field, SecretStr
-from pydantic_settings import SettingsConfigDict
 
 from shared.kit.config.settings import ServiceSettings
 
@@ -12,10 +11,6 @@ POLICIES = Path(__file__).resolve().parents[2] / "deploy" / "policies"
 
 class Settings(ServiceSettings):
     """Read from `CALLBOARD_…` and `CALLBOARD_GATEWAY_…`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
-    )
 
     #: The address of the front end: the portal, or another one in its place.
     portal_url: str

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from shared.kit.config.settings import ServiceSettings
 
@@ -13,10 +12,6 @@ class Settings(ServiceSettings):
 
     The number of concurrent runs is in the configuration's section `scaffolder`.
     """
-
-    model_config = SettingsConfigDict(
-        env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
-    )
 
     #: Seconds between two heartbeats of a running task.
     heartbeat_seconds: float = Field(

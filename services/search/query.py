@@ -19,6 +19,11 @@ from services.search.words import MARKS, SHORTEST_INNER, inner_grams, is_run, pi
 from shared.contracts.errors import Invalid
 from shared.text.folding import folded
 
+TITLE_FIELDS = ("title", "keywords")
+ROW_FIELDS = ("title", "keywords", "text")
+RUN_FIELDS = ("title", "keywords", "about", "text")
+#: How much the other fields add to the score of the best one.
+TIE = 0.1
 #: The boost of a match by field. `stems` has the stemmed words of title and text.
 BOOSTS = {"title": 6.0, "keywords": 4.0, "about": 1.0, "text": 1.5, "stems": 0.8}
 #: The boost of a match of a word's beginning, by field.

@@ -3,17 +3,12 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from shared.kit.config.settings import ServiceSettings
 
 
 class Settings(ServiceSettings):
     """Read from `CALLBOARD_…` and `CALLBOARD_SEARCH_…`."""
-
-    model_config = SettingsConfigDict(
-        env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
-    )
 
     #: The interval of comparing checksums with catalog and techdocs, in seconds.
     look_seconds: float = Field(

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from pydantic import Field
-from pydantic_settings import SettingsConfigDict
 
 from shared.kit.config.settings import ServiceSettings
 
@@ -13,10 +12,6 @@ class Settings(ServiceSettings):
 
     Time, memory and number of builds are in the configuration's section `techdocs`.
     """
-
-    model_config = SettingsConfigDict(
-        env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
-    )
 
     #: How often the table is compared with the catalog's checksum, in seconds.
     resync_seconds: float = Field(

@@ -5,7 +5,7 @@ import jwt
 import pytest
 
 from services.gateway.assembly import sign_in_rules
-from services.gateway.identity.sessions import set_cookie
+from services.gateway.main import create_app
 from services.gateway.model import SESSION_COOKIE
 from shared.contracts.errors import Invalid
 from shared.kit.http.service_tokens import Principal, PrincipalTokens
@@ -19,10 +19,18 @@ from tests.gateway.running import (
 )
 
 
-def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites() -> None:
+async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
+    services, mongodb, kafka, data
+) -> None:
     """HttpOnly, SameSite=Lax, and Secure where the portal is on HTTPS."""
-    found = set_cookie("a", "b", 60, secure=True)
-    assert {"HttpOnly", "SameSite=Lax", "Secure", "Path=/"} <= set(found.split("; "))
+    settings = settings_for(services, mongodb=mongodb, kafka=kafka, data=data)
+    portal = "https://portal.example"
+    app = create_app(settings, config=configuration(backend={"baseUrl": portal}))
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url=portal) as client:
+        response = await client.post("/sign-in/guest", headers={"origin": portal})
+    attributes = set(response.headers["set-cookie"].split("; "))
+    assert {"HttpOnly", "SameSite=lax", "Secure", "Path=/"} <= attributes
 
 
 async def test_guest_sign_in(ask) -> None:

@@ -13,7 +13,6 @@ from services.gateway.identity.handlers import (
     user_info,
 )
 from services.gateway.identity.keys import KeyRing
-from services.gateway.identity.sessions import set_cookie
 from services.gateway.model import DOCS_COOKIE, Identity
 from shared.contracts.errors import Forbidden, NotFound, Unauthenticated, Unsupported
 from shared.kit.http.apps import json_response
@@ -111,22 +110,21 @@ def _below_plugins(sign_in: SignIn, keys: KeyRing, *, secure: bool) -> APIRouter
         if identity.by_cookie:
             raise Forbidden("A cookie does not beget another")
         token, expires = sign_in.docs_token(identity)
-        header = set_cookie(DOCS_COOKIE, token, COOKIE_SECONDS, secure=secure)
-        return _with_cookie(json_response({"expiresAt": expires}), header)
+        response = json_response({"expiresAt": expires})
+        response.set_cookie(
+            DOCS_COOKIE, token, COOKIE_SECONDS, secure=secure, httponly=True
+        )
+        return response
 
     @router.delete("/cookie", status_code=204)
     async def no_cookie() -> Response:
         """Remove the cookie for documentation pages."""
-        header = set_cookie(DOCS_COOKIE, "", 0, secure=secure)
-        return _with_cookie(Response(status_code=204), header)
+        response = Response(status_code=204)
+        response.delete_cookie(DOCS_COOKIE, secure=secure, httponly=True)
+        return response
 
     return router
 
 
 async def any_plugin(plugin: str) -> None:
     """Declare the path parameter; every name is accepted."""
-
-
-def _with_cookie(response: Response, header: str) -> Response:
-    response.headers["set-cookie"] = header
-    return response

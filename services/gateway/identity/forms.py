@@ -11,7 +11,7 @@ from fastapi import APIRouter, Form, Request
 from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
-from services.gateway.model import SignedIn
+from services.gateway.model import SESSION_COOKIE, SignedIn
 from services.gateway.ports import Sessions, Users
 from shared.contracts.errors import Forbidden, NotFound, Unauthenticated
 from shared.guards.addresses import local_address
@@ -64,17 +64,33 @@ def is_local_request(request: Request) -> bool:
         return False
 
 
-def make_form_routers(sessions: Sessions, users: Users) -> list[APIRouter]:
-    """The routes of the forms, and those that a sign-in page reads."""
-    return [_sign_in_forms(sessions), _sign_in_data(sessions, users)]
+def make_form_routers(
+    sessions: Sessions, users: Users, *, secure: bool
+) -> list[APIRouter]:
+    """The routes of the forms, and those that a sign-in page reads.
+
+    `secure` marks the session cookie for HTTPS only.
+    """
+    return [_sign_in_forms(sessions, secure), _sign_in_data(sessions, users)]
 
 
-def _sign_in_forms(sessions: Sessions) -> APIRouter:
+def _sign_in_forms(sessions: Sessions, secure: bool) -> APIRouter:
     router = APIRouter(include_in_schema=False)
+
+    def begin(signed_in: SignedIn, address: str) -> Response:
+        response = RedirectResponse(local_address(address), 303)
+        response.set_cookie(
+            SESSION_COOKIE,
+            signed_in.token,
+            signed_in.seconds,
+            secure=secure,
+            httponly=True,
+        )
+        return response
 
     @router.post(f"{SIGN_IN}/guest")
     async def as_guest(next: Next = "/") -> Response:  # noqa: A002
-        return _begin(await sessions.sign_in_guest(), next)
+        return begin(await sessions.sign_in_guest(), next)
 
     @router.post(f"{SIGN_IN}/as")
     async def as_user(
@@ -85,7 +101,7 @@ def _sign_in_forms(sessions: Sessions) -> APIRouter:
             signed_in = await sessions.sign_in_as(user)
         except NotFound:
             return _back(next, f"text={quote(user)}&wrong=user")
-        return _begin(signed_in, next)
+        return begin(signed_in, next)
 
     @router.post(f"{SIGN_IN}/token")
     async def with_token(
@@ -99,12 +115,14 @@ def _sign_in_forms(sessions: Sessions) -> APIRouter:
             signed_in = await sessions.sign_in_token(token.strip())
         except Unauthenticated:
             return _back(next, "wrong=token")
-        return _begin(signed_in, next)
+        return begin(signed_in, next)
 
     @router.post("/sign-out")
     async def sign_out(request: Request) -> Response:
-        cookie = await sessions.sign_out(request.headers)
-        return RedirectResponse(SIGN_IN, 303, {"set-cookie": cookie})
+        await sessions.sign_out(request.headers)
+        response = RedirectResponse(SIGN_IN, 303)
+        response.delete_cookie(SESSION_COOKIE, secure=secure, httponly=True)
+        return response
 
     return router
 
@@ -141,11 +159,6 @@ def _sign_in_data(sessions: Sessions, users: Users) -> APIRouter:
         return json_response(ListedUsers(items=items, is_empty=is_empty).model_dump())
 
     return router
-
-
-def _begin(signed_in: SignedIn, address: str) -> Response:
-    headers = {"set-cookie": signed_in.set_cookie}
-    return RedirectResponse(local_address(address), 303, headers)
 
 
 def _back(address: str, query: str) -> Response:

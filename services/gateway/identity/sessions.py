@@ -31,10 +31,7 @@ LONGEST_REF = 1000
 
 
 class BrowserSessions:
-    """`Sessions` by cookie.
-
-    `secure` marks the cookie for HTTPS only.
-    """
+    """`Sessions` by cookie."""
 
     def __init__(
         self,
@@ -46,7 +43,6 @@ class BrowserSessions:
         resources: Resources,
         ended: EndedSessions,
         rules: SignInRules,
-        secure: bool,
     ) -> None:
         self._tokens = tokens
         self._memberships = memberships
@@ -55,7 +51,6 @@ class BrowserSessions:
         self._resources = resources
         self._ended = ended
         self._rules = rules
-        self._secure = secure
 
     async def identity(self, headers: Mapping[str, str]) -> Identity | None:
         """The caller; see the port."""
@@ -107,16 +102,13 @@ class BrowserSessions:
             raise NotFound(f"The catalog has no user {str(subject)!r}")
         return str(subject)
 
-    async def sign_out(self, headers: Mapping[str, str]) -> str:
+    async def sign_out(self, headers: Mapping[str, str]) -> None:
         """End the session; see the port."""
-        cookie = _cookie(headers)
-        if cookie:
-            try:
-                claims = self._tokens.read(cookie, SESSION)
-            except Unauthenticated:
-                return self._set("", 0)
-            await self._ended.end(claims.token_id, claims.expires)
-        return self._set("", 0)
+        try:
+            claims = self._tokens.read(_cookie(headers) or "", SESSION)
+        except Unauthenticated:
+            return
+        await self._ended.end(claims.token_id, claims.expires)
 
     async def _begin(self, subject: str, kind: IdentityKind) -> SignedIn:
         ownership = await self._memberships.ownership(subject)
@@ -125,19 +117,7 @@ class BrowserSessions:
 
     def _session(self, identity: Identity, seconds: int) -> SignedIn:
         token = self._tokens.issue(identity.subject, identity.kind, SESSION, seconds)
-        return SignedIn(identity, self._set(token, seconds))
-
-    def _set(self, value: str, seconds: int) -> str:
-        return set_cookie(SESSION_COOKIE, value, seconds, secure=self._secure)
-
-
-def set_cookie(name: str, value: str, seconds: int, *, secure: bool) -> str:
-    """A `Set-Cookie` header's value; zero seconds remove the cookie."""
-    parts = [f"{name}={value}", "Path=/", f"Max-Age={seconds}"]
-    if not seconds:
-        parts.append("Expires=Thu, 01 Jan 1970 00:00:00 GMT")
-    parts += ["HttpOnly", "SameSite=Lax"]
-    return "; ".join([*parts, "Secure"] if secure else parts)
+        return SignedIn(identity, token, seconds)
 
 
 def _cookie(headers: Mapping[str, str]) -> str | None:

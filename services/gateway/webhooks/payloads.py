@@ -1,11 +1,11 @@
-"""What each host's push webhook says, put into our words.
+"""Parses the push webhooks of each host.
 
-Each host's own documentation of its push event is the source; only what is read here
-must be there.
+The formats are those of the hosts' documentation; only the fields that are read are
+required.
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from services.gateway.webhooks.signatures import Provider
@@ -15,7 +15,7 @@ from shared.guards.addresses import split_address
 
 #: GitHub lists at most this many commits of one push.
 GITHUB_COMMITS = 2048
-#: Each becomes an event; hosts tell of a handful at a time.
+#: Limit of refs in one delivery, each of which becomes an event.
 MOST_REFS = 1_000
 
 Payload = Mapping[str, Any]
@@ -25,7 +25,7 @@ Parser = Callable[[Payload, str], list[RepositoryPushed]]
 def pushes(
     provider: Provider, payload: Payload, delivery: str
 ) -> list[RepositoryPushed]:
-    """The pushes in one delivery: one a ref.
+    """The pushes in one delivery, one for each ref.
 
     Raises:
         Invalid: naming the field that is missing or of another type.
@@ -37,86 +37,90 @@ def pushes(
 
 
 def _github(payload: Payload, delivery: str) -> list[RepositoryPushed]:
-    commits = _commits(payload)
-    before = _text(payload, "before")
-    listed = (
-        _are_all(commits, before)
-        and len(commits or ()) < GITHUB_COMMITS
-        and not payload.get("forced")
+    return _push(
+        payload,
+        delivery,
+        provider="github",
+        page="repository.html_url",
+        pusher=("sender.login", "pusher.name"),
+        pusher_name="pusher.name",
+        has_all=lambda count: count < GITHUB_COMMITS and not payload.get("forced"),
     )
-    return [
-        RepositoryPushed(
-            provider="github",
-            **_place(_text(payload, "repository.html_url")),
-            ref=_text(payload, "ref"),
-            before=before,
-            after=_text(payload, "after"),
-            changed_paths=_paths(commits or ()) if listed else None,
-            pusher=_first(payload, "sender.login", "pusher.name"),
-            pusher_name=_optional(payload, "pusher.name"),
-            delivery=delivery,
-        )
-    ]
 
 
 def _gitea(payload: Payload, delivery: str) -> list[RepositoryPushed]:
-    commits = _commits(payload)
-    before = _text(payload, "before")
-    total = payload.get("total_commits", len(commits or ()))
-    listed = _are_all(commits, before) and total == len(commits or ())
-    return [
-        RepositoryPushed(
-            provider="gitea",
-            **_place(_text(payload, "repository.html_url")),
-            ref=_text(payload, "ref"),
-            before=before,
-            after=_text(payload, "after"),
-            changed_paths=_paths(commits or ()) if listed else None,
-            pusher=_first(
-                payload, "pusher.login", "pusher.username", "sender.login", "pusher"
-            ),
-            pusher_name=_optional(payload, "pusher.full_name"),
-            delivery=delivery,
-        )
-    ]
+    return _push(
+        payload,
+        delivery,
+        provider="gitea",
+        page="repository.html_url",
+        pusher=("pusher.login", "pusher.username", "sender.login", "pusher"),
+        pusher_name="pusher.full_name",
+        has_all=lambda count: payload.get("total_commits", count) == count,
+    )
 
 
 def _gitlab(payload: Payload, delivery: str) -> list[RepositoryPushed]:
+    return _push(
+        payload,
+        delivery,
+        provider="gitlab",
+        page="project.web_url",
+        pusher=("user_username", "user_name"),
+        pusher_name="user_name",
+        has_all=lambda count: payload.get("total_commits_count", count) == count,
+    )
+
+
+def _push(
+    payload: Payload,
+    delivery: str,
+    *,
+    provider: Provider,
+    page: str,
+    pusher: Sequence[str],
+    pusher_name: str,
+    has_all: Callable[[int], bool],
+) -> list[RepositoryPushed]:
+    """The push of one ref, with its fields at these paths of the payload.
+
+    `has_all` tells whether so many commits are all commits of the push.
+    """
     commits = _commits(payload)
     before = _text(payload, "before")
-    total = payload.get("total_commits_count", len(commits or ()))
-    listed = _are_all(commits, before) and total == len(commits or ())
+    # A branch that was reset to an earlier commit changes files without any commit.
+    is_complete = bool(commits) and before != NO_COMMIT and has_all(len(commits or ()))
     return [
         RepositoryPushed(
-            provider="gitlab",
-            **_place(_text(payload, "project.web_url")),
+            provider=provider,
+            **_repository(_text(payload, page)),
             ref=_text(payload, "ref"),
             before=before,
             after=_text(payload, "after"),
-            changed_paths=_paths(commits or ()) if listed else None,
-            pusher=_first(payload, "user_username", "user_name"),
-            pusher_name=_optional(payload, "user_name"),
+            changed_paths=_paths(commits or ()) if is_complete else None,
+            pusher=_first(payload, *pusher),
+            pusher_name=_optional(payload, pusher_name),
             delivery=delivery,
         )
     ]
 
 
 def _bitbucket(payload: Payload, delivery: str) -> list[RepositoryPushed]:
-    place = _place(_text(payload, "repository.links.html.href"))
+    repository = _repository(_text(payload, "repository.links.html.href"))
     pushed = []
     for change in _changes(payload, "push.changes"):
-        now, then = change.get("new"), change.get("old")
-        named = now or then
-        if not isinstance(named, Mapping):
+        new, old = change.get("new"), change.get("old")
+        ref = new or old
+        if not isinstance(ref, Mapping):
             raise Invalid("push.changes: each needs `new` or `old`")
-        kind = "tags" if named.get("type") == "tag" else "heads"
+        kind = "tags" if ref.get("type") == "tag" else "heads"
         pushed.append(
             RepositoryPushed(
                 provider="bitbucket",
-                **place,
-                ref=f"refs/{kind}/{_text(named, 'name')}",
-                before=_text(then, "target.hash") if then else NO_COMMIT,
-                after=_text(now, "target.hash") if now else NO_COMMIT,
+                **repository,
+                ref=f"refs/{kind}/{_text(ref, 'name')}",
+                before=_text(old, "target.hash") if old else NO_COMMIT,
+                after=_text(new, "target.hash") if new else NO_COMMIT,
                 pusher=_first(payload, "actor.nickname", "actor.display_name"),
                 pusher_name=_optional(payload, "actor.display_name"),
                 delivery=delivery,
@@ -130,15 +134,15 @@ def _bitbucket_server(payload: Payload, delivery: str) -> list[RepositoryPushed]
     href = _at(links[0], "href") if isinstance(links, list) and links else None
     if not isinstance(href, str):
         raise Invalid("repository.links.self: must hold the repository's page")
-    place = _place(href.removesuffix("/browse"))
-    # As the catalog names it: the page of a user's project has another word in front.
-    place["repository"] = re.sub(
-        r"^users/", "~", place["repository"].removeprefix("projects/")
+    repository = _repository(href.removesuffix("/browse"))
+    # The catalog's name of the repository; the page of a user's project differs.
+    repository["repository"] = re.sub(
+        r"^users/", "~", repository["repository"].removeprefix("projects/")
     )
     return [
         RepositoryPushed(
             provider="bitbucket",
-            **place,
+            **repository,
             ref=_text(change, "ref.id"),
             before=_text(change, "fromHash"),
             after=_text(change, "toHash"),
@@ -158,7 +162,7 @@ PARSERS: dict[str, Parser] = {
 }
 
 
-def _place(page: str) -> dict[str, str]:
+def _repository(page: str) -> dict[str, str]:
     parts = split_address(page, "repository")
     repository = parts.path.strip("/").removesuffix(".git")
     if parts.scheme not in ("http", "https") or not parts.netloc or not repository:
@@ -169,21 +173,13 @@ def _place(page: str) -> dict[str, str]:
 
 
 def _commits(payload: Payload) -> list[Payload] | None:
-    """The commits with their file lists; None when the host left lists out."""
+    """The commits with their file lists; None if the host omitted lists."""
     listed = payload.get("commits")
     if not isinstance(listed, list):
         return None
     commits = [commit for commit in listed if isinstance(commit, Mapping)]
     whole = all(isinstance(commit.get("modified"), list) for commit in commits)
     return commits if whole and len(commits) == len(listed) else None
-
-
-def _are_all(commits: list[Payload] | None, before: str) -> bool:
-    """Whether the files of these commits can be all that a push changed.
-
-    A branch that was put back to an earlier commit comes with none, and differs.
-    """
-    return bool(commits) and before != NO_COMMIT
 
 
 def _paths(commits: Iterable[Payload]) -> list[str]:
@@ -198,10 +194,10 @@ def _paths(commits: Iterable[Payload]) -> list[str]:
 
 
 def _listed(commit: Payload, name: str) -> list[Any]:
-    """A commit's list of files; none where the host left it out.
+    """A commit's list of files; empty if the host omitted it.
 
     Raises:
-        Invalid: if it is something else.
+        Invalid: if it is no list.
     """
     files = commit.get(name)
     if files is None:
@@ -228,7 +224,7 @@ def _changes(payload: Any, path: str) -> list[Payload]:
     """The refs that were pushed together.
 
     Raises:
-        TooLarge: if they are more than can be told at once.
+        TooLarge: if there are too many.
     """
     changes = _list(payload, path)
     if len(changes) > MOST_REFS:
@@ -241,7 +237,9 @@ def _changes(payload: Any, path: str) -> list[Payload]:
 
 def _list(payload: Any, path: str) -> list[Payload]:
     items = _at(payload, path)
-    if not isinstance(items, list) or not all(isinstance(i, Mapping) for i in items):
+    if not isinstance(items, list) or not all(
+        isinstance(item, Mapping) for item in items
+    ):
         raise Invalid(f"{path}: must be a list of objects")
     return items
 

@@ -20,7 +20,11 @@ from services.search.query import (
     INNER_BOOST,
     PHRASE_BOOST,
     PREFIX_BOOSTS,
+    ROW_FIELDS,
+    RUN_FIELDS,
     SHORTEST_PREFIX,
+    TIE,
+    TITLE_FIELDS,
     WHOLE_BOOST,
     SearchRequest,
     Step,
@@ -33,11 +37,6 @@ from services.search.words import in_a_row, inner_grams, variants
 
 Clause = tuple[Occur, Query]
 Clauses = list[Clause]
-TITLE_FIELDS = ("title", "keywords")
-ROW_FIELDS = ("title", "keywords", "text")
-RUN_FIELDS = ("title", "keywords", "about", "text")
-#: How much the other fields add to the score of the best one.
-TIE = 0.1
 BOOLEAN_TERMS = 40
 
 

@@ -21,7 +21,11 @@ from services.search.query import (
     INNER_BOOST,
     PHRASE_BOOST,
     PREFIX_BOOSTS,
+    ROW_FIELDS,
+    RUN_FIELDS,
     SHORTEST_PREFIX,
+    TIE,
+    TITLE_FIELDS,
     WHOLE_BOOST,
     SearchRequest,
     Step,
@@ -33,10 +37,6 @@ from services.search.query import (
 from services.search.words import in_a_row, inner_grams, variants
 
 Clause = dict[str, Any]
-TITLE_FIELDS = ("title", "keywords")
-ROW_FIELDS = ("title", "keywords", "text")
-RUN_FIELDS = ("title", "keywords", "about", "text")
-TIE = 0.1
 #: k1 + 1 with k1 = 1.2.
 LUCENE = 2.2
 
