@@ -4,13 +4,12 @@ import asyncio
 import gc
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import (
     AbstractContextManager,
     AsyncExitStack,
     asynccontextmanager,
 )
-from typing import Any
 
 from fastapi import FastAPI
 from prometheus_client import Gauge
@@ -53,7 +52,7 @@ from shared.contracts.errors import Unavailable
 from shared.kit.config.sections import load_config
 from shared.kit.config.unknown_keys import report_unknown_keys
 from shared.kit.documents import mongo
-from shared.kit.documents.mongo import Database
+from shared.kit.documents.mongo import Database, Document
 from shared.kit.events.bus import Bus, KafkaBus
 from shared.kit.events.outbox import OutboxRelay
 from shared.kit.git.mirrors import RepositoryMirrors
@@ -203,10 +202,10 @@ def _traced(root: Root) -> AbstractContextManager[object]:
 
 def _keeping(
     store: MongoEntityStore, recent_changes: RecentChangesUpdater
-) -> Callable[[Sequence[Mapping[str, Any]]], Awaitable[None]]:
+) -> Callable[[Sequence[Document]], Awaitable[None]]:
     """What is done with events before they are said: kept for good, and shown."""
 
-    async def keep(documents: Sequence[Mapping[str, Any]]) -> None:
+    async def keep(documents: Sequence[Document]) -> None:
         await store.keep_revisions(documents)
         pending = (
             event for document in documents for event in document.get("pending", ())

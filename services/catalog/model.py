@@ -14,8 +14,14 @@ from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.gateway import push_key
 
-#: A problem as it stands in an entity's `status.items`.
+EntityJson = Mapping[str, Any]
+"""An entity as JSON, where `Entity` does not fit: not checked yet, or cut to fields."""
+
 StatusItemJson = Mapping[str, Any]
+"""A problem as it stands in an entity's `status.items`."""
+
+CauseJson = Mapping[str, Any]
+"""A `Cause` as it stands in an event, without the fields that are null."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,5 @@
 """Changes to single entities, and checks before one."""
 
-from typing import Any
-
 from fastapi import APIRouter
 from starlette.responses import Response
 
@@ -10,7 +8,12 @@ from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.sources import Sources, may_see
 from services.catalog.api.writing import CatalogWrites, Writes, context_of
 from services.catalog.handlers import analysis, refreshing
-from services.catalog.model import LocationRef, StoredEntity, parse_location
+from services.catalog.model import (
+    EntityJson,
+    LocationRef,
+    StoredEntity,
+    parse_location,
+)
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.contracts.ref import parse_ref
 from shared.kit.http.apps import Caller, json_response
@@ -28,7 +31,7 @@ class RefreshRequest(RequestModel):
 class EntityValidation(RequestModel):
     """An entity, and the location that it would lie at: `url:https://…`."""
 
-    entity: dict[str, Any]
+    entity: EntityJson
     location: Text
 
 
@@ -53,11 +56,20 @@ class ExistingEntity(ResponseModel):
     entity: EntityDocument
 
 
+class FieldState(ResponseModel):
+    """A field that the person has to fill in."""
+
+    field: str = "spec.owner"
+    value: None = None
+    state: str = "needsUserInput"
+    description: str = "Who owns it: the ref of a group or a user"
+
+
 class GeneratedEntity(ResponseModel):
     """A first entity for a repository without one, and the fields to fill in."""
 
     entity: EntityDocument
-    fields: list[dict[str, Any]]
+    fields: list[FieldState]
 
 
 class LocationAnalysis(ResponseModel):
@@ -145,4 +157,17 @@ async def analyse(
         reader,
         lambda entity: may_see(caller, entity),
     )
-    return json_response(result)
+    existing = [
+        {
+            "location": {"type": item.file.type, "target": item.file.target},
+            "isRegistered": item.is_registered,
+            "entity": item.entity.raw,
+        }
+        for item in result.existing
+    ]
+    generated = []
+    if result.generated is not None:
+        fields = [FieldState().model_dump()]
+        generated = [{"entity": result.generated.raw, "fields": fields}]
+    answer = {"existingEntityFiles": existing, "generateEntities": generated}
+    return json_response(answer)

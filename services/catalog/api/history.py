@@ -15,7 +15,7 @@ from services.catalog.api.writing import CatalogWrites, Writes
 from services.catalog.descriptor.definitions import reference_in
 from services.catalog.ingest.differences import Difference, differences
 from services.catalog.ingest.excerpts import excerpts
-from services.catalog.model import EntityRevision
+from services.catalog.model import CauseJson, EntityRevision
 from shared.contracts.entity import Entity
 from shared.contracts.errors import NotFound
 from shared.kit.http.apps import Caller
@@ -44,7 +44,7 @@ class HistoryEntry(ResponseModel):
     revision: int
     at: str
     actor: str
-    cause: dict[str, Any]
+    cause: CauseJson
     changed: list[str]
     deleted: bool
     diff: list[ChangedField]

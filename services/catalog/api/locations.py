@@ -14,7 +14,6 @@ from services.catalog.api.models import (
     LocationDocument,
     LocationSpec,
     NextPage,
-    Predicate,
 )
 from services.catalog.api.previews import preview
 from services.catalog.api.reading import CallerScope
@@ -24,6 +23,7 @@ from services.catalog.api.writing import CatalogWrites, Writes, context_of
 from services.catalog.handlers import roots
 from services.catalog.ingest.selecting import holds
 from services.catalog.model import LocationRef, Root, parse_location
+from services.catalog.query.predicates import Predicate
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.contracts.permissions import LOCATION_CREATE

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
+from services.catalog.query.predicates import Predicate
 from shared.kit.http.models import (
     Absent,
     ClosedRequestModel,
@@ -29,8 +30,6 @@ Texts = Annotated[list[str], Field(fail_fast=True)]
 CommaSeparated = Annotated[list[str], AfterValidator(_split_at_commas)]
 Count = Annotated[int, Field(ge=0, le=MOST_ITEMS)]
 Limit = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
-#: Over fields: $all, $any, $not, $in, $exists, …
-Predicate = dict[str, Any]
 TotalItems = Literal["include", "exclude"]
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, TypeVar, get_origin
+from typing import TypeVar, get_origin
 from urllib.parse import parse_qsl
 
 from pydantic import BaseModel
@@ -33,7 +33,7 @@ def query_as(query: bytes, model: type[Query]) -> Query:
     pairs = parse_qsl(query.decode(errors="replace"), keep_blank_values=True)
     for name, text in pairs:
         texts.setdefault(name.removesuffix("[]"), []).append(text)
-    values: dict[str, Any] = dict(texts)
+    values: dict[str, str | list[str]] = {**texts}
     for name in _scalars(model) & texts.keys():
         if len(texts[name]) > 1:
             raise Invalid(f"request/query/{name} must be string")

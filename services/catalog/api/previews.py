@@ -70,7 +70,7 @@ def _preview_body(
 async def _provided(
     writes: Writes, principal: Principal, items: Sequence[Candidate]
 ) -> list[dict[str, Any]]:
-    """Which of these entities the caller sees in the catalog, and who provides them.
+    """The entities that the caller sees in the catalog already, as `ProvidedEntity`.
 
     The Location entity of the location itself comes first and is left out.
     """

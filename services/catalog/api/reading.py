@@ -9,10 +9,9 @@ from collections.abc import (
     AsyncIterator,
     Callable,
     Iterable,
-    Mapping,
     Sequence,
 )
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import Depends
 from starlette.requests import Request
@@ -22,7 +21,7 @@ from starlette.types import Scope as Connection
 from services.catalog.api.definitions import Definitions
 from services.catalog.api.revisions import reach
 from services.catalog.ports import DefinitionStore
-from services.catalog.query.conditions import parse_conditions
+from services.catalog.query.conditions import Conditions, parse_conditions
 from services.catalog.query.rendering import render_all
 from services.catalog.query.scopes import ReaderScope, Scopes
 from services.catalog.query.selection import select
@@ -160,7 +159,7 @@ class Reads:
             return scope
         return self._conditional(scope.conditions)
 
-    def _conditional(self, conditions: Mapping[str, Any]) -> ReaderScope:
+    def _conditional(self, conditions: Conditions) -> ReaderScope:
         scope = self.scopes.find(conditions)
         if scope is None:
             criterion = parse_conditions(conditions)

@@ -1,7 +1,7 @@
 """`/changes`: what changed lately in the whole catalog, for whoever may see it."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import orjson
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from services.catalog.api.models import MOST_ITEMS, NextPage
 from services.catalog.api.reading import CallerScope, Reads, reads_of
 from services.catalog.api.revisions import CatalogRoute
+from services.catalog.model import CauseJson
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel.recent import Place, RecentChange, RecentChanges
 from shared.contracts.errors import CallboardError, Invalid
@@ -36,7 +37,7 @@ class RecentChangeItem(ResponseModel):
     revision: int
     at: str
     actor: str
-    cause: Mapping[str, Any]
+    cause: CauseJson
     changed: list[str]
     deleted: bool
 

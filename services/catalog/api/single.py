@@ -1,7 +1,6 @@
 """Entities that are asked for one by one: by name, uid or refs, and their origins."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
 
 import orjson
 from starlette.requests import Request
@@ -19,7 +18,7 @@ from services.catalog.query.ancestry import ancestry
 from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.filters import parse_filters
-from services.catalog.query.predicates import parse_predicate
+from services.catalog.query.predicates import Predicate, parse_predicate
 from services.catalog.query.rendering import render, render_all
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
@@ -111,7 +110,7 @@ async def _rendered_entity(
     return (await reads.definitions.completed([rendered]))[0]
 
 
-def _criterion(request: Request, query: dict[str, Any] | None) -> Criterion:
+def _criterion(request: Request, query: Predicate | None) -> Criterion:
     filters: Criterion = EVERYTHING
     if request.scope["query_string"]:
         query_string = request.scope["query_string"]

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.catalog.descriptor import fields
+from services.catalog.model import EntityJson
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, EntityRef
@@ -48,7 +49,7 @@ def _require(value: Any, path: str) -> str:
     return value
 
 
-def completed(document: Mapping[str, Any]) -> Entity:
+def completed(document: EntityJson) -> Entity:
     """A copy with the default namespace, without what counts as absent."""
     metadata = {"namespace": DEFAULT_NAMESPACE, **document["metadata"]}
     if metadata["namespace"] is None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from services.catalog.descriptor.envelope import identify
@@ -11,7 +12,7 @@ from services.catalog.handlers.including import include
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import Candidate, Context, candidate, checked
-from services.catalog.model import LocationRef
+from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import SourceSnapshot
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid
@@ -22,6 +23,23 @@ FILENAME = "catalog-info.yaml"
 MOST_FILES = 1_000
 _DESCRIPTOR = re.compile(r"[\w.-]{1,200}\.(?:ya?ml|json)", re.IGNORECASE)
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9]+")
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrableEntity:
+    """An entity that a file describes and that may be registered from there."""
+
+    file: LocationRef
+    is_registered: bool
+    entity: Entity
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryAnalysis:
+    """The entities that descriptors describe; without any, a first one to complete."""
+
+    existing: list[RegistrableEntity]
+    generated: Entity | None
 
 
 async def validate(
@@ -54,11 +72,11 @@ async def analyse(
     filename: str,
     reader: SourceReader,
     is_shown: Callable[[Entity], bool],
-) -> dict[str, Any]:
+) -> RepositoryAnalysis:
     """The descriptors that a repository has, or a first one for it.
 
-    Only entities are told, of kinds that may be registered, and only those that
-    `is_shown` to whoever asks: other YAML of that name is as good as absent.
+    The answer has only entities of kinds that may be registered, and only those that
+    `is_shown` allows the caller: other YAML of that name is as good as absent.
 
     Raises:
         Invalid: if `filename` is no name of a descriptor, or one of very many files.
@@ -76,26 +94,19 @@ async def analyse(
             f"a pattern that means them, such as **/{filename}"
         )
     effort = catalog.effort("location")
-    existing: list[dict[str, Any]] = []
+    existing: list[RegistrableEntity] = []
     for file in files:
         if not await catalog.rights.is_readable(file, reader, raw=False):
             continue
         entities = await _entities(catalog, reading, file, filename, effort=effort)
+        is_registered = _is_registered(catalog, reading, file)
         existing += [
-            {
-                "location": {"type": file.type, "target": file.target},
-                "isRegistered": _is_registered(catalog, reading, file),
-                "entity": entity.raw,
-            }
+            RegistrableEntity(file, is_registered, entity)
             for entity in entities
             if is_shown(entity)
         ]
-    return {
-        "existingEntityFiles": existing,
-        "generateEntities": []
-        if existing
-        else [_generated(reading.place(location), location)],
-    }
+    generated = None if existing else _generated(reading.place(location), location)
+    return RepositoryAnalysis(existing, generated)
 
 
 async def _entities(
@@ -143,23 +154,18 @@ def _is_registered(
     )
 
 
-def _generated(place: Any, location: LocationRef) -> dict[str, Any]:
-    """A component that its owner has to finish."""
+def _generated(place: RepositoryPath | None, location: LocationRef) -> Entity:
+    """A component that its owner has to complete."""
     path = place.repository if place else location.target.rstrip("/")
     name = _NOT_IN_NAMES.sub("-", path.rpartition("/")[2]).strip("-")[:63]
     metadata: dict[str, Any] = {"name": name or "component"}
     if place is not None:
         metadata["annotations"] = {f"{place.host}/project-slug": place.repository}
-    entity = {
-        "apiVersion": "backstage.io/v1alpha1",
-        "kind": "Component",
-        "metadata": metadata,
-        "spec": {"type": "other", "lifecycle": "unknown"},
-    }
-    owner = {
-        "field": "spec.owner",
-        "value": None,
-        "state": "needsUserInput",
-        "description": "Who owns it: the ref of a group or a user",
-    }
-    return {"entity": entity, "fields": [owner]}
+    return Entity(
+        {
+            "apiVersion": "backstage.io/v1alpha1",
+            "kind": "Component",
+            "metadata": metadata,
+            "spec": {"type": "other", "lifecycle": "unknown"},
+        }
+    )

@@ -15,7 +15,12 @@ from services.catalog.descriptor.relations import relations_of
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.refusals import BrokenFields, Refusal, broken_fields
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import LocationRef, StatusItemJson, StoredRelation
+from services.catalog.model import (
+    EntityJson,
+    LocationRef,
+    StatusItemJson,
+    StoredRelation,
+)
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     MANAGED_BY_ORIGIN,
@@ -228,7 +233,7 @@ def checked(
 
 
 def _complete(
-    document: Mapping[str, Any], contents: Mapping[placeholders.Placeholder, Any] | None
+    document: EntityJson, contents: Mapping[placeholders.Placeholder, Any] | None
 ) -> Entity:
     whole = placeholders.filled(document, contents) if contents else document
     entity = envelope.completed(whole)
@@ -255,7 +260,7 @@ def _require_few_patterns(entity: Entity) -> None:
         )
 
 
-def _hints(document: Mapping[str, Any], broken: Sequence[str]) -> list[str]:
+def _hints(document: EntityJson, broken: Sequence[str]) -> list[str]:
     """What to do about each broken field that a placeholder stands for."""
     return [
         _hint(name)

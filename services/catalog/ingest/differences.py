@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from services.catalog.descriptor.definitions import reference_in
-from services.catalog.model import StoredRelation
+from services.catalog.model import EntityJson, StoredRelation
 from shared.contracts.entity import Entity
 
 #: Differ with every change and say nothing about it.
@@ -33,7 +33,7 @@ def changed_paths(before: Entity | None, after: Entity | None) -> list[str]:
     return [path for path, _, _ in differences(before, after)]
 
 
-def _raw(entity: Entity | None) -> Mapping[str, Any]:
+def _raw(entity: Entity | None) -> EntityJson:
     return {} if entity is None else entity.raw
 
 

@@ -10,6 +10,7 @@ from itertools import islice
 from typing import Any
 
 from shared.contracts.catalog import SEARCHED_CHARACTERS
+from shared.contracts.entity import mapping_of
 from shared.contracts.errors import CallboardError
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.yaml_text import YamlLimits, load_yaml
@@ -52,13 +53,13 @@ def operation_text(kind: str, text: str) -> str:
 def _words(kind: str, text: str) -> Iterator[str]:
     match kind:
         case "openapi" | "swagger":
-            document = _mapping(_load(text))
+            document = mapping_of(_load(text))
             for field in ("paths", "webhooks"):
                 yield from _openapi(document.get(field))
             # What `paths` refer to.
-            yield from _openapi(_mapping(document.get("components")).get("pathItems"))
+            yield from _openapi(mapping_of(document.get("components")).get("pathItems"))
         case "asyncapi":
-            yield from _asyncapi(_mapping(_load(text)))
+            yield from _asyncapi(mapping_of(_load(text)))
         case "graphql":
             yield from _graphql(text)
         case "grpc" | "protobuf":
@@ -73,9 +74,9 @@ def _load(text: str) -> Any:
 
 
 def _openapi(paths: Any) -> Iterator[str]:
-    for path, item in islice(_mapping(paths).items(), MOST_OPERATIONS):
+    for path, item in islice(mapping_of(paths).items(), MOST_OPERATIONS):
         yield _short(path)
-        for method, operation in _mapping(item).items():
+        for method, operation in mapping_of(item).items():
             if method not in METHODS or not isinstance(operation, Mapping):
                 continue
             # As people name an operation: "GET /orders".
@@ -88,36 +89,36 @@ def _openapi(paths: Any) -> Iterator[str]:
 
 
 def _callbacks(callbacks: Any) -> Iterator[str]:
-    for name, requests in islice(_mapping(callbacks).items(), 20):
+    for name, requests in islice(mapping_of(callbacks).items(), 20):
         yield from _name(name)
         yield from _openapi(requests)
 
 
 def _asyncapi(document: Mapping[str, Any]) -> Iterator[str]:
     for field in ("channels", "operations"):
-        entries = _mapping(document.get(field)).items()
+        entries = mapping_of(document.get(field)).items()
         for name, item in islice(entries, MOST_OPERATIONS):
             yield from _name(name)
-            yield from _described(_mapping(item))
-    components = _mapping(document.get("components"))
+            yield from _described(mapping_of(item))
+    components = mapping_of(document.get("components"))
     for name, item in islice(
-        _mapping(components.get("messages")).items(), MOST_OPERATIONS
+        mapping_of(components.get("messages")).items(), MOST_OPERATIONS
     ):
         yield from _name(name)
-        yield from _described(_mapping(item))
+        yield from _described(mapping_of(item))
 
 
 def _described(item: Mapping[str, Any]) -> Iterator[str]:
     for field in ("address", "title", "name", "summary", "description"):
         yield _short(item.get(field))
     for field in ("publish", "subscribe"):
-        operation = _mapping(item.get(field))
+        operation = mapping_of(item.get(field))
         yield from _name(operation.get("operationId"))
         yield _short(operation.get("summary"))
-    for name, message in islice(_mapping(item.get("messages")).items(), 20):
+    for name, message in islice(mapping_of(item.get("messages")).items(), 20):
         yield from _name(name)
-        yield _short(_mapping(message).get("title"))
-        yield _short(_mapping(message).get("summary"))
+        yield _short(mapping_of(message).get("title"))
+        yield _short(mapping_of(message).get("summary"))
 
 
 def _graphql(text: str) -> Iterator[str]:
@@ -143,7 +144,3 @@ def _name(value: Any) -> Iterator[str]:
 def _short(value: Any) -> str:
     """One line of what should be a text."""
     return " ".join(value[:LONGEST].split()) if isinstance(value, str) else ""
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -6,9 +6,8 @@ often it is met: `error.since` is when it was met first.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 from services.catalog.ingest.candidates import refused_ref, status_item
 from services.catalog.ingest.refusals import Refusal
@@ -54,7 +53,7 @@ def failure_item(
 def refusal_item(refusal: Refusal) -> StatusItemJson:
     """The item of a document that is no valid entity, with where it begins."""
     item = status_item(refusal.located_error)
-    marks: dict[str, Any] = {}
+    marks: dict[str, str | int] = {}
     if refusal.ref is not None:
         marks["entityRef"] = refusal.ref
     if refusal.first_line is not None:
@@ -114,7 +113,7 @@ def in_general(item: StatusItemJson, location: str) -> StatusItemJson:
     return {**item, "message": message, "error": {**rest, "message": text}}
 
 
-def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+def _same(one: StatusItemJson, other: StatusItemJson) -> bool:
     if one["name"] != other["name"]:
         return False
     # In how many ways a host does not answer is no news.

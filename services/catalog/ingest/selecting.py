@@ -10,7 +10,7 @@ from typing import Any
 from shared.contracts.errors import Invalid
 
 
-def holds(query: Any, item: Mapping[str, Any]) -> bool:
+def holds(query: Any, item: Mapping[str, str | None]) -> bool:
     """Whether `item` meets `query`.
 
     Raises:
@@ -21,7 +21,7 @@ def holds(query: Any, item: Mapping[str, Any]) -> bool:
     return all(_part(key, value, item) for key, value in query.items())
 
 
-def _part(key: str, value: Any, item: Mapping[str, Any]) -> bool:
+def _part(key: str, value: Any, item: Mapping[str, str | None]) -> bool:
     if key == "$not":
         return not holds(value, item)
     if key in {"$all", "$any"}:
@@ -38,17 +38,17 @@ def _part(key: str, value: Any, item: Mapping[str, Any]) -> bool:
     return _equal(value, item.get(key))
 
 
-def _equal(operand: Any, value: Any) -> bool:
+def _equal(operand: Any, value: str | None) -> bool:
     return value is not None and str(operand).lower() == str(value).lower()
 
 
-def _in(operand: Any, value: Any) -> bool:
+def _in(operand: Any, value: str | None) -> bool:
     if not isinstance(operand, list):
         raise Invalid("request/body/query/$in must be array")
     return any(_equal(choice, value) for choice in operand)
 
 
-_OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
+_OPERATORS: Mapping[str, Callable[[Any, str | None], bool]] = {
     "$exists": lambda operand, value: (value is not None) is bool(operand),
     "$in": _in,
     "$hasPrefix": lambda operand, value: (
@@ -57,7 +57,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], bool]] = {
 }
 
 
-def _compared(name: str, operand: Any, value: Any) -> bool:
+def _compared(name: str, operand: Any, value: str | None) -> bool:
     operator = _OPERATORS.get(name)
     if operator is None:
         raise Invalid(f"request/body/query: unknown operator {name}")

@@ -20,6 +20,8 @@ from services.catalog.readmodel.rows import LONGEST, text_of
 from shared.contracts.errors import Invalid
 
 RESOURCE_TYPE = "catalog-entity"
+Conditions = Mapping[str, Any]
+"""The conditions of a policy's decision as JSON: rules with their parameters."""
 
 
 def parse_conditions(conditions: object, depth: int = DEEPEST) -> Criterion:
@@ -43,7 +45,7 @@ def parse_conditions(conditions: object, depth: int = DEEPEST) -> Criterion:
     return _rule(conditions)
 
 
-def _rule(condition: Mapping[str, Any]) -> Criterion:
+def _rule(condition: Conditions) -> Criterion:
     name = condition.get("rule")
     if condition.get("resourceType", RESOURCE_TYPE) != RESOURCE_TYPE:
         raise Invalid(f"conditions.resourceType: must be {RESOURCE_TYPE}")

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from services.catalog.query.ordering import OrderField, Place
+from services.catalog.query.predicates import Predicate
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import load_json
 
@@ -23,7 +24,7 @@ class Cursor:
     place: Place
     backwards: bool
     filters: tuple[str, ...] = ()
-    query: dict[str, Any] | None = None
+    query: Predicate | None = None
     term: str = ""
     term_fields: tuple[str, ...] = ()
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from services.catalog.model import EntityJson
 from services.catalog.query.effort import check_paths
 from shared.contracts.errors import Invalid
 
@@ -32,7 +33,7 @@ def needs_derived(fields: Sequence[str]) -> bool:
     return any(field.partition(".")[0] in DERIVED for field in fields)
 
 
-def cut(entity: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+def cut(entity: EntityJson, fields: Sequence[str]) -> EntityJson:
     """The entity with nothing but `fields`; what it lacks is left out."""
     document: dict[str, Any] = {}
     for field in fields:

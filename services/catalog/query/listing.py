@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any
 
 from pyroaring import BitMap
 
@@ -18,7 +17,7 @@ from services.catalog.query.ordering import (
     in_order,
     place_of,
 )
-from services.catalog.query.predicates import parse_predicate
+from services.catalog.query.predicates import Predicate, parse_predicate
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
@@ -32,7 +31,7 @@ class ListRequest:
     """What was asked for; with `cursor`, the rest but for limit and fields is in it."""
 
     filters: tuple[str, ...] = ()
-    query: dict[str, Any] | None = None
+    query: Predicate | None = None
     orders: tuple[OrderField, ...] = ()
     term: str = ""
     term_fields: tuple[str, ...] = ()

@@ -19,6 +19,9 @@ from services.catalog.query.effort import check_length, check_texts
 from services.catalog.readmodel.rows import text_of
 from shared.contracts.errors import Invalid
 
+Predicate = dict[str, Any]
+"""A predicate over fields as JSON: $all, $any, $not, $in, $exists, …"""
+
 
 def parse_predicate(predicate: object) -> Criterion:
     """What a `query` demands.

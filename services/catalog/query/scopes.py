@@ -1,12 +1,11 @@
 """What a reader may see, and what of it points to something they may not see."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any
 
 import orjson
 from pyroaring import BitMap
 
+from services.catalog.query.conditions import Conditions
 from services.catalog.readmodel import ReadModel
 
 REMEMBERED = 256
@@ -30,7 +29,7 @@ class ReaderScope:
         model: ReadModel,
         visible: BitMap | None,
         key: bytes,
-        conditions: Mapping[str, Any] | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
         self._model = model
         self.conditions = conditions
@@ -90,14 +89,14 @@ class Scopes:
         """The scope of those who may see all."""
         return self._everything
 
-    def find(self, conditions: Mapping[str, Any]) -> ReaderScope | None:
+    def find(self, conditions: Conditions) -> ReaderScope | None:
         """The remembered scope, None when it must be made."""
         if self._revision != self._model.revision.value:
             self._state.clear()
             self._revision = self._model.revision.value
         return self._state.get(orjson.dumps(conditions))
 
-    def remember(self, conditions: Mapping[str, Any], visible: BitMap) -> ReaderScope:
+    def remember(self, conditions: Conditions, visible: BitMap) -> ReaderScope:
         """The scope that conditions were found to mean."""
         key = orjson.dumps(conditions)
         scope = self._state[key] = ReaderScope(self._model, visible, key, conditions)

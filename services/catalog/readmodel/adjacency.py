@@ -1,12 +1,19 @@
 """Who points to whom: each declared relation once, found from both of its ends."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Self
 
 from pyroaring import BitMap
 
 from services.catalog.model import StoredRelation
-from services.catalog.readmodel.postings import Posting, added, members, removed, union
+from services.catalog.readmodel.postings import (
+    Posting,
+    Tables,
+    added,
+    members,
+    removed,
+    union,
+)
 
 
 class Pair(NamedTuple):
@@ -26,15 +33,15 @@ class Adjacency:
         self._edges: dict[Pair, dict[str, Posting]] = {}
         self._sources: dict[Pair, BitMap] = {}
 
-    def tables(self) -> dict[str, Any]:
+    def tables(self) -> Tables:
         """All that `of_tables` needs, in tables that can be divided."""
-        tables: dict[str, Any] = {"sources": dict(self._sources)}
+        tables: Tables = {"sources": dict(self._sources)}
         for pair, targets in self._edges.items():
             tables[f"{pair.type} {pair.inverse}"] = targets
         return tables
 
     @classmethod
-    def of_tables(cls, tables: Mapping[str, Any]) -> Self:
+    def of_tables(cls, tables: Tables) -> Self:
         """The adjacency that had these tables."""
         adjacency = cls()
         for pair, sources in tables["sources"].items():

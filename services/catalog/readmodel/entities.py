@@ -6,7 +6,6 @@ One event loop writes and reads it; nothing here waits, so a reader sees whole c
 
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from pyroaring import BitMap
 
@@ -16,7 +15,7 @@ from services.catalog.readmodel.adjacency import Adjacency
 from services.catalog.readmodel.changes import ChangeCounter, ChangeLog
 from services.catalog.readmodel.inverted import InvertedField, InvertedIndex
 from services.catalog.readmodel.orders import LAST, SortIndex, SortKey
-from services.catalog.readmodel.postings import members
+from services.catalog.readmodel.postings import Tables, members
 from services.catalog.readmodel.projections import Projections
 from services.catalog.readmodel.records import (
     EntityRecord,
@@ -185,7 +184,7 @@ class ReadModel:
             path, text, prefix=prefix, changed=changed, end=self._log.end
         )
 
-    def tables(self) -> dict[str, dict[str, Any]]:
+    def tables(self) -> dict[str, Tables]:
         """All that a snapshot holds of this model, but for its records."""
         rest = {
             "live": self.live,
@@ -199,7 +198,7 @@ class ReadModel:
 
     def take_over(
         self,
-        tables: Mapping[str, Mapping[str, Any]],
+        tables: Mapping[str, Tables],
         records: list[EntityRecord | None],
     ) -> None:
         """Hold the tables and the records of a snapshot, and nothing else."""

@@ -3,12 +3,18 @@
 Letters are compared folded: who types `bjo` or `Bjø` means Bjørn.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Self
+from collections.abc import Iterator
+from typing import Self
 
 from pyroaring import BitMap
 
-from services.catalog.readmodel.postings import Posting, added, bitmap, removed
+from services.catalog.readmodel.postings import (
+    Posting,
+    Tables,
+    added,
+    bitmap,
+    removed,
+)
 from shared.text.folding import folded
 
 SIZE = 3
@@ -29,13 +35,13 @@ class Grams:
         self._free: list[int] = []
         self._postings: dict[str, Posting] = {}
 
-    def tables(self) -> dict[str, Any]:
+    def tables(self) -> Tables:
         """All that `of_tables` needs, in tables that can be divided."""
         values = {number: value for value, number in self._numbers.items()}
         return {"values": values, "free": self._free, "postings": self._postings}
 
     @classmethod
-    def of_tables(cls, tables: Mapping[str, Any]) -> Self:
+    def of_tables(cls, tables: Tables) -> Self:
         """The grams that had these tables."""
         grams = cls()
         grams._values = [""] * (len(tables["values"]) + len(tables["free"]))

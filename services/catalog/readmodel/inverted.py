@@ -1,7 +1,7 @@
 """The inverted index: from a path and a value to the entities that have it."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Self
 
 from pyroaring import BitMap
 
@@ -10,6 +10,7 @@ from services.catalog.readmodel.grams import Grams
 from services.catalog.readmodel.postings import (
     EMPTY,
     Posting,
+    Tables,
     added,
     bitmap,
     cardinality,
@@ -40,9 +41,9 @@ class InvertedField:
         self._spellings: dict[str, Spellings] = {}
         self._grams = Grams() if searched else None
 
-    def tables(self) -> dict[str, Any]:
+    def tables(self) -> Tables:
         """All that `of_tables` needs, in tables that can be divided."""
-        tables: dict[str, Any] = {
+        tables: Tables = {
             "present": self.present,
             "values": self.values,
             "spellings": self._spellings,
@@ -52,7 +53,7 @@ class InvertedField:
         return tables
 
     @classmethod
-    def of_tables(cls, tables: Mapping[str, Any]) -> Self:
+    def of_tables(cls, tables: Tables) -> Self:
         """The field that had these tables."""
         field = cls()
         field.present, field.values = tables["present"], tables["values"]

@@ -5,10 +5,14 @@ the others to a handful; a bitmap costs some 300 bytes before its first member.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from pyroaring import BitMap
 
 Posting = int | tuple[int, ...] | BitMap
+
+Tables = dict[str, Any]
+"""The parts of an index by name, for a snapshot: dictionaries, lists and bitmaps."""
 
 SMALL = 6
 """Ids that are kept in a tuple, in no order; more become a bitmap."""

@@ -4,13 +4,13 @@ Bounded and in memory: a window for people, not the history (that is the store's
 """
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 import orjson
 
+from services.catalog.model import CauseJson
 from shared.contracts.entity import Entity, mapping_of
 from shared.contracts.errors import Invalid
 
@@ -44,7 +44,7 @@ class RecentChange:
     kind: str
     title: str
     actor: str
-    cause: Mapping[str, Any]
+    cause: CauseJson
     changed: tuple[str, ...]
     deleted: bool
     state: Entity | None = None

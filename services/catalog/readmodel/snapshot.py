@@ -24,6 +24,7 @@ from services.catalog import model as words
 from services.catalog.descriptor import definitions
 from services.catalog.model import StoredEntity, StoredRelation
 from services.catalog.readmodel.entities import ReadModel
+from services.catalog.readmodel.postings import Tables
 from services.catalog.readmodel.records import NOTHING, EntityRecord
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import Invalid
@@ -83,7 +84,7 @@ def _pieces(value: Any) -> Iterator[Any]:
 class Contents:
     """What a snapshot holds: for `ReadModel.take_over`."""
 
-    tables: Mapping[str, Mapping[str, Any]]
+    tables: Mapping[str, Tables]
     records: list[EntityRecord | None]
 
 
@@ -93,7 +94,7 @@ def load(frames: Iterator[bytes]) -> Contents:
     Raises:
         Invalid: if they are not those of a snapshot.
     """
-    tables: dict[str, dict[str, Any]] = {}
+    tables: dict[str, Tables] = {}
     records: list[EntityRecord | None] = []
     try:
         for frame in frames:

@@ -8,14 +8,13 @@ What still has the mark after days came with an entity that was never stored.
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
 from services.catalog.store.collections import DEFINITIONS
 from services.catalog.store.documents import stamp
 from shared.contracts.errors import Unavailable
-from shared.kit.documents.mongo import Database, unavailable_as_error
+from shared.kit.documents.mongo import Database, Document, unavailable_as_error
 
 UNUSED_AFTER = timedelta(days=7)
 #: A mark that is younger is left as it is: it saves a write.
@@ -101,6 +100,6 @@ class MongoDefinitionStore:
             )
 
 
-def _marked_before(now: datetime | None) -> dict[str, Any]:
+def _marked_before(now: datetime | None) -> Document:
     limit = stamp((now or datetime.now(UTC)) - UNUSED_AFTER)
     return {"touched": {"$gt": "", "$lt": limit}}

@@ -4,7 +4,7 @@ Entities are kept as JSON text: their keys may hold dots and dollars, which a do
 store gives other meanings to, and no field inside of them is queried there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -19,10 +19,10 @@ from services.catalog.model import (
     StoredEntity,
     StoredRelation,
 )
+from services.catalog.store.pending import PendingChange
 from shared.contracts.catalog import Cause
 from shared.contracts.entity import Entity
-
-Document = dict[str, Any]
+from shared.kit.documents.mongo import Document
 
 
 def _text(value: Any) -> str:
@@ -64,7 +64,7 @@ def tombstone(ref: str, revision: int, moment: datetime) -> Document:
     }
 
 
-def stored_entity(document: Mapping[str, Any]) -> StoredEntity:
+def stored_entity(document: Document) -> StoredEntity:
     """The entity in a live document."""
     return StoredEntity(
         ref=document["_id"],
@@ -102,7 +102,7 @@ def root_document(root: Root) -> Document:
     }
 
 
-def stored_root(document: Mapping[str, Any]) -> Root:
+def stored_root(document: Document) -> Root:
     """The root in a document."""
     states = [_state(item) for item in orjson.loads(document["files"])]
     return Root(
@@ -153,13 +153,13 @@ def revision_id(ref: str, revision: int) -> str:
     return f"{ref}@{revision}"
 
 
-def revision_document(pending: Mapping[str, Any]) -> Document:
+def revision_document(pending: PendingChange) -> Document:
     """The history's entry of a pending event: the event itself, under its own id."""
     identity = revision_id(pending["key"], pending["revision"])
     return {"_id": identity, "event": pending["value"]}
 
 
-def stored_revision(document: Mapping[str, Any]) -> EntityRevision:
+def stored_revision(document: Document) -> EntityRevision:
     """The entry in a document."""
     event = orjson.loads(document["event"])
     data = event["data"]

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import Any
 
 from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError
@@ -24,6 +23,7 @@ from shared.contracts.trace import Trace
 from shared.kit.documents import migrations
 from shared.kit.documents.mongo import (
     Database,
+    Document,
     away_seconds,
     only_duplicates,
     unavailable_as_error,
@@ -34,7 +34,6 @@ from shared.kit.observability import tracing
 BATCH = 1000
 #: Sorts behind every moment.
 ENDLESS = "~"
-Document = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -208,9 +207,7 @@ class MongoEntityStore:
         }
         return [(s, events.get(s.change.ref) == s.document["event"]) for s in steps]
 
-    async def keep_revisions(
-        self, entity_documents: Sequence[Mapping[str, Any]]
-    ) -> None:
+    async def keep_revisions(self, entity_documents: Sequence[Document]) -> None:
         """Write the history's entries of pending events; the outbox calls it first."""
         entries = _entries(entity_documents)
         if not entries:
@@ -257,7 +254,7 @@ def _parsed(entity_documents: Sequence[Document]) -> list[StoredEntity]:
     return [documents.stored_entity(document) for document in entity_documents]
 
 
-def _entries(entity_documents: Sequence[Mapping[str, Any]]) -> list[Document]:
+def _entries(entity_documents: Sequence[Document]) -> list[Document]:
     return [
         documents.revision_document(event)
         for document in entity_documents

@@ -5,7 +5,6 @@ seconds. A test reads them back through the contract.
 """
 
 import uuid
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NotRequired
 
@@ -13,7 +12,12 @@ import orjson
 
 from services.catalog.descriptor.definitions import reference_of
 from services.catalog.ingest.differences import changed_paths, relation_steps
-from services.catalog.model import StoredChange, StoredEntity, StoredRelation
+from services.catalog.model import (
+    EntityJson,
+    StoredChange,
+    StoredEntity,
+    StoredRelation,
+)
 from shared.contracts.catalog import (
     EntityChange,
     EntityCreated,
@@ -96,7 +100,7 @@ def _changed(before: StoredEntity | None, after: StoredEntity | None) -> list[st
     return paths
 
 
-def _entity_json(stored: StoredEntity | None) -> Mapping[str, Any] | None:
+def _entity_json(stored: StoredEntity | None) -> EntityJson | None:
     if stored is None:
         return None
     relations = [_relation(item) for item in stored.relations]
