@@ -58,7 +58,7 @@ def occurrence_of(envelope: Envelope) -> Occurrence | None:
     if event_type in BUILDS:
         key, outcome = _text(data, "entity_ref"), BUILDS[event_type]
         return Occurrence("docs-builds", key.lower(), outcome, envelope.time)
-    if event_type == gateway.RepositoryPushed.TYPE:
+    if event_type == gateway.RepositoryPushed.TYPE and _is_first_ref(envelope):
         key = f"{_text(data, 'host')}/{_text(data, 'repository')}".lower()
         return Occurrence("pushes", key, "pushed", envelope.time)
     return None
@@ -72,6 +72,13 @@ def _change(envelope: Envelope, outcome: str) -> Occurrence:
         outcome = "imported"
     key = ChangeKey(tuple(sorted(entity.owners)), entity.visibility)
     return Occurrence("changes", key.text, outcome, envelope.time)
+
+
+def _is_first_ref(envelope: Envelope) -> bool:
+    """Whether an event is the first of its push: each branch that it moved has one."""
+    data = envelope.data
+    push_id, _, number = envelope.id.rpartition("-")
+    return number == "0" or push_id != f"{data.get('provider')}-{data.get('delivery')}"
 
 
 def _text(data: Mapping[str, Any], field: str) -> str:

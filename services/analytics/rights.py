@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from shared.contracts.errors import Forbidden
-from shared.contracts.permissions import SOURCE_READ
+from shared.contracts.permissions import SOURCE_EXPLORE, SOURCE_READ
 from shared.kit.http.clients import ServiceCalls
 from shared.kit.http.service_tokens import Principal
 
@@ -22,7 +22,7 @@ class ReaderRights(Protocol):
         ...
 
     async def repositories(self, names: Sequence[str], reader: Principal) -> set[str]:
-        """The repositories (`host/path`) whose sources the reader may read."""
+        """The repositories (`host/path`) from which the reader sees something."""
         ...
 
 
@@ -44,9 +44,12 @@ class CatalogRights:
         return {ref for ref, item in pairs if item is not None}
 
     async def repositories(self, names: Sequence[str], reader: Principal) -> set[str]:
-        """The repositories (`host/path`) whose sources the reader may read."""
+        """The repositories (`host/path`) from which the reader sees something."""
         try:
-            source_reader = replace(reader.granted(SOURCE_READ), also=reader.also)
+            # Who may look at any repository that they name is told no names by that:
+            # only of repositories from which they see something.
+            also = {k: v for k, v in reader.also.items() if k != SOURCE_EXPLORE}
+            source_reader = replace(reader.granted(SOURCE_READ), also=also)
         except Forbidden:
             return set()
         chunks = [

@@ -17,3 +17,4 @@ TECHDOCS_ENTITY = "backstage.io/techdocs-entity"
 #: Callboard's own: RESTRICTED hides an entity from all but its owners.
 VISIBILITY = "callboard.dev/visibility"
 RESTRICTED = "restricted"
+PUBLIC = "public"

@@ -46,6 +46,14 @@ def test_a_deleted_entity_counts_for_its_last_owner() -> None:
     assert ChangeKey.parse(occurrence.key).owners == ("group:default/ushers",)
 
 
+def test_a_push_of_many_branches_is_one_push() -> None:
+    """Each branch has an event of its own, with the delivery's number in its id."""
+    event = push("ushers/web")
+    ids = [f"{event.data['provider']}-{event.data['delivery']}-{n}" for n in range(12)]
+    counted = [occurrence_of(event.model_copy(update={"id": text})) for text in ids]
+    assert [occurrence is not None for occurrence in counted] == [True] + [False] * 11
+
+
 def test_runs_and_builds_count_by_their_outcome() -> None:
     """How a run or a build ended is its outcome."""
     events = [run(), run(fails=True), build(), build(fails=True), push("Ushers/Web")]

@@ -58,6 +58,21 @@ METADATA = [
     ({"annotations": {"a": None}}, "metadata.annotations.a", "must be a string"),
     ({"annotations": {"a/b/c": "x"}}, "metadata.annotations.a/b/c", "[prefix/]name"),
     ({"annotations": []}, "metadata.annotations", "must be an object"),
+    *(
+        (
+            {"annotations": {key: text}},
+            f"metadata.annotations.{key}",
+            "must be public or",
+        )
+        for key, text in [
+            ("callboard.dev/visibility", " restricted "),
+            ("callboard.dev/visibility", "restricted\n"),
+            ("callboard.dev/visibility", "restricted\u200b"),
+            ("callboard.dev/visibility", "restrcited"),
+            ("callboard.dev/visibility", "private"),
+            ("callboard.dev/Visibility", "internal"),
+        ]
+    ),
     ({"tags": None}, "metadata.tags", "must be a list"),
     ({"tags": "x"}, "metadata.tags", "must be a list"),
     ({"tags": [1]}, "metadata.tags.0", "must be a string"),

@@ -230,6 +230,15 @@ async def test_a_restricted_root_is_as_hidden_as_what_it_brings() -> None:
     assert not catalog.state.is_restricted(ROOT.location.entity_ref)
 
 
+async def test_a_restricted_root_stays_hidden_once_it_brings_nothing() -> None:
+    """That something restricted was there is not told when it is gone."""
+    catalog = PlannedCatalog(ROOT)
+    await catalog.read(ROOT, {"first.yaml": [builders.component("web", RESTRICTED)]})
+    await catalog.read(ROOT, {"first.yaml": []})
+    assert not catalog.entities()
+    assert catalog.state.is_restricted(ROOT.location.entity_ref)
+
+
 async def test_what_cannot_be_read_keeps_what_it_brought() -> None:
     """The last good version stays, with the error."""
     catalog = PlannedCatalog(ROOT)

@@ -10,12 +10,14 @@ from typing import Any
 
 from services.catalog.descriptor import fields
 from services.catalog.model import EntityJson
+from shared.contracts.annotations import PUBLIC, RESTRICTED, VISIBILITY
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, EntityRef
 
 ROOT_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 MAX_PROBLEMS = 10
+VISIBILITIES = (PUBLIC, RESTRICTED)
 
 
 def identify(document: Any) -> EntityRef:
@@ -90,6 +92,7 @@ def _metadata(metadata: Mapping[str, Any]) -> Iterator[str]:
                 yield f"metadata.{name}: must not be empty"
     yield from _pairs(metadata, "labels", fields.LABEL_VALUE)
     yield from _pairs(metadata, "annotations", None)
+    yield from _visibility(metadata)
     yield from _tags(metadata)
     yield from _links(metadata)
 
@@ -109,6 +112,24 @@ def _pairs(
         yield from _format_problems(path, fields.KEY, key)
         if rule is not None:
             yield from _format_problems(path, rule, value)
+
+
+def _visibility(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """A value that only looks like "restricted" would leave an entity open to all."""
+    annotations = metadata.get("annotations")
+    if not isinstance(annotations, Mapping):
+        return
+    for key, value in annotations.items():
+        is_visibility = isinstance(key, str) and key.lower() == VISIBILITY
+        if (
+            is_visibility
+            and isinstance(value, str)
+            and value.lower() not in VISIBILITIES
+        ):
+            yield (
+                f"metadata.annotations.{key}: must be {' or '.join(VISIBILITIES)}, "
+                f"not {value[:40]!r}"
+            )
 
 
 def _tags(metadata: Mapping[str, Any]) -> Iterator[str]:

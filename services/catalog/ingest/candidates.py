@@ -24,6 +24,7 @@ from services.catalog.model import (
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     MANAGED_BY_ORIGIN,
+    PUBLIC,
     RESTRICTED,
     VISIBILITY,
 )
@@ -312,8 +313,10 @@ def _require_allowed(entity: Entity, ref: str, context: Context) -> None:
 
 
 def asks_to_be_restricted(document: Any) -> bool:
-    """Whether a document that may be invalid asks to be hidden."""
-    return isinstance(document, Mapping) and Entity(document).is_restricted
+    """Whether a document that may be invalid asks to be hidden, or may mean to."""
+    if not isinstance(document, Mapping):
+        return False
+    return Entity(document).visibility not in ("", PUBLIC)
 
 
 def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidate:

@@ -6,7 +6,6 @@ entity stays.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from itertools import chain
 
 from services.catalog.ingest.candidates import Candidate, status_item
 from services.catalog.ingest.problems import (
@@ -83,13 +82,17 @@ async def needed_changes(
 def _own_entity(view: CatalogView, outcome: LocationOutcome) -> Candidate | None:
     """The root's own Location entity; None: it is not concerned.
 
-    It is as restricted as all that the root brought: it names where that lies, which
-    would tell of its existence.
+    It is as restricted as all that the root brings, or brought last: it names where
+    that lies, which would tell of its existence.
     """
     own_entity = outcome.reading.own_entity
-    is_restricted = _brings_only_restricted(view, outcome)
     exists = view.parents(own_entity.ref) is not None
-    changes = exists and view.is_restricted(own_entity.ref) != is_restricted
+    was_restricted = exists and view.is_restricted(own_entity.ref)
+    brought_refs = _brought_refs(view, outcome)
+    is_restricted = (
+        all(map(view.is_restricted, brought_refs)) if brought_refs else was_restricted
+    )
+    changes = exists and was_restricted != is_restricted
     if not changes and not outcome.reading.is_whole:
         return None
     return own_entity.restricted() if is_restricted else own_entity
@@ -109,18 +112,15 @@ def _own_writes(
     return () if after is None else (EntityWrite(candidate, before, after),)
 
 
-def _brings_only_restricted(view: CatalogView, outcome: LocationOutcome) -> bool:
+def _brought_refs(view: CatalogView, outcome: LocationOutcome) -> list[str]:
+    """The entities that the files of the root's own Location entity bring."""
     ref = outcome.root.location.entity_ref
-    brought_refs = (
+    return [
         emitted_ref
         for key in outcome.following_states
         if key[0] == ref
         for emitted_ref in view.emitted(*key)
-    )
-    first_ref = next(brought_refs, None)
-    return first_ref is not None and all(
-        map(view.is_restricted, chain([first_ref], brought_refs))
-    )
+    ]
 
 
 def _with_refused_deletion(
