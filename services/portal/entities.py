@@ -13,6 +13,8 @@ from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
 
 Entity = Mapping[str, Any]
+#: Characters; the descriptor itself shows the whole of a longer one.
+LONGEST_TITLE = 200
 #: How the names of Locations begin that stand for an address: a hash follows.
 GENERATED = "generated-"
 
@@ -119,7 +121,8 @@ def title_of(entity: Entity) -> str:
     plain = name if namespace == "default" else f"{namespace}/{name}"
     if str(entity["kind"]).lower() == "location" and name.startswith(GENERATED):
         plain = str(spec.get("target") or plain)
-    return str(profile.get("displayName") or metadata.get("title") or plain)
+    title = str(profile.get("displayName") or metadata.get("title") or plain)
+    return title if len(title) <= LONGEST_TITLE else f"{title[:LONGEST_TITLE]}…"
 
 
 def summarize(ref: str, entity: Entity | None = None) -> Summary:
