@@ -4,15 +4,23 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, FastAPI
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.gateway.callers import require_identity
 from services.gateway.documents import asyncapi, schema, schema_types
 from services.gateway.model import Identity
 from services.gateway.openapi import ApiDocument
+from services.gateway.status import StatusReport
 from shared.kit.http.apps import json_response, run_checks
 
-StatusReport = Callable[[Identity], Awaitable[Any]]
+MakeReport = Callable[[Identity], Awaitable[StatusReport]]
+
+
+class EventTypes(BaseModel):
+    """The types of all events."""
+
+    types: list[str]
 
 
 def health_router(app: FastAPI) -> APIRouter:
@@ -39,22 +47,22 @@ def documents_router(
     """The public contracts; they are no secret."""
     router = APIRouter(prefix="/api", tags=["contracts"])
 
-    @router.get("/openapi.json")
+    @router.get("/openapi.json", response_model=dict[str, Any])
     async def openapi() -> Response:
         """OpenAPI of the whole public API. Unavailable services are left out."""
         return json_response(await document.body(app.openapi()))
 
-    @router.get("/asyncapi.json")
+    @router.get("/asyncapi.json", response_model=dict[str, Any])
     async def asyncapi_document() -> Response:
         """AsyncAPI of the topics."""
         return json_response(asyncapi(brokers))
 
     @router.get("/schemas")
-    async def event_types() -> Response:
+    async def event_types() -> EventTypes:
         """Every event type."""
-        return json_response({"types": schema_types()})
+        return EventTypes(types=schema_types())
 
-    @router.get("/schemas/{event_type}.json")
+    @router.get("/schemas/{event_type}.json", response_model=dict[str, Any])
     async def event_schema(event_type: str) -> Response:
         """The JSON Schema of one event type."""
         return json_response(schema(event_type))
@@ -62,15 +70,15 @@ def documents_router(
     return router
 
 
-def status_router(report: StatusReport) -> APIRouter:
+def status_router(make_report: MakeReport) -> APIRouter:
     """The status of the installation, for every authenticated caller."""
     router = APIRouter(prefix="/api/status", tags=["status"])
 
-    @router.get("")
+    @router.get("", response_model_exclude_unset=True)
     async def status(
         identity: Annotated[Identity, Depends(require_identity)],
-    ) -> Response:
+    ) -> StatusReport:
         """Each service, each engine, the last webhook of each host."""
-        return json_response(await report(identity))
+        return await make_report(identity)
 
     return router

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import (
     AbstractAsyncContextManager,
     AsyncExitStack,
@@ -32,6 +32,7 @@ from services.gateway.ports import Policy
 from services.gateway.preferences.api import make_router as preferences_router
 from services.gateway.preferences.store import MongoPreferences
 from services.gateway.settings import Settings
+from services.gateway.status import ServiceStatus
 from services.gateway.stream.api import make_router as stream_router
 from services.gateway.stream.events import LiveFeed
 from services.gateway.webhooks.api import LastDeliveries
@@ -147,7 +148,7 @@ def _routers(
 ) -> list[APIRouter]:
     last_deliveries = LastDeliveries()
 
-    async def report(identity: Identity) -> Any:
+    async def report(identity: Identity) -> status.StatusReport:
         status_report = await status.report(
             _probes(app, dependencies), last_deliveries.by_provider
         )
@@ -204,30 +205,38 @@ def _checks(
     }
 
 
-def _probes(app: FastAPI, dependencies: GatewayDependencies) -> dict[str, status.Probe]:
+def _probes(app: FastAPI, dependencies: GatewayDependencies) -> list[status.Probe]:
     def service(name: str) -> status.Probe:
-        async def probe() -> tuple[bool, Mapping[str, Any]]:
+        async def probe() -> ServiceStatus:
             try:
                 async with asyncio.timeout(PROBE_SECONDS):
                     answer = await dependencies.services.probe(name, "/readyz")
             except TimeoutError:
-                return False, {"error": f"no answer within {PROBE_SECONDS:.0f} s"}
+                error = f"no answer within {PROBE_SECONDS:.0f} s"
+                return ServiceStatus(name=name, ready=False, error=error)
             body = answer.value
-            if isinstance(body, dict) and "checks" in body:
-                details = {key: body.get(key, {}) for key in ("checks", "figures")}
-                return answer.ok, details
+            if isinstance(body, dict) and isinstance(body.get("checks"), dict):
+                return ServiceStatus(
+                    name=name,
+                    ready=answer.ok,
+                    checks=body["checks"],
+                    figures=body.get("figures", {}),
+                )
             # A front end in the portal's place may not have this path.
             is_well = answer.ok or (name == FRONT_END and answer.status < 500)
-            return is_well, {} if is_well else {"error": answer.error}
+            if is_well:
+                return ServiceStatus(name=name, ready=True)
+            return ServiceStatus(name=name, ready=False, error=answer.error)
 
         return probe
 
-    async def own() -> tuple[bool, Mapping[str, Any]]:
+    async def own() -> ServiceStatus:
         states = await run_checks(app.state.checks)
-        return all(state == "ok" for state in states.values()), {"checks": states}
+        ready = all(state == "ok" for state in states.values())
+        return ServiceStatus(name=NAME, ready=ready, checks=states)
 
     names = (*assembly.PLUGINS, FRONT_END)
-    return {**{name: service(name) for name in names}, NAME: own}
+    return [*map(service, names), own]
 
 
 def main() -> None:

@@ -132,6 +132,14 @@ class UserCard:
 
 
 @dataclass(frozen=True, slots=True)
+class LastDelivery:
+    """The time (ISO 8601) and outcome of a provider's last webhook."""
+
+    at: str
+    outcome: str
+
+
+@dataclass(frozen=True, slots=True)
 class LiveEvent:
     """One event of the log as readers of the live stream get it.
 

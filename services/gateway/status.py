@@ -1,48 +1,79 @@
 """The status of the installation: readiness of each service and of its engines."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, Literal
 
-from services.gateway.model import Identity
+from pydantic import BaseModel
+
+from services.gateway.model import Identity, LastDelivery
 from services.gateway.ports import PermissionChecker
 from shared.contracts.errors import Unavailable
 from shared.contracts.permissions import ENTITY_READ
+from shared.kit.http.models import Absent
 
 #: Figures that count restricted entities too.
 COUNTS = frozenset({"entities", "roots", "records"})
 
-Probe = Callable[[], Awaitable[tuple[bool, Mapping[str, Any]]]]
+
+class ServiceStatus(BaseModel):
+    """The readiness of one service, with its checks, or the error of the request."""
+
+    name: str
+    ready: bool
+    checks: dict[str, Any] | Absent = None
+    figures: dict[str, Any] | Absent = None
+    error: str | Absent = None
 
 
-async def report(probes: Mapping[str, Probe], webhooks: Mapping[str, Any]) -> Any:
-    """The report of the status page; `status` is "ok" if every service is ready."""
-    names = list(probes)
-    results = await asyncio.gather(*(probes[name]() for name in names))
-    services = [
-        {"name": name, "ready": ready, **details}
-        for name, (ready, details) in zip(names, results, strict=True)
-    ]
-    ready = all(service["ready"] for service in services)
-    return {
-        "status": "ok" if ready else "not ready",
-        "services": services,
-        "engines": _engines(services),
-        "webhooks": dict(webhooks),
-    }
+class EngineStatus(BaseModel):
+    """The state of one engine, by the services that use it."""
+
+    name: str
+    ready: bool
+    seen_by: dict[str, Any]
 
 
-def _engines(services: list[dict[str, Any]]) -> list[dict[str, Any]]:
+class StatusReport(BaseModel):
+    """The report of the status page; `webhooks` has the last one of each provider."""
+
+    status: Literal["ok", "not ready"]
+    services: list[ServiceStatus]
+    engines: list[EngineStatus]
+    webhooks: dict[str, LastDelivery]
+
+
+Probe = Callable[[], Awaitable[ServiceStatus]]
+
+
+async def report(
+    probes: Sequence[Probe], webhooks: Mapping[str, LastDelivery]
+) -> StatusReport:
+    """The report; `status` is "ok" if every service is ready."""
+    services = await asyncio.gather(*(probe() for probe in probes))
+    ready = all(service.ready for service in services)
+    return StatusReport(
+        status="ok" if ready else "not ready",
+        services=services,
+        engines=_engines(services),
+        webhooks=dict(webhooks),
+    )
+
+
+def _engines(services: Sequence[ServiceStatus]) -> list[EngineStatus]:
     """Each engine's state, as reported by the services that use it."""
-    engines: dict[str, dict[str, Any]] = {}
+    states: dict[str, dict[str, Any]] = {}
     for service in services:
-        for name, state in (service.get("checks") or {}).items():
-            engine = engines.setdefault(
-                name, {"name": name, "ready": True, "seen_by": {}}
-            )
-            engine["seen_by"][service["name"]] = state
-            engine["ready"] = engine["ready"] and state == "ok"
-    return sorted(engines.values(), key=lambda engine: str(engine["name"]))
+        for name, state in (service.checks or {}).items():
+            states.setdefault(name, {})[service.name] = state
+    return [
+        EngineStatus(
+            name=name,
+            ready=all(state == "ok" for state in states[name].values()),
+            seen_by=states[name],
+        )
+        for name in sorted(states)
+    ]
 
 
 async def sees_all(guard: PermissionChecker, identity: Identity) -> bool:
@@ -54,11 +85,9 @@ async def sees_all(guard: PermissionChecker, identity: Identity) -> bool:
     return decision.result == "allow"
 
 
-def without_counts(status_report: Mapping[str, Any]) -> dict[str, Any]:
+def without_counts(status_report: StatusReport) -> StatusReport:
     """The report without figures that count entities the reader may not see."""
-    services = []
-    for service in status_report["services"]:
-        figures = service.get("figures") or {}
-        public = {name: figures[name] for name in figures if name not in COUNTS}
-        services.append({**service, "figures": public} if figures else service)
-    return {**status_report, "services": services}
+    for service in status_report.services:
+        for name in COUNTS.intersection(service.figures or ()):
+            del (service.figures or {})[name]
+    return status_report

@@ -163,6 +163,15 @@ def test_streams_and_files_are_no_json(whole: dict[str, Any]) -> None:
         assert list(answer["content"]) == [media]
 
 
+def test_every_json_response_has_a_schema(apps: dict[str, FastAPI]) -> None:
+    """No operation of the gateway leaves open what it answers."""
+    for path, method, operation in operations(apps["gateway"].openapi()):
+        for status, response in operation["responses"].items():
+            for media, content in response.get("content", {}).items():
+                if media == "application/json":
+                    assert content["schema"], (method, path, status)
+
+
 def test_operations_have_names_of_their_own(whole: dict[str, Any]) -> None:
     """Generated clients call their functions by them."""
     names = Counter(operation["operationId"] for *_, operation in operations(whole))

@@ -11,7 +11,7 @@ import pytest
 from deploy.embedded.rundata import SERVICES
 from services.gateway.documents import asyncapi, schema
 from services.gateway.model import SESSION_COOKIE
-from services.gateway.status import report
+from services.gateway.status import ServiceStatus, report
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import NotFound
 from shared.contracts.events import PAYLOADS
@@ -219,21 +219,19 @@ async def test_status_counts_for_who_may_see_all(ask, sign_in, who, is_told) -> 
 async def test_status_tells_who_is_not_ready() -> None:
     """And which engine it is that a service misses."""
 
-    async def good():
-        return True, {"checks": {"documents": "ok"}}
+    async def ready():
+        checks = {"documents": "ok"}
+        return ServiceStatus(name="catalog", ready=True, checks=checks)
 
-    async def bad():
-        return False, {"checks": {"documents": "no answer"}}
+    async def not_ready():
+        checks = {"documents": "no answer"}
+        return ServiceStatus(name="search", ready=False, checks=checks)
 
-    found = await report({"catalog": good, "search": bad}, {})
-    assert found["status"] == "not ready"
-    assert found["engines"] == [
-        {
-            "name": "documents",
-            "ready": False,
-            "seen_by": {"catalog": "ok", "search": "no answer"},
-        }
-    ]
+    status = await report([ready, not_ready], {})
+    assert status.status == "not ready"
+    (engine,) = status.engines
+    assert (engine.name, engine.ready) == ("documents", False)
+    assert engine.seen_by == {"catalog": "ok", "search": "no answer"}
 
 
 async def test_services_that_are_away(mongodb, kafka, data) -> None:

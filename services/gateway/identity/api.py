@@ -7,6 +7,13 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from services.gateway.callers import identity_of, require_identity
+from services.gateway.identity.api_models import (
+    CookieExpiry,
+    KeySet,
+    OpenIdConfiguration,
+    SignInResponse,
+    UserInfo,
+)
 from services.gateway.identity.handlers import (
     SignIn,
     openid_configuration,
@@ -15,7 +22,6 @@ from services.gateway.identity.handlers import (
 from services.gateway.identity.keys import KeyRing
 from services.gateway.model import DOCS_COOKIE, Identity
 from shared.contracts.errors import Forbidden, NotFound, Unauthenticated, Unsupported
-from shared.kit.http.apps import json_response
 from shared.kit.http.bodies import BoundedRoute
 
 COOKIE_SECONDS = 3600
@@ -44,18 +50,20 @@ def _providers(sign_in: SignIn) -> APIRouter:
 
     @router.get("/{provider}/refresh")
     @router.post("/{provider}/refresh")
-    async def refresh(provider: str, body: SignInRequest | None = None) -> Response:
+    async def refresh(
+        provider: str, body: SignInRequest | None = None
+    ) -> SignInResponse:
         """A user token: as a guest, or in development as any user."""
         ref = body.userEntityRef if body else None
-        return json_response(await sign_in.refresh(provider, ref))
+        return await sign_in.refresh(provider, ref)
 
-    @router.get("/{provider}/start")
+    @router.get("/{provider}/start", response_class=Response)
     async def start(provider: str) -> Response:
         """The login page of a provider; no provider has one yet."""
         sign_in.require_provider(provider)
         raise Unsupported("Not implemented")
 
-    @router.post("/{provider}/logout")
+    @router.post("/{provider}/logout", response_class=Response)
     async def logout(provider: str) -> Response:
         """Not found: tokens expire, and no provider has sessions."""
         raise NotFound(f"Unknown auth provider '{provider}'")
@@ -67,24 +75,24 @@ def _well_known(keys: KeyRing, issuer: str) -> APIRouter:
     router = APIRouter(prefix="/api/auth", tags=["auth"], route_class=BoundedRoute)
 
     @router.get("/.well-known/jwks.json")
-    async def jwks() -> Response:
+    async def jwks() -> KeySet:
         """The public keys that verify user tokens."""
-        return json_response(keys.jwks())
+        return KeySet(keys=keys.jwks())
 
     @router.get("/.well-known/openid-configuration")
-    async def configuration() -> Response:
+    async def configuration() -> OpenIdConfiguration:
         """The discovery document."""
-        return json_response(openid_configuration(issuer))
+        return openid_configuration(issuer)
 
     @router.get("/v1/userinfo")
-    async def userinfo(request: Request) -> Response:
+    async def userinfo(request: Request) -> UserInfo:
         """The subject of the token and their claims."""
         identity = await identity_of(request)
         if identity is None:
             raise Unauthenticated("No token provided")
         if identity.is_service:
             raise Unauthenticated("The token is not a user's")
-        return json_response(user_info(identity))
+        return user_info(identity)
 
     return router
 
@@ -98,23 +106,22 @@ def _below_plugins(sign_in: SignIn, keys: KeyRing, *, secure: bool) -> APIRouter
     )
 
     @router.get("/jwks.json")
-    async def plugin_jwks() -> Response:
+    async def plugin_jwks() -> KeySet:
         """The public keys of a plugin, which are the gateway's."""
-        return json_response(keys.jwks())
+        return KeySet(keys=keys.jwks())
 
     @router.get("/cookie")
     async def cookie(
-        identity: Annotated[Identity, Depends(require_identity)],
-    ) -> Response:
+        response: Response, identity: Annotated[Identity, Depends(require_identity)]
+    ) -> CookieExpiry:
         """Set the cookie that opens documentation pages."""
         if identity.by_cookie:
             raise Forbidden("A cookie does not beget another")
         token, expires = sign_in.docs_token(identity)
-        response = json_response({"expiresAt": expires})
         response.set_cookie(
             DOCS_COOKIE, token, COOKIE_SECONDS, secure=secure, httponly=True
         )
-        return response
+        return CookieExpiry(expires_at=expires)
 
     @router.delete("/cookie", status_code=204)
     async def no_cookie() -> Response:

@@ -8,14 +8,13 @@ from typing import Annotated
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 from starlette.responses import RedirectResponse, Response
 
 from services.gateway.model import SESSION_COOKIE, SignedIn
 from services.gateway.ports import Sessions, Users
 from shared.contracts.errors import Forbidden, NotFound, Unauthenticated
 from shared.guards.addresses import local_address
-from shared.kit.http.apps import json_response
 
 SIGN_IN = "/sign-in"
 LONGEST_NAME = 300
@@ -32,6 +31,8 @@ class SignInWaysAnswer(BaseModel):
     `token`: with a token of the installation, from a browser on its own machine.
     """
 
+    model_config = ConfigDict(from_attributes=True)
+
     guest: bool
     development: bool
     token: bool
@@ -39,6 +40,8 @@ class SignInWaysAnswer(BaseModel):
 
 class ListedUser(BaseModel):
     """A user as the development sign-in lists them."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     ref: str
     name: str
@@ -130,33 +133,20 @@ def _sign_in_forms(sessions: Sessions, secure: bool) -> APIRouter:
 def _sign_in_data(sessions: Sessions, users: Users) -> APIRouter:
     router = APIRouter(prefix="/api/auth", tags=["auth"])
 
-    @router.get("/ways", response_model=SignInWaysAnswer)
-    async def ways() -> Response:
+    @router.get("/ways")
+    async def ways() -> SignInWaysAnswer:
         """The allowed sign-in methods."""
-        allowed = sessions.ways()
-        answer = SignInWaysAnswer(
-            guest=allowed.guest, development=allowed.development, token=allowed.token
-        )
-        return json_response(answer.model_dump())
+        return SignInWaysAnswer.model_validate(sessions.ways())
 
-    @router.get("/development/users", response_model=ListedUsers)
-    async def development_users(text: str = "") -> Response:
+    @router.get("/development/users")
+    async def development_users(text: str = "") -> ListedUsers:
         """The users that the development sign-in offers: those a guest may see."""
         if not sessions.ways().development:
             raise NotFound("Unknown auth provider 'development'")
         cards = await users.users(text.strip()[:LONGEST_NAME], limit=MOST_USERS)
-        items = [
-            ListedUser(
-                ref=card.ref,
-                name=card.name,
-                title=card.title,
-                picture=card.picture,
-                groups=[*card.groups],
-            )
-            for card in cards
-        ]
+        items = [ListedUser.model_validate(card) for card in cards]
         is_empty = not items and not await users.has_users()
-        return json_response(ListedUsers(items=items, is_empty=is_empty).model_dump())
+        return ListedUsers(items=items, is_empty=is_empty)
 
     return router
 

@@ -1,8 +1,15 @@
 """Sign-in with the responses of Backstage's auth backend: token, profile, claims."""
 
 from datetime import UTC, datetime
-from typing import Any
 
+from services.gateway.identity.api_models import (
+    BackstageIdentity,
+    OpenIdConfiguration,
+    SignInResponse,
+    UserClaims,
+    UserIdentity,
+    UserInfo,
+)
 from services.gateway.identity.sessions import BrowserSessions
 from services.gateway.identity.tokens import API, DOCS, UserTokens
 from services.gateway.model import Identity, IdentityKind, SignInRules
@@ -36,7 +43,7 @@ class SignIn:
         if not guest and not (provider == DEVELOPMENT and self._development):
             raise NotFound(f"Unknown auth provider '{provider}'")
 
-    async def refresh(self, provider: str, user_ref: str | None) -> dict[str, Any]:
+    async def refresh(self, provider: str, user_ref: str | None) -> SignInResponse:
         """A new user token; `user_ref` is the user of a development sign-in.
 
         Raises:
@@ -44,26 +51,23 @@ class SignIn:
         """
         self.require_provider(provider)
         if provider == GUEST and self._guest_ref is not None:
-            return await self._answer(self._guest_ref, "guest")
+            return await self._response(self._guest_ref, "guest")
         if not user_ref:
             raise NotFound("userEntityRef: say which user to sign in as")
-        return await self._answer(await self._sessions.known_user(user_ref), "user")
+        return await self._response(await self._sessions.known_user(user_ref), "user")
 
-    async def _answer(self, subject: str, kind: IdentityKind) -> dict[str, Any]:
-        return {
-            "profile": {},
-            "backstageIdentity": {
-                "token": self._tokens.issue(subject, kind, API, TOKEN_SECONDS),
-                "identity": {
-                    "type": "user",
-                    "userEntityRef": subject,
-                    "ownershipEntityRefs": [
-                        *await self._memberships.ownership(subject)
-                    ],
-                },
-                "expiresInSeconds": TOKEN_SECONDS,
-            },
-        }
+    async def _response(self, subject: str, kind: IdentityKind) -> SignInResponse:
+        identity = UserIdentity(
+            user_entity_ref=subject,
+            ownership_entity_refs=[*await self._memberships.ownership(subject)],
+        )
+        return SignInResponse(
+            backstage_identity=BackstageIdentity(
+                token=self._tokens.issue(subject, kind, API, TOKEN_SECONDS),
+                identity=identity,
+                expires_in_seconds=TOKEN_SECONDS,
+            )
+        )
 
     def docs_token(self, identity: Identity) -> tuple[str, str]:
         """The limited token of the docs cookie, and its expiry (ISO 8601)."""
@@ -75,23 +79,17 @@ class SignIn:
         return token, moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def user_info(identity: Identity) -> dict[str, Any]:
+def user_info(identity: Identity) -> UserInfo:
     """The claims of `/v1/userinfo`."""
-    return {"claims": {"sub": identity.subject, "ent": [*identity.ownership]}}
+    claims = UserClaims(sub=identity.subject, ent=[*identity.ownership])
+    return UserInfo(claims=claims)
 
 
-def openid_configuration(base: str) -> dict[str, Any]:
+def openid_configuration(base: str) -> OpenIdConfiguration:
     """The discovery document; `base` is the address of `/api/auth`."""
-    return {
-        "issuer": base,
-        "token_endpoint": f"{base}/v1/token",
-        "userinfo_endpoint": f"{base}/v1/userinfo",
-        "jwks_uri": f"{base}/.well-known/jwks.json",
-        "response_types_supported": ["id_token"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["ES256"],
-        "scopes_supported": ["openid"],
-        "token_endpoint_auth_methods_supported": [],
-        "claims_supported": ["sub", "ent"],
-        "grant_types_supported": [],
-    }
+    return OpenIdConfiguration(
+        issuer=base,
+        token_endpoint=f"{base}/v1/token",
+        userinfo_endpoint=f"{base}/v1/userinfo",
+        jwks_uri=f"{base}/.well-known/jwks.json",
+    )

@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives import serialization
@@ -30,7 +29,7 @@ class SigningKey:
     created: float
     private: ec.EllipticCurvePrivateKey
 
-    def jwk(self) -> dict[str, Any]:
+    def jwk(self) -> dict[str, str]:
         """The public half as published."""
         public = jwt.algorithms.ECAlgorithm.to_jwk(
             self.private.public_key(), as_dict=True
@@ -98,11 +97,11 @@ class KeyRing:
     def _modified_ns(self) -> int:
         return self._folder.stat().st_mtime_ns
 
-    def jwks(self) -> dict[str, Any]:
-        """The published key set, newest first."""
+    def jwks(self) -> list[dict[str, str]]:
+        """The published keys, newest first."""
         self.signing()
         ordered = sorted(self._keys.values(), key=lambda key: -key.created)
-        return {"keys": [key.jwk() for key in ordered]}
+        return [key.jwk() for key in ordered]
 
     def _discard_old(self) -> None:
         for key in list(self._keys.values()):

@@ -23,9 +23,22 @@ Person = Annotated[Identity, Depends(require_person)]
 
 
 class Value(BaseModel):
-    """The body of a PUT."""
+    """The body of a PUT, and one value of a multiget."""
 
     value: Any
+
+
+class UserSetting(Value):
+    """One setting."""
+
+    bucket: str
+    key: str
+
+
+class UserSettings(BaseModel):
+    """The values of a multiget in its order; null for a missing one."""
+
+    items: list[Value | None]
 
 
 class PreferenceKey(BaseModel):
@@ -48,22 +61,22 @@ def make_router(preferences: PreferenceStore) -> APIRouter:
     )
 
     @router.get("/buckets/{bucket}/keys/{key}")
-    async def get(bucket: Name, key: Name, caller: Person) -> Response:
+    async def get(bucket: Name, key: Name, caller: Person) -> UserSetting:
         """One setting of the caller."""
         values = await preferences.get(caller.subject, [(bucket, key)])
         if (bucket, key) not in values:
             raise NotFound(f"Unable to find '{key}' in bucket '{bucket}'")
-        return json_response(_setting(bucket, key, values[bucket, key]))
+        return UserSetting(bucket=bucket, key=key, value=values[bucket, key])
 
     @router.put("/buckets/{bucket}/keys/{key}")
-    async def put(bucket: Name, key: Name, body: Value, caller: Person) -> Response:
+    async def put(bucket: Name, key: Name, body: Value, caller: Person) -> UserSetting:
         """Store a value."""
         if body.value is None:
             raise Invalid("value: must not be null")
         if len(orjson.dumps(body.value)) > VALUE_LIMIT:
             raise Invalid(f"value: over the limit of {VALUE_LIMIT} bytes")
         await preferences.put(caller.subject, bucket, key, body.value)
-        return json_response(_setting(bucket, key, body.value))
+        return UserSetting(bucket=bucket, key=key, value=body.value)
 
     @router.delete("/buckets/{bucket}/keys/{key}", status_code=204)
     async def delete(bucket: Name, key: Name, caller: Person) -> Response:
@@ -71,7 +84,7 @@ def make_router(preferences: PreferenceStore) -> APIRouter:
         await preferences.drop(caller.subject, bucket, key)
         return Response(status_code=204)
 
-    @router.post("/multiget")
+    @router.post("/multiget", response_model=UserSettings)
     async def multiget(body: PreferenceBatch, caller: Person) -> Response:
         """Several settings in order; null for a missing one."""
         pairs = [(item.bucket, item.key) for item in body.items]
@@ -98,7 +111,3 @@ def _items(
         {"value": orjson.Fragment(texts[pair])} if pair in texts else None
         for pair in pairs
     ]
-
-
-def _setting(bucket: str, key: str, value: Any) -> dict[str, Any]:
-    return {"bucket": bucket, "key": key, "value": value}

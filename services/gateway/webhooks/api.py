@@ -9,13 +9,13 @@ from typing import get_args
 
 from fastapi import APIRouter, Request
 from prometheus_client import Counter
-from starlette.responses import Response
+from pydantic import BaseModel
 
+from services.gateway.model import LastDelivery
 from services.gateway.ports import Deliveries, PushLog
-from services.gateway.webhooks.handlers import Delivery, receive
+from services.gateway.webhooks.handlers import Delivery, Outcome, receive
 from services.gateway.webhooks.signatures import HookSecret, Provider
 from shared.contracts.errors import CallboardError, NotFound, TooLarge
-from shared.kit.http.apps import json_response
 
 LIMIT = 5 * 1024 * 1024
 PROVIDERS: frozenset[str] = frozenset(get_args(Provider))
@@ -26,16 +26,22 @@ DELIVERED = Counter(
 )
 
 
+class WebhookResponse(BaseModel):
+    """What became of a delivery."""
+
+    status: Outcome
+
+
 class LastDeliveries:
     """The time and outcome of each provider's last delivery."""
 
     def __init__(self) -> None:
-        self.by_provider: dict[str, dict[str, str]] = {}
+        self.by_provider: dict[str, LastDelivery] = {}
 
     def note(self, provider: str, outcome: str) -> None:
         DELIVERED.labels(provider, outcome).inc()
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        self.by_provider[provider] = {"at": at, "outcome": outcome}
+        self.by_provider[provider] = LastDelivery(at, outcome)
 
 
 def make_router(
@@ -49,7 +55,7 @@ def make_router(
 
     @router.post("/api/webhooks/{provider}", status_code=202)
     @router.post("/api/events/http/{provider}", status_code=202)
-    async def webhook(provider: str, request: Request) -> Response:
+    async def webhook(provider: str, request: Request) -> WebhookResponse:
         """A signed delivery of a Git host."""
         if provider not in PROVIDERS:
             raise NotFound(f"Unknown webhook provider {provider!r}")
@@ -62,7 +68,7 @@ def make_router(
             last_deliveries.note(provider, error.name)
             raise
         last_deliveries.note(provider, outcome)
-        return json_response({"status": outcome}, status=202)
+        return WebhookResponse(status=outcome)
 
     return router
 
