@@ -9,8 +9,9 @@ from urllib.parse import quote
 
 from services.gateway.model import Identity, ServiceAnswer, UserCard
 from services.gateway.ports import Services
+from shared.contracts.entity import Entity, text_of
 from shared.contracts.errors import Invalid, Unavailable
-from shared.contracts.ref import parse_ref, ref_of
+from shared.contracts.ref import parse_ref
 
 CATALOG = "catalog"
 BY_REFS = "/entities/by-refs"
@@ -30,7 +31,7 @@ class CatalogClient:
         self._services = services
         self._visitor = visitor
 
-    async def entity(self, ref: str) -> Mapping[str, Any] | None:
+    async def entity(self, ref: str) -> Entity | None:
         """The entity, or None; raises Unavailable if the catalog is unavailable."""
         try:
             parsed = parse_ref(ref)
@@ -43,14 +44,15 @@ class CatalogClient:
         answer = await self._services.ask(CATALOG, f"/entities/by-name/{path}")
         if answer.status in (400, 404):
             return None
-        entity = _value_of(answer)
-        return entity if isinstance(entity, dict) else None
+        value = _value_of(answer)
+        return Entity(value) if isinstance(value, dict) else None
 
-    async def groups(self, refs: Sequence[str]) -> list[Mapping[str, Any] | None]:
+    async def groups(self, refs: Sequence[str]) -> list[Entity | None]:
         """Each group with the fields that ownership needs; raises Unavailable."""
         body = {"entityRefs": list(refs), "fields": GROUP_FIELDS}
         answer = await self._services.ask(CATALOG, BY_REFS, json=body)
-        return list(_value_of(answer)["items"])
+        items = _value_of(answer)["items"]
+        return [Entity(item) if item else None for item in items]
 
     async def apply_conditions(
         self, conditions: Mapping[str, Any], refs: Sequence[str]
@@ -91,7 +93,7 @@ class CatalogClient:
         answer = await self._services.ask(
             CATALOG, BY_QUERY, params=params, reader=self._visitor
         )
-        return [_card(entity) for entity in _value_of(answer)["items"]]
+        return [_card(Entity(item)) for item in _value_of(answer)["items"]]
 
     async def has_users(self) -> bool:
         """Whether the catalog has any user; raises Unavailable."""
@@ -110,18 +112,11 @@ def _value_of(answer: ServiceAnswer) -> Any:
     return answer.value
 
 
-def _card(entity: Mapping[str, Any]) -> UserCard:
-    metadata = entity["metadata"]
-    profile = (entity.get("spec") or {}).get("profile") or {}
-    groups = [
-        str(relation["targetRef"]).rpartition("/")[2]
-        for relation in entity.get("relations") or ()
-        if relation.get("type") == "memberOf"
-    ]
+def _card(entity: Entity) -> UserCard:
     return UserCard(
-        ref=str(ref_of(entity)),
-        name=str(metadata["name"]),
-        title=str(profile.get("displayName") or metadata.get("title") or ""),
-        picture=str(profile.get("picture") or ""),
-        groups=groups,
+        ref=str(entity.ref),
+        name=entity.name,
+        title=text_of(entity.profile.get("displayName")) or entity.title,
+        picture=text_of(entity.profile.get("picture")),
+        groups=[ref.rpartition("/")[2] for ref in entity.targets("memberOf")],
     )

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import orjson
 
+from shared.contracts.entity import Entity
+
 SESSION_COOKIE = "callboard_session"
 #: Backstage's name of the cookie that opens files of documentation.
 DOCS_COOKIE = "backstage-auth"
@@ -157,7 +159,7 @@ class LiveEvent:
     subject: str
     document: bytes
     touches: frozenset[str] = frozenset()
-    entity: Mapping[str, Any] | None = field(default=None, hash=False)
+    entity: Entity | None = field(default=None, hash=False)
     owner: str | None = None
 
     def data(self) -> Any:

@@ -17,6 +17,7 @@ from services.gateway.model import (
     SignInWays,
     UserCard,
 )
+from shared.contracts.entity import Entity
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.permissions import Need
 
@@ -196,11 +197,11 @@ class Resources(Protocol):
         """Whether each resource meets the conditions; one that is missing does not."""
         ...
 
-    async def entity(self, ref: str) -> Mapping[str, Any] | None:
+    async def entity(self, ref: str) -> Entity | None:
         """The entity, or None if there is none."""
         ...
 
-    async def groups(self, refs: Sequence[str]) -> Sequence[Mapping[str, Any] | None]:
+    async def groups(self, refs: Sequence[str]) -> Sequence[Entity | None]:
         """Each group with its origin, children and relations; None if there is none."""
         ...
 

@@ -19,6 +19,7 @@ from services.gateway.identity.memberships import (
 )
 from services.gateway.identity.store import POLL_SECONDS, MongoEndedSessions
 from services.gateway.identity.tokens import API, DOCS, SESSION, UserTokens
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Unauthenticated, Unavailable
 from shared.kit.documents import mongo
 
@@ -153,10 +154,11 @@ class Groups:
         if self.away:
             raise Unavailable("away")
         relations = [{"type": "memberOf", "targetRef": name} for name in self.direct]
-        return {"relations": [*relations, {"type": "ownerOf", "targetRef": "x:y/z"}]}
+        relations.append({"type": "ownerOf", "targetRef": "x:y/z"})
+        return Entity({"relations": relations})
 
     async def groups(self, refs: Any) -> Any:
-        return [self.group(ref) for ref in refs]
+        return [Entity(self.group(ref)) for ref in refs]
 
     def group(self, ref: str) -> Any:
         file = self.files.get(ref, "url:https://git.example/org")

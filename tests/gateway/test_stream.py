@@ -14,6 +14,7 @@ from services.gateway.stream.api import _frames
 from services.gateway.stream.events import LiveFeed
 from services.gateway.stream.hub import LiveHub
 from shared.contracts.catalog import Cause, EntityUpdated, RelationTarget
+from shared.contracts.entity import Entity
 from shared.contracts.envelope import Envelope, Payload
 from shared.contracts.errors import Unavailable
 from shared.contracts.scaffolder import RunStarted
@@ -164,7 +165,7 @@ async def test_filters(hub) -> None:
         hub.publish(changed("component:default/x"))
         hub.publish(changed("component:default/y", None, "component:default/a"))
         hub.publish(changed("component:default/a"))
-        built = LiveEvent("", "docs-built", "t", "s", b"{}", entity=component())
+        built = LiveEvent("", "docs-built", "t", "s", b"{}", entity=Entity(component()))
         hub.publish(built)
         assert [e.subject[-1] for e in await taken(about, 2)] == ["y", "a"]
         assert [e.topic for e in await taken(docs, 1)] == ["docs-built"]
@@ -209,13 +210,13 @@ class Catalog:
     """The catalog as far as the feed asks it."""
 
     def __init__(self) -> None:
-        self.found: Any = component()
+        self.entity_of_docs: Entity | None = Entity(component())
         self.away = False
 
     async def entity(self, _: str) -> Any:
         if self.away:
             raise Unavailable("away")
-        return self.found
+        return self.entity_of_docs
 
     async def apply_conditions(self, *_: Any) -> list[bool]:
         return []
@@ -269,7 +270,7 @@ async def test_the_feed_reads_events(hub) -> None:
         group, docs, run = await taken(stream, 3)
     assert group.touches == {"group:default/a", "user:default/new"}
     assert groups.forgotten == ["group:default/a"]
-    assert docs.entity == component()
+    assert docs.entity == Entity(component())
     assert (run.owner, run.subject) == ("user:default/ann", "1")
 
 
@@ -314,8 +315,8 @@ async def test_a_site_that_became_restricted_is_known_at_once(hub) -> None:
         secret = component("web", RESTRICTED)
         await feed.take([record(updated(ref, secret), ref), record(built(ref), ref)])
         first, _, last = await taken(stream, 3)
-    assert first.entity == component()
-    assert last.entity == secret
+    assert first.entity == Entity(component())
+    assert last.entity == Entity(secret)
 
 
 async def test_a_site_of_an_unknown_entity_is_for_services(hub) -> None:

@@ -12,12 +12,12 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from services.gateway.ports import Resources
 from shared.contracts.annotations import MANAGED_BY_LOCATION
+from shared.contracts.entity import Entity, list_of
 from shared.contracts.errors import CallboardError, Invalid
-from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
+from shared.contracts.ref import parse_ref
 from shared.kit.observability import logs
 
 CACHE_SECONDS = 60.0
@@ -29,7 +29,7 @@ OWNERSHIP_REFS = 100
 OWNERSHIP_LENGTH = 4096
 #: Groups that are requested for one level: more than may count.
 GROUPS_A_LEVEL = 2 * OWNERSHIP_REFS
-Groups = Mapping[str, Mapping[str, Any]]
+Groups = Mapping[str, Entity]
 #: While the catalog is unavailable, the last claims count; nobody gains rights.
 RETRY_SECONDS = 1.0
 
@@ -88,7 +88,7 @@ class CatalogMemberships:
         generation = self._generation
         try:
             entity = await self._resources.entity(user_ref)
-            groups = _targets((entity or {}).get("relations") or (), "memberOf")
+            groups = _targets(entity, "memberOf") if entity else set()
             refs = (user_ref, *sorted(groups - {user_ref}))
             if self._parent_groups:
                 refs = await self._with_parents(refs)
@@ -123,11 +123,11 @@ class CatalogMemberships:
 
     async def _parents_of(
         self, level: Groups, counted: Mapping[str, None]
-    ) -> dict[str, Mapping[str, Any]]:
+    ) -> dict[str, Entity]:
         """The confirmed parents of a level's groups, by ref."""
         children: dict[str, list[str]] = {}
         for ref, group in level.items():
-            for parent in _targets(group.get("relations") or (), "childOf"):
+            for parent in _targets(group, "childOf"):
                 if parent.startswith("group:") and parent not in counted:
                     children.setdefault(parent, []).append(ref)
         parents = await self._groups(sorted(children))
@@ -137,41 +137,33 @@ class CatalogMemberships:
             if any(_is_parent(group, child, level[child]) for child in children[ref])
         }
 
-    async def _groups(self, refs: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    async def _groups(self, refs: Sequence[str]) -> dict[str, Entity]:
         """The groups that are in the catalog, by ref."""
         refs = refs[:GROUPS_A_LEVEL]
         groups = await self._resources.groups(refs) if refs else ()
         return {ref: group for ref, group in zip(refs, groups, strict=True) if group}
 
 
-def _is_parent(group: Mapping[str, Any], ref: str, child: Mapping[str, Any]) -> bool:
+def _is_parent(group: Entity, ref: str, child: Entity) -> bool:
     """Whether a group's own descriptor, or its file, confirms that it has a child."""
-    file = _file(group)
-    return bool(file and file == _file(child)) or ref in _children(group)
+    file = group.annotations.get(MANAGED_BY_LOCATION)
+    is_in_same_file = file and file == child.annotations.get(MANAGED_BY_LOCATION)
+    return bool(is_in_same_file) or ref in _children(group)
 
 
-def _file(group: Mapping[str, Any]) -> Any:
-    return (group["metadata"].get("annotations") or {}).get(MANAGED_BY_LOCATION)
-
-
-def _children(group: Mapping[str, Any]) -> set[str]:
-    namespace = group["metadata"].get("namespace") or DEFAULT_NAMESPACE
+def _children(group: Entity) -> set[str]:
     refs = set()
-    for child in (group.get("spec") or {}).get("children") or ():
+    for child in list_of(group.spec.get("children")):
         with contextlib.suppress(Invalid):
             ref = parse_ref(
-                str(child), default_kind="group", default_namespace=namespace
+                str(child), default_kind="group", default_namespace=group.namespace
             )
             refs.add(str(ref))
     return refs
 
 
-def _targets(relations: Sequence[Mapping[str, Any]], kind: str) -> set[str]:
-    return {
-        str(relation["targetRef"]).lower()
-        for relation in relations
-        if relation.get("type") == kind
-    }
+def _targets(entity: Entity, relation: str) -> set[str]:
+    return {ref.lower() for ref in entity.targets(relation)}
 
 
 def _report_excess(user_ref: str, groups: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ skipped; its consumers write it to the dead letters.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ import orjson
 from services.gateway.model import LiveEvent
 from services.gateway.ports import Memberships, Resources
 from services.gateway.stream.hub import LiveHub
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import DOCS_BUILT, ENTITY_CHANGED, TEMPLATE_RUN
 from shared.kit.events.bus import EventRecord
@@ -36,7 +38,7 @@ class LiveFeed:
         self._hub = hub
         self._resources = resources
         self._memberships = memberships
-        self._documented: OrderedDict[str, Mapping[str, Any] | None] = OrderedDict()
+        self._documented: OrderedDict[str, Entity | None] = OrderedDict()
         self._log = logs.get_logger("gateway")
 
     async def take(self, records: Sequence[EventRecord]) -> None:
@@ -58,39 +60,38 @@ class LiveFeed:
             kind, subject = envelope["type"], envelope["subject"]
             data: Mapping[str, Any] = envelope["data"]
             event = LiveEvent("", record.topic, kind, subject, record.value)
-            return await self._with_subject(event, data)
+            return await self._described(event, data)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             self._log.warning(
                 "live_event_skipped", topic=record.topic, reason=type(error).__name__
             )
             return None
 
-    async def _with_subject(
-        self, event: LiveEvent, data: Mapping[str, Any]
-    ) -> LiveEvent:
+    async def _described(self, event: LiveEvent, data: Mapping[str, Any]) -> LiveEvent:
         if event.topic == ENTITY_CHANGED:
             return self._entity_changed(event, data)
+        touches = frozenset({event.subject})
         if event.topic == DOCS_BUILT:
-            return _with(
-                event, {event.subject}, entity=await self._documented_entity(event)
-            )
+            entity = await self._documented_entity(event)
+            return replace(event, touches=touches, entity=entity)
         if event.topic == TEMPLATE_RUN:
-            touches = {event.subject, str(data["template_ref"]).lower()}
-            return _with(event, touches, owner=str(data["created_by"]))
-        return _with(event, {event.subject})
+            touches |= {str(data["template_ref"]).lower()}
+            return replace(event, touches=touches, owner=str(data["created_by"]))
+        return replace(event, touches=touches)
 
     def _entity_changed(self, event: LiveEvent, data: Mapping[str, Any]) -> LiveEvent:
         ref = event.subject
         self._memberships.forget(ref)
         if ref in self._documented:
-            self._documented[ref] = data.get("entity")
+            entity = data.get("entity")
+            self._documented[ref] = Entity(entity) if entity else None
         touches = {ref}
         for name in ("relations_added", "relations_removed"):
             for relation in data.get(name) or ():
                 touches.add(str(relation["targetRef"]).lower())
-        return _with(event, touches)
+        return replace(event, touches=frozenset(touches))
 
-    async def _documented_entity(self, event: LiveEvent) -> Mapping[str, Any] | None:
+    async def _documented_entity(self, event: LiveEvent) -> Entity | None:
         ref = event.subject
         if ref not in self._documented:
             try:
@@ -103,22 +104,3 @@ class LiveFeed:
             if len(self._documented) > DOCUMENTED_ENTITIES:
                 self._documented.popitem(last=False)
         return self._documented[ref]
-
-
-def _with(
-    event: LiveEvent,
-    touches: set[str],
-    *,
-    entity: Mapping[str, Any] | None = None,
-    owner: str | None = None,
-) -> LiveEvent:
-    return LiveEvent(
-        event.position,
-        event.topic,
-        event.type,
-        event.subject,
-        event.document,
-        frozenset(touches),
-        entity,
-        owner,
-    )

@@ -203,13 +203,12 @@ class LiveHub:
             states.append(self._entity_in(newest.document))
         conditions = decision.conditions or {}
         return all(
-            state is not None and self._matches(conditions, Entity(state))
-            for state in states
+            state is not None and self._matches(conditions, state) for state in states
         )
 
 
-def entity_in(document: bytes) -> Mapping[str, Any] | None:
+def entity_in(document: bytes) -> Entity | None:
     """The entity of a change: the new state, or the last one before a deletion."""
     data = orjson.loads(document)["data"]
-    entity: Mapping[str, Any] | None = data.get("entity") or data.get("previous")
-    return entity
+    entity = data.get("entity") or data.get("previous")
+    return Entity(entity) if entity else None
