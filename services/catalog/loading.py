@@ -5,7 +5,6 @@ Either way the store alone is the truth: a snapshot that does not fit is passed 
 """
 
 import asyncio
-import heapq
 import time
 from dataclasses import dataclass
 
@@ -14,7 +13,6 @@ from services.catalog.handlers.recent import RecentChangesUpdater, newest_of
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.model import StoredEntity
 from services.catalog.readmodel import ReadModel
-from services.catalog.readmodel.recent import MOST_CHANGES
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from shared.contracts.errors import CallboardError, Invalid
@@ -92,8 +90,7 @@ class ReadModelLoader:
         self.follower.resume(header.through)
         before = str(self.model.revision)
         await self.follower.catch_up()
-        newest = heapq.nlargest(MOST_CHANGES, states, key=lambda stored: stored.updated)
-        await self.recent.fill(newest)
+        await self.recent.fill(states)
         if str(self.model.revision) == before:
             self._revision = self.model.revision.value
         return True

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from services.catalog.api.parameters import parse_order_fields
 from services.catalog.query.criteria import EVERYTHING
-from services.catalog.query.facets import count_facets
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.listing import ListRequest, page_of
 from services.catalog.query.rendering import render, render_all
@@ -21,6 +20,7 @@ from services.catalog.query.scopes import ReaderScope, everything
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
 from tests.bench.catalogs import WORDS, Catalog
+from tests.catalog.readmodels import count_facets
 
 BY_NAME = parse_order_fields(["metadata.name,asc"])
 

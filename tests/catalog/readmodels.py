@@ -1,11 +1,21 @@
 """Read models for tests, and a slow one beside them that is plainly right."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from services.catalog.model import StoredEntity, StoredRelation
+from services.catalog.query.criteria import Criterion
+from services.catalog.query.facets import (
+    Facet,
+    FacetCounts,
+    Facets,
+    Narrowing,
+    distinct,
+    facets_of,
+)
+from services.catalog.query.scopes import ReaderScope
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import Cause
 from shared.contracts.entity import Entity
@@ -61,3 +71,24 @@ def model_of(*entities: StoredEntity) -> ReadModel:
 
 def refs(model: ReadModel, ids: Iterable[int]) -> list[str]:
     return [record.ref for record in model.existing(ids)]
+
+
+def narrow_facets(
+    model: ReadModel,
+    names: Sequence[str],
+    criterion: Criterion,
+    scope: ReaderScope,
+    *,
+    narrowing: Narrowing,
+) -> Facets:
+    """Of each facet the values that `narrowing` selects, as the route answers them."""
+    names = distinct(names)
+    counts = FacetCounts(model, criterion, scope)
+    return facets_of(names, [counts.of(name, narrowing) for name in names])
+
+
+def count_facets(
+    model: ReadModel, names: Sequence[str], criterion: Criterion, scope: ReaderScope
+) -> dict[str, Facet]:
+    """All values of each facet, with their counts."""
+    return narrow_facets(model, names, criterion, scope, narrowing=Narrowing()).values

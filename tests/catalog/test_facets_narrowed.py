@@ -5,11 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.query.criteria import EVERYTHING
-from services.catalog.query.facets import Narrowing, count_facets, narrow_facets
+from services.catalog.query.facets import Narrowing
 from services.catalog.query.scopes import ReaderScope, everything
 from services.catalog.readmodel import ReadModel
 from tests import builders
-from tests.catalog.readmodels import model_of, stored
+from tests.catalog.readmodels import count_facets, model_of, narrow_facets, stored
 
 OWNED = "relations.ownedBy"
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.catalog.model import StoredEntity
-from services.catalog.query.facets import count_facets
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.ordering import (
     OrderField,
@@ -21,7 +20,7 @@ from services.catalog.query.scopes import everything
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
 from tests import builders
-from tests.catalog.readmodels import INVERSES, refs, stored
+from tests.catalog.readmodels import INVERSES, count_facets, refs, stored
 
 NAMES = ["a", "b", "c", "d", "e"]
 TARGETS = [f"component:default/{name}" for name in [*NAMES, "nobody"]]

@@ -1,6 +1,7 @@
 """Locations: what is registered, and registering, which is done when it answers."""
 
 import base64
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -109,9 +110,9 @@ def _visible_registrations(writes: Writes, scope: ReaderScope) -> list[Root]:
     return sorted(visible_roots, key=lambda root: (root.created, root.name))
 
 
-def _with_id(writes: Writes, identity: str) -> Root:
+def _with_id(writes: Writes, identity: str, is_hidden: Callable[[Root], bool]) -> Root:
     root = writes.catalog.state.root_with_id(identity)
-    if root is None:
+    if root is None or is_hidden(root):
         raise NotFound(f"Found no location with ID {identity}")
     return root
 
@@ -122,10 +123,9 @@ def visible_root(writes: Writes, scope: ReaderScope, identity: str) -> Root:
     Raises:
         NotFound: otherwise.
     """
-    root = _with_id(writes, identity)
-    if scope.hides(root.location.entity_ref):
-        raise NotFound(f"Found no location with ID {identity}")
-    return root
+    return _with_id(
+        writes, identity, lambda root: scope.hides(root.location.entity_ref)
+    )
 
 
 async def _known_root(writes: Writes, principal: Principal, identity: str) -> Root:
@@ -137,10 +137,7 @@ async def _known_root(writes: Writes, principal: Principal, identity: str) -> Ro
     if writes.catalog.state.root_with_id(identity) is None:
         # Another replica may have made it a moment ago.
         await writes.follower.catch_up()
-    root = _with_id(writes, identity)
-    if writes.hides(principal, root):
-        raise NotFound(f"Found no location with ID {identity}")
-    return root
+    return _with_id(writes, identity, lambda root: writes.hides(principal, root))
 
 
 @router.get("/locations", response_model=list[LocationItem])

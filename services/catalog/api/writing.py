@@ -16,6 +16,7 @@ from services.catalog.handlers.remainders import unregistering
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.model import Root, StoredEntity
+from services.catalog.planning.entities import is_location
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
 from shared.contracts.entity import Entity
@@ -81,7 +82,7 @@ class Writes:
                 if ref not in refs:
                     refs.add(ref)
                     waiting.append(ref)
-        brought_refs = {ref for ref in refs if not _is_location(ref)}
+        brought_refs = {ref for ref in refs if not is_location(ref)}
         if not brought_refs and root.registrant != principal.subject:
             raise Forbidden(
                 f"{root.location} has brought nothing: {principal.subject} did not "
@@ -106,7 +107,7 @@ class Writes:
             if root.registrant != principal.subject:
                 raise
             outcome = await unregistering(self.catalog, root)
-            owned_refs = (ref for ref in outcome.deleted if not _is_location(ref))
+            owned_refs = (ref for ref in outcome.deleted if not is_location(ref))
             if not all(self.permitted(principal, ref) for ref in owned_refs):
                 raise
 
@@ -114,10 +115,6 @@ class Writes:
         """Raise Forbidden in an installation that is read only."""
         if self.readonly:
             raise Forbidden("This operation not allowed: catalog.readonly is set")
-
-
-def _is_location(ref: str) -> bool:
-    return ref.startswith("location:")
 
 
 async def writes_of(request: Request) -> Writes:

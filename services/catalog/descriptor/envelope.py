@@ -5,7 +5,7 @@ FieldFormatEntityPolicy of Backstage's catalog-model. All problems are told, not
 first one only.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from services.catalog.descriptor import fields
@@ -69,7 +69,7 @@ def problems(entity: Entity) -> list[str]:
     problems += _format_problems("kind", fields.KIND, raw["kind"])
     if "spec" in raw and not isinstance(raw["spec"], Mapping):
         problems.append("spec: must be an object")
-    problems.extend(_metadata(entity.metadata))
+    problems.extend(_metadata_problems(entity.metadata))
     return sorted(problems)[:MAX_PROBLEMS]
 
 
@@ -78,7 +78,7 @@ def _format_problems(path: str, rule: fields.Format, value: Any) -> list[str]:
     return [f"{path}: {problem}"] if problem else []
 
 
-def _metadata(metadata: Mapping[str, Any]) -> Iterator[str]:
+def _metadata_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
     yield from _format_problems("metadata.name", fields.NAME, metadata["name"])
     yield from _format_problems(
         "metadata.namespace", fields.NAMESPACE, metadata["namespace"]
@@ -90,14 +90,14 @@ def _metadata(metadata: Mapping[str, Any]) -> Iterator[str]:
                 yield f"metadata.{name}: {fields.no_string(value)}"
             elif not value and name != "description":
                 yield f"metadata.{name}: must not be empty"
-    yield from _pairs(metadata, "labels", fields.LABEL_VALUE)
-    yield from _pairs(metadata, "annotations", None)
-    yield from _visibility(metadata)
-    yield from _tags(metadata)
-    yield from _links(metadata)
+    yield from _pair_problems(metadata, "labels", fields.LABEL_VALUE)
+    yield from _pair_problems(metadata, "annotations", None)
+    yield from _visibility_problems(metadata)
+    yield from _list_problems(metadata, "tags", _tag_problems)
+    yield from _list_problems(metadata, "links", _link_problems)
 
 
-def _pairs(
+def _pair_problems(
     metadata: Mapping[str, Any], name: str, rule: fields.Format | None
 ) -> Iterator[str]:
     pairs = metadata.get(name, {})
@@ -114,7 +114,7 @@ def _pairs(
             yield from _format_problems(path, rule, value)
 
 
-def _visibility(metadata: Mapping[str, Any]) -> Iterator[str]:
+def _visibility_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
     """A value that only looks like "restricted" would leave an entity open to all."""
     annotations = metadata.get("annotations")
     if not isinstance(annotations, Mapping):
@@ -132,31 +132,32 @@ def _visibility(metadata: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def _tags(metadata: Mapping[str, Any]) -> Iterator[str]:
-    tags = metadata.get("tags", [])
-    if not isinstance(tags, list):
-        yield "metadata.tags: must be a list"
+def _list_problems(
+    metadata: Mapping[str, Any],
+    name: str,
+    item_problems: Callable[[str, Any], Iterator[str]],
+) -> Iterator[str]:
+    items = metadata.get(name, [])
+    if not isinstance(items, list):
+        yield f"metadata.{name}: must be a list"
         return
-    for number, tag in enumerate(tags):
-        path = f"metadata.tags.{number}"
-        if not isinstance(tag, str):
-            yield f"{path}: {fields.no_string(tag)}"
-        else:
-            yield from _format_problems(path, fields.TAG, tag)
+    for number, item in enumerate(items):
+        yield from item_problems(f"metadata.{name}.{number}", item)
 
 
-def _links(metadata: Mapping[str, Any]) -> Iterator[str]:
-    links = metadata.get("links", [])
-    if not isinstance(links, list):
-        yield "metadata.links: must be a list"
+def _tag_problems(path: str, tag: Any) -> Iterator[str]:
+    if not isinstance(tag, str):
+        yield f"{path}: {fields.no_string(tag)}"
+    else:
+        yield from _format_problems(path, fields.TAG, tag)
+
+
+def _link_problems(path: str, link: Any) -> Iterator[str]:
+    if not isinstance(link, Mapping):
+        yield f"{path}: must be an object"
         return
-    for number, link in enumerate(links):
-        path = f"metadata.links.{number}"
-        if not isinstance(link, Mapping):
-            yield f"{path}: must be an object"
-            continue
-        yield from _format_problems(f"{path}.url", fields.URL, link.get("url"))
-        for name in ("title", "icon", "type"):
-            value = link.get(name)
-            if name in link and not (isinstance(value, str) and value.strip()):
-                yield f"{path}.{name}: must be a string that is not blank"
+    yield from _format_problems(f"{path}.url", fields.URL, link.get("url"))
+    for name in ("title", "icon", "type"):
+        value = link.get(name)
+        if name in link and not (isinstance(value, str) and value.strip()):
+            yield f"{path}.{name}: must be a string that is not blank"

@@ -36,28 +36,6 @@ class Facets:
     totals: dict[str, int]
 
 
-def count_facets(
-    model: ReadModel, names: Sequence[str], criterion: Criterion, scope: ReaderScope
-) -> dict[str, Facet]:
-    """For each name its values, as they were written, with their counts."""
-    return narrow_facets(model, names, criterion, scope, narrowing=Narrowing()).values
-
-
-def narrow_facets(
-    model: ReadModel,
-    names: Sequence[str],
-    criterion: Criterion,
-    scope: ReaderScope,
-    *,
-    narrowing: Narrowing,
-) -> Facets:
-    """As `count_facets`, of each name only the wanted values."""
-    names = distinct(names)
-    counts = FacetCounts(model, criterion, scope)
-    parts = [counts.of(name, narrowing) for name in names]
-    return facets_of(names, parts)
-
-
 def distinct(names: Sequence[str]) -> Sequence[str]:
     """The names of the facets that are asked for, each once.
 

@@ -99,8 +99,12 @@ class FileReader:
             raise Invalid(f"{target} cannot be read: {error.strerror}") from error
         if len(body) > DESCRIPTOR.size:
             raise TooLarge(f"{target}: over the limit of {DESCRIPTOR.size} bytes")
-        digest = hashlib.blake2b(body, digest_size=16).hexdigest()
-        return Fetched(body, digest, current)
+        return Fetched(body, digest_of(body), current)
+
+
+def digest_of(body: bytes) -> str:
+    """The digest of a file's content, as `Fetched` has it."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 def _open(path: str, _flags: int) -> int:

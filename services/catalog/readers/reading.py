@@ -1,7 +1,6 @@
 """One look at all sources, in which a repository stays at one commit."""
 
 import asyncio
-import hashlib
 import posixpath
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +8,7 @@ from urllib.parse import unquote
 
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Compute, Fetched
-from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader
+from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader, digest_of
 from shared.contracts.annotations import EDIT_URL, SOURCE_LOCATION, VIEW_URL
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
@@ -64,7 +63,7 @@ class SourceReading:
         content = await self._urls.read(location.target, etag=etag)
         if content.is_unchanged:
             return Fetched(b"", "", etag, is_unchanged=True)
-        return Fetched(content.body, _digest(content.body), content.etag)
+        return Fetched(content.body, digest_of(content.body), content.etag)
 
     async def _read_git(self, address: GitTarget, etag: str | None) -> Fetched:
         target, commit = await self._resolve(address)
@@ -77,7 +76,7 @@ class SourceReading:
         body = await self._mirrors.read(target, commit, target.path)
         trail = await self._mirrors.follow_path(target, commit, target.path)
         links = tuple(_place(target.at(path)) for path in trail)
-        fetched = Fetched(body, _digest(body), commit, place, links=links)
+        fetched = Fetched(body, digest_of(body), commit, place, links=links)
         if len(body) <= SHORT_BODY:
             if len(self._bodies) >= MOST_BODIES:
                 self._bodies.pop(next(iter(self._bodies)))
@@ -307,7 +306,3 @@ def _require_url(location: LocationRef) -> None:
 
 def _place(target: GitTarget) -> RepositoryPath:
     return RepositoryPath(target.host, target.repository, target.ref, target.path)
-
-
-def _digest(body: bytes) -> str:
-    return hashlib.blake2b(body, digest_size=16).hexdigest()

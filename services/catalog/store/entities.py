@@ -91,22 +91,19 @@ class MongoEntityStore:
         edges = ["", *(documents.stamp(moment) for moment in moments), ENDLESS]
         with unavailable_as_error(self.collection):
             for start, end in pairwise(dict.fromkeys(edges)):
-                written = {"updated": {"$gte": start, "$lt": end}}
-                part = await self.collection.find(
-                    written, {"revision": 1, "deleted": 1}
-                ).to_list(None)
                 # What is written meanwhile moves to a later part, and counts there.
-                versions |= {
-                    d["_id"]: 0 if d["deleted"] else d["revision"] for d in part
-                }
+                versions |= await self._written_revisions({"$gte": start, "$lt": end})
         return {ref: revision for ref, revision in versions.items() if revision}
 
     async def changed_since(self, moment: datetime) -> Mapping[str, int]:
         with unavailable_as_error(self.collection):
-            entity_documents = await self.collection.find(
-                {"updated": {"$gte": documents.stamp(moment)}},
-                {"revision": 1, "deleted": 1},
-            ).to_list(None)
+            return await self._written_revisions({"$gte": documents.stamp(moment)})
+
+    async def _written_revisions(self, moments: Document) -> dict[str, int]:
+        """The revisions of what was written in these moments; 0: it is deleted."""
+        entity_documents = await self.collection.find(
+            {"updated": moments}, {"revision": 1, "deleted": 1}
+        ).to_list(None)
         return {
             document["_id"]: 0 if document["deleted"] else document["revision"]
             for document in entity_documents
