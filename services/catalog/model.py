@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.contracts.catalog import Cause
 from shared.contracts.entity import Entity
@@ -24,8 +24,7 @@ CauseJson = Mapping[str, Any]
 """A `Cause` as it stands in an event, without the fields that are null."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRelation:
+class StoredRelation(NamedTuple):
     """One declared relation: kept once, on the entity that declares it.
 
     `type` points from the declaring entity to `target` (a canonical entity ref),

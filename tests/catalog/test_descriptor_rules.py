@@ -332,3 +332,28 @@ def test_what_is_no_json_is_refused_as_a_whole() -> None:
     """The kinds' schemas cannot read it; an entity that is no JSON is none."""
     with pytest.raises(Invalid, match="cannot be JSON"):
         checked(builders.component(odd={1: 2}))
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"spec": {"rows": [[1]] * 25_001}}, "spec.rows"),
+        ({"metadata": {"tags": [f"t{n}" for n in range(50_001)]}}, "metadata.tags"),
+        ({"spec": {"a": [1] * 26_000, "b": [1] * 26_000}}, "the entity"),
+    ],
+)
+def test_an_entity_of_very_many_values_is_refused(
+    fields: dict[str, Any], place: str
+) -> None:
+    """Each of them would be indexed; a group of 40,000 members is taken."""
+    entity = builders.component()
+    for part, more in fields.items():
+        entity[part].update(more)
+    with pytest.raises(Invalid, match=f"{place}: more than 50000 elements"):
+        checked(entity)
+    members = [f"user:default/u{number}" for number in range(40_000)]
+    checked(
+        builders.entity(
+            "Group", "all", {"type": "x", "children": [], "members": members}
+        )
+    )

@@ -1,6 +1,5 @@
 """The dry run of `POST /locations`: what a location would bring, and what is known."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,11 +14,9 @@ from services.catalog.model import LocationRef, StoredEntity, parse_location
 from services.catalog.planning.changes import is_foreign
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavailable
 from shared.contracts.permissions import ENTITY_READ
+from shared.guards.turns import in_turns
 from shared.guards.workers import run_beside
 from shared.kit.http.service_tokens import Principal
-
-#: So many entities are looked up before others get their turn: some milliseconds.
-CHUNK = 50
 
 
 async def preview(
@@ -79,9 +76,7 @@ async def _provided(
     except Forbidden:
         return []
     provided = []
-    for count, item in enumerate(items[1:], 1):
-        if count % CHUNK == 0:
-            await asyncio.sleep(0)
+    async for item in in_turns(items[1:]):
         stored = writes.catalog.state.get(item.ref)
         if stored is not None and writes.permitted(reader, item.ref):
             provided.append(_provider(writes, stored, item))

@@ -4,7 +4,6 @@ This process' own writes update it, and those of other replicas through `events`
 store alone is the truth. Every question is a lookup, however many entities there are.
 """
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,11 +13,8 @@ from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.model import Root, StoredEntity
 from services.catalog.ports import Entities, WriteResult
 from shared.contracts.annotations import RESTRICTED, VISIBILITY
+from shared.guards.turns import in_turns
 
-#: After so many entities other tasks get their turn: some milliseconds.
-CHUNK = 50
-#: The same for entities of which only the placement is put here.
-LINKS = 2000
 VISIBILITY_PATH = f"metadata.annotations.{VISIBILITY}"
 
 
@@ -73,17 +69,14 @@ class CatalogState:
 
     async def show(self, written: WriteResult, by: object) -> None:
         """Take over what `by` wrote, in slices that do not hold the loop up."""
-        for count, ref in enumerate(written.deleted, 1):
+        async for ref in in_turns(written.deleted):
             self.drop(ref, by)
-            if count % CHUNK == 0:
-                await asyncio.sleep(0)
         await self.show_all(written.stored, by)
 
     async def show_all(self, states: Sequence[StoredEntity], by: object = None) -> None:
         """Take over states, in slices."""
-        for start in range(0, len(states), CHUNK):
-            self.put_many(states[start : start + CHUNK], by)
-            await asyncio.sleep(0)
+        async for stored in in_turns(states):
+            self.put_many([stored], by)
 
     def put_many(self, states: Sequence[StoredEntity], by: object = None) -> None:
         """Take over states, unless newer ones are known."""
@@ -100,10 +93,8 @@ class CatalogState:
     async def link_all(self, states: Sequence[StoredEntity]) -> None:
         """Take over states that the read model has been restored with, in slices."""
         self.clock += 1
-        for count, stored in enumerate(states, 1):
+        async for stored in in_turns(states):
             self._link(stored, None)
-            if count % LINKS == 0:
-                await asyncio.sleep(0)
 
     def drop(self, ref: str, by: object = None) -> None:
         """An entity is gone."""

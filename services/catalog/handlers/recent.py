@@ -1,6 +1,5 @@
 """Keeps the newest changes current: from the store at start, then as they are told."""
 
-import asyncio
 import heapq
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -9,9 +8,7 @@ from services.catalog.model import StoredEntity
 from services.catalog.ports import RevisionLog
 from services.catalog.readmodel.recent import MOST_CHANGES, RecentChanges, change_of
 from shared.contracts.errors import Invalid
-
-#: So many events are unpacked before others get their turn: some milliseconds.
-CHUNK = 50
+from shared.guards.turns import in_turns
 
 
 def newest_of(entities: Iterable[StoredEntity]) -> list[StoredEntity]:
@@ -28,11 +25,9 @@ class RecentChangesUpdater:
 
     async def consume(self, events: Iterable[str | bytes]) -> None:
         """Take in what events (their JSON) tell; what is no change is passed over."""
-        for count, event in enumerate(events, 1):
+        async for event in in_turns(events):
             with suppress(Invalid):
                 self.changes.note(change_of(event))
-            if count % CHUNK == 0:
-                await asyncio.sleep(0)
 
     async def fill(self, entities: Iterable[StoredEntity]) -> None:
         """Take in the newest revisions of entities as they are now.

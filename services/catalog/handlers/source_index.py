@@ -9,9 +9,8 @@ from collections.abc import Callable, Collection, Iterable
 
 from services.catalog.model import LocationRef, RepositoryPath, parse_location
 from shared.contracts.errors import Invalid
+from shared.guards.turns import in_turns
 
-#: So many targets are looked at before others get their turn: some milliseconds.
-CHUNK = 100
 REMEMBERED_PLACES = 5_000
 #: A Location entity, and a location that it has entities from.
 Target = tuple[str, str]
@@ -48,12 +47,10 @@ class SourceIndex:
 
     async def _take_in(self) -> None:
         self._is_current = True
-        for count, target in enumerate(self._all(), 1):
+        async for target in in_turns(self._all()):
             # What changes meanwhile comes by `add` and `discard`.
             if self._emitted(*target):
                 self.add(*target)
-            if count % CHUNK == 0:
-                await asyncio.sleep(0)
 
     def add(self, parent: str, location: str) -> None:
         """Entities come from a target now."""

@@ -3,7 +3,6 @@
 The portal reads with credentials of its own, which open more than one reader may see.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -12,11 +11,10 @@ from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import SourceView
 from services.catalog.model import LocationRef, RepositoryPath, Root
 from services.catalog.ports import DescriptorSources
+from shared.guards.turns import in_turns
 
 #: Who wants a root that an operator's configuration names or finds.
 CONFIGURED = ("config", "git:")
-#: So many entities are looked at before others get their turn: some milliseconds.
-CHUNK = 200
 #: Sources of which a reader's view is remembered.
 REMEMBERED_VIEWS = 16
 Sees = Callable[[str], bool]
@@ -81,13 +79,14 @@ class SourceRights:
         state, view = reader.views.get(place.key, (-1, SourceView()))
         if state == clock:
             return view
-        view, count = SourceView(), 0
-        for target, target_place in self._index.targets(place):
-            for ref in self._state.emitted(*target):
-                view.add(target_place, is_visible=sees(ref))
-                count += 1
-                if count % CHUNK == 0:
-                    await asyncio.sleep(0)
+        view = SourceView()
+        emitted = (
+            (target_place, ref)
+            for target, target_place in self._index.targets(place)
+            for ref in self._state.emitted(*target)
+        )
+        async for target_place, ref in in_turns(emitted):
+            view.add(target_place, is_visible=sees(ref))
         if view.has_hidden:
             await self._hide_includes(view, place.key, sees)
         if len(reader.views) >= REMEMBERED_VIEWS:
@@ -104,9 +103,7 @@ class SourceRights:
             for root in self._state.roots_of(source)
             for state in root.files.values()
         )
-        for count, state in enumerate(states, 1):
-            if count % CHUNK == 0:
-                await asyncio.sleep(0)
+        async for state in in_turns(states):
             paths = {
                 included.path for included in state.includes if included.key == source
             }
@@ -140,10 +137,8 @@ class SourceRights:
     async def emitting(self, parent: str) -> frozenset[str]:
         """The sources that a Location entity has entities from."""
         sources: set[str] = set()
-        for count, location in enumerate(self._state.emitting(parent), 1):
+        async for location in in_turns(self._state.emitting(parent)):
             sources.add(self.source(location))
-            if count % CHUNK == 0:
-                await asyncio.sleep(0)
         return frozenset(sources)
 
     def nobody(self) -> SourceReader:

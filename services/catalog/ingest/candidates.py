@@ -38,6 +38,9 @@ from shared.guards.trees import check_tree
 _MAY_BE_PATTERN = re.compile(r"[*?\[{(%]")
 #: Bytes of an entity beside its definition: an event of it fits into a message.
 ENTITY_LIMIT = 900_000
+#: Values of an entity: each is a row of the index or a relation, and more of them would
+#: hold up all requests as they come and go. A group of 40,000 members has fewer.
+ELEMENTS_LIMIT = 50_000
 #: Targets of one Location entity that are patterns.
 MOST_PATTERNS = 100
 #: Characters of an error's message in a status.
@@ -171,7 +174,8 @@ def require_size(entity: Entity) -> None:
     for label, value in _parts(entity):
         # A text of a placeholder that is named often is there once, until written.
         text = definitions.DEFINITION_LIMIT + ENTITY_LIMIT
-        check_tree(value, label=label, nodes=ENTITY_LIMIT, text=text)
+        check_tree(value, label=label, nodes=ELEMENTS_LIMIT, text=text)
+    check_tree(entity.raw, label="the entity", nodes=ELEMENTS_LIMIT)
     stored_form = definitions.separated(entity)[0]
     if not _is_within_limits(stored_form):
         field, size = _biggest(stored_form)
@@ -189,7 +193,7 @@ def _parts(entity: Entity) -> Iterator[tuple[str, Any]]:
 
 def _is_within_limits(entity: Entity) -> bool:
     try:
-        check_tree(entity.raw, label="entity", nodes=ENTITY_LIMIT, text=ENTITY_LIMIT)
+        check_tree(entity.raw, label="entity", text=ENTITY_LIMIT)
     except Invalid:
         return False
     return len(_json(entity.raw)) <= ENTITY_LIMIT

@@ -10,7 +10,6 @@ from shared.contracts.catalog import Cause
 from shared.guards.turns import in_turns
 
 #: So many documents are unpacked and compared before others get their turn.
-CHUNK = 50
 CauseOf = Callable[[Candidate], Cause]
 
 
@@ -33,7 +32,7 @@ async def plan_entities(
     """
     writes: list[EntityWrite] = []
     unique, refusals = merge(candidates)
-    async for candidate in in_turns(unique.values(), CHUNK):
+    async for candidate in in_turns(unique.values()):
         before = view.get(candidate.ref)
         if is_foreign(before, candidate) and candidate.ref not in leaving:
             refusals.append(NameRefusal(candidate, foreign_error(candidate, before)))

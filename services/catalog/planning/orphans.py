@@ -14,7 +14,6 @@ from services.catalog.planning.view import CatalogView
 from shared.guards.turns import in_turns
 
 #: So many entities are looked at before others get their turn.
-CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ async def orphan_deletion(
     remaining_roots = _RemainingRoots(view, lost_edges, is_root)
     deleted: dict[str, None] = {}
     roots: dict[str, str] = {}
-    async for ref in in_turns(reached, CHUNK):
+    async for ref in in_turns(reached):
         root = remaining_roots.find(ref)
         if root is None:
             deleted[ref] = None
@@ -76,7 +75,7 @@ async def _reached(
     """Everything below a lost edge, with its parents: all that may go."""
     reached: dict[str, tuple[str, ...]] = {}
     waiting = deque(sorted({ref for _, ref in lost_edges}))
-    async for ref in in_turns(_drained(waiting), CHUNK):
+    async for ref in in_turns(_drained(waiting)):
         parents = view.parents(ref)
         if parents is None or ref in reached:
             continue

@@ -35,7 +35,6 @@ from services.catalog.planning.visibility import hidden_refs, without_private_wo
 from shared.guards.turns import in_turns
 
 #: So many entities are unpacked and compared before others get their turn.
-CHUNK = 50
 
 
 async def plan_statuses(
@@ -72,7 +71,7 @@ async def needed_changes(
 ) -> tuple[StatusChange, ...]:
     """Those of the changes that make a difference."""
     differing_changes: list[StatusChange] = []
-    async for change in in_turns(changes, CHUNK):
+    async for change in in_turns(changes):
         before = view.get(change.ref)
         if before is not None and change.is_needed(before):
             differing_changes.append(change)
