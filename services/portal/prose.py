@@ -20,6 +20,8 @@ COSTS = {"\n": 33, "[": 19, "*": 6, "_": 6, "`": 5, "\\": 5, "<": 35, "&": 6}
 COSTS |= dict.fromkeys("!#$%+-:=>@]^{}~|", 2)
 #: A cell of a table; rows are filled up to the columns of the table's head.
 CELL_MICROSECONDS = 16
+#: A quote inside a quote, for each line that follows it without an empty line between.
+NESTED_QUOTE_MICROSECONDS = 3
 MOST_MICROSECONDS = 60_000
 #: A text that may take longer is rendered beside the event loop.
 LOOP_MICROSECONDS = 10_000
@@ -33,6 +35,7 @@ LEFT_OUT = Markup('<p class="faint">The rest of this text is left out.</p>')
 READER = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
 _LINE_END = re.compile(r"\r\n?")
 _RULE_SIGNS = "-:| \t>*+0123456789.)"
+_QUOTE_SIGNS = "> \t-*+0123456789.)"
 
 
 async def render_prose(text: object) -> Markup:
@@ -103,9 +106,13 @@ def _cost_of(written: str) -> int:
     cost = sum(
         written.count(sign) * microseconds for sign, microseconds in COSTS.items()
     )
-    if cost > MOST_MICROSECONDS or "|" not in written:
+    if cost > MOST_MICROSECONDS:
         return cost
-    return cost + CELL_MICROSECONDS * _cells_of(written)
+    if "|" in written:
+        cost += CELL_MICROSECONDS * _cells_of(written)
+    if ">" in written:
+        cost += NESTED_QUOTE_MICROSECONDS * _nested_quote_steps(written)
+    return cost
 
 
 def _cells_of(written: str) -> int:
@@ -119,6 +126,20 @@ def _cells_of(written: str) -> int:
             cells += columns
         cells += columns
     return cells
+
+
+def _nested_quote_steps(written: str) -> int:
+    """How many lines nested quotes look at: all up to the next empty line, each anew."""
+    steps = quotes = lines = 0
+    for line in (*written.split("\n"), ""):
+        if line.strip():
+            lines += 1
+            marks = len(line) - len(line.lstrip(_QUOTE_SIGNS))
+            quotes += max(0, line.count(">", 0, marks) - 1)
+        else:
+            steps += quotes * lines
+            quotes = lines = 0
+    return steps
 
 
 def _size_of(tokens: Iterable[Token]) -> int:

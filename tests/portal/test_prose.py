@@ -108,6 +108,8 @@ def test_little_text_makes_no_long_work_and_no_long_page(text: str) -> None:
     st.integers(1, 400),
 )
 @example(["|", "a", "|", "b", "\n", "|", "-", "|", "-", "\n", "x", "\n"], 400)
+@example(["> ", "> ", "\n", "|", "-", "\n"], 400)
+@example(["> "] * 8 + ["\n", "a", "\n"], 400)
 @settings(max_examples=60, deadline=None)
 def test_no_mixture_takes_long(signs: list[str], times: int) -> None:
     """Whatever stands together, and however often."""
