@@ -1,5 +1,7 @@
 """Paths of the public API that several pages request."""
 
+from urllib.parse import quote
+
 BY_NAME = "/api/catalog/entities/by-name"
 BY_QUERY = "/api/catalog/entities/by-query"
 BY_REFS = "/api/catalog/entities/by-refs"
@@ -7,3 +9,9 @@ ENTITY_FACETS = "/api/catalog/entity-facets"
 TASKS = "/api/scaffolder/v2/tasks"
 #: Narrows a list of entities to those with errors in their status.
 HAS_ERRORS = "status.items.level=error"
+
+
+def entity_path(ref: str) -> str:
+    """The path of an entity."""
+    kind, _, rest = ref.partition(":")
+    return f"{BY_NAME}/{quote(kind)}/{quote(rest)}"

@@ -1,4 +1,4 @@
-"""The catalog list's state: read from its address, told to the API, written back.
+"""The catalog list's state: read from its address, sent to the API, and written back.
 
 The address is the whole state, so that a list can be shared. Backstage's own spelling
 (`filters[kind]=component`) is understood, and written back in the short one.
@@ -52,7 +52,7 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class CatalogQuery:
-    """What the reader wants listed; `chosen` are the ticked values of each facet."""
+    """Which entities to list; `chosen` are the ticked values of each facet."""
 
     kind: str = "component"
     chosen: tuple[tuple[str, tuple[str, ...]], ...] = ()
@@ -88,7 +88,7 @@ class CatalogQuery:
 
     def without(self, facet: str, value: str) -> Self:
         """The same with one value no longer ticked, from the first page on."""
-        left = tuple(each for each in self.values(facet) if each != value)
+        left = tuple(other for other in self.values(facet) if other != value)
         chosen = {**dict(self.chosen), facet: left}
         pairs = tuple((name, values) for name, values in chosen.items() if values)
         return replace(self, chosen=pairs, page=1)
@@ -130,9 +130,9 @@ class CatalogQuery:
         self, reader: Reader, leave_out: Collection[str] = ()
     ) -> list[tuple[str, str]]:
         """The API's `filter` parameters: one, none, or one for each star."""
-        found: list[str] = []
+        conditions: list[str] = []
         if self.kind != ALL_KINDS and "kind" not in leave_out:
-            found.append(f"kind={self.kind}")
+            conditions.append(f"kind={self.kind}")
         for name, (field, _) in FACETS.items():
             values: Iterable[str] = self.values(name)
             if name in leave_out:
@@ -140,11 +140,11 @@ class CatalogQuery:
             if name == "owner" and self.own:
                 mine = [ref for ref in reader.own if not values or ref in values]
                 values = mine or [NOBODY]
-            found += [f"{field}={value}" for value in values]
+            conditions += [f"{field}={value}" for value in values]
         if not self.starred:
-            return [("filter", ",".join(found))] if found else []
+            return [("filter", ",".join(conditions))] if conditions else []
         kind = "" if self.kind == ALL_KINDS or "kind" in leave_out else self.kind
-        return _any_of(reader.starred, kind, found)
+        return _any_of(reader.starred, kind, conditions)
 
     def search(self) -> list[tuple[str, str]]:
         """The API's parameters of the text filter."""
@@ -162,10 +162,10 @@ class CatalogQuery:
 
 
 def _any_of(
-    refs: Iterable[str], kind: str, found: Sequence[str]
+    refs: Iterable[str], kind: str, conditions: Sequence[str]
 ) -> list[tuple[str, str]]:
     """A filter for each ref, with all the rest; of none, one that nothing matches."""
-    rest = [each for each in found if not each.startswith("kind=")]
+    rest = [text for text in conditions if not text.startswith("kind=")]
     filters = []
     for ref in refs:
         of_kind, namespace, name = split_ref(ref)
@@ -179,7 +179,7 @@ def facet_of(
     name: str,
     values: Iterable[Mapping[str, Any]],
     query: CatalogQuery,
-    known: Mapping[str, Summary],
+    summaries: Mapping[str, Summary],
     *,
     total: int,
     find: str,
@@ -192,17 +192,17 @@ def facet_of(
     `text` what they are searched for.
     """
     chosen = query.values(name)
-    counts = {str(each["value"]): int(each["count"]) for each in values}
+    counts = {str(item["value"]): int(item["count"]) for item in values}
     ranked = sorted(counts, key=lambda value: -counts[value])[:CHOICES_SHOWN]
-    shown = {*ranked, *chosen}
+    offered = {*ranked, *chosen}
     choices = [
         FacetChoice(
             value,
-            ref_label(value, known) if name in REF_FACETS else value,
+            ref_label(value, summaries) if name in REF_FACETS else value,
             None if query.text else counts.get(value),
             chosen=value in chosen,
         )
-        for value in shown
+        for value in offered
     ]
     choices.sort(key=lambda choice: choice.label.lower())
     return Facet(
@@ -215,20 +215,20 @@ def facet_of(
     )
 
 
-def ref_label(ref: str, known: Mapping[str, Summary]) -> str:
-    """An owner or whole as a facet shows it; people are told from groups."""
-    summary = known.get(ref.lower())
+def ref_label(ref: str, summaries: Mapping[str, Summary]) -> str:
+    """An owner or system as a facet shows it; people are marked as such."""
+    summary = summaries.get(ref.lower())
     label = summary.title if summary else ref_title(ref)
     return f"{label} (person)" if split_ref(ref)[0] == "user" else label
 
 
 def _ticked(many: Mapping[str, list[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The values of each facet that an address ticks, up to the bound."""
-    found = []
+    pairs = []
     left = MOST_TICKED
     for name in FACETS:
         values = tuple(dict.fromkeys(many.get(name, ())))[:left]
         left -= len(values)
         if values:
-            found.append((name, values))
-    return tuple(found)
+            pairs.append((name, values))
+    return tuple(pairs)

@@ -1,9 +1,9 @@
 """Fields that people do not write themselves, in words for the list of changes."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from services.portal.error_texts import message_text
+from shared.contracts.entity import mapping_of, text_of
 
 ERRORS = "status.items"
 _ANNOTATIONS = "metadata.annotations.backstage.io/"
@@ -36,4 +36,8 @@ def shown_value(path: str, value: Any) -> Any:
     """What a field holds; errors as their texts."""
     if path != ERRORS or not isinstance(value, list):
         return value
-    return "\n".join(message_text(item) for item in value if isinstance(item, Mapping))
+    items = [mapping_of(item) for item in value]
+    return "\n".join(
+        message_text(text_of(item.get("message")) or text_of(item.get("type")))
+        for item in items
+    )

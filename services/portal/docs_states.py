@@ -7,9 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.portal.entities import Entity, annotation, docs_href
+from services.portal.entities import annotation, docs_href
 from services.portal.visit import Visit
 from shared.contracts.annotations import TECHDOCS_ENTITY, TECHDOCS_REF
+from shared.contracts.entity import Entity
 
 BY_REFS = "/api/techdocs/sites/by-refs"
 FAILED = "/api/techdocs/sites/failed"

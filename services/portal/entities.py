@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from shared.contracts.entity import mapping_of
+from shared.contracts.entity import Entity, StatusItem, text_of
 from shared.contracts.errors import Invalid
-from shared.contracts.ref import parse_ref
+from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 
-Entity = Mapping[str, Any]
 #: Characters; the descriptor itself shows the whole of a longer one.
 LONGEST_TITLE = 200
 #: How the names of Locations begin that stand for an address: a hash follows.
 GENERATED = "generated-"
+
+#: The spec field that makes a relation, and the kind that it names by default.
+SPEC_FIELDS = {"ownedBy": ("owner", "group"), "partOf": ("system", "system")}
 
 KIND_WORDS = {"api": "API"}
 KINDS = (
@@ -99,14 +101,17 @@ def counted_kind(kind: str, count: int) -> str:
 def ref_title(ref: str) -> str:
     """A readable name of an entity of which only the ref is known."""
     _, namespace, name = split_ref(ref)
-    return name if namespace == "default" else f"{namespace}/{name}"
+    return name if namespace == DEFAULT_NAMESPACE else f"{namespace}/{name}"
 
 
-def canonical(entity: Entity) -> str:
-    """The canonical ref of an entity."""
-    metadata = entity["metadata"]
-    namespace = metadata.get("namespace") or "default"
-    return f"{entity['kind']}:{namespace}/{metadata['name']}".lower()
+def ref_from(namespace: str, kind: str, name: str) -> str:
+    """The canonical ref in the address of an entity's page."""
+    return f"{kind}:{namespace}/{name}".lower()
+
+
+def entities_of(items: Iterable[Mapping[str, Any] | None]) -> list[Entity]:
+    """The entities of an answer; those that the reader may not see are null in it."""
+    return [Entity(item) for item in items if item]
 
 
 def title_of(entity: Entity) -> str:
@@ -114,14 +119,11 @@ def title_of(entity: Entity) -> str:
 
     A Location whose name is generated is called by the address that it stands for.
     """
-    metadata, spec = entity["metadata"], mapping_of(entity.get("spec"))
-    profile = mapping_of(spec.get("profile"))
-    namespace = str(metadata.get("namespace") or "default")
-    name = str(metadata["name"])
-    plain = name if namespace == "default" else f"{namespace}/{name}"
-    if str(entity["kind"]).lower() == "location" and name.startswith(GENERATED):
-        plain = str(spec.get("target") or plain)
-    title = str(profile.get("displayName") or metadata.get("title") or plain)
+    is_plain = entity.namespace == DEFAULT_NAMESPACE
+    plain = entity.name if is_plain else f"{entity.namespace}/{entity.name}"
+    if entity.kind.lower() == "location" and entity.name.startswith(GENERATED):
+        plain = text_of(entity.spec.get("target")) or plain
+    title = text_of(entity.profile.get("displayName")) or entity.title or plain
     return title if len(title) <= LONGEST_TITLE else f"{title[:LONGEST_TITLE]}…"
 
 
@@ -130,49 +132,57 @@ def summarize(ref: str, entity: Entity | None = None) -> Summary:
     kind = split_ref(ref)[0]
     if entity is None:
         return Summary(ref, kind_word(kind), kind, ref_title(ref), missing=True)
-    spec = mapping_of(entity.get("spec"))
     return Summary(
         ref=ref,
-        kind=kind_word(str(entity.get("kind") or kind)),
+        kind=kind_word(entity.kind or kind),
         kind_key=kind,
         title=title_of(entity),
-        description=str(entity["metadata"].get("description") or ""),
-        type=str(spec.get("type") or ""),
-        lifecycle=str(spec.get("lifecycle") or ""),
+        description=entity.description,
+        type=entity.type,
+        lifecycle=entity.lifecycle,
     )
 
 
-def related(entity: Entity, *types: str) -> list[str]:
+def summary_of(entity: Entity) -> Summary:
+    """The summary of an entity."""
+    return summarize(str(entity.ref), entity)
+
+
+def related_refs(entity: Entity, *types: str) -> list[str]:
     """Canonical refs that an entity points to by these relations, in order."""
-    relation_types = frozenset(types)
     return [
         str(relation["targetRef"]).lower()
-        for relation in entity.get("relations") or ()
-        if relation["type"] in relation_types
+        for relation in entity.raw.get("relations") or ()
+        if relation["type"] in types
     ]
 
 
 def spec_ref(entity: Entity, field: str, kind: str) -> str:
     """The canonical ref that a spec field names, "" if there is none or a bad one."""
-    text = mapping_of(entity.get("spec")).get(field)
-    namespace = str(entity["metadata"].get("namespace") or "default")
+    text = entity.spec.get(field)
     if not isinstance(text, str):
         return ""
     try:
-        return str(parse_ref(text, default_kind=kind, default_namespace=namespace))
+        ref = parse_ref(text, default_kind=kind, default_namespace=entity.namespace)
     except Invalid:
         return ""
+    return str(ref)
+
+
+def first_ref(entity: Entity, relation: str) -> str:
+    """The first ref of a relation, else of the spec field for it, "" if none."""
+    refs = related_refs(entity, relation)
+    return refs[0] if refs else spec_ref(entity, *SPEC_FIELDS[relation])
 
 
 def annotation(entity: Entity, name: str) -> str:
     """An annotation's value, "" if there is none."""
-    return str(mapping_of(entity["metadata"].get("annotations")).get(name) or "")
+    return text_of(entity.annotations.get(name))
 
 
-def errors_of(entity: Entity) -> list[Mapping[str, Any]]:
-    """The status items that somebody must mend."""
-    items = mapping_of(entity.get("status")).get("items") or ()
-    return [item for item in items if item.get("level") == "error"]
+def errors_of(entity: Entity) -> list[StatusItem]:
+    """The status items that somebody must fix."""
+    return [item for item in entity.status_items if item.level == "error"]
 
 
 def by_kind(summaries: Iterable[Summary]) -> dict[str, list[Summary]]:

@@ -1,4 +1,4 @@
-"""Entities by ref that several parts of a page ask for at a time: one request for all.
+"""Loads entities by ref: several parts of a page share one request.
 
 This is the data loader of GraphQL servers: what is loaded within a few turns of the
 event loop goes out together, with the fields that any of the parts needs.
@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import Any
 
-from services.portal.entities import Entity
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError
 
 #: A part of a page may begin so many turns after another and still ask with it: a task
@@ -57,4 +57,4 @@ class EntityLoader:
         except CallboardError as error:
             return error
         items = zip(refs, answer["items"], strict=True)
-        return {ref: entity for ref, entity in items if entity is not None}
+        return {ref: Entity(item) for ref, item in items if item is not None}

@@ -5,40 +5,37 @@ and what to do. Pages show the address, the date and the advice themselves.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
-from services.portal.entities import Entity, canonical, errors_of
+from services.portal.entities import errors_of
+from shared.contracts.entity import Entity, StatusItem, text_of
 
 ERROR_NAME = re.compile(r"^[A-Z]\w*Error: ")
 _ADDRESS = re.compile(r"^((?:url|file):\S+): ")
 _SINCE = re.compile(r" \(since [0-9: -]{16} UTC\)(?:\. (?P<advice>.*))?$", re.DOTALL)
 
 
-def error_text(item: Mapping[str, Any], entity: Entity) -> str:
+def error_text(item: StatusItem, entity: Entity) -> str:
     """The rule that is broken and its place, as the entity's own page says it.
 
     A Location's errors may be of many files: those of others keep their address.
     """
-    text = message_text(item)
+    text = message_text(item.message or item.type)
     address = _ADDRESS.match(text)
-    if address and (not _is_location(entity) or address[1] == _target(entity)):
+    if address and (entity.kind.lower() != "location" or address[1] == _target(entity)):
         text = text[address.end() :]
-    ref = f"{canonical(entity)}: "
+    ref = f"{entity.ref}: "
     return text[len(ref) :] if text.lower().startswith(ref) else text
 
 
-def message_text(item: Mapping[str, Any]) -> str:
+def message_text(message: str) -> str:
     """The message of a status item without the error's name, date and advice."""
-    message = str(item.get("message") or item.get("type") or "")
     return _SINCE.sub("", ERROR_NAME.sub("", message))
 
 
-def error_advice(item: Mapping[str, Any]) -> str:
+def error_advice(item: StatusItem) -> str:
     """What the reader may do about a source that cannot be read, "" if nothing."""
-    error = item.get("error")
-    since = _SINCE.search(str(item.get("message") or ""))
-    if not since or (isinstance(error, Mapping) and "line" in error):
+    since = _SINCE.search(item.message)
+    if not since or "line" in item.error:
         # A file that can be mended at its place: the page has the link to it.
         return ""
     advice = since["advice"] or ""
@@ -50,12 +47,6 @@ def error_texts(entity: Entity) -> list[str]:
     return [error_text(item, entity) for item in errors_of(entity)]
 
 
-def _is_location(entity: Entity) -> bool:
-    return str(entity.get("kind")).lower() == "location"
-
-
 def _target(entity: Entity) -> str:
-    spec = entity.get("spec")
-    if not isinstance(spec, Mapping):
-        return ""
-    return f"{spec.get('type') or 'url'}:{spec.get('target')}"
+    """The location that a Location entity stands for."""
+    return f"{entity.type or 'url'}:{text_of(entity.spec.get('target'))}"

@@ -2,10 +2,12 @@
 
 import time
 
-from services.portal.entities import entity_href, ref_title, summarize
+from services.portal.api_paths import entity_path
+from services.portal.entities import entity_href, ref_title, title_of
 from services.portal.frame import Person
 from services.portal.model import Visitor
 from services.portal.ports import Api
+from shared.contracts.entity import Entity
 
 CACHE_SECONDS = 60.0
 MOST_CACHED = 5_000
@@ -33,14 +35,8 @@ class People:
         ref = visitor.subject
         if visitor.is_service:
             return Person(ref.partition(":")[2], "A service token")
-        kind, _, rest = ref.partition(":")
-        answer = await self._api.call(
-            visitor, "GET", f"/api/catalog/entities/by-name/{kind}/{rest}"
-        )
-        if not answer.ok:
-            note = "Guest: may read" if visitor.is_guest else ref
-            name = "Guest" if visitor.is_guest else ref_title(ref)
-            return Person(name, note)
-        summary = summarize(ref, answer.json())
         note = "Guest: may read" if visitor.is_guest else ref
-        return Person(summary.title, note, entity_href(ref))
+        answer = await self._api.call(visitor, "GET", entity_path(ref))
+        if not answer.ok:
+            return Person("Guest" if visitor.is_guest else ref_title(ref), note)
+        return Person(title_of(Entity(answer.json())), note, entity_href(ref))

@@ -129,7 +129,7 @@ def _cells_of(written: str) -> int:
 
 
 def _nested_quote_steps(written: str) -> int:
-    """How many lines nested quotes look at: all up to the next empty line, each anew."""
+    """How many lines nested quotes look at: each all up to the next empty line."""
     steps = quotes = lines = 0
     for line in (*written.split("\n"), ""):
         if line.strip():

@@ -7,7 +7,7 @@ seconds in which nothing else of the process runs, so it is cut before.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from services.portal.entities import Entity
+from shared.contracts.entity import Entity
 from shared.guards.yaml_text import dump_yaml
 
 MOST_VALUES = 7_000
@@ -19,7 +19,7 @@ LONGEST_TEXT = 100_000
 def raw_text(entity: Entity) -> tuple[str, bool]:
     """The entity as YAML, of a large one the beginning; whether it is cut."""
     beginning = _Beginning()
-    text = dump_yaml(beginning.of(entity))
+    text = dump_yaml(beginning.of(entity.raw))
     return text[:MOST_CHARACTERS], beginning.is_cut or len(text) > MOST_CHARACTERS
 
 

@@ -1,18 +1,15 @@
-"""Errors of the sources that entities come from, as their readers should hear of them.
+"""Errors of the sources that entities come from, for the pages of those entities.
 
 A document that is refused before it ever was an entity has no page: its error stands in
 the status of its file's Location entity, in words that its readers may see.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from services.portal.entities import (
-    Entity,
     annotation,
-    canonical,
     entity_href,
     errors_of,
     title_of,
@@ -20,6 +17,7 @@ from services.portal.entities import (
 from services.portal.error_texts import error_text
 from services.portal.visit import SUMMARY_FIELDS, Visit
 from shared.contracts.annotations import MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN
+from shared.contracts.entity import Entity, StatusItem, text_of
 from shared.contracts.errors import CallboardError
 
 FIELDS = [*SUMMARY_FIELDS, "status"]
@@ -59,10 +57,9 @@ def location_ref(location: str) -> str:
     return f"location:default/generated-{digest}"
 
 
-def began_at(item: Mapping[str, Any]) -> str:
+def first_seen(item: StatusItem) -> str:
     """When the problem of a status item was met first, "" if that is not known."""
-    error = item.get("error")
-    return str(error.get("since") or "") if isinstance(error, Mapping) else ""
+    return text_of(item.error.get("since"))
 
 
 async def refused_documents(
@@ -73,39 +70,40 @@ async def refused_documents(
     if not refs:
         return []
     try:
-        loaded = await visit.entities(refs, FIELDS)
+        locations = await visit.entities(refs, FIELDS)
     except CallboardError:
         # These errors are an addition: the page stands without them.
         return []
-    locations = [loaded[ref] for ref in refs if ref in loaded]
-    items = {canonical(each): _document_errors(each) for each in locations}
-    concerned = {_concerned(item) for each in items.values() for item in each} - {""}
-    known = await visit.summaries(concerned)
-    # An entity that is there shows its errors itself.
-    there = {ref for ref, summary in known.items() if not summary.missing}
-    refused = []
-    for location in locations:
-        ref = canonical(location)
-        messages = [
-            error_text(item, location)
-            for item in items[ref]
-            if _concerned(item) not in there
-        ]
-        if messages:
-            few = tuple(messages[:ERRORS_SHOWN])
-            name = title_of(location)
-            refused.append(RefusedDocuments(ref, name, few, len(messages) - len(few)))
-    return refused
+    # The errors of a whole file show on all entities that it provides.
+    items = {
+        ref: [item for item in errors_of(location) if not first_seen(item)]
+        for ref, location in locations.items()
+    }
+    concerned = {_entity_ref(item) for errors in items.values() for item in errors}
+    summaries = await visit.summaries(concerned - {""})
+    # An entity in the catalog shows its errors itself.
+    present_refs = {ref for ref, summary in summaries.items() if not summary.missing}
+    sources = [
+        source_with(
+            locations[ref],
+            [item for item in errors if _entity_ref(item) not in present_refs],
+        )
+        for ref, errors in items.items()
+    ]
+    return [source for source in sources if source.messages]
 
 
-def _document_errors(location: Entity) -> list[Mapping[str, Any]]:
-    """Errors of single documents: a whole file's shows on all that it brought."""
-    return [item for item in errors_of(location) if not began_at(item)]
-
-
-def _concerned(item: Mapping[str, Any]) -> str:
-    """The ref of the entity that an error is about, "" if it names none."""
-    error = item.get("error")
-    return (
-        str(error.get("entityRef") or "").lower() if isinstance(error, Mapping) else ""
+def source_with(location: Entity, errors: Iterable[StatusItem]) -> RefusedDocuments:
+    """A location with the first texts of these errors of its documents."""
+    texts = [error_text(item, location) for item in errors]
+    return RefusedDocuments(
+        str(location.ref),
+        title_of(location),
+        tuple(texts[:ERRORS_SHOWN]),
+        max(0, len(texts) - ERRORS_SHOWN),
     )
+
+
+def _entity_ref(item: StatusItem) -> str:
+    """The ref of the entity that an error is about, "" if it names none."""
+    return text_of(item.error.get("entityRef")).lower()

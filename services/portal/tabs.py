@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from services.portal.entities import (
-    Entity,
     annotation,
-    canonical,
     docs_href,
     entity_href,
-    related,
+    related_refs,
 )
 from shared.contracts.annotations import TECHDOCS_ENTITY, TECHDOCS_REF
+from shared.contracts.entity import Entity
 
 DOCS_PATH = "backstage.io/techdocs-entity-path"
 API_RELATIONS = ("providesApi", "consumesApi")
@@ -47,7 +46,7 @@ def docs_of(entity: Entity) -> str:
         return docs_href(elsewhere) + _page_path(entity)
     if not annotation(entity, TECHDOCS_REF):
         return ""
-    return docs_href(canonical(entity)) + _page_path(entity)
+    return docs_href(str(entity.ref)) + _page_path(entity)
 
 
 def _page_path(entity: Entity) -> str:
@@ -64,12 +63,14 @@ def _always(_: Entity) -> bool:
 
 
 def _has_api(entity: Entity) -> bool:
-    return entity["kind"] == "API" or bool(related(entity, *API_RELATIONS))
+    return entity.kind == "API" or bool(related_refs(entity, *API_RELATIONS))
 
 
 TABS = (
     Tab("overview", "Overview", _always),
-    Tab("dependencies", "Dependencies", lambda entity: bool(entity.get("relations"))),
+    Tab(
+        "dependencies", "Dependencies", lambda entity: bool(entity.raw.get("relations"))
+    ),
     Tab("api", "API", _has_api),
     Tab("docs", "Docs", lambda entity: bool(docs_of(entity))),
     Tab("activity", "Activity", _always),
@@ -79,7 +80,7 @@ TABS = (
 
 def tabs_of(entity: Entity, current: str) -> list[TabLink]:
     """The tabs that an entity has."""
-    href = entity_href(canonical(entity))
+    href = entity_href(str(entity.ref))
 
     def address(tab: Tab) -> str:
         if tab.key == "docs":

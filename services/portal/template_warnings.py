@@ -8,10 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from services.portal.entities import Entity
 from services.portal.forms.fields import KNOWN_FIELDS
 from services.portal.visit import Visit
-from shared.contracts.entity import list_of, mapping_of
+from shared.contracts.entity import Entity, list_of, mapping_of
 
 ACTIONS = "/api/scaffolder/v2/actions"
 CHECKS = "/api/scaffolder/v2/template-checks"
@@ -46,7 +45,7 @@ async def expression_errors(
 
 
 def _rendered_parts(template: Entity) -> dict[str, Any]:
-    spec = mapping_of(template.get("spec"))
+    spec = template.spec
     return {key: spec[key] for key in ("steps", "output") if spec.get(key)}
 
 
@@ -105,7 +104,7 @@ def warnings_of(
 
 
 def _steps(template: Entity) -> list[Mapping[str, Any]]:
-    steps = list_of(mapping_of(template.get("spec")).get("steps"))
+    steps = list_of(template.spec.get("steps"))
     return [step for step in steps if isinstance(step, Mapping)]
 
 
@@ -115,7 +114,7 @@ def _repeated(template: Entity) -> list[str]:
 
 
 def _unknown_fields(template: Entity) -> list[tuple[str, str]]:
-    parameters = mapping_of(template.get("spec")).get("parameters")
+    parameters = template.spec.get("parameters")
     return list(dict.fromkeys(_fields(parameters, "", 0)))
 
 

@@ -1,4 +1,4 @@
-"""One reader's visit of one page: who asks, and what the page may do for them.
+"""One reader's visit of one page: the reader, the API under their name, the answer.
 
 Pages take `visit: Visiting` and never touch cookies or headers themselves.
 """
@@ -13,15 +13,16 @@ from urllib.parse import quote
 from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
-from services.portal.api_paths import BY_REFS
+from services.portal.api_paths import BY_REFS, entity_path
 from services.portal.definitions import DefinitionReader
-from services.portal.entities import Entity, Summary, summarize
+from services.portal.entities import Summary, summarize
 from services.portal.entity_loader import EntityLoader
 from services.portal.frame import Crumb, Frame, Person
 from services.portal.model import ApiAnswer, Visitor, visitor_of
 from services.portal.people import People
 from services.portal.ports import Api, Params
 from services.portal.preferences import DisplayPreferences
+from shared.contracts.entity import Entity
 from shared.contracts.errors import (
     CallboardError,
     Conflict,
@@ -74,7 +75,7 @@ class PortalState:
     definitions: DefinitionReader
     #: Whether the configuration allows files of the portal's machine as locations.
     file_locations: bool = False
-    #: Whether the policy is asked; without it guests may do all that people may.
+    #: Whether the policy decides; without it guests may do all that people may.
     is_policy_enabled: bool = True
 
 
@@ -87,9 +88,9 @@ class Visit:
     state: PortalState
     person: Person
     preferences: DisplayPreferences = field(default_factory=DisplayPreferences)
-    #: Where the event stream stood before anything was read: from here it listens.
+    #: The position of the event stream before anything was read: the page follows on.
     since: str = ""
-    #: For how many seconds what was read may be behind: what the answers were marked.
+    #: How many seconds old the answers may be, as their headers say.
     stale: int = 0
     loader: EntityLoader = field(init=False)
 
@@ -98,7 +99,7 @@ class Visit:
 
     @property
     def partial(self) -> str:
-        """The id of the part that htmx wants swapped; "" of a whole page."""
+        """The id of the part that htmx will swap; "" for a whole page."""
         headers = self.request.headers
         target_id = headers.get("hx-target", "") if headers.get("hx-request") else ""
         return "" if headers.get("hx-history-restore-request") else target_id
@@ -112,12 +113,12 @@ class Visit:
     async def ask(
         self, method: str, path: str, *, params: Params | None = None, json: Any = None
     ) -> ApiAnswer:
-        """What the public API answers; of an error too."""
+        """What the public API answers, also if that is an error."""
         answer = await self.state.api.call(
             self.visitor, method, path, params=params, json=json
         )
-        marked = answer.headers.get(STALE, "")
-        self.stale = max(self.stale, int(marked) if marked.isdecimal() else 0)
+        seconds = answer.headers.get(STALE, "")
+        self.stale = max(self.stale, int(seconds) if seconds.isdecimal() else 0)
         return answer
 
     async def get(self, path: str, params: Params | None = None) -> Any:
@@ -137,6 +138,10 @@ class Visit:
         unique_refs = list(dict.fromkeys(ref.lower() for ref in refs))
         entities = await self.entities(unique_refs, SUMMARY_FIELDS)
         return {ref: summarize(ref, entities.get(ref)) for ref in unique_refs}
+
+    async def entity(self, ref: str) -> Entity:
+        """The whole entity of a ref. Raises as `get`."""
+        return Entity(await self.get(entity_path(ref)))
 
     async def entities(
         self, refs: Collection[str], fields: Iterable[str]
@@ -185,7 +190,7 @@ class Visit:
         return response
 
     def go(self, address: str) -> Response:
-        """On to another page after something was done (303; htmx: `HX-Redirect`)."""
+        """Redirects to another page after a change (303; for htmx `HX-Redirect`)."""
         if self.request.headers.get("hx-request"):
             return Response(status_code=204, headers={"hx-redirect": address})
         return RedirectResponse(address, 303)

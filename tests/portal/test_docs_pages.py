@@ -4,6 +4,7 @@ import pytest
 
 from services.portal.docs_site import article_of
 from services.portal.tabs import docs_of
+from shared.contracts.entity import Entity
 from tests.portal.answers import article, site
 from tests.portal.company import entity
 from tests.portal.conftest import Client
@@ -158,7 +159,7 @@ def test_an_entity_names_the_page_that_is_its_own(
     """`techdocs-entity-path` is where the tab and the links of an entity lead."""
     qualified = {f"backstage.io/{key}": value for key, value in annotations.items()}
     one = entity("Component", "own", {"type": "service"}, annotations=qualified)
-    assert docs_of(one) == href
+    assert docs_of(Entity(one)) == href
 
 
 async def test_a_missing_page_keeps_its_site(client: Client) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from services.portal.entity_loader import EntityLoader
 from services.portal.visit import together
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 
 Body = dict[str, list[str]]
@@ -94,6 +95,8 @@ async def test_one_that_stops_waiting_ends_nothing_for_the_others() -> None:
     while not bodies:
         await asyncio.sleep(0)
     waiting[0].cancel()
-    assert await waiting[1] == {"component:default/a": {"r": "component:default/a"}}
+    assert await waiting[1] == {
+        "component:default/a": Entity({"r": "component:default/a"})
+    }
     with pytest.raises(asyncio.CancelledError):
         await waiting[0]

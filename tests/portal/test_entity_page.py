@@ -13,6 +13,7 @@ from services.portal.history import (
     lines_of,
     moment_of,
 )
+from shared.contracts.entity import Entity
 from tests.portal.company import entity, history, refuse
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
@@ -307,11 +308,13 @@ async def test_an_api_shows_its_definition(client: Client) -> None:
 
 def test_refs_in_specs_are_completed() -> None:
     """Kind and namespace come from the field and the entity, as in the catalog."""
-    entity = {
-        "kind": "Component",
-        "metadata": {"name": "x", "namespace": "Shop"},
-        "spec": {"owner": "team-a", "system": "a:b:c/d/e", "dependsOn": 3},
-    }
+    entity = Entity(
+        {
+            "kind": "Component",
+            "metadata": {"name": "x", "namespace": "Shop"},
+            "spec": {"owner": "team-a", "system": "a:b:c/d/e", "dependsOn": 3},
+        }
+    )
     assert spec_ref(entity, "owner", "group") == "group:shop/team-a"
     assert spec_ref(entity, "dependsOn", "component") == ""
 

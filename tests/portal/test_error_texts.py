@@ -1,9 +1,12 @@
 """Errors of sources as pages show them: nothing twice, nothing for programs."""
 
+from typing import Any
+
 import pytest
 
 from services.portal.error_texts import error_advice, error_text
 from services.portal.history import changes_of, moment_of
+from shared.contracts.entity import Entity, StatusItem
 from tests.portal.company import entity
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
@@ -12,7 +15,11 @@ FILE = "url:https://git.playhouse.example/house/blob/main/catalog-info.yaml"
 BROKEN = "YAML error: found unexpected end of stream at line 13, column 1"
 SINCE = "(since 2026-11-28 17:28 UTC)"
 ADVICE = "Correct the file there; what it brought stays as it was until then"
-COMPONENT = entity("Component", "seat-map", {"type": "service"})
+COMPONENT = Entity(entity("Component", "seat-map", {"type": "service"}))
+
+
+def item_of(message: str, **error: Any) -> StatusItem:
+    return StatusItem("t", "error", message, error)
 
 
 @pytest.mark.parametrize(
@@ -34,25 +41,26 @@ COMPONENT = entity("Component", "seat-map", {"type": "service"})
 )
 def test_a_page_leaves_out_what_it_says_itself(message: str, text: str) -> None:
     """The error's name, the file's address, the entity's own name, since when."""
-    assert error_text({"message": message}, COMPONENT) == text
+    assert error_text(item_of(message), COMPONENT) == text
 
 
 def test_a_location_keeps_the_addresses_of_other_files() -> None:
     """Its errors may be of all the files that its pattern means."""
     kind, _, target = FILE.partition(":")
-    location = entity("Location", "generated-1", {"type": kind, "target": target})
-    own = {"message": f"InputError: {FILE}: {BROKEN} {SINCE}. {ADVICE}"}
+    spec = {"type": kind, "target": target}
+    location = Entity(entity("Location", "generated-1", spec))
+    own = item_of(f"InputError: {FILE}: {BROKEN} {SINCE}. {ADVICE}")
     assert error_text(own, location) == BROKEN
-    other = {"message": f"InputError: {FILE}.bak: {BROKEN}"}
+    other = item_of(f"InputError: {FILE}.bak: {BROKEN}")
     assert error_text(other, location) == f"{FILE}.bak: {BROKEN}"
 
 
 def test_advice_stays_where_the_page_has_none() -> None:
     """A file that can be corrected has its link; an address that is gone has not."""
-    item = {"message": f"NotFoundError: gone {SINCE}. See whether it is still there"}
-    assert error_advice(item) == "See whether it is still there."
-    assert error_advice({**item, "error": {"line": 3}}) == ""
-    assert error_advice({"message": "InputError: spec.owner: is required"}) == ""
+    message = f"NotFoundError: gone {SINCE}. See whether it is still there"
+    assert error_advice(item_of(message)) == "See whether it is still there."
+    assert error_advice(item_of(message, line=3)) == ""
+    assert error_advice(item_of("InputError: spec.owner: is required")) == ""
 
 
 async def test_the_pages_say_an_error_once(client: Client, api: FakeApi) -> None:

@@ -134,7 +134,8 @@ async def test_a_mistake_in_the_portal_tells_no_details(
     client: Client, api: FakeApi
 ) -> None:
     """What nobody foresaw is logged, and the page gives a number for it."""
-    api.entities["component:default/broken"] = {"kind": "Component", "metadata": {}}
+    broken = {"kind": "Component", "metadata": {"name": "broken"}, "relations": [{}]}
+    api.entities["component:default/broken"] = broken
     with capture_logs() as logged:
         answer = await client().get("/catalog/default/component/broken")
     assert [line["event"] for line in logged] == ["page_failed"]

@@ -18,6 +18,7 @@ from services.portal.graph.layout import (
     spread,
 )
 from services.portal.graph.model import Edge, Node, edges_of, node_of
+from shared.contracts.entity import Entity
 from tests.portal.company import entity
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
@@ -90,7 +91,7 @@ def test_arrows_point_from_what_needs_to_what_is_needed() -> None:
         {"type": "dependencyOf", "targetRef": "component:default/user"},
         {"type": "consumesApi", "targetRef": "api:default/a"},
     ]
-    edges = edges_of("component:default/x", relations)
+    edges = edges_of("component:default/x", Entity({"relations": relations}))
     assert [(edge.source, edge.target) for edge in edges] == [
         ("group:default/g", "component:default/x"),
         ("component:default/user", "component:default/x"),

@@ -43,7 +43,7 @@ async def test_of_many_own_entities_all_count(
 async def test_errors_in_own_descriptors_come_first(client: Client) -> None:
     """With the message, so that one knows what to mend."""
     text = (await client().get("/")).text
-    assert text.index("Needs attention") < text.index("Yours")
+    assert text.index("Needs attention") < text.index("Owned by me or my teams")
     assert "spec.system: must be a string" in text
 
 
@@ -127,7 +127,7 @@ class TestDocumentation:
     async def test_cards_say_whose_latest_build_failed(
         self, client: Client, api: FakeServices
     ) -> None:
-        """Docs to hand are marked, one's own and others'."""
+        """Sites are marked, whoever owns them."""
         assert "latest build failed" not in (await client().get("/")).text
         api.sites["default/component/ledger"] = site(
             entity_ref="component:default/ledger", status="failed"

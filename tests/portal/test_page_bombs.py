@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from services.portal.catalog_query import MOST_TICKED
 from services.portal.model import ApiAnswer
 from services.portal.raw_text import MOST_CHARACTERS, raw_text
+from shared.contracts.entity import Entity
 from shared.guards.yaml_text import load_yaml
 from tests.portal.answers import TASK, events, task
 from tests.portal.company import entity
@@ -86,7 +87,7 @@ def test_the_beginning_of_an_entity_costs_little() -> None:
     texts = ["word " * 30_000] * 50
     for much in ({"relations": relations}, {"texts": texts, "spec": {"a": "b"}}):
         start = time.thread_time()
-        text, is_cut = raw_text({"kind": "Component", **much})
+        text, is_cut = raw_text(Entity({"kind": "Component", **much}))
         assert time.thread_time() - start < 2
         assert text.startswith("kind: Component\n")
         assert is_cut
@@ -96,7 +97,7 @@ def test_the_beginning_of_an_entity_costs_little() -> None:
 @given(st.dictionaries(st.text("abc", min_size=1), VALUES, max_size=5))
 def test_a_small_entity_is_shown_whole(entity_json: dict[str, Any]) -> None:
     """The text reads back as the entity."""
-    text, is_cut = raw_text(entity_json)
+    text, is_cut = raw_text(Entity(entity_json))
     assert not is_cut
     assert load_yaml(text, label="entity") == entity_json
 

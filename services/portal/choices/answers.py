@@ -10,8 +10,9 @@ from typing import Any
 from services.portal.api_paths import BY_QUERY, ENTITY_FACETS
 from services.portal.choices.question import ChoiceQuestion
 from services.portal.entities import (
-    canonical,
+    entities_of,
     kind_word,
+    ref_title,
     split_ref,
     title_of,
 )
@@ -154,16 +155,13 @@ async def _page(visit: Visit, question: ChoiceQuestion, limit: int) -> Any:
     return await visit.get(BY_QUERY, params)
 
 
-def _choices(items: Sequence[Mapping[str, Any] | None]) -> list[FieldChoice]:
-    choices = []
-    for item in items:
-        if not item:
-            continue
-        ref = canonical(item)
-        kind, namespace, name = split_ref(ref)
-        place = name if namespace == "default" else f"{namespace}/{name}"
-        choices.append(FieldChoice(ref, title_of(item), f"{kind_word(kind)} · {place}"))
-    return choices
+def _choices(items: Iterable[Mapping[str, Any] | None]) -> list[FieldChoice]:
+    return [
+        FieldChoice(ref, title_of(entity), f"{kind_word(kind)} · {ref_title(ref)}")
+        for entity in entities_of(items)
+        for ref in [str(entity.ref)]
+        for kind in [split_ref(ref)[0]]
+    ]
 
 
 async def _own_groups(visit: Visit, question: ChoiceQuestion) -> Choices:

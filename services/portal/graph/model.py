@@ -5,11 +5,11 @@ left of what it owns, a component left of what it depends on. So "what breaks if
 touch this?" is everything to the left, and what uses the APIs that it provides.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from services.portal.entities import Summary
+from shared.contracts.entity import Entity
 
 # relation as drawn: (its inverse, words on the arrow)
 RELATIONS = {
@@ -69,14 +69,12 @@ def node_of(summary: Summary) -> Node:
 
 
 def edges_of(
-    ref: str,
-    relations: Iterable[Mapping[str, Any]],
-    relation_types: Iterable[str] = RELATIONS,
+    ref: str, entity: Entity, relation_types: Iterable[str] = RELATIONS
 ) -> list[Edge]:
     """The arrows of one entity's relations, each turned the way it is drawn."""
     drawn_types = frozenset(relation_types)
     edges = []
-    for relation in relations:
+    for relation in entity.raw.get("relations") or ():
         kind, target = str(relation["type"]), str(relation["targetRef"]).lower()
         drawn = DRAWN_AS.get(kind, kind)
         if drawn not in drawn_types or drawn not in RELATIONS:

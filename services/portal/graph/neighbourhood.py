@@ -3,12 +3,12 @@
 It is given a way to fetch entities, a whole step at a time, and keeps within a limit.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from services.portal.entities import Entity, summarize
+from services.portal.entities import summarize
 from services.portal.graph.model import Edge, Node, edges_of, node_of
+from shared.contracts.entity import Entity
 
 Fetch = Callable[[Sequence[str]], Awaitable[Sequence[Entity | None]]]
 
@@ -71,8 +71,7 @@ def _turned(
     ref: str, entity: Entity, direction: str, relations: Collection[str]
 ) -> list[Edge]:
     """The entity's arrows that lead on in this direction."""
-    declared: Sequence[Mapping[str, Any]] = entity.get("relations") or ()
-    edges = edges_of(ref, declared, relations)
+    edges = edges_of(ref, entity, relations)
     if direction == LEFT:
         return [edge for edge in edges if edge.needy != ref]
     if direction == RIGHT:

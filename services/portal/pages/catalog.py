@@ -1,4 +1,4 @@
-"""The catalog: a list that narrows as fast as one types, with its state in the address.
+"""The catalog: a list that narrows as the reader types, with its state in the address.
 
 Without scripts it is a form with a button; with htmx each change swaps the part.
 """
@@ -19,13 +19,13 @@ from services.portal.catalog_query import (
 )
 from services.portal.entities import (
     KINDS,
-    Entity,
+    SPEC_FIELDS,
     Summary,
-    canonical,
+    entities_of,
     errors_of,
     kind_plural,
     spec_ref,
-    summarize,
+    summary_of,
 )
 from services.portal.pages.catalog_facets import (
     counted,
@@ -36,13 +36,13 @@ from services.portal.pages.catalog_facets import (
 )
 from services.portal.tables import Column, Facet, Paging
 from services.portal.visit import Visit, Visiting, together
+from shared.contracts.entity import Entity
 
 ROW_FIELDS = (
     "kind,metadata.name,metadata.namespace,metadata.title,metadata.description,"
     "metadata.tags,spec.type,spec.lifecycle,spec.owner,spec.system,spec.profile,"
     "spec.target,status"
 )
-#: Narrows a list of entities to those with errors in their status.
 HEADS = {
     "name": "Name",
     "owner": "Owner",
@@ -90,17 +90,18 @@ async def catalog(visit: Visiting) -> Response:
     """The list; of htmx only the part that changes."""
     query = CatalogQuery.of(visit.request.query_params.multi_items())
     reader, texts = await reader_of(visit, query), searched(visit)
-    answer, kinds, found, in_all = await together(
+    answer, kinds, values, in_all = await together(
         visit.get(BY_QUERY, list_params(query, reader)),
         _kinds(visit, query, reader),
         counted(visit, query, reader, texts),
         _count(visit, query, reader),
     )
-    items = [item for item in answer["items"] if item]
-    known = await visit.summaries([*_mentioned(items), *offered_refs(found, query)])
+    entities = entities_of(answer["items"])
+    refs = [*_mentioned(entities), *offered_refs(values, query)]
+    summaries = await visit.summaries(refs)
     facets = [
-        facet_shown(name, values, query, known, texts[name])
-        for name, values in found.items()
+        facet_shown(name, offered, query, summaries, texts[name])
+        for name, offered in values.items()
     ]
     response = visit.page(
         "catalog.html",
@@ -108,7 +109,7 @@ async def catalog(visit: Visiting) -> Response:
         nav="catalog",
         block="part" if visit.partial == "catalog" else None,
         query=query,
-        rows=_rows(items, known),
+        rows=_rows(entities, summaries),
         kinds=kinds,
         facets=facets,
         fields=_fields(query),
@@ -175,8 +176,8 @@ async def _by_kind(
 ) -> dict[str, int]:
     answer = await visit.get(ENTITY_FACETS, [*statements, ("facet", "kind")])
     return {
-        str(each["value"]).lower(): int(each["count"])
-        for each in answer["facets"]["kind"]
+        str(item["value"]).lower(): int(item["count"])
+        for item in answer["facets"]["kind"]
     }
 
 
@@ -184,36 +185,35 @@ async def _nothing() -> dict[str, int]:
     return {}
 
 
-def _mentioned(items: Sequence[Entity]) -> list[str]:
-    """Owners and wholes of the rows."""
-    refs = [
+def _mentioned(entities: Iterable[Entity]) -> list[str]:
+    """Owners and systems of the rows."""
+    return [
         ref
-        for item in items
-        for ref in (
-            spec_ref(item, "owner", "group"),
-            spec_ref(item, "system", "system"),
-        )
+        for entity in entities
+        for field, kind in SPEC_FIELDS.values()
+        if (ref := spec_ref(entity, field, kind))
     ]
-    return [ref for ref in refs if ref]
 
 
-def _rows(items: Iterable[Entity], known: Mapping[str, Summary]) -> list[CatalogRow]:
+def _rows(
+    entities: Iterable[Entity], summaries: Mapping[str, Summary]
+) -> list[CatalogRow]:
     return [
         CatalogRow(
-            summarize(canonical(item), item),
-            known.get(spec_ref(item, "owner", "group")),
-            known.get(spec_ref(item, "system", "system")),
-            tuple(item["metadata"].get("tags") or ()),
-            len(errors_of(item)),
+            summary_of(entity),
+            summaries.get(spec_ref(entity, "owner", "group")),
+            summaries.get(spec_ref(entity, "system", "system")),
+            tuple(entity.tags),
+            len(errors_of(entity)),
         )
-        for item in items
+        for entity in entities
     ]
 
 
 def _fields(query: CatalogQuery) -> list[str]:
     """The columns of a list; the one that it is sorted by is among them."""
     absent = NO_COLUMNS.get(query.kind, set()) - {query.sort.removeprefix("-")}
-    return [each for each in SORTS if each not in absent]
+    return [field for field in SORTS if field not in absent]
 
 
 def _columns(query: CatalogQuery) -> list[Column]:
@@ -221,11 +221,11 @@ def _columns(query: CatalogQuery) -> list[Column]:
     direction = "descending" if turned else "ascending"
     return [
         Column(
-            HEADS[each],
-            query.sorted_by(each).address(),
-            direction if each == name else "",
+            HEADS[field],
+            query.sorted_by(field).address(),
+            direction if field == name else "",
         )
-        for each in _fields(query)
+        for field in _fields(query)
     ]
 
 

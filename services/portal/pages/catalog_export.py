@@ -11,10 +11,11 @@ from starlette.responses import Response, StreamingResponse
 
 from services.portal.api_paths import BY_QUERY
 from services.portal.catalog_query import CatalogQuery, Reader
-from services.portal.entities import Entity, canonical, spec_ref
+from services.portal.entities import entities_of, spec_ref
 from services.portal.pages.catalog import list_params
 from services.portal.pages.catalog_facets import reader_of
 from services.portal.visit import Visit, Visiting
+from shared.contracts.entity import Entity
 
 BATCH = 1000
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -55,9 +56,8 @@ async def _download(
 ) -> Response:
     query = CatalogQuery.of(visit.request.query_params.multi_items())
     reader = await reader_of(visit, query)
-    first = await _batch(
-        visit, query, reader, 1
-    )  # an error must come before the answer begins
+    # An error must come before the response begins.
+    first = await _batch(visit, query, reader, 1)
     headers = {"content-disposition": f'attachment; filename="{name}"'}
     batches = _batches(visit, query, reader, first)
     return StreamingResponse(write(batches), 200, headers, media_type)
@@ -68,7 +68,7 @@ async def _batch(
 ) -> list[Entity]:
     params = list_params(replace(query, page=page), reader, limit=BATCH)
     answer = await visit.get(BY_QUERY, params)
-    return [item for item in answer["items"] if item]
+    return entities_of(answer["items"])
 
 
 async def _batches(
@@ -85,19 +85,18 @@ async def _batches(
 
 def row_of(entity: Entity) -> dict[str, str]:
     """An entity as a flat line of the export."""
-    metadata, spec = entity["metadata"], entity.get("spec") or {}
     return {
-        "ref": canonical(entity),
-        "kind": str(entity["kind"]),
-        "namespace": str(metadata.get("namespace") or "default"),
-        "name": str(metadata["name"]),
-        "title": str(metadata.get("title") or ""),
-        "description": str(metadata.get("description") or ""),
-        "type": str(spec.get("type") or ""),
-        "lifecycle": str(spec.get("lifecycle") or ""),
+        "ref": str(entity.ref),
+        "kind": entity.kind,
+        "namespace": entity.namespace,
+        "name": entity.name,
+        "title": entity.title,
+        "description": entity.description,
+        "type": entity.type,
+        "lifecycle": entity.lifecycle,
         "owner": spec_ref(entity, "owner", "group"),
         "system": spec_ref(entity, "system", "system"),
-        "tags": " ".join(metadata.get("tags") or ()),
+        "tags": " ".join(entity.tags),
     }
 
 

@@ -8,10 +8,9 @@ from starlette.responses import Response
 
 from services.portal.api_paths import BY_QUERY, TASKS
 from services.portal.entities import (
-    Entity,
     Summary,
-    canonical,
-    related,
+    entities_of,
+    related_refs,
     split_ref,
     title_of,
 )
@@ -26,6 +25,7 @@ from services.portal.template_warnings import (
     missing_actions,
 )
 from services.portal.visit import Visit, Visiting, together
+from shared.contracts.entity import Entity
 
 #: Cards that are shown; the catalog counts what else fits.
 MOST_OFFERS = 60
@@ -102,8 +102,8 @@ async def _templates(visit: Visit, text: str) -> tuple[list[Entity], int]:
         visit.get(BY_QUERY, _params(f"kind=template,metadata.tags={FIRST_TAG}", text)),
         visit.get(BY_QUERY, _params("kind=template", text)),
     )
-    entities = [item for item in (*first["items"], *every["items"]) if item]
-    templates = list({canonical(entity): entity for entity in entities}.values())
+    entities = entities_of([*first["items"], *every["items"]])
+    templates = list({entity.ref: entity for entity in entities}.values())
     return templates[:MOST_OFFERS], int(every["totalItems"])
 
 
@@ -119,7 +119,7 @@ def _params(statement: str, text: str) -> list[tuple[str, str]]:
 
 
 def _owners(template: Entity) -> list[str]:
-    return related(template, "ownedBy")[:1]
+    return related_refs(template, "ownedBy")[:1]
 
 
 def _offer(
@@ -128,15 +128,14 @@ def _offer(
     missing: list[str],
     errors: list[ExpressionWarning],
 ) -> Offer:
-    _, namespace, name = split_ref(canonical(template))
-    metadata, spec = template["metadata"], template.get("spec") or {}
+    _, namespace, name = split_ref(str(template.ref))
     owner = _owners(template)
     return Offer(
         href=f"/create/templates/{namespace}/{name}",
         title=title_of(template),
-        description=str(metadata.get("description") or ""),
-        type=str(spec.get("type") or ""),
-        tags=tuple(str(tag) for tag in metadata.get("tags") or ()),
+        description=template.description,
+        type=template.type,
+        tags=tuple(template.tags),
         owner=owners.get(owner[0]) if owner else None,
         missing=tuple(missing),
         broken=tuple(dict.fromkeys(error.place for error in errors)),

@@ -1,29 +1,29 @@
-"""An entity's page: what it is, is it alive, whom to ask, how it hangs together.
+"""An entity's page: what it is, its state, its owner and its relations.
 
-Each tab is a page of its own address; all share the head, and are live.
+Each tab is a page with an address of its own; all share the head, and are live.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.portal.api_paths import BY_NAME
+from services.portal.api_paths import BY_QUERY, entity_path
 from services.portal.entities import (
-    Entity,
     Summary,
     annotation,
     by_kind,
-    canonical,
+    entities_of,
     entity_href,
     errors_of,
+    first_ref,
     kind_plural,
     kind_word,
-    related,
-    spec_ref,
+    ref_from,
+    related_refs,
     summarize,
+    summary_of,
     title_of,
 )
 from services.portal.error_texts import error_advice, error_text
@@ -44,41 +44,40 @@ from services.portal.template_warnings import (
 )
 from services.portal.visit import Visit, Visiting, together
 from shared.contracts.annotations import EDIT_URL, ORPHAN, VIEW_URL
+from shared.contracts.entity import Entity, list_of, text_of
 from shared.guards.workers import run_beside
 
-MENTIONED = 400  # relations of which names are looked up; the rest is counted
+#: Relations of which titles are looked up; the rest is counted.
+MENTIONED = 400
 LATEST = 3
 MEMBERS_SHOWN = 12
 CONTACT_FIELDS = ["metadata.links", "spec.profile"]
+#: Relations that are listed with headings of their own.
+LISTED_RELATIONS = (
+    ("hasPart", "Parts"),
+    ("ownerOf", "Owns"),
+    ("hasMember", "Members"),
+    ("parentOf", "Child groups"),
+    ("memberOf", "Groups"),
+)
 
 router = APIRouter()
 
 
-def api_path(ref: str) -> str:
-    """Where the API gives an entity."""
-    kind, _, rest = ref.partition(":")
-    return f"{BY_NAME}/{quote(kind)}/{quote(rest)}"
-
-
-def ref_from(namespace: str, kind: str, name: str) -> str:
-    """The canonical ref in an address."""
-    return f"{kind}:{namespace}/{name}".lower()
-
-
 @router.get("/catalog/{namespace}/{kind}/{name}")
 async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
-    """The answer to "what is this, is it alive, whom do I ask?"."""
+    """The first tab: description, relations, latest changes, owner and contacts."""
     ref = ref_from(namespace, kind, name)
     entity, past, actions, stars = await together(
-        visit.get(api_path(ref)),
+        visit.entity(ref),
         latest(visit, ref, LATEST),
         allowed_actions(visit, ref),
         starred(visit),
     )
-    owner = next(iter(related(entity, "ownedBy")), "")
-    mentioned = [str(each["targetRef"]) for each in entity.get("relations") or ()]
-    known, contact, warnings, refused = await together(
-        visit.summaries(mentioned[:MENTIONED]),
+    owner = next(iter(related_refs(entity, "ownedBy")), "")
+    relations = list_of(entity.raw.get("relations"))[:MENTIONED]
+    summaries, contact, warnings, refused = await together(
+        visit.summaries(str(relation["targetRef"]) for relation in relations),
         _contact(visit, owner),
         _warnings(visit, entity),
         refused_documents(visit, [entity]),
@@ -87,13 +86,14 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
         visit,
         entity,
         "overview",
-        known=known,
+        summaries=summaries,
         actions=actions,
         stars=stars,
         contact=contact,
         moments=past,
-        picture=_picture(entity, ref, known),
-        groups=_groups(entity, known),
+        # Members of groups are listed, not drawn.
+        picture=picture_of(entity, summaries, set(RELATIONS) - {"hasMember"}),
+        groups=_groups(entity, summaries),
         links=_links(entity),
         docs=docs_of(entity),
         warnings=warnings,
@@ -102,8 +102,8 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
 
 
 async def _warnings(visit: Visit, entity: Entity) -> list[str]:
-    """What should be known about a template before it is run."""
-    if str(entity["kind"]) != "Template":
+    """The warnings about a template; other kinds have none."""
+    if entity.kind != "Template":
         return []
     installed, errors = await together(
         installed_actions(visit), expression_errors(visit, [entity])
@@ -112,11 +112,10 @@ async def _warnings(visit: Visit, entity: Entity) -> list[str]:
 
 
 def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Response:
-    """A tab of an entity's page with what stands on all of them."""
-    ref = canonical(entity)
-    known: Mapping[str, Summary] = values["known"]
+    """A tab of an entity's page, with what all tabs show."""
+    ref, kind = str(entity.ref), entity.kind
+    summaries: Mapping[str, Summary] = values.pop("summaries")
     stars: Collection[str] = values.pop("stars")
-    kind = str(entity["kind"])
     query = "" if kind == "Component" else f"?kind={kind.lower()}"
     return visit.page(
         f"entity/{tab}.html",
@@ -131,8 +130,8 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
         summary=summarize(ref, entity),
         href=entity_href(ref),
         kind=kind_word(kind),
-        owner=_first(entity, known, "ownedBy"),
-        whole=_first(entity, known, "partOf"),
+        owner=_first(entity, summaries, "ownedBy"),
+        whole=_first(entity, summaries, "partOf"),
         tabs=tabs_of(entity, tab),
         starred=ref in stars,
         why_not=why_not(visit),
@@ -151,14 +150,14 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
 async def latest(visit: Visit, ref: str, limit: int) -> list[TimelineEntry]:
     """The newest revisions in words; none where the catalog keeps none."""
     answer = await visit.ask(
-        "GET", f"{api_path(ref)}/history", params={"limit": str(limit)}
+        "GET", f"{entity_path(ref)}/history", params={"limit": str(limit)}
     )
     items = answer.json()["items"] if answer.ok else []
     people = await visit.summaries(actor_refs(items))
     return await run_beside(moments_of, items, people)
 
 
-async def opened(
+async def open_entity(
     visit: Visit, ref: str, *relations: str
 ) -> tuple[Entity, dict[str, Any]]:
     """An entity, with what its head needs and the names of those it is related to.
@@ -166,22 +165,18 @@ async def opened(
     Without `relations` only those that the head mentions.
     """
     entity, actions, stars = await together(
-        visit.get(api_path(ref)), allowed_actions(visit, ref), starred(visit)
+        visit.entity(ref), allowed_actions(visit, ref), starred(visit)
     )
-    heads = related(entity, "ownedBy", "partOf", *relations)
-    known = await visit.summaries(heads[:MENTIONED])
-    return entity, {"known": known, "actions": actions, "stars": stars}
+    refs = related_refs(entity, "ownedBy", "partOf", *relations)
+    summaries = await visit.summaries(refs[:MENTIONED])
+    return entity, {"summaries": summaries, "actions": actions, "stars": stars}
 
 
 def _first(
-    entity: Entity, known: Mapping[str, Summary], relation: str
+    entity: Entity, summaries: Mapping[str, Summary], relation: str
 ) -> Summary | None:
-    refs = related(entity, relation)
-    if refs:
-        return known.get(refs[0]) or summarize(refs[0])
-    field = {"ownedBy": ("owner", "group"), "partOf": ("system", "system")}[relation]
-    written = spec_ref(entity, *field)
-    return summarize(written) if written else None
+    ref = first_ref(entity, relation)
+    return (summaries.get(ref) or summarize(ref)) if ref else None
 
 
 async def _contact(visit: Visit, owner: str) -> dict[str, Any]:
@@ -196,15 +191,15 @@ async def _contact(visit: Visit, owner: str) -> dict[str, Any]:
     ]
     owners, members = await together(
         visit.entities([owner], CONTACT_FIELDS),
-        visit.get("/api/catalog/entities/by-query", params),
+        visit.get(BY_QUERY, params),
     )
     entity = owners.get(owner)
     if entity is None:
         return {}
     return {
-        "email": ((entity.get("spec") or {}).get("profile") or {}).get("email", ""),
+        "email": text_of(entity.profile.get("email")),
         "links": _links(entity),
-        "members": [summarize(canonical(one), one) for one in members["items"] if one],
+        "members": list(map(summary_of, entities_of(members["items"]))),
         "total": members["totalItems"],
     }
 
@@ -212,48 +207,40 @@ async def _contact(visit: Visit, owner: str) -> dict[str, Any]:
 def _links(entity: Entity) -> list[dict[str, str]]:
     """An entity's links; one that a browser may not follow is shown as text."""
     return [
-        {
-            "url": safe_url(link.get("url")),
-            "title": str(link.get("title") or link.get("url") or ""),
-        }
-        for link in entity["metadata"].get("links") or ()
-        if isinstance(link, Mapping)
+        {"url": safe_url(link.url), "title": link.title or link.url}
+        for link in entity.links
     ]
 
 
-def _picture(entity: Entity, ref: str, known: Mapping[str, Summary]) -> Picture | None:
-    """The relations of depth one; members of groups are listed, not drawn."""
-    drawn = [name for name in RELATIONS if name != "hasMember"]
-    nodes = {other: node_of(summary) for other, summary in known.items()}
+def picture_of(
+    entity: Entity,
+    summaries: Mapping[str, Summary],
+    relation_types: Collection[str] = RELATIONS,
+) -> Picture | None:
+    """An entity and the nodes that it is related to; None if there are none."""
+    ref = str(entity.ref)
+    nodes = {other: node_of(summary) for other, summary in summaries.items()}
     nodes[ref] = node_of(summarize(ref, entity))
     edges = [
         edge
-        for edge in edges_of(ref, entity.get("relations") or (), drawn)
+        for edge in edges_of(ref, entity, relation_types)
         if edge.source in nodes and edge.target in nodes
     ]
     if not edges:
         return None
-    few, kept = nearest(ref, nodes, edges, f"/graph?entity={ref}")
-    return draw(few, kept, ref)
+    return draw(*nearest(ref, nodes, edges, f"/graph?entity={ref}"), ref)
 
 
 def _groups(
-    entity: Entity, known: Mapping[str, Summary]
+    entity: Entity, summaries: Mapping[str, Summary]
 ) -> list[tuple[str, str, list[Summary], int]]:
-    """Lists that answer a page's question: (id, heading, entities, how many in all)."""
-    lists: Sequence[tuple[str, str]] = [
-        ("hasPart", "Parts"),
-        ("ownerOf", "Owns"),
-        ("hasMember", "Members"),
-        ("parentOf", "Child groups"),
-        ("memberOf", "Groups"),
-    ]
-    found = []
-    for relation, heading in lists:
-        refs = related(entity, relation)
-        groups = by_kind(known[ref] for ref in refs if ref in known)
-        for kind, summaries in groups.items():
-            title = heading if len(groups) == 1 else f"{heading}: {kind_plural(kind)}"
+    """Related entities by relation and kind: (id, heading, entities, how many)."""
+    groups = []
+    for relation, heading in LISTED_RELATIONS:
+        refs = related_refs(entity, relation)
+        kinds = by_kind(summaries[ref] for ref in refs if ref in summaries)
+        for kind, members in kinds.items():
+            title = heading if len(kinds) == 1 else f"{heading}: {kind_plural(kind)}"
             total = sum(1 for ref in refs if ref.startswith(f"{kind}:"))
-            found.append((f"{relation}-{kind}", title, summaries, total))
-    return found
+            groups.append((f"{relation}-{kind}", title, members, total))
+    return groups

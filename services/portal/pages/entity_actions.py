@@ -9,10 +9,12 @@ from urllib.parse import quote
 from fastapi import APIRouter, Form
 from starlette.responses import Response
 
+from services.portal.api_paths import entity_path
 from services.portal.entities import (
-    Entity,
     annotation,
     entity_href,
+    ref_from,
+    split_ref,
     title_of,
 )
 from services.portal.formats import safe_url
@@ -26,6 +28,7 @@ from services.portal.unregistering import (
 )
 from services.portal.visit import Visit, Visiting, json_of, together
 from shared.contracts.annotations import MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN, ORPHAN
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 
 TOGETHER_SHOWN = 50
@@ -46,8 +49,7 @@ async def allowed_actions(visit: Visit, ref: str) -> frozenset[str]:
     may = await allowed(visit, ACTIONS.values(), ref)
     actions = {name for name, permission in ACTIONS.items() if permission in may}
     if "unregister" not in actions and ref.startswith("location:"):
-        kind, _, rest = ref.partition(":")
-        answer = await visit.ask("GET", _location_of(kind, *rest.split("/", 1)))
+        answer = await visit.ask("GET", _location_path(ref))
         if answer.ok and (await unregistering(visit, answer.json())).is_allowed:
             actions.add("unregister")
     return frozenset(actions)
@@ -55,14 +57,14 @@ async def allowed_actions(visit: Visit, ref: str) -> frozenset[str]:
 
 @router.post("/catalog/{namespace}/{kind}/{name}/refresh")
 async def refresh(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
-    """Reads the descriptor again now."""
-    ref = f"{kind}:{namespace}/{name}".lower()
+    """Has the catalog read the descriptor again."""
+    ref = ref_from(namespace, kind, name)
     await visit.post("/api/catalog/refresh", {"entityRef": ref})
     return visit.go(entity_href(ref))
 
 
 @router.post("/catalog/{namespace}/{kind}/{name}/star")
-async def mark(
+async def set_star(
     namespace: str,
     kind: str,
     name: str,
@@ -70,18 +72,18 @@ async def mark(
     on: Annotated[bool, Form()],
 ) -> Response:
     """Stars the entity, or takes the star away."""
-    ref = f"{kind}:{namespace}/{name}".lower()
+    ref = ref_from(namespace, kind, name)
     await star(visit, ref, on=on)
     return visit.go(entity_href(ref))
 
 
 @router.get("/catalog/{namespace}/{kind}/{name}/unregister")
 async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
-    """Asks first, and says what else would go, and what would stay or come back."""
-    ref = f"{kind}:{namespace}/{name}".lower()
+    """Asks for confirmation: what else would go, and what would stay or come back."""
+    ref = ref_from(namespace, kind, name)
     entity, location, may = await together(
-        visit.get(_by_name(kind, namespace, name)),
-        visit.ask("GET", _location_of(kind, namespace, name)),
+        visit.entity(ref),
+        visit.ask("GET", _location_path(ref)),
         allowed(visit, ["catalog.entity.delete"], ref),
     )
     outcome = NOTHING
@@ -95,8 +97,6 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         title=f"Unregister {title_of(entity)}",
         nav="catalog",
         crumbs=[("Catalog", "/catalog"), (title_of(entity), entity_href(ref))],
-        entity=entity,
-        ref=ref,
         href=entity_href(ref),
         origin=origin,
         registered=location.ok,
@@ -122,24 +122,23 @@ async def unregister(
     visit: Visiting,
     target: Annotated[str, Form(alias="what")],
 ) -> Response:
-    """Takes the registered location out with all it brought, or this entity alone."""
-    returns = False
+    """Unregisters the location with all its entities, or deletes this entity alone."""
+    ref = ref_from(namespace, kind, name)
     if target == "location":
-        location = await visit.get(_location_of(kind, namespace, name))
-        ref = f"{kind}:{namespace}/{name}".lower()
+        location = await visit.get(_location_path(ref))
         outcome = await unregistering(visit, location)
         returns = any(
             one["returns"] and ref in one["entityRefs"] for one in outcome.remainders
         )
         path = f"/api/catalog/locations/{quote(str(location['id']))}"
     elif target == "entity":
-        entity = await visit.get(_by_name(kind, namespace, name))
+        entity = await visit.entity(ref)
         returns = bool(annotation(entity, MANAGED_BY_ORIGIN)) and not is_orphan(entity)
-        path = f"/api/catalog/entities/by-uid/{quote(entity['metadata']['uid'])}"
+        path = f"/api/catalog/entities/by-uid/{quote(entity.uid)}"
     else:
         raise Invalid("what: must be location or entity")
     json_of(await visit.ask("DELETE", path))
-    address = f"{entity_href(f'{kind}:{namespace}/{name}'.lower())}/removed"
+    address = f"{entity_href(ref)}/removed"
     return visit.go(f"{address}?returns=1" if returns else address)
 
 
@@ -147,10 +146,10 @@ async def unregister(
 async def removed(
     namespace: str, kind: str, name: str, visit: Visiting, returns: bool = False
 ) -> Response:
-    """Says that it is gone or still there, and whether it will be back."""
-    ref = f"{kind}:{namespace}/{name}".lower()
-    answer = await visit.ask("GET", _by_name(kind, namespace, name))
-    provider = annotation(answer.json(), MANAGED_BY_ORIGIN) if answer.ok else ""
+    """Says whether the entity is removed, and whether it will come back."""
+    ref = ref_from(namespace, kind, name)
+    answer = await visit.ask("GET", entity_path(ref))
+    provider = annotation(Entity(answer.json()), MANAGED_BY_ORIGIN) if answer.ok else ""
     return visit.page(
         "entity/removed.html",
         title=f"{name} was removed",
@@ -165,15 +164,11 @@ async def removed(
 
 
 def is_orphan(entity: Entity) -> bool:
-    """Whether no source names the entity any more: nothing brings it back."""
+    """Whether no location provides the entity any more: it does not come back."""
     return annotation(entity, ORPHAN) == "true"
 
 
-def _by_name(kind: str, namespace: str, name: str) -> str:
-    path = "/".join(quote(part) for part in (kind, namespace, name))
-    return f"/api/catalog/entities/by-name/{path}".lower()
-
-
-def _location_of(kind: str, namespace: str, name: str) -> str:
-    path = "/".join(quote(part) for part in (kind, namespace, name))
-    return f"/api/catalog/locations/by-entity/{path}".lower()
+def _location_path(ref: str) -> str:
+    """The API's path of the location that an entity was registered with."""
+    place = "/".join(map(quote, split_ref(ref)))
+    return f"/api/catalog/locations/by-entity/{place}"

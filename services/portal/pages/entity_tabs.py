@@ -1,30 +1,20 @@
 """The other tabs of an entity's page: dependencies, API, activity, raw."""
 
 import asyncio
-from collections.abc import Mapping
 from urllib.parse import quote
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
+from services.portal.api_paths import entity_path
 from services.portal.definitions import file_name_of, matching_entries
 from services.portal.definitions.entry_search import LONGEST_TERM
-from services.portal.entities import (
-    Entity,
-    Summary,
-    annotation,
-    related,
-    summarize,
-)
-from services.portal.graph.clusters import nearest
-from services.portal.graph.layout import Picture, draw
-from services.portal.graph.model import edges_of, node_of
+from services.portal.entities import annotation, ref_from, related_refs
 from services.portal.history import actor_refs, moments_of
 from services.portal.pages.entity import (
-    api_path,
     entity_page,
-    opened,
-    ref_from,
+    open_entity,
+    picture_of,
 )
 from services.portal.raw_text import raw_text
 from services.portal.visit import Visiting, together, with_query
@@ -34,6 +24,7 @@ from shared.contracts.annotations import (
     SOURCE_LOCATION,
     SOURCE_TEMPLATE,
 )
+from shared.contracts.entity import text_of
 from shared.contracts.headers import NOSNIFF
 from shared.guards.workers import run_beside
 
@@ -69,13 +60,15 @@ router = APIRouter()
 async def dependencies(
     namespace: str, kind: str, name: str, visit: Visiting
 ) -> Response:
-    """Every relation as a table, and the nearest as a picture."""
+    """All relations as tables, and the first of each as a picture."""
     ref = ref_from(namespace, kind, name)
-    entity, head = await opened(visit, ref, *(relation for relation, _, _ in LISTS))
-    summaries = head["known"]
+    entity, head = await open_entity(
+        visit, ref, *(relation for relation, _, _ in LISTS)
+    )
+    summaries = head["summaries"]
     lists = []
     for relation, heading, about in LISTS:
-        refs = related(entity, relation)
+        refs = related_refs(entity, relation)
         targets = [summaries[other] for other in refs if other in summaries]
         if refs:
             lists.append((relation, heading, about, targets, len(refs)))
@@ -85,23 +78,8 @@ async def dependencies(
         "dependencies",
         **head,
         lists=lists,
-        picture=_picture(entity, ref, summaries),
+        picture=picture_of(entity, summaries),
     )
-
-
-def _picture(
-    entity: Entity, ref: str, summaries: Mapping[str, Summary]
-) -> Picture | None:
-    nodes = {other: node_of(summary) for other, summary in summaries.items()}
-    nodes[ref] = node_of(summarize(ref, entity))
-    edges = [
-        edge
-        for edge in edges_of(ref, entity.get("relations") or ())
-        if edge.source in nodes and edge.target in nodes
-    ]
-    if not edges:
-        return None
-    return draw(*nearest(ref, nodes, edges, f"/graph?entity={ref}"), ref)
 
 
 @router.get("/catalog/{namespace}/{kind}/{name}/api")
@@ -110,15 +88,11 @@ async def api(
 ) -> Response:
     """An API's definition made readable, with what `find` means; a component's APIs."""
     ref = ref_from(namespace, kind, name)
-    entity, head = await opened(visit, ref, *SIDES)
-    summaries, spec = head["known"], entity.get("spec") or {}
-    definition = (
-        await visit.state.definitions.read(
-            str(spec.get("type") or ""), str(spec.get("definition") or "")
-        )
-        if entity["kind"] == "API"
-        else None
-    )
+    entity, head = await open_entity(visit, ref, *SIDES)
+    summaries, definition = head["summaries"], None
+    if entity.kind == "API":
+        text = text_of(entity.spec.get("definition"))
+        definition = await visit.state.definitions.read(entity.type, text)
     return await asyncio.to_thread(
         entity_page,
         visit,
@@ -131,7 +105,7 @@ async def api(
         sides={
             side: [
                 summaries[other]
-                for other in related(entity, side)
+                for other in related_refs(entity, side)
                 if other in summaries
             ]
             for side in SIDES
@@ -144,10 +118,9 @@ async def raw_definition(
     namespace: str, kind: str, name: str, visit: Visiting
 ) -> Response:
     """The definition as it was written, as a file."""
-    entity = await visit.get(api_path(ref_from(namespace, kind, name)))
-    spec = entity.get("spec") or {}
-    text = str(spec.get("definition") or "")
-    file_name = quote(f"{name}-{file_name_of(str(spec.get('type') or ''), text)}")
+    entity = await visit.entity(ref_from(namespace, kind, name))
+    text = text_of(entity.spec.get("definition"))
+    file_name = quote(f"{name}-{file_name_of(entity.type, text)}")
     headers = {
         "content-disposition": f"attachment; filename*=UTF-8''{file_name}",
         **NOSNIFF,
@@ -163,7 +136,7 @@ async def activity(
     ref = ref_from(namespace, kind, name)
     params = {"limit": str(ACTIVITY_PAGE), **({"cursor": before} if before else {})}
     (entity, head), answer = await together(
-        opened(visit, ref), visit.get(f"{api_path(ref)}/history", params)
+        open_entity(visit, ref), visit.get(f"{entity_path(ref)}/history", params)
     )
     people = await visit.summaries(actor_refs(answer["items"]))
     older = (answer.get("pageInfo") or {}).get("nextCursor") or answer.get("nextCursor")
@@ -184,7 +157,7 @@ async def activity(
 async def raw(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
     """The entity as YAML, and where it comes from."""
     ref = ref_from(namespace, kind, name)
-    entity, head = await opened(visit, ref)
+    entity, head = await open_entity(visit, ref)
     text, is_cut = await run_beside(raw_text, entity)
     return entity_page(
         visit,
@@ -198,5 +171,5 @@ async def raw(namespace: str, kind: str, name: str, visit: Visiting) -> Response
             for key, label in PROVENANCE
             if annotation(entity, key)
         ],
-        json_href=api_path(ref),
+        json_href=entity_path(ref),
     )

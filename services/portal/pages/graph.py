@@ -9,14 +9,12 @@ from starlette.responses import Response
 
 from services.portal.choices.question import ChoiceQuestion
 from services.portal.entities import (
-    Entity,
     Summary,
     entity_href,
+    first_ref,
     kind_plural,
     kind_word,
     ref_title,
-    related,
-    spec_ref,
     split_ref,
     summarize,
 )
@@ -38,6 +36,7 @@ from services.portal.graph.neighbourhood import (
 from services.portal.graph.question import DIRECTIONS, GraphQuestion
 from services.portal.pages.graph_overview import overview
 from services.portal.visit import SUMMARY_FIELDS, Visit, Visiting
+from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid, NotFound
 
 FIELDS = [*SUMMARY_FIELDS, "relations"]
@@ -76,7 +75,7 @@ async def graph(visit: Visiting) -> Response:
 async def _focused(visit: Visit, question: GraphQuestion) -> Response:
     neighbours = await _around(visit, question)
     title = neighbours.nodes[question.entity].title
-    nodes, edges, note = _few(neighbours, question.entity)
+    nodes, edges, note = _readable(neighbours, question.entity)
     picture = await asyncio.to_thread(
         draw, _focusable(nodes, question), edges, question.entity
     )
@@ -123,8 +122,10 @@ async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:
     return neighbours
 
 
-def _few(neighbours: Neighbourhood, focus: str) -> tuple[list[Node], list[Edge], str]:
-    """At most so many nodes as one can read: else by system, else by owner, by kind."""
+def _readable(
+    neighbours: Neighbourhood, focus: str
+) -> tuple[list[Node], list[Edge], str]:
+    """The nodes; too many are grouped by system, else by owner, else by kind."""
     nodes, edges = list(neighbours.nodes.values()), neighbours.edges
     if len(nodes) <= MOST_NODES:
         return nodes, edges, ""
@@ -150,7 +151,7 @@ def _boxes(
         if not relation:
             title, ref = kind_plural(node.kind_key), f"kind:{node.kind_key}"
             return Node(ref, title, "All", node.kind_key, "")
-        whole = _whole(entity, relation)
+        whole = first_ref(entity, relation)
         if node.kind_key in {"system", "domain", "group"} or not whole:
             return None
         kind = kind_word(split_ref(whole)[0])
@@ -158,12 +159,6 @@ def _boxes(
         return Node(f"box:{whole}", f"In {ref_title(whole)}", kind, "system", href)
 
     return box
-
-
-def _whole(entity: Entity, relation: str) -> str:
-    """The system or owner of an entity, "" if it has none."""
-    field = {"partOf": ("system", "system"), "ownedBy": ("owner", "group")}[relation]
-    return next(iter(related(entity, relation)), "") or spec_ref(entity, *field)
 
 
 def _focusable(nodes: Sequence[Node], question: GraphQuestion) -> list[Node]:
@@ -189,11 +184,11 @@ def _table(neighbours: Neighbourhood) -> list[TableRow]:
 async def _impact(
     visit: Visit, neighbours: Neighbourhood, question: GraphQuestion
 ) -> list[tuple[Summary, Summary | None]]:
-    """Who must be told: all that need the entity, with their owners."""
+    """All entities that depend on the focus, with their owners."""
     if question.direction != LEFT:
         return []
     owners = {
-        ref: _whole(entity, "ownedBy")
+        ref: first_ref(entity, "ownedBy")
         for ref, entity in neighbours.entities.items()
         if ref != question.entity
     }

@@ -1,16 +1,15 @@
 """The graph without a focus: systems as boxes with what is in them counted.
 
-However large the catalog is, it is asked four bounded questions and counts itself.
+However large the catalog is, the page makes four bounded requests to it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.portal.api_paths import BY_QUERY, ENTITY_FACETS
 from services.portal.entities import (
-    Entity,
     Summary,
-    canonical,
+    entities_of,
     spec_ref,
     split_ref,
     summarize,
@@ -80,9 +79,10 @@ async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
         if split_ref(str(item["value"]))[0] == grouping.kind
     }
     total = int(listed["totalItems"])
-    entities = {canonical(one): one for one in listed["items"] if one}
+    entities = {str(one.ref): one for one in entities_of(listed["items"])}
     if total > len(entities):
-        entities = await _entities(visit, members)
+        # The largest ones may stand anywhere in the list by name.
+        entities = await visit.entities(members, [*SUMMARY_FIELDS, "spec.domain"])
     ranked = sorted(entities, key=lambda ref: (-members.get(ref, 0), ref))
     largest = {ref: entities[ref] for ref in ranked[:MOST_BOXES]}
     wholes = {
@@ -96,11 +96,6 @@ async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
         for ref, one in largest.items()
     ]
     return Overview(boxes, grouping.kind, max(0, total - len(boxes)))
-
-
-async def _entities(visit: Visit, refs: Mapping[str, int]) -> dict[str, Entity]:
-    """The largest ones, which may stand anywhere in the list by name."""
-    return await visit.entities(refs, [*SUMMARY_FIELDS, "spec.domain"])
 
 
 def _list_params(grouping: Grouping) -> list[tuple[str, str]]:

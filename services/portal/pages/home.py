@@ -1,4 +1,4 @@
-"""Home: one's own things, what needs attention, what changed, where to begin."""
+"""Home: what the reader owns, what needs attention, what changed, where to begin."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,14 +17,14 @@ from services.portal.docs_states import (
 )
 from services.portal.entities import (
     KINDS,
-    Entity,
     Summary,
-    canonical,
     counted_kind,
     docs_href,
+    entities_of,
     errors_of,
     spec_ref,
     summarize,
+    summary_of,
 )
 from services.portal.error_texts import error_text
 from services.portal.formats import now
@@ -38,9 +38,10 @@ from services.portal.history import (
 from services.portal.owned_sources import sources_to_mend
 from services.portal.pages.catalog import ROW_FIELDS
 from services.portal.pages.first_steps import first_steps
-from services.portal.source_errors import began_at, refused_documents
+from services.portal.source_errors import first_seen, refused_documents
 from services.portal.stars import starred
 from services.portal.visit import Visit, Visiting, together
+from shared.contracts.entity import Entity
 
 OWN_READ = 200
 OWN_SHOWN = 12
@@ -48,7 +49,7 @@ OWN_SHOWN = 12
 OWN_FIELDS = f"{ROW_FIELDS},metadata.annotations"
 ATTENTION_SHOWN = 30
 CHANGES_SHOWN = 6
-CHANGES_ASKED = 100  # one commit may have changed many entities
+CHANGES_READ = 100  # one commit may have changed many entities
 CHANGES_PATH = "/api/catalog/changes"
 STARS_SHOWN = 12
 DOCS_SHOWN = 6
@@ -61,18 +62,19 @@ router = APIRouter()
 
 @dataclass(frozen=True, slots=True)
 class Attention:
-    """Something that waits for the reader, and why; `others` wait for the same.
+    """Something that the reader should fix, and why.
 
-    A source may have several `reasons`, and `more` than are shown. `began` is when the
-    error was met first, "" if that is not known; `href` is where it is shown whole, the
-    entity's page by default.
+    `same_error` counts the other entities with the same error. A source may have
+    several `reasons`, and `more` than are shown. `since` is when the error was met
+    first, "" if that is not known; `href` is where it is shown whole, the entity's page
+    by default.
     """
 
     summary: Summary
     reasons: tuple[str, ...]
-    others: int = 0
+    same_error: int = 0
     more: int = 0
-    began: str = ""
+    since: str = ""
     href: str = ""
 
 
@@ -96,14 +98,16 @@ async def home(visit: Visiting) -> Response:
         _stars(visit),
         _changes(visit),
     )
-    entities = [one for one in own["items"] if one]
-    summaries = [summarize(canonical(one), one) for one in entities]
+    entities = entities_of(own["items"])
+    summaries = list(map(summary_of, entities))
     steps = None if owned else await first_steps(visit, kinds)
-    shelf = _own_first(docs["items"], {one.ref for one in summaries})[:DOCS_SHOWN]
-    documented = [canonical(one) for one in entities if has_docs(one)]
+    sites = _own_first(docs["items"], {summary.ref for summary in summaries})[
+        :DOCS_SHOWN
+    ]
+    documented = [str(entity.ref) for entity in entities if has_docs(entity)]
     attention, failed = await together(
         _attention(visit, entities, broken),
-        failed_builds_of(visit, [*documented, *(one.ref for one in shelf)]),
+        failed_builds_of(visit, [*documented, *(site.ref for site in sites)]),
     )
     return visit.page(
         "home.html",
@@ -117,19 +121,19 @@ async def home(visit: Visiting) -> Response:
         own=summaries[:OWN_SHOWN],
         stars=stars,
         own_total=own["totalItems"],
-        attention=attention + _without_new_docs(summaries, failed),
+        attention=attention + _failed_docs(summaries, failed),
         changes=changes,
-        docs=[(one, docs_href(one.ref), one.ref in failed) for one in shelf],
-        templates=[summarize(canonical(one), one) for one in templates["items"] if one],
+        docs=[(site, docs_href(site.ref), site.ref in failed) for site in sites],
+        templates=list(map(summary_of, entities_of(templates["items"]))),
     )
 
 
 def _own_filter(visit: Visit) -> str:
     """What belongs to the reader or to one of their groups; "" for guests."""
-    mine = [ref for ref in visit.visitor.ownership if "," not in ref]
-    if visit.visitor.is_guest or not mine:
+    refs = [ref for ref in visit.visitor.ownership if "," not in ref]
+    if visit.visitor.is_guest or not refs:
         return ""
-    return ",".join(f"relations.ownedBy={ref}" for ref in mine)
+    return ",".join(f"relations.ownedBy={ref}" for ref in refs)
 
 
 async def _own(
@@ -140,27 +144,29 @@ async def _own(
     Of more than are read, the API is asked for errors and counts.
     """
     own = await _list(visit, owned, OWN_READ, OWN_FIELDS)
-    entities = [one for one in own["items"] if one]
+    entities = entities_of(own["items"])
     if own["totalItems"] > OWN_READ:
         broken, kinds = await together(
             _list(visit, f"{owned},{HAS_ERRORS}", OWN_READ), _kind_counts(visit, owned)
         )
-        return own, [one for one in broken["items"] if one], kinds
-    with_errors = [one for one in entities if errors_of(one)]
-    counts = Counter(str(one["kind"]).lower() for one in entities)
+        return own, entities_of(broken["items"]), kinds
+    with_errors = [entity for entity in entities if errors_of(entity)]
+    counts = Counter(entity.kind.lower() for entity in entities)
     return own, with_errors, _shown_counts(counts, "&own=1")
 
 
 async def _everything(
     visit: Visit,
 ) -> tuple[Mapping[str, Any], list[Entity], list[KindCount]]:
-    """For who owns nothing: how many the whole catalog has by kind."""
+    """For a reader who owns nothing: the counts of the whole catalog by kind."""
     return {"items": [], "totalItems": 0}, [], await _kind_counts(visit, "")
 
 
-async def _list(visit: Visit, wanted: str, limit: int, fields: str = ROW_FIELDS) -> Any:
+async def _list(
+    visit: Visit, conditions: str, limit: int, fields: str = ROW_FIELDS
+) -> Any:
     params = [
-        ("filter", wanted),
+        ("filter", conditions),
         ("fields", fields),
         ("orderField", "metadata.name,asc"),
         ("limit", str(limit)),
@@ -171,23 +177,23 @@ async def _list(visit: Visit, wanted: str, limit: int, fields: str = ROW_FIELDS)
 async def _stars(visit: Visit) -> list[Summary]:
     """What the reader starred, the latest first; what is gone is left out."""
     refs = (await starred(visit))[::-1][:STARS_SHOWN]
-    known = await visit.summaries(refs)
-    return [known[ref] for ref in refs if not known[ref].missing]
+    summaries = await visit.summaries(refs)
+    return [summaries[ref] for ref in refs if not summaries[ref].missing]
 
 
 async def _kind_counts(visit: Visit, owned: str) -> list[KindCount]:
-    """What the reader owns by kind, or else what the house has."""
+    """How many the reader owns by kind, or else the whole catalog has."""
     params = [("facet", "kind"), *([("filter", owned)] if owned else [])]
     answer = await visit.get(ENTITY_FACETS, params)
     counts = {
-        str(each["value"]).lower(): int(each["count"])
-        for each in answer["facets"]["kind"]
+        str(item["value"]).lower(): int(item["count"])
+        for item in answer["facets"]["kind"]
     }
     return _shown_counts(counts, "&own=1" if owned else "")
 
 
 def _shown_counts(counts: Mapping[str, int], own: str) -> list[KindCount]:
-    """The counts in the kinds' order; locations are nobody's."""
+    """The counts in the order of the kinds; locations are left out."""
     return [
         KindCount(
             counted_kind(kind, counts[kind]),
@@ -200,8 +206,8 @@ def _shown_counts(counts: Mapping[str, int], own: str) -> list[KindCount]:
 
 
 async def _changes(visit: Visit) -> list[TimelineEntry]:
-    """What changed lately, by commit, newest first; locations are nobody's news."""
-    answer = await visit.get(CHANGES_PATH, [("limit", str(CHANGES_ASKED))])
+    """The latest changes by commit, newest first; those of locations are left out."""
+    answer = await visit.get(CHANGES_PATH, [("limit", str(CHANGES_READ))])
     items = [item for item in answer["items"] if item["kind"].lower() != "location"]
     people = await visit.summaries(actor_refs(items))
     moments = (moment_of(item, people, changed_entity(item)) for item in items)
@@ -211,21 +217,21 @@ async def _changes(visit: Visit) -> list[TimelineEntry]:
 async def _attention(
     visit: Visit, entities: Sequence[Entity], broken: Sequence[Entity]
 ) -> list[Attention]:
-    """Own descriptors with errors, and those whose system is not in the catalog.
+    """Own entities with errors, and those whose system is not in the catalog.
 
-    And what is refused of their files, which is no entity yet, and what is missing.
+    Before these, refused documents and missing files of the reader's sources.
     """
-    wholes = {canonical(one): spec_ref(one, "system", "system") for one in entities}
-    shown = {str(each.get("message")) for one in broken for each in errors_of(one)}
-    known, refused, sources = await together(
-        visit.summaries(ref for ref in wholes.values() if ref),
+    systems = {entity.ref: spec_ref(entity, "system", "system") for entity in entities}
+    messages = {item.message for entity in broken for item in errors_of(entity)}
+    summaries, refused, sources = await together(
+        visit.summaries(filter(None, systems.values())),
         refused_documents(visit, entities),
-        sources_to_mend(visit, entities, shown),
+        sources_to_mend(visit, entities, messages),
     )
     refs = {source.ref for source in refused}
     refused += [source for source in sources if source.ref not in refs]
-    found = _with_errors(broken)
-    found += [
+    attention = _with_errors(broken)
+    attention += [
         Attention(
             replace(summarize(source.ref), title=source.name),
             source.messages,
@@ -233,57 +239,60 @@ async def _attention(
         )
         for source in refused
     ]
-    found += [
-        Attention(summarize(ref, one), (f"Its system {system} is not in the catalog.",))
-        for one in entities
-        for ref in [canonical(one)]
-        for system in [wholes[ref]]
-        if system and known[system].missing
+    attention += [
+        Attention(summary_of(entity), (f"Its system {system} is not in the catalog.",))
+        for entity in entities
+        for system in [systems[entity.ref]]
+        if system and summaries[system].missing
     ]
-    return found[:ATTENTION_SHOWN]
+    return attention[:ATTENTION_SHOWN]
 
 
 def _with_errors(broken: Iterable[Entity]) -> list[Attention]:
     """One for each error: a file that cannot be read may have brought hundreds."""
     groups: dict[tuple[str, str], list[Entity]] = {}
-    for one in broken:
-        for error in errors_of(one)[:1]:
-            key = str(error.get("message") or ""), began_at(error)
-            groups.setdefault(key, []).append(one)
+    for entity in broken:
+        for item in errors_of(entity)[:1]:
+            key = item.message, first_seen(item)
+            groups.setdefault(key, []).append(entity)
     return [
         Attention(
-            summarize(canonical(first), first),
+            summary_of(first),
             (error_text(errors_of(first)[0], first),),
-            others=len(more),
-            began=began,
+            same_error=len(rest),
+            since=since,
         )
-        for (_, began), (first, *more) in groups.items()
+        for (_, since), (first, *rest) in groups.items()
     ]
 
 
-def _without_new_docs(
+def _failed_docs(
     own: Iterable[Summary], failed: Mapping[str, FailedBuild]
 ) -> list[Attention]:
     """What the reader owns whose latest build of documentation failed."""
-    builds = [(one, failed[one.ref]) for one in own if one.ref in failed]
+    builds = [
+        (summary, failed[summary.ref]) for summary in own if summary.ref in failed
+    ]
     return [
         Attention(
-            replace(one, title=f"Documentation of {one.title}"),
+            replace(summary, title=f"Documentation of {summary.title}"),
             (build.error,),
-            began=build.failed_at,
+            since=build.failed_at,
             href=build.href,
         )
-        for one, build in builds[:ATTENTION_SHOWN]
+        for summary, build in builds[:ATTENTION_SHOWN]
     ]
 
 
-def _own_first(items: Iterable[Entity | None], own: set[str]) -> list[Summary]:
-    summaries = [summarize(canonical(one), one) for one in items if one]
-    return sorted(summaries, key=lambda one: one.ref not in own)
+def _own_first(
+    items: Iterable[Mapping[str, Any] | None], own: set[str]
+) -> list[Summary]:
+    summaries = map(summary_of, entities_of(items))
+    return sorted(summaries, key=lambda summary: summary.ref not in own)
 
 
 def _greeting(visit: Visit, at: datetime) -> str:
-    """The server's hour is a guess at the reader's: only the name is certain."""
+    """A greeting for the hour on the server, which need not be the reader's."""
     first = visit.person.name.partition(" ")[0]
     if visit.visitor.is_guest or visit.visitor.is_service:
         return f"Welcome to {visit.state.frame.organization}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from services.portal.api_paths import BY_QUERY
-from services.portal.entities import Summary, canonical, split_ref
+from services.portal.entities import Summary, entities_of, split_ref
 from services.portal.forms.draft import Draft, FilledPage
 from services.portal.forms.model import FormField, Option, Path, Picker
 from services.portal.visit import Visit, together
@@ -78,4 +78,4 @@ async def _is_offered(visit: Visit, picker: Picker, ref: str) -> bool:
         ("limit", str(MOST_NAMESAKES)),
     ]
     answer = await visit.get(BY_QUERY, params)
-    return any(canonical(item) == ref for item in answer["items"] if item)
+    return any(str(entity.ref) == ref for entity in entities_of(answer["items"]))

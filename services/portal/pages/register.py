@@ -14,9 +14,9 @@ from starlette.responses import Response
 from services.portal.descriptor_addresses import location_at
 from services.portal.entities import (
     Summary,
-    canonical,
+    entities_of,
     entity_href,
-    summarize,
+    summary_of,
 )
 from services.portal.error_texts import ERROR_NAME
 from services.portal.model import ApiAnswer
@@ -124,11 +124,11 @@ def _preview_of(answer: ApiAnswer) -> AddressPreview:
     # The Location entity that stands for the address itself is bookkeeping.
     own = (body.get("location") or {}).get("entityRef")
     provided = {item["entityRef"]: item for item in body.get("provided") or ()}
-    refs = [(canonical(entity), entity) for entity in body.get("entities") or ()]
+    summaries = map(summary_of, entities_of(body.get("entities") or ()))
     entities = [
-        _described_entity(summarize(ref, entity), provided.get(ref))
-        for ref, entity in refs
-        if ref != own
+        _described_entity(summary, provided.get(summary.ref))
+        for summary in summaries
+        if summary.ref != own
     ]
     entities.sort(key=lambda described: described.summary.kind_key == "location")
     return AddressPreview(tuple(entities), is_registered=bool(body.get("exists")))

@@ -13,8 +13,7 @@ from starlette.responses import Response
 from services.portal.api_paths import BY_QUERY, HAS_ERRORS
 from services.portal.docs_states import latest_failed_builds
 from services.portal.entities import (
-    Entity,
-    canonical,
+    entities_of,
     entity_href,
     errors_of,
     title_of,
@@ -22,10 +21,10 @@ from services.portal.entities import (
 from services.portal.error_texts import error_texts
 from services.portal.source_errors import (
     ERRORS_SHOWN,
-    began_at,
+    first_seen,
 )
 from services.portal.visit import Visit, Visiting, together
-from shared.contracts.entity import mapping_of
+from shared.contracts.entity import Entity, mapping_of
 
 ROLES = {
     "portal": "These pages, made of the public API's answers",
@@ -129,7 +128,7 @@ async def status(visit: Visiting) -> Response:
 
 
 async def _sources(visit: Visit) -> tuple[list[FailingLocation], int]:
-    """The locations with errors, as far as the reader may see them.
+    """The locations with errors that the reader may see, and how many there are.
 
     None while the catalog does not answer: the page says so of the catalog itself.
     """
@@ -143,7 +142,8 @@ async def _sources(visit: Visit) -> tuple[list[FailingLocation], int]:
     if not answer.ok:
         return [], 0
     body = answer.json()
-    return [_source(item) for item in body["items"] if item], int(body["totalItems"])
+    locations = entities_of(body["items"])
+    return [_source(location) for location in locations], int(body["totalItems"])
 
 
 def _source(location: Entity) -> FailingLocation:
@@ -152,10 +152,10 @@ def _source(location: Entity) -> FailingLocation:
     messages = tuple(errors[:ERRORS_SHOWN])
     return FailingLocation(
         title_of(location),
-        entity_href(canonical(location)),
+        entity_href(str(location.ref)),
         messages,
         len(errors) - len(messages),
-        since=min(filter(None, map(began_at, items)), default=""),
+        since=min(filter(None, map(first_seen, items)), default=""),
     )
 
 

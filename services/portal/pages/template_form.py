@@ -15,8 +15,9 @@ from urllib.parse import quote, urlencode
 from fastapi import APIRouter
 from starlette.responses import RedirectResponse, Response
 
-from services.portal.api_paths import BY_NAME
+from services.portal.api_paths import entity_path
 from services.portal.definitions.model import words
+from services.portal.entities import ref_from
 from services.portal.forms.answers import form_texts_of, repo_parts
 from services.portal.forms.draft import Draft, draft_of
 from services.portal.forms.model import FormPage, pages_of
@@ -30,7 +31,7 @@ from services.portal.template_warnings import (
     warnings_of,
 )
 from services.portal.visit import Visit, Visiting, json_of, together
-from shared.contracts.entity import mapping_of
+from shared.contracts.entity import Entity, mapping_of
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.numbers import whole_number
@@ -111,15 +112,16 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
 
 async def _template_form(visit: Visit, namespace: str, name: str) -> TemplateForm:
     place = f"{quote(namespace)}/template/{quote(name)}"
-    parameter_schema, entity, installed = await together(
+    ref = ref_from(namespace, "template", name)
+    parameter_schema, answer, installed = await together(
         visit.get(f"{SCAFFOLDER}/templates/{place}/parameter-schema"),
-        visit.ask("GET", f"{BY_NAME}/template/{quote(namespace)}/{quote(name)}"),
+        visit.ask("GET", entity_path(ref)),
         installed_actions(visit),
     )
-    template = (entity.json() or {}) if entity.ok else {}
+    template = Entity((answer.json() or {}) if answer.ok else {})
     errors = await expression_errors(visit, [template])
     return TemplateForm(
-        ref=f"template:{namespace}/{name}".lower(),
+        ref=ref,
         href=f"/create/templates/{quote(namespace)}/{quote(name)}",
         title=str(parameter_schema.get("title") or name),
         about=str(parameter_schema.get("description") or ""),
