@@ -25,6 +25,7 @@ from services.analytics.tables import WindowedCounts
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.topics import dead
+from shared.guards.turns import in_turns
 from shared.kit.config.servers import Server
 from shared.kit.events import broker
 from shared.kit.events.dead_letters import DeadLetter
@@ -117,7 +118,7 @@ class ActivityStream:
     async def _count(self, topic: str, events: Sequence[Any]) -> None:
         partitions: dict[int, dict[int, Occurrence]] = {}
         ids: dict[str, None] = {}
-        for event in events:
+        async for event in in_turns(events):
             try:
                 envelope = Envelope.parse(event.value or b"")
                 occurrence = occurrence_on(topic, envelope)

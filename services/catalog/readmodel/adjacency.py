@@ -1,6 +1,6 @@
 """Who points to whom: each declared relation once, found from both of its ends."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self
 
 from pyroaring import BitMap
@@ -52,10 +52,12 @@ class Adjacency:
     def change(
         self,
         entity: int,
-        before: Iterable[StoredRelation],
-        after: Iterable[StoredRelation],
+        before: Sequence[StoredRelation],
+        after: Sequence[StoredRelation],
     ) -> set[StoredRelation]:
         """Moves an entity from its former relations to its new ones; says which."""
+        if before == after:
+            return set()
         old, new = set(before), set(after)
         for relation in old - new:
             self._remove(entity, relation)

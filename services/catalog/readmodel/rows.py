@@ -85,9 +85,14 @@ def _visit(path: str, value: object, rows: list[Row], items: list[str]) -> None:
         for key, inner in value.items():
             _visit(f"{path}.{key.lower()}", inner, rows, items)
     elif isinstance(value, list | tuple):
+        is_indexed = _is_indexed(path)
         for inner in value:
-            _visit(path, inner, rows, items)
-            if isinstance(inner, str) and len(path) + len(inner) < LONGEST:
+            if not isinstance(inner, str):
+                _visit(path, inner, rows, items)
+                continue
+            if is_indexed:
+                rows.append((path, inner if len(inner) <= LONGEST else None))
+            if len(path) + len(inner) < LONGEST:
                 items.append(f"{path}.{inner.lower()}")
     elif _is_indexed(path):
         rows.append((path, None if value is None else text_of(value)))

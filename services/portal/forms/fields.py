@@ -63,9 +63,10 @@ def fields_of(
 
 def _ordered(schema: Mapping[str, Any]) -> list[str]:
     names = dict.fromkeys(str(name) for name in schema["properties"])
-    order = dict.fromkeys(str(name) for name in schema.get("ui:order") or ())
-    if not order:
+    order_given = schema.get("ui:order")
+    if not order_given or not isinstance(order_given, list):
         return list(names)
+    order = dict.fromkeys(map(str, order_given))
     rest = [name for name in names if name not in order]
     sorted_names: list[str] = []
     for name in order:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid
 from shared.contracts.topics import dead
+from shared.guards.turns import in_turns
 from shared.kit.events import metrics
 from shared.kit.events.bus import Bus
 from shared.kit.events.dead_letters import DeadLetter
@@ -54,7 +55,7 @@ class BatchDelivery:
             DeliveryStopped: if `stopped` was set while the messages waited.
         """
         valid: list[tuple[Item, Envelope]] = []
-        for item in items:
+        async for item in in_turns(items):
             try:
                 valid.append((item, Envelope.parse(item[1])))
             except Invalid as error:
