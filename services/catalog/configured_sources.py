@@ -57,21 +57,23 @@ def rules_of(config: CatalogConfig, folder: Path) -> rules.Rules:
 def _rule(
     item: CatalogRuleSection, patterns: tuple[rules.LocationPattern, ...] | None
 ) -> rules.AllowedKinds:
-    kinds = tuple(_kind(allowed) for allowed in item.allow)
+    kinds = tuple(_kind(kind_rule) for kind_rule in item.allow)
     if patterns is None and item.locations is not None:
         patterns = tuple(
             rules.LocationPattern(
-                at.get("type", "url"), at.get("exact"), at.get("pattern")
+                location.get("type", "url"),
+                location.get("exact"),
+                location.get("pattern"),
             )
-            for at in item.locations
+            for location in item.locations
         )
-    for at in patterns or ():
-        if at.pattern is not None:
-            rules.rule_glob(at.pattern)
+    for pattern in patterns or ():
+        if pattern.pattern is not None:
+            rules.rule_glob(pattern.pattern)
     return rules.AllowedKinds(kinds, patterns)
 
 
-def _kind(allowed: str | KindRule) -> rules.KindPattern:
-    if isinstance(allowed, str):
-        return rules.KindPattern(allowed)
-    return rules.KindPattern(allowed.kind, allowed.spec_type)
+def _kind(kind_rule: str | KindRule) -> rules.KindPattern:
+    if isinstance(kind_rule, str):
+        return rules.KindPattern(kind_rule)
+    return rules.KindPattern(kind_rule.kind, kind_rule.spec_type)

@@ -16,7 +16,7 @@ from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import checked, targets_of
 from services.catalog.ingest.refusals import Refusal, paths_of
 from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import Fetched
+from services.catalog.ports import FetchedFile
 from services.catalog.readers.files import FileReader
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Forbidden, Invalid
@@ -124,7 +124,7 @@ class LocalReading:
         )
         self._files = FileReader([repository])
 
-    async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
+    async def read(self, location: LocationRef, etag: str | None = None) -> FetchedFile:
         """A file's content."""
         return await self._files.read(location, etag)
 

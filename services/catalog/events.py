@@ -47,7 +47,7 @@ class Pushes:
         self._catalog = catalog
         self._providers = tuple(providers)
         self._gate = asyncio.Semaphore(AT_ONCE)
-        self._waiting: dict[str, dict[str, Push]] = {}
+        self._pending_pushes: dict[str, dict[str, Push]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         #: Repositories whose pushes nobody waits for any more.
         self._behind: set[str] = set()
@@ -78,8 +78,8 @@ class Pushes:
 
     async def _bring(self, push: Push) -> None:
         async with self._gate:
-            waiting = self._waiting.setdefault(push.key, {})
-            waiting[push.branch] = push.joined(waiting.get(push.branch))
+            pushes = self._pending_pushes.setdefault(push.key, {})
+            pushes[push.branch] = push.joined(pushes.get(push.branch))
             task = self._tasks.get(push.key)
             if task is None:
                 task = asyncio.create_task(self._work(push.key), name="push")
@@ -96,12 +96,12 @@ class Pushes:
     async def _work(self, key: str) -> None:
         """Read what was pushed to a repository until nothing more is waiting."""
         try:
-            while branches := self._waiting.pop(key, None):
+            while branches := self._pending_pushes.pop(key, None):
                 for push in branches.values():
                     with _traced(push):
                         await self._read(push)
         finally:
-            self._waiting.pop(key, None)
+            self._pending_pushes.pop(key, None)
             self._tasks.pop(key, None)
             self._behind.discard(key)
 

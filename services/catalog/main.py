@@ -24,7 +24,7 @@ from services.catalog.api import (
     remaining,
     sources,
 )
-from services.catalog.api.stale import MarkedStale
+from services.catalog.api.stale import StaleMarker
 from services.catalog.api.writing import Writes
 from services.catalog.configuration import CatalogConfig
 from services.catalog.configured_sources import (
@@ -103,7 +103,7 @@ def create_app(
     app.state.readmodel = ReadModel()
     app.state.tokens = PrincipalTokens(settings.service_secret.get_secret_value())
     app.add_middleware(WhenOpen, problem=lambda: _loading_problem(app))
-    app.add_middleware(MarkedStale, away_seconds=lambda: _away_seconds(app))
+    app.add_middleware(StaleMarker, away_seconds=lambda: _away_seconds(app))
     entities.add_routes(app)
     writing = (locations, remaining, changes, sources)
     for part in (history, recent, permissions, *writing):
@@ -167,7 +167,7 @@ async def _assemble(
         sources=CatalogSources(urls, folders_of(desired)),
         state=CatalogState(model),
         rules=rules_of(config, folder),
-        written=relay.nudge,
+        on_write=relay.nudge,
         traced=_traced,
     )
     follower = StateFollower(catalog)

@@ -26,7 +26,7 @@ from shared.guards.workers import run_beside
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedFile:
     """A file as it was read; `digest` is that of its bytes, `place` None outside Git.
 
     `links` are the places of the links that lead to the file, and its own place.
@@ -60,7 +60,7 @@ Compute = Callable[..., Awaitable[Any]]
 class SourceSnapshot(Protocol):
     """One look at the sources: a repository is read at one commit throughout."""
 
-    async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
+    async def read(self, location: LocationRef, etag: str | None = None) -> FetchedFile:
         """The file at a location; NotFound, Forbidden, Invalid, TooLarge otherwise."""
 
     async def matching(

@@ -54,7 +54,7 @@ class Work:
     #: How often everything was read again since this process began.
     scans: int = 0
     pushes: GroupConsumer | None = None
-    following: LiveReader | None = None
+    change_reader: LiveReader | None = None
 
     async def run(self) -> None:
         """Everything, in the order in which it can be relied on; never returns."""
@@ -87,13 +87,13 @@ class Work:
 
     async def _listen(self, stack: AsyncExitStack, kafka: KafkaBus) -> None:
         log_server = self.settings.event_log
-        following = await stack.enter_async_context(
+        follower = await stack.enter_async_context(
             EntityChangeFollower(self.catalog, self.follower, self.recent)
         )
-        self.following = LiveReader(
-            log_server, [ENTITY_CHANGED], following.batch, on_gap=following.gap
+        self.change_reader = LiveReader(
+            log_server, [ENTITY_CHANGED], follower.batch, on_gap=follower.gap
         )
-        await stack.enter_async_context(self.following)
+        await stack.enter_async_context(self.change_reader)
         pushes = await stack.enter_async_context(
             Pushes(self.catalog, self.desired.providers)
         )

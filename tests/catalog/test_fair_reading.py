@@ -13,7 +13,7 @@ from services.catalog import events
 from services.catalog.events import Pushes
 from services.catalog.handlers import effort, walk
 from services.catalog.handlers.catalog import CatalogContext, context_for
-from services.catalog.handlers.effort import Effort, Rests
+from services.catalog.handlers.effort import Effort, RestingRoots
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.pushes import Push
 from services.catalog.ingest.candidates import MOST_PATTERNS, checked
@@ -65,7 +65,7 @@ async def test_dear_readings_take_turns_and_quick_ones_do_not_wait() -> None:
 def test_a_dear_root_rests_longer_each_time() -> None:
     """Until a reading of it comes to its end."""
     now = [0.0]
-    rests = Rests(lambda: now[0])
+    rests = RestingRoots(lambda: now[0])
     spent, fine = (Effort("a", asyncio.Lock(), seconds=n) for n in (0.0, 1.0))
     for rest in (600, 1200, 2400):
         rests.note("a", spent)
@@ -110,7 +110,7 @@ async def test_what_was_too_dear_stays_and_says_so(
         await ingest(catalog, root, context_for("push"))
         assert await owner_of(running_catalog) == "team-b"
         assert await running_catalog.problems(root.name) == []
-        assert not catalog.rests.is_resting(root.name)
+        assert not catalog.resting_roots.is_resting(root.name)
 
 
 async def owner_of(catalog: Any) -> str:

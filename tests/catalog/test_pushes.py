@@ -292,7 +292,7 @@ async def test_what_another_process_writes_is_shown(
     ):
         for catalog in (one, two):
             await hearing(catalog)
-            await until(catalog.work.following.reading.is_set, what="reading")
+            await until(catalog.work.change_reader.reading.is_set, what="reading")
         location = (await one.register(file)).json()["location"]
         await until(lambda: owner(two, "web"), what="the other's entity")
         path = f"/locations/{location['id']}"

@@ -43,13 +43,15 @@ class Definitions:
             return True
         return sum(map(self._size, records)) <= AT_ONCE_BYTES
 
-    def portions(self, records: Sequence[Item], most: int) -> Iterator[list[Item]]:
+    def portions(self, records: Sequence[Item], limit: int) -> Iterator[list[Item]]:
         """The records in portions whose definitions may be in memory at once."""
         portion: list[Item] = []
         size = 0
         for record in records:
             record_size = self._size(record) if record is not None else 0
-            if portion and (len(portion) == most or size + record_size > AT_ONCE_BYTES):
+            if portion and (
+                len(portion) == limit or size + record_size > AT_ONCE_BYTES
+            ):
                 yield portion
                 portion, size = [], 0
             portion.append(record)
@@ -85,11 +87,11 @@ class Definitions:
         """The texts of all these, by hash."""
         names = {reference.hash for reference in references}
         texts = {name: self._recent[name] for name in names if name in self._recent}
-        missing = sorted(names - texts.keys())
-        if missing:
+        missing_names = sorted(names - texts.keys())
+        if missing_names:
             if self._store is None:
                 raise Unavailable("The definitions are not there yet")
-            texts |= await self._store.texts(missing)
+            texts |= await self._store.texts(missing_names)
         for name in names:
             if name not in texts:
                 self._log.error("definition_missing", definition=name)

@@ -24,9 +24,9 @@ BY_QUERY, FACETS = "/entities/by-query", "/entity-facets"
 
 def add_routes(app: ServiceApp) -> None:
     """`app.state` must hold `readmodel`, and `definitions` where there are any."""
-    plain = app.add_plain_route
-    plain("GET", BY_NAME, single.by_name, answer=EntityDocument)
-    plain(
+    add = app.add_plain_route
+    add("GET", BY_NAME, single.by_name, answer=EntityDocument)
+    add(
         "POST",
         "/entities/by-refs",
         single.by_refs,
@@ -34,13 +34,13 @@ def add_routes(app: ServiceApp) -> None:
         query=EntityFilter,
         body=EntityRefsRequest,
     )
-    plain("GET", BY_QUERY, pages.by_query, answer=EntityPage, query=EntityPageQuery)
-    plain("GET", "/entities", pages.entities, answer=EntityList, query=EntityListQuery)
-    plain("GET", FACETS, facets.facets, answer=FacetsByField, query=FacetsQuery)
-    plain("POST", BY_QUERY, pages.by_body, answer=EntityPage, body=EntityPageRequest)
-    plain("POST", FACETS, facets.by_body, answer=FacetsByField, body=FacetsRequest)
-    plain("GET", "/entities/by-uid/{uid}", single.by_uid, answer=EntityDocument)
-    plain("GET", f"{BY_NAME}/ancestry", single.by_name_ancestry, answer=Ancestry)
-    plain("GET", "/snapshot", snapshot.snapshot, is_public=False)
-    plain("GET", "/snapshot/checksum", snapshot.checksum, is_public=False)
-    plain("POST", "/snapshot/operations", operations.operations, is_public=False)
+    add("GET", BY_QUERY, pages.by_query, answer=EntityPage, query=EntityPageQuery)
+    add("GET", "/entities", pages.entities, answer=EntityList, query=EntityListQuery)
+    add("GET", FACETS, facets.facets, answer=FacetsByField, query=FacetsQuery)
+    add("POST", BY_QUERY, pages.by_body, answer=EntityPage, body=EntityPageRequest)
+    add("POST", FACETS, facets.by_body, answer=FacetsByField, body=FacetsRequest)
+    add("GET", "/entities/by-uid/{uid}", single.by_uid, answer=EntityDocument)
+    add("GET", f"{BY_NAME}/ancestry", single.by_name_ancestry, answer=Ancestry)
+    add("GET", "/snapshot", snapshot.snapshot, is_public=False)
+    add("GET", "/snapshot/checksum", snapshot.checksum, is_public=False)
+    add("POST", "/snapshot/operations", operations.operations, is_public=False)

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.contracts.headers import STALE
 
 
-class MarkedStale:
+class StaleMarker:
     """Adds `Callboard-Stale: <seconds>` to every answer from the first second on."""
 
     def __init__(self, app: ASGIApp, away_seconds: Callable[[], float]) -> None:

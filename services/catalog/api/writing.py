@@ -76,12 +76,12 @@ class Writes:
         if principal.decision == "allow":
             return
         state = self.catalog.state
-        waiting, refs = [root.location.entity_ref], {root.location.entity_ref}
-        while waiting:
-            for ref in state.emitted_by(waiting.pop()):
+        queue, refs = [root.location.entity_ref], {root.location.entity_ref}
+        while queue:
+            for ref in state.emitted_by(queue.pop()):
                 if ref not in refs:
                     refs.add(ref)
-                    waiting.append(ref)
+                    queue.append(ref)
         brought_refs = {ref for ref in refs if not is_location(ref)}
         if not brought_refs and root.registrant != principal.subject:
             raise Forbidden(

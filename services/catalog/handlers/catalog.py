@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 
 from services.catalog.handlers.catalog_state import CatalogState
-from services.catalog.handlers.effort import Effort, Rests
+from services.catalog.handlers.effort import Effort, RestingRoots
 from services.catalog.handlers.plan_writer import PlanWriter
 from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.ingest.rules import Rules
@@ -54,9 +54,9 @@ class CatalogContext:
     locks: dict[str, asyncio.Lock] = field(default_factory=dict)
     #: Dear readings take turns; those that were too dear rest.
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
-    rests: Rests = field(default_factory=Rests)
+    resting_roots: RestingRoots = field(default_factory=RestingRoots)
     #: Called after every write: the outbox has something to say.
-    written: Callable[[], None] = lambda: None
+    on_write: Callable[[], None] = lambda: None
     #: Entered around every reading of a root: it is a span of a trace.
     traced: Callable[[Root], AbstractContextManager[object]] = nullcontext
     rights: SourceRights = field(init=False)

@@ -29,8 +29,8 @@ class EntityPlacement:
     parents: tuple[str, ...]
     location: str
     #: `CatalogState.clock` when it was put here, and the write that did so.
-    at: int
-    by: object
+    clock: int
+    writer: object
     #: When it was written.
     updated: datetime
 
@@ -42,7 +42,7 @@ class CatalogState:
         self.entities = entities
         self.roots: dict[str, Root] = {}
         self._emitted: dict[str, dict[str, set[str]]] = {}
-        self._links: dict[str, EntityPlacement] = {}
+        self._placements: dict[str, EntityPlacement] = {}
         self._by_id: dict[str, str] = {}
         self._by_repository: dict[str, set[str]] = {}
         #: The targets that entities come from, by their sources.
@@ -52,7 +52,7 @@ class CatalogState:
         self.clock = 0
 
     def __len__(self) -> int:
-        return len(self._links)
+        return len(self._placements)
 
     def get(self, ref: str) -> StoredEntity | None:
         """The entity with this canonical ref."""
@@ -67,26 +67,28 @@ class CatalogState:
         targets = self._emitted.get(parent, {}).values()
         return frozenset(ref for refs in targets for ref in refs)
 
-    async def show(self, written: WriteResult, by: object) -> None:
-        """Take over what `by` wrote, in slices that do not hold the loop up."""
-        async for ref in in_turns(written.deleted):
-            self.drop(ref, by)
-        await self.show_all(written.stored, by)
+    async def show(self, result: WriteResult, writer: object) -> None:
+        """Take over what `writer` wrote, in slices that do not hold the loop up."""
+        async for ref in in_turns(result.deleted):
+            self.drop(ref, writer)
+        await self.show_all(result.stored, writer)
 
-    async def show_all(self, states: Sequence[StoredEntity], by: object = None) -> None:
+    async def show_all(
+        self, states: Sequence[StoredEntity], writer: object = None
+    ) -> None:
         """Take over states, in slices."""
         async for stored in in_turns(states):
-            self.put_many([stored], by)
+            self.put_many([stored], writer)
 
-    def put_many(self, states: Sequence[StoredEntity], by: object = None) -> None:
+    def put_many(self, states: Sequence[StoredEntity], writer: object = None) -> None:
         """Take over states, unless newer ones are known."""
         self.clock += 1
         newer: dict[str, StoredEntity] = {}
         for stored in states:
             if self.revision(stored.ref) < stored.revision:
-                self._note_owner(stored, by)
+                self._note_owner(stored, writer)
                 self._unlink(stored.ref)
-                self._link(stored, by)
+                self._link(stored, writer)
                 newer[stored.ref] = stored
         self.entities.put_many(newer.values())
 
@@ -96,15 +98,15 @@ class CatalogState:
         async for stored in in_turns(states):
             self._link(stored, None)
 
-    def drop(self, ref: str, by: object = None) -> None:
+    def drop(self, ref: str, writer: object = None) -> None:
         """An entity is gone."""
-        if ref in self._links:
+        if ref in self._placements:
             self.clock += 1
             self._unlink(ref)
             self.entities.drop(ref)
-            self.refused.release(ref, is_own=by is not None)
+            self.refused.release(ref, is_own=writer is not None)
 
-    def _note_owner(self, stored: StoredEntity, by: object) -> None:
+    def _note_owner(self, stored: StoredEntity, writer: object) -> None:
         """Note that a refused name belongs to another, or that its owner is hidden."""
         if stored.ref not in self.refused:
             return
@@ -114,39 +116,39 @@ class CatalogState:
             or before.location_key != stored.location_key
             or before.entity.is_restricted != stored.entity.is_restricted
         ):
-            self.refused.release(stored.ref, is_own=by is not None)
+            self.refused.release(stored.ref, is_own=writer is not None)
 
-    def _link(self, stored: StoredEntity, by: object) -> None:
-        link = EntityPlacement(
+    def _link(self, stored: StoredEntity, writer: object) -> None:
+        placement = EntityPlacement(
             stored.revision,
             stored.parents,
             stored.location,
             self.clock,
-            by,
+            writer,
             stored.updated,
         )
-        self._links[stored.ref] = link
-        for parent in link.parents:
-            at = self._emitted.setdefault(parent, {})
-            if link.location not in at:
-                at[link.location] = set()
+        self._placements[stored.ref] = placement
+        for parent in placement.parents:
+            refs_by_location = self._emitted.setdefault(parent, {})
+            if placement.location not in refs_by_location:
+                refs_by_location[placement.location] = set()
                 if self.sources is not None:
-                    self.sources.add(parent, link.location)
-            at[link.location].add(stored.ref)
+                    self.sources.add(parent, placement.location)
+            refs_by_location[placement.location].add(stored.ref)
 
     def _unlink(self, ref: str) -> None:
-        link = self._links.pop(ref, None)
-        if link is None:
+        placement = self._placements.pop(ref, None)
+        if placement is None:
             return
-        for parent in link.parents:
-            at = self._emitted.get(parent, {})
-            refs = at.get(link.location, set())
+        for parent in placement.parents:
+            refs_by_location = self._emitted.get(parent, {})
+            refs = refs_by_location.get(placement.location, set())
             refs.discard(ref)
             if not refs:
-                at.pop(link.location, None)
+                refs_by_location.pop(placement.location, None)
                 if self.sources is not None:
-                    self.sources.discard(parent, link.location)
-            if not at:
+                    self.sources.discard(parent, placement.location)
+            if not refs_by_location:
                 self._emitted.pop(parent, None)
 
     def put_root(self, root: Root) -> None:
@@ -155,7 +157,7 @@ class CatalogState:
         self.roots[root.name] = root
         for ref in self.refused.add(root):
             # Its owner may have gone while this root was being read.
-            if ref not in before and ref not in self._links:
+            if ref not in before and ref not in self._placements:
                 self.refused.release(ref, is_own=True)
         if root.id is not None:
             self._by_id[root.id] = root.name
@@ -200,8 +202,10 @@ class CatalogState:
 
     def provider(self, ref: str) -> str | None:
         """The location of a shown entity; None if no location emits it."""
-        link = self._links.get(ref)
-        return link.location if link is not None and link.parents else None
+        placement = self._placements.get(ref)
+        if placement is None or not placement.parents:
+            return None
+        return placement.location
 
     def emitting(self, parent: str) -> list[str]:
         """The locations that a Location entity has entities from."""
@@ -218,23 +222,25 @@ class CatalogState:
 
     def revisions(self) -> dict[str, int]:
         """The revision that is shown of every entity, by its ref."""
-        return {ref: link.revision for ref, link in self._links.items()}
+        return {ref: placement.revision for ref, placement in self._placements.items()}
 
     def moments(self) -> list[datetime]:
         """When each entity that is shown was written, in no order."""
-        return [link.updated for link in self._links.values()]
+        return [placement.updated for placement in self._placements.values()]
 
     def revision(self, ref: str) -> int:
         """The revision that is shown of an entity; 0: it is not shown."""
-        link = self._links.get(ref)
-        return link.revision if link else 0
+        placement = self._placements.get(ref)
+        return placement.revision if placement else 0
 
-    def overtaken(self, ref: str, since: int, by: object) -> bool:
-        """Whether another than `by` has changed an entity since the clock stood so."""
-        link = self._links.get(ref)
-        return link is not None and link.at > since and link.by is not by
+    def overtaken(self, ref: str, since: int, writer: object) -> bool:
+        """Whether another writer changed an entity after the clock was `since`."""
+        placement = self._placements.get(ref)
+        if placement is None or placement.clock <= since:
+            return False
+        return placement.writer is not writer
 
     def parents(self, ref: str) -> tuple[str, ...] | None:
         """The Location entities that emit an entity; None: it is not shown."""
-        link = self._links.get(ref)
-        return link.parents if link else None
+        placement = self._placements.get(ref)
+        return placement.parents if placement else None

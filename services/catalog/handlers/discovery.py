@@ -63,9 +63,9 @@ async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool
     """Whether there is a descriptor; None if that cannot be told now."""
     reading = catalog.sources.reading(location)
     try:
-        matching = await reading.matching(location, compute)
-        if matching != [location]:
-            return bool(matching)
+        matches = await reading.matching(location, compute)
+        if matches != [location]:
+            return bool(matches)
         await reading.read(location)
     except NotFound:
         return False

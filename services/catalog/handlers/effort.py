@@ -79,7 +79,7 @@ class Effort:
         self.spent += seconds
 
 
-class Rests:
+class RestingRoots:
     """Roots whose last reading was too dear: the scan leaves them out for a while.
 
     Whoever pushes to one, or asks for it, has it read all the same.

@@ -25,7 +25,7 @@ Admit = Callable[[LocationRef], Awaitable[None]]
 
 
 @dataclass(slots=True)
-class Included:
+class IncludedContents:
     """What placeholders stand for; a failed one is its error.
 
     `places` are those in Git that all of it came from, `digest` covers their contents.
@@ -43,7 +43,7 @@ async def include(
     *,
     admit: Admit | None = None,
     compute: Compute = compute,
-) -> Included:
+) -> IncludedContents:
     """What these placeholders in the file at `base` stand for.
 
     Raises:
@@ -71,7 +71,7 @@ class _IncludedFiles:
         admit: Admit | None,
         compute: Compute,
     ) -> None:
-        self.included = Included()
+        self.included = IncludedContents()
         self._base = base
         self._reading = reading
         self._admit = admit
@@ -125,18 +125,18 @@ class _IncludedFiles:
         """The files that a definition leads to, as one."""
         bodies: dict[str, bytes] = {}
         links: dict[tuple[str, str], str] = {}
-        waiting = deque([start])
-        while waiting:
-            location = waiting.popleft()
+        queue = deque([start])
+        while queue:
+            location = queue.popleft()
             if str(location) in bodies:
                 continue
             body = bodies[str(location)] = await self._read(location)
             label = location.target.rpartition("/")[2]
             for target in await self._compute(bundling.targets_in, body, label):
-                other = await self._linked(location, target)
-                if other is not None:
-                    links[str(location), target] = str(other)
-                    waiting.append(other)
+                other_file = await self._linked(location, target)
+                if other_file is not None:
+                    links[str(location), target] = str(other_file)
+                    queue.append(other_file)
         bundle: str = await self._compute(
             bundling.bundle_of, name, str(start), bodies, links
         )
@@ -153,8 +153,8 @@ class _IncludedFiles:
         # Names of files that are known already give nobody else a turn.
         await asyncio.sleep(0)
         try:
-            other = self._reading.included(location, target)
-            await self._read(other)
+            other_file = self._reading.included(location, target)
+            await self._read(other_file)
         except Unavailable:
             raise
         except CallboardError as error:
@@ -162,4 +162,4 @@ class _IncludedFiles:
                 return None
             name = location.target.rpartition("/")[2]
             raise Invalid(f"{name} refers to {target}: {error.message}") from error
-        return other
+        return other_file

@@ -29,7 +29,7 @@ async def ingest(
         Unavailable: if the store, or after a push the Git host, does not answer.
         Conflict: if others keep reading the same root.
     """
-    if context.cause.kind == "scan" and catalog.rests.is_resting(root.name):
+    if context.cause.kind == "scan" and catalog.resting_roots.is_resting(root.name):
         return catalog.state.roots.get(root.name, root)
     async with catalog.lock(root):
         # One for all tries: a reading that was overtaken costs as well.
@@ -46,9 +46,9 @@ async def ingest(
                 return catalog.state.roots.get(root.name, current_root)
             except Overtaken:
                 # What was read may be older than what is stored now: it is read again.
-                for other in await catalog.roots.load([root.name]):
-                    catalog.state.put_root(other)
+                for stored_root in await catalog.roots.load([root.name]):
+                    catalog.state.put_root(stored_root)
             finally:
-                catalog.written()
-                catalog.rests.note(root.name, effort)
+                catalog.on_write()
+                catalog.resting_roots.note(root.name, effort)
     raise Conflict(f"{root.location}: is being read by others; try again")

@@ -97,14 +97,14 @@ class PlanWriter:
     async def _write_steps(self, steps: Sequence[Step]) -> None:
         """Change each of these entities, whatever others do meanwhile."""
         for start in range(0, len(steps), CHUNK):
-            waiting = {step.ref: step for step in steps[start : start + CHUNK]}
+            pending_steps = {step.ref: step for step in steps[start : start + CHUNK]}
             for _ in range(TRIES):
-                lost_refs = await self._write(self._changes(waiting.values()))
-                waiting = {ref: waiting[ref] for ref in lost_refs}
-                if not waiting:
+                lost_refs = await self._write(self._changes(pending_steps.values()))
+                pending_steps = {ref: pending_steps[ref] for ref in lost_refs}
+                if not pending_steps:
                     break
             else:
-                raise _contended(next(iter(waiting)))
+                raise _contended(next(iter(pending_steps)))
             await asyncio.sleep(0)
 
     def _changes(self, steps: Iterable[Step]) -> list[StoredChange]:

@@ -68,9 +68,9 @@ def merged(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]:
 
 
 def _both(
-    one: frozenset[str] | None, other: frozenset[str] | None
+    paths: frozenset[str] | None, other_paths: frozenset[str] | None
 ) -> frozenset[str] | None:
-    return None if one is None or other is None else one | other
+    return None if paths is None or other_paths is None else paths | other_paths
 
 
 async def pushed(

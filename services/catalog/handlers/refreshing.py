@@ -16,11 +16,11 @@ def files_of(state: CatalogState, ref: str) -> Mapping[str, set[TargetKey]]:
     """
     below = _links_above(state, ref)
     files: dict[str, set[TargetKey]] = {}
-    for at in below:
-        name = at.rpartition("/")[2]
+    for upper_ref in below:
+        name = upper_ref.rpartition("/")[2]
         if name in state.roots:
             keys = files.setdefault(name, set())
-            keys |= _links_below(below, at)
+            keys |= _links_below(below, upper_ref)
             keys.update(key for key in state.roots[name].files if key[0] == ref)
     return files
 
@@ -31,16 +31,16 @@ def _links_above(state: CatalogState, ref: str) -> dict[str, dict[str, TargetKey
     Each is looked at once, however many ways lead up to it.
     """
     below: dict[str, dict[str, TargetKey]] = {ref: {}}
-    waiting = [ref]
-    while waiting:
-        at = waiting.pop()
-        link = state.get(at)
+    queue = [ref]
+    while queue:
+        current_ref = queue.pop()
+        link = state.get(current_ref)
         for parent in link.parents if link else ():
             if parent not in below:
                 below[parent] = {}
-                waiting.append(parent)
+                queue.append(parent)
             if link:
-                below[parent][at] = (parent, link.location)
+                below[parent][current_ref] = (parent, link.location)
     return below
 
 
@@ -49,13 +49,13 @@ def _links_below(
 ) -> set[TargetKey]:
     """The files on all ways from a root down."""
     keys: set[TargetKey] = set()
-    visited_refs, waiting = {root}, [root]
-    while waiting:
-        for child, key in below[waiting.pop()].items():
+    visited_refs, queue = {root}, [root]
+    while queue:
+        for child, key in below[queue.pop()].items():
             keys.add(key)
             if child not in visited_refs:
                 visited_refs.add(child)
-                waiting.append(child)
+                queue.append(child)
     return keys
 
 
@@ -77,7 +77,7 @@ async def delete(
         deletion = Deletion(entity.ref, context.cause)
         plan = IngestionPlan(deletions=(deletion,))
         await catalog.writer(context.actor).apply(plan)
-        catalog.written()
+        catalog.on_write()
         for name, keys in files.items():
             own_keys = {
                 k for k in keys if k[1] == entity.location and k[0] != entity.ref

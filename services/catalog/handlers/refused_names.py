@@ -43,7 +43,7 @@ class RefusedNames:
         self._keys: dict[str, dict[str, set[TargetKey]]] = {}
         self._releases: dict[str, Release] = {}
         self._withheld: Counter[str] = Counter()
-        self._changed = asyncio.Event()
+        self._change_event = asyncio.Event()
         self._is_active = False
 
     def __contains__(self, ref: str) -> bool:
@@ -85,7 +85,7 @@ class RefusedNames:
         is_own = is_own or (before is not None and before.is_own)
         due = _now() + (0.0 if is_own else FOREIGN_SECONDS)
         self._releases[ref] = Release(ref, due, is_own)
-        self._changed.set()
+        self._change_event.set()
 
     @contextmanager
     def withhold(self, ref: str) -> Iterator[None]:
@@ -95,7 +95,7 @@ class RefusedNames:
             yield
         finally:
             self._withheld -= Counter({ref: 1})
-            self._changed.set()
+            self._change_event.set()
 
     def retry(self, release: Release) -> None:
         """Asking came to nothing: try again later, unless there is news by then."""
@@ -104,7 +104,7 @@ class RefusedNames:
         next_try = replace(release, due=_now() + wait, tries=release.tries + 1)
         if release.ref in self._keys:
             self._releases.setdefault(release.ref, next_try)
-            self._changed.set()
+            self._change_event.set()
 
     def take(self) -> list[Release]:
         """The releases that are due; they count as settled."""
@@ -120,13 +120,13 @@ class RefusedNames:
     async def wait(self) -> None:
         """Return once a release is due."""
         while True:
-            self._changed.clear()
+            self._change_event.clear()
             first_due = min((release.due for release in self._pending()), default=None)
             if first_due is not None and first_due <= _now():
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(first_due):
-                    await self._changed.wait()
+                    await self._change_event.wait()
 
 
 def _refusals(root: Root) -> Iterator[tuple[TargetKey, str]]:

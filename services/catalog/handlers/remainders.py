@@ -55,7 +55,9 @@ async def unregistering(catalog: CatalogContext, root: Root) -> RemovalOutcome:
         refs = sorted([*orphans.deleted, *orphans.roots])
         remainder = Remainder(replace(root, buckets=other_buckets), refs)
         return RemovalOutcome([], [remainder] if refs else [])
-    names = {ref: other.rpartition("/")[2] for ref, other in orphans.roots.items()}
+    names = {
+        ref: root_ref.rpartition("/")[2] for ref, root_ref in orphans.roots.items()
+    }
     staying_entities = [
         Remainder(state.roots[name], refs) for name, refs in _grouped(names.items())
     ]

@@ -54,8 +54,8 @@ async def ensure_root(
         if stored is not None:
             catalog.state.put_root(stored)
             return stored
-        for other in await catalog.roots.load([name]):
-            catalog.state.put_root(other)
+        for stored_root in await catalog.roots.load([name]):
+            catalog.state.put_root(stored_root)
     raise Conflict(f"{location}: is being changed by others; try again")
 
 
@@ -75,12 +75,14 @@ async def register(
     Raises:
         Conflict: if it is registered and `refresh` does not allow that.
     """
-    existing = registered(catalog, location)
-    if existing is not None and not refresh:
-        is_unfinished = not existing.settled and not catalog.lock(existing).locked()
+    existing_root = registered(catalog, location)
+    if existing_root is not None and not refresh:
+        is_unfinished = (
+            not existing_root.settled and not catalog.lock(existing_root).locked()
+        )
         if not is_unfinished:
             raise Conflict(f"Location {location} already exists")
-    root = existing or await ensure_root(
+    root = existing_root or await ensure_root(
         catalog, location, REGISTERED, identity, registrant=context.actor
     )
     return await ingest(catalog, root, context)
@@ -119,29 +121,29 @@ async def release_root(
         if stored is not None:
             catalog.state.put_root(stored)
             return
-        for other in await catalog.roots.load([root.name]):
-            catalog.state.put_root(other)
-            root = other
+        for stored_root in await catalog.roots.load([root.name]):
+            catalog.state.put_root(stored_root)
+            root = stored_root
     raise Conflict(f"{root.location}: is being changed by others; try again")
 
 
 async def move(
-    catalog: CatalogContext, root: Root, to: LocationRef, context: CommandContext
+    catalog: CatalogContext, root: Root, location: LocationRef, context: CommandContext
 ) -> Root:
     """Point a registration at another location; its id stays.
 
     Raises:
         Conflict: if the other location is registered already.
     """
-    if to == root.location:
+    if location == root.location:
         return await ingest(catalog, root, context)
-    if registered(catalog, to) is not None:
-        raise Conflict(f"Location {to} already exists")
+    if registered(catalog, location) is not None:
+        raise Conflict(f"Location {location} already exists")
     # The new one first: a crash in between leaves two registrations, never none.
-    await register(catalog, to, context, refresh=False, identity=root.id)
+    await register(catalog, location, context, refresh=False, identity=root.id)
     await release_root(catalog, root, REGISTERED, context)
     # What both name belonged to the old one until now.
-    return await ingest(catalog, catalog.state.roots[to.entity_name], context)
+    return await ingest(catalog, catalog.state.roots[location.entity_name], context)
 
 
 async def dismiss(catalog: CatalogContext, root: Root, context: CommandContext) -> None:
@@ -155,7 +157,7 @@ async def dismiss(catalog: CatalogContext, root: Root, context: CommandContext) 
         await catalog.writer(context.actor).apply(plan)
         await catalog.roots.remove(root)
         catalog.state.drop_root(root.name)
-        catalog.written()
+        catalog.on_write()
 
 
 async def preview(
@@ -196,11 +198,11 @@ def _in_order(
     own_entity: Candidate, emitted: dict[str, list[Candidate]]
 ) -> list[Candidate]:
     """Last first, each before what it brings itself: the order of Backstage."""
-    waiting, candidates = [own_entity], []
-    while waiting:
-        candidate = waiting.pop()
+    queue, candidates = [own_entity], []
+    while queue:
+        candidate = queue.pop()
         candidates.append(candidate)
-        waiting += emitted.get(candidate.ref, ())
+        queue += emitted.get(candidate.ref, ())
     return candidates
 
 
@@ -208,8 +210,10 @@ async def resume(
     catalog: CatalogContext, context: CommandContext, report: Report
 ) -> None:
     """Read the roots whose first reading was never finished."""
-    waiting = [root for root in catalog.state.roots.values() if not root.settled]
-    for root in waiting:
+    unsettled_roots = [
+        root for root in catalog.state.roots.values() if not root.settled
+    ]
+    for root in unsettled_roots:
         try:
             stored = await ingest(catalog, root, context)
         except CallboardError as error:

@@ -157,9 +157,9 @@ class SourceRights:
             return self.nobody()
         owners = self._owners(ref)
 
-        def see(other: str) -> bool:
-            return self._is_open(other) or bool(
-                owners and owners <= self._owners(other)
+        def see(other_ref: str) -> bool:
+            return self._is_open(other_ref) or bool(
+                owners and owners <= self._owners(other_ref)
             )
 
         return SourceReader(see, explores=True)

@@ -10,8 +10,8 @@ class SourceView:
     """The files of one source, as one reader may see the entities that they hold."""
 
     def __init__(self) -> None:
-        self._visible: set[str] = set()
-        self._hidden: set[str] = set()
+        self._visible_files: set[str] = set()
+        self._hidden_files: set[str] = set()
         self._visible_folders: set[str] = set()
         self._hidden_folders: set[str] = set()
         #: Paths of hidden files, and all folders above them.
@@ -21,27 +21,27 @@ class SourceView:
     @property
     def has_visible(self) -> bool:
         """Whether the reader may see anything that comes from the source."""
-        return bool(self._visible)
+        return bool(self._visible_files)
 
     @property
     def has_hidden(self) -> bool:
         """Whether something comes from the source that the reader may not see."""
-        return bool(self._hidden)
+        return bool(self._hidden_files)
 
     def add(self, place: RepositoryPath, *, is_visible: bool) -> None:
         """Take in an entity of the file at a place, which may hold others."""
         folder = place.path.rpartition("/")[0]
         if is_visible:
-            self._visible.add(place.path)
+            self._visible_files.add(place.path)
             self._visible_folders.add(folder)
             self._branches.add(place.branch)
-        elif place.path not in self._hidden:
+        elif place.path not in self._hidden_files:
             self.hide(place.path)
             self._hidden_folders.add(folder)
 
     def hide(self, path: str) -> None:
         """Take in a file of hidden entities; nothing around it is theirs by that."""
-        self._hidden.add(path)
+        self._hidden_files.add(path)
         self._above_hidden.update(_folders(path))
 
     def has_branch(self, place: RepositoryPath) -> bool:
@@ -56,7 +56,7 @@ class SourceView:
         """
         if raw and path in self._above_hidden:
             return False
-        if path in self._hidden and path not in self._visible:
+        if path in self._hidden_files and path not in self._visible_files:
             return False
         for folder in _folders(path):
             if folder in self._visible_folders:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from services.catalog.handlers.effort import Effort
-from services.catalog.handlers.including import Included, include
+from services.catalog.handlers.including import IncludedContents, include
 from services.catalog.handlers.source_rights import Admission
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
@@ -49,7 +49,7 @@ from services.catalog.model import (
 )
 from services.catalog.planning.reading import Target, TargetReading
 from services.catalog.planning.view import CatalogView
-from services.catalog.ports import Fetched, SourceSnapshot
+from services.catalog.ports import FetchedFile, SourceSnapshot
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.budgets import BudgetExceeded
@@ -103,9 +103,9 @@ class Walk:
         self, targets: Collection[Target], *, force: bool = False, deep: bool = False
     ) -> AsyncIterator[TargetReading]:
         """These targets and what they newly lead to; `deep`: all they lead to."""
-        waiting = deque(self._new(targets))
-        while waiting:
-            batch = [waiting.popleft() for _ in range(min(AT_ONCE, len(waiting)))]
+        queue = deque(self._new(targets))
+        while queue:
+            batch = [queue.popleft() for _ in range(min(AT_ONCE, len(queue)))]
             readings = await asyncio.gather(*(self._examine(t, force) for t in batch))
             for reading in readings:
                 yield reading
@@ -113,7 +113,7 @@ class Walk:
                     continue
                 for ref, entity in self._locations(reading):
                     targets = await self._targets(ref, entity, reading)
-                    waiting.extend(self._new(targets))
+                    queue.extend(self._new(targets))
 
     def _new(self, targets: Collection[Target]) -> list[Target]:
         new_targets = [
@@ -142,8 +142,8 @@ class Walk:
             self.uncertain.add(target.parent)
             return [replace(target, error=error)]
         if not locations and not target.optional:
-            missing = NotFound(f"Nothing matches {target.location.target}")
-            return [replace(target, error=missing)]
+            no_match = NotFound(f"Nothing matches {target.location.target}")
+            return [replace(target, error=no_match)]
         return [replace(target, location=location) for location in locations]
 
     def _locations(self, reading: TargetReading) -> list[tuple[str, Entity]]:
@@ -301,7 +301,7 @@ class Walk:
         candidates = [item for item in items if isinstance(item, Candidate)]
         return TargetReading(target, new_state, candidates, refusals)
 
-    async def _parsed(self, target: Target, fetched: Fetched) -> list[Any]:
+    async def _parsed(self, target: Target, fetched: FetchedFile) -> list[Any]:
         try:
             documents: list[Any] = await self._effort.compute(
                 load_documents, fetched.body
@@ -336,7 +336,9 @@ class Walk:
             items.append(item)
         return items
 
-    async def _included(self, base: LocationRef, documents: Sequence[Any]) -> Included:
+    async def _included(
+        self, base: LocationRef, documents: Sequence[Any]
+    ) -> IncludedContents:
         async def admit(location: LocationRef) -> None:
             await self._admission.require_included(location, base)
 
@@ -364,7 +366,7 @@ def _located(
     )
 
 
-def _digest_of(fetched: Fetched, included: Included) -> str:
+def _digest_of(fetched: FetchedFile, included: IncludedContents) -> str:
     """Covers the descriptor and everything that its placeholders stand for."""
     digests = f"{fetched.digest} {included.digest.hexdigest()}"
     return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()

@@ -79,14 +79,14 @@ def targets_in(body: bytes, label: str) -> list[str]:
 def outer_files(document: Any) -> list[str]:
     """The other files that a document's references name, each once."""
     files: dict[str, None] = {}
-    waiting: deque[tuple[Any, Place]] = deque([(document, ())])
-    while waiting:
-        value, place = waiting.popleft()
+    queue: deque[tuple[Any, Place]] = deque([(document, ())])
+    while queue:
+        value, place = queue.popleft()
         for target in _references(value, place):
             file = target.partition("#")[0]
             if file:
                 files[file] = None
-        waiting.extend(_children(value, place))
+        queue.extend(_children(value, place))
     return list(files)
 
 
@@ -130,7 +130,7 @@ class _Bundle:
 
     def __init__(self, root: str, files: Mapping[str, Any], links: Links) -> None:
         self._names: dict[tuple[str, str], tuple[str, str]] = {}
-        self._waiting: deque[tuple[str, str]] = deque()
+        self._queue: deque[tuple[str, str]] = deque()
         self._budget = Budget(
             "bundle", seconds=MOST_SECONDS, nodes=MOST_NODES, bytes=DEFINITION_LIMIT
         )
@@ -139,17 +139,17 @@ class _Bundle:
         self._root = root
         self._files = {**files, root: sections.document}
         self._links = sections.links
-        self._moved = sections.moved
+        self._moved_pointers = sections.moved
         self._opened: set[tuple[str, str]] = set()
-        self._taken: dict[str, Counter[str]] = {}
+        self._name_counts: dict[str, Counter[str]] = {}
         self._swagger = "swagger" in files[root]
 
     def document(self) -> dict[str, Any]:
         """The root with everything that it leads to."""
         self._name_own()
         whole: dict[str, Any] = self._copy(self._files[self._root], self._root, ())
-        while self._waiting:
-            file, pointer = self._waiting.popleft()
+        while self._queue:
+            file, pointer = self._queue.popleft()
             section, name = self._names[file, pointer]
             value = self._copy(
                 value_at(self._files[file], pointer), file, (section, name)
@@ -158,10 +158,10 @@ class _Bundle:
         return whole
 
     def _section(self, whole: dict[str, Any], section: str) -> dict[str, Any]:
-        at = whole if self._swagger else whole.setdefault("components", {})
-        if not isinstance(at, dict):
+        holder = whole if self._swagger else whole.setdefault("components", {})
+        if not isinstance(holder, dict):
             raise Invalid("components: must be an object")
-        entries = at.setdefault(self._path(section), {})
+        entries = holder.setdefault(self._path(section), {})
         if not isinstance(entries, dict):
             raise Invalid(f"components.{section}: must be an object")
         return entries
@@ -244,11 +244,11 @@ class _Bundle:
         place = place_of(pointer, file, self._links)
         if place is None:
             return None
-        to, inner = place
-        for start, now in self._moved.get(to, {}).items():
+        target_file, inner = place
+        for start, new_start in self._moved_pointers.get(target_file, {}).items():
             if f"{inner}/".startswith(f"{start}/"):
-                return self._root, now + inner[len(start) :]
-        return to, inner
+                return self._root, new_start + inner[len(start) :]
+        return target_file, inner
 
     def _end(self, file: str, pointer: str) -> tuple[str, str] | None:
         """Where a pointer ends, through the references on its way; None: nowhere."""
@@ -263,8 +263,10 @@ class _Bundle:
             else:
                 return file, pointer
             self._budget.pay_nodes(len(steps))
-            through = value.get("$ref") if isinstance(value, Mapping) else None
-            place = self._place_of(through, file) if isinstance(through, str) else None
+            reference = value.get("$ref") if isinstance(value, Mapping) else None
+            place = (
+                self._place_of(reference, file) if isinstance(reference, str) else None
+            )
             if place is None:
                 return None
             file, pointer = place[0], "/".join([place[1], *rest])
@@ -284,7 +286,7 @@ class _Bundle:
                 target = self._target(pointer, self._root)
                 if target and target[0] != self._root and target not in self._names:
                     self._names[target] = kind, name
-                    self._waiting.append(target)
+                    self._queue.append(target)
 
     def _pointer(self, pointer: str, file: str, section: str) -> str:
         target = self._target(pointer, file)
@@ -294,7 +296,7 @@ class _Bundle:
             return f"#{target[1]}"
         if target not in self._names:
             self._names[target] = self._named(*target, section)
-            self._waiting.append(target)
+            self._queue.append(target)
         kind, name = self._names[target]
         path = self._path(kind)
         step = escaped_step(name)
@@ -303,16 +305,16 @@ class _Bundle:
     def _named(self, file: str, pointer: str, section: str) -> tuple[str, str]:
         """The component that something becomes: as it is called, and free."""
         kind = section_of(pointer) or section or "schemas"
-        if kind not in self._taken:
-            self._taken[kind] = self._existing(kind)
-        taken = self._taken[kind]
+        if kind not in self._name_counts:
+            self._name_counts[kind] = self._existing(kind)
+        counts = self._name_counts[kind]
         base = _NOT_IN_NAMES.sub("-", _last(file, pointer)).strip("-") or "part"
-        taken[base] += 1
-        name = base if taken[base] == 1 else f"{base}_{taken[base]}"
-        while name != base and name in taken:
-            taken[base] += 1
-            name = f"{base}_{taken[base]}"
-        taken[name] = max(taken[name], 1)
+        counts[base] += 1
+        name = base if counts[base] == 1 else f"{base}_{counts[base]}"
+        while name != base and name in counts:
+            counts[base] += 1
+            name = f"{base}_{counts[base]}"
+        counts[name] = max(counts[name], 1)
         return kind, name
 
     def _existing(self, kind: str) -> Counter[str]:

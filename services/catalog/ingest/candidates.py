@@ -265,12 +265,12 @@ def _require_few_patterns(entity: Entity) -> None:
         )
 
 
-def _hints(document: EntityJson, broken: Sequence[str]) -> list[str]:
+def _hints(document: EntityJson, problems: Sequence[str]) -> list[str]:
     """What to do about each broken field that a placeholder stands for."""
     return [
         _hint(name)
         for place, name in placeholders.marked(document)
-        if any(problem.startswith(f"{place}:") for problem in broken)
+        if any(problem.startswith(f"{place}:") for problem in problems)
     ]
 
 

@@ -50,9 +50,9 @@ def _walk(
         if old == new:
             continue
         if len(path) <= LONGEST_PATH and (_is_object(old) or _is_object(new)):
-            left = old if _is_object(old) else {}
-            right = new if _is_object(new) else {}
-            inner_differences = list(_walk(left, right, f"{path}."))
+            old_fields = old if _is_object(old) else {}
+            new_fields = new if _is_object(new) else {}
+            inner_differences = list(_walk(old_fields, new_fields, f"{path}."))
             if inner_differences:
                 yield from inner_differences
                 continue

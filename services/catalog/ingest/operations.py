@@ -122,13 +122,13 @@ def _described(item: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _graphql(text: str) -> Iterator[str]:
-    inside = False
+    is_inside = False
     for match in _GRAPHQL.finditer(text):
         if match[1]:
-            inside = True
+            is_inside = True
         elif match[3]:
-            inside = False
-        elif inside:
+            is_inside = False
+        elif is_inside:
             yield from _name(match[2])
 
 

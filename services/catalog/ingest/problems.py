@@ -65,12 +65,12 @@ def refusal_item(refusal: Refusal) -> StatusItemJson:
     return {**item, "error": {**item["error"], **marks}}
 
 
-def limited(items: Sequence[StatusItemJson], most: int) -> tuple[StatusItemJson, ...]:
+def limited(items: Sequence[StatusItemJson], limit: int) -> tuple[StatusItemJson, ...]:
     """The first items, and one that says how many more there are."""
-    if len(items) <= most:
+    if len(items) <= limit:
         return tuple(items)
-    last_item = status_item(Invalid(f"and {len(items) - most:,} more errors"))
-    return (*items[:most], last_item)
+    last_item = status_item(Invalid(f"and {len(items) - limit:,} more errors"))
+    return (*items[:limit], last_item)
 
 
 def items_of_entity(ref: str, state: FileState) -> tuple[StatusItemJson, ...]:
@@ -113,11 +113,13 @@ def in_general(item: StatusItemJson, location: str) -> StatusItemJson:
     return {**item, "message": message, "error": {**rest, "message": text}}
 
 
-def _same(one: StatusItemJson, other: StatusItemJson) -> bool:
-    if one["name"] != other["name"]:
+def _same(error: StatusItemJson, old_error: StatusItemJson) -> bool:
+    if error["name"] != old_error["name"]:
         return False
     # In how many ways a host does not answer is no news.
-    return one["name"] == Unavailable.name or bool(one["message"] == other["message"])
+    return error["name"] == Unavailable.name or bool(
+        error["message"] == old_error["message"]
+    )
 
 
 def _place_of(error: CallboardError) -> dict[str, int]:

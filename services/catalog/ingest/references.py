@@ -110,7 +110,7 @@ def place_of(pointer: str, file: str, links: Links) -> tuple[str, str] | None:
     None: it stays as it is written, as anchors and addresses do that are not read.
     """
     target, _, inner = pointer.partition("#")
-    to = links.get((file, target)) if target else file
-    if to is None or (inner and not inner.startswith("/")):
+    target_file = links.get((file, target)) if target else file
+    if target_file is None or (inner and not inner.startswith("/")):
         return None
-    return to, inner
+    return target_file, inner

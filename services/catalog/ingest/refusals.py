@@ -69,13 +69,15 @@ class Refusal:
         """The error, with the lines of its fields and of the document in its file."""
         if self.line is None:
             return self.error
-        of = f" of {self.file}" if self.file else ""
+        of_file = f" of {self.file}" if self.file else ""
         if len(self.fields) == 1 and self.fields[0] is not None:
-            return type(self.error)(f"{self.error.message} (line {self.fields[0]}{of})")
+            return type(self.error)(
+                f"{self.error.message} (line {self.fields[0]}{of_file})"
+            )
         message = self.error.message
         if self.fields:
             message = _message_with_lines(self.error, self.fields)
-        place = f"in the document at line {self.line}{of}"
+        place = f"in the document at line {self.line}{of_file}"
         return type(self.error)(f"{message} ({place})")
 
 
@@ -128,8 +130,8 @@ def _message_with_lines(error: CallboardError, lines: Sequence[int | None]) -> s
     """The message, with the line of its field after each problem where it is known."""
     problems = problems_of(error)
     subject = error.message.removesuffix("; ".join(problems))
-    marked = [
+    located_problems = [
         problem if line is None else f"{problem} (line {line})"
         for problem, line in zip(problems, lines, strict=True)
     ]
-    return subject + "; ".join(marked)
+    return subject + "; ".join(located_problems)

@@ -41,11 +41,11 @@ def described(
     """What a candidate makes of an entity; None: nothing changes."""
     if before is None:
         return _created(candidate, cause)
-    own = candidate.parents
-    parents = tuple(dict.fromkeys((*before.parents, *own)))
+    own_parents = candidate.parents
+    parents = tuple(dict.fromkeys((*before.parents, *own_parents)))
     if is_foreign(before, candidate):
-        parents = own
-    if parents[:1] != own[:1] and candidate.origin != before.origin:
+        parents = own_parents
+    if parents[:1] != own_parents[:1] and candidate.origin != before.origin:
         # Who provided it first stays its origin until they let it go.
         candidate = candidate.with_origin(before.origin)
     if before.entity.etag == candidate.etag and parents == before.parents:

@@ -33,11 +33,11 @@ async def orphans_of(view: CatalogView, root: Root) -> OrphanDeletion:
     """The orphans that a root leaves when it is taken out of the catalog."""
     ref = root.location.entity_ref
 
-    def is_root(other: str) -> bool:
-        return view.is_root(other) and other != ref
+    def is_root(other_ref: str) -> bool:
+        return view.is_root(other_ref) and other_ref != ref
 
-    lost = {(ref, emitted) for emitted in view.emitted_by(ref)}
-    return await orphan_deletion(view, lost, is_root)
+    lost_edges = {(ref, emitted) for emitted in view.emitted_by(ref)}
+    return await orphan_deletion(view, lost_edges, is_root)
 
 
 async def orphan_deletion(
@@ -48,11 +48,11 @@ async def orphan_deletion(
     `is_root` tells whether a ref is a root's own Location entity that stays.
     """
     lost_edges = set(lost)
-    reached = await _reached(view, lost_edges)
+    parents_by_ref = await _reachable(view, lost_edges)
     remaining_roots = _RemainingRoots(view, lost_edges, is_root)
     deleted: dict[str, None] = {}
     roots: dict[str, str] = {}
-    async for ref in in_turns(reached):
+    async for ref in in_turns(parents_by_ref):
         root = remaining_roots.find(ref)
         if root is None:
             deleted[ref] = None
@@ -60,7 +60,7 @@ async def orphan_deletion(
             roots[ref] = root
     remaining = {
         ref: parents_left
-        for ref, parents in reached.items()
+        for ref, parents in parents_by_ref.items()
         if ref not in deleted
         and (parents_left := _remaining_parents(ref, parents, lost_edges, deleted))
         != parents
@@ -69,25 +69,25 @@ async def orphan_deletion(
     return OrphanDeletion(list(reversed(deleted)), remaining, roots)
 
 
-async def _reached(
+async def _reachable(
     view: CatalogView, lost_edges: set[Edge]
 ) -> dict[str, tuple[str, ...]]:
     """Everything below a lost edge, with its parents: all that may go."""
-    reached: dict[str, tuple[str, ...]] = {}
-    waiting = deque(sorted({ref for _, ref in lost_edges}))
-    async for ref in in_turns(_drained(waiting)):
+    parents_by_ref: dict[str, tuple[str, ...]] = {}
+    queue = deque(sorted({ref for _, ref in lost_edges}))
+    async for ref in in_turns(_drained(queue)):
         parents = view.parents(ref)
-        if parents is None or ref in reached:
+        if parents is None or ref in parents_by_ref:
             continue
-        reached[ref] = parents
-        waiting.extend(sorted(view.emitted_by(ref)))
-    return reached
+        parents_by_ref[ref] = parents
+        queue.extend(sorted(view.emitted_by(ref)))
+    return parents_by_ref
 
 
-def _drained(queue: deque[str]) -> Iterator[str]:
+def _drained(refs: deque[str]) -> Iterator[str]:
     """What is in a queue, and is put there meanwhile."""
-    while queue:
-        yield queue.popleft()
+    while refs:
+        yield refs.popleft()
 
 
 def _remaining_parents(
@@ -113,14 +113,14 @@ class _RemainingRoots:
     def find(self, ref: str) -> str | None:
         """The Location entity of a root that leads to an entity, if there is one."""
         visited_refs = {ref}
-        waiting = [ref]
-        while waiting:
-            current_ref = waiting.pop()
+        queue = [ref]
+        while queue:
+            current_ref = queue.pop()
             if self._is_root(current_ref):
                 return current_ref
             for parent in self._view.parents(current_ref) or ():
                 edge = (parent, current_ref)
                 if edge not in self._lost_edges and parent not in visited_refs:
                     visited_refs.add(parent)
-                    waiting.append(parent)
+                    queue.append(parent)
         return None

@@ -163,10 +163,10 @@ def _missing(emitted: frozenset[str], reading: TargetReading) -> frozenset[str]:
 
     A document without its name, or with another one, may be any of them.
     """
-    refused = {refusal.ref for refusal in reading.refusals}
-    if refused - emitted:
+    refused_refs = {refusal.ref for refusal in reading.refusals}
+    if refused_refs - emitted:
         return frozenset()
-    return emitted - {candidate.ref for candidate in reading.candidates} - refused
+    return emitted - {candidate.ref for candidate in reading.candidates} - refused_refs
 
 
 def _refusal_items(

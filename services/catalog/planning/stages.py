@@ -50,15 +50,15 @@ async def plan_in_stages(
     outcome = location_outcome(reading, outcomes, refusals)
     lost = lost_edges(view, outcome)
     takeovers = await plan_takeovers(view, outcome, lost)
-    remaining = [*takeovers.refusals, *await target.apply(takeovers)]
+    remaining_refusals = [*takeovers.refusals, *await target.apply(takeovers)]
     removals = await plan_removals(view, outcome, lost - takeovers.gained_edges)
     if removals.is_removing and outcome.causes.last.commit is None:
         cause = await reading.removal_cause(outcome.causes.last)
         removals = removals.caused_by(cause)
     await target.apply(removals)
-    await target.apply(
-        await plan_statuses(view, outcome, remaining, removals.deletion_refusal)
-    )
+    refusal = removals.deletion_refusal
+    statuses = await plan_statuses(view, outcome, remaining_refusals, refusal)
+    await target.apply(statuses)
 
 
 async def plan_slice(

@@ -16,14 +16,14 @@ def ancestry(
     """
     ancestors: list[tuple[EntityRecord, list[str]]] = []
     visited_refs = {record.ref}
-    waiting = deque((record,))
-    while waiting:
-        current = waiting.popleft()
-        parents = [ref for ref in current.stored.parents if not scope.hides(ref)]
-        ancestors.append((current, parents))
+    queue = deque((record,))
+    while queue:
+        current_record = queue.popleft()
+        parents = [ref for ref in current_record.stored.parents if not scope.hides(ref)]
+        ancestors.append((current_record, parents))
         for ref in parents:
             parent = model.record(ref)
             if parent is not None and ref not in visited_refs:
                 visited_refs.add(ref)
-                waiting.append(parent)
+                queue.append(parent)
     return ancestors

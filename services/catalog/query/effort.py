@@ -28,13 +28,13 @@ def check_texts(criterion: Criterion, label: str) -> None:
         Invalid: naming the bound.
     """
     texts = 0
-    waiting = [criterion]
-    while waiting:
-        match waiting.pop():
+    queue = [criterion]
+    while queue:
+        match queue.pop():
             case AllOf(parts) | AnyOf(parts):
-                waiting += parts
+                queue += parts
             case Negation(part):
-                waiting.append(part)
+                queue.append(part)
             case StartsWith():
                 texts += 1
             case Mentions(paths, _):

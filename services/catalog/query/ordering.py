@@ -107,14 +107,14 @@ class _Walk:
     ) -> None:
         self._model = model
         self._backwards = backwards
-        self._down = bool(fields) and fields[-1].descending
+        self._is_descending = bool(fields) and fields[-1].descending
 
     def by_ref(self, within: BitMap, after: Place | None, skip: int) -> Iterator[int]:
         """The ids by ref."""
-        flipped = self._backwards != self._down
+        is_reversed = self._backwards != self._is_descending
         key = None if after is None else (after[1], "")
         order = self._model.order(BY_REF)
-        return order.walk(within, after=key, backwards=flipped, skip=skip)
+        return order.walk(within, after=key, backwards=is_reversed, skip=skip)
 
     def every(
         self,
@@ -127,8 +127,8 @@ class _Walk:
         if not fields:
             yield from self.by_ref(within, after, skip)
             return
-        having = having_first(self._model, within, fields)
-        parts = [(having, True), (within - having, False)]
+        with_field = having_first(self._model, within, fields)
+        parts = [(with_field, True), (within - with_field, False)]
         for part, has in reversed(parts) if self._backwards else parts:
             place = None
             if after is not None:
@@ -153,26 +153,26 @@ class _Walk:
     ) -> Iterator[int]:
         """The ids by the first field, which all of them have."""
         order = self._model.order(fields[0].path)
-        flipped = self._backwards != fields[0].descending
+        is_reversed = self._backwards != fields[0].descending
         if len(fields) == 1:
             key = None if after is None else (after[0][0] or "", after[1])
-            yield from order.walk(within, after=key, backwards=flipped, skip=skip)
+            yield from order.walk(within, after=key, backwards=is_reversed, skip=skip)
             return
         edge = None
         if after is not None:
             value = after[0][0] or ""
             group = order.equal(value) & within
             yield from self.every(group, fields[1:], _inner(after), 0)
-            edge = (value, "" if flipped else LAST)
+            edge = (value, "" if is_reversed else LAST)
         while True:
-            nearest = next(order.walk(within, after=edge, backwards=flipped), None)
+            nearest = next(order.walk(within, after=edge, backwards=is_reversed), None)
             if nearest is None:
                 return
             value = order.key(nearest)[0]
             group = order.equal(value) & within
             yield from self.every(group, fields[1:], None, skip)
             skip = max(0, skip - len(group))
-            edge = (value, "" if flipped else LAST)
+            edge = (value, "" if is_reversed else LAST)
 
 
 def _inner(place: Place | None) -> Place | None:

@@ -43,9 +43,9 @@ def _check_breadth(predicate: object) -> None:
     Raises:
         Invalid: naming the limit.
     """
-    parts, waiting = 0, [predicate]
-    while waiting:
-        value = waiting.pop()
+    parts, queue = 0, [predicate]
+    while queue:
+        value = queue.pop()
         if not isinstance(value, dict | list):
             continue
         # A value among others is looked up; an object is a part that is worked out.
@@ -53,7 +53,7 @@ def _check_breadth(predicate: object) -> None:
         parts += len(value) if is_object else len(value) // VALUES_A_PART
         if parts > MOST_PARTS:
             raise _invalid("query", f"must not have more than {MOST_PARTS} parts")
-        waiting.extend(value.values() if isinstance(value, dict) else value)
+        queue.extend(value.values() if isinstance(value, dict) else value)
 
 
 def _expression(predicate: object, label: str, depth: int) -> Criterion:

@@ -65,9 +65,9 @@ class ReaderScope:
         for record in self._model.existing(hidden):
             neighbours.update(self._model.adjacency.neighbours(record.ref))
             for relation in record.stored.relations:
-                other = self._model.ids.get(relation.target)
-                if other is not None:
-                    neighbours.add(other)
+                neighbour = self._model.ids.get(relation.target)
+                if neighbour is not None:
+                    neighbours.add(neighbour)
         return neighbours
 
 

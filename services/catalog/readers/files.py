@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.catalog.model import LocationRef
-from services.catalog.ports import Compute, Fetched
+from services.catalog.ports import Compute, FetchedFile
 from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge
 from shared.guards.globs import Glob, is_pattern
 from shared.guards.workers import run_beside
@@ -32,7 +32,7 @@ class FileReader:
     def __init__(self, folders: Sequence[Path]) -> None:
         self._folders = tuple(Path(os.path.realpath(folder)) for folder in folders)
 
-    async def read(self, location: LocationRef, etag: str | None) -> Fetched:
+    async def read(self, location: LocationRef, etag: str | None) -> FetchedFile:
         """A file's content; its etag is made of inode, size and time of change."""
         return await asyncio.to_thread(self._read, location.target, etag)
 
@@ -73,19 +73,19 @@ class FileReader:
 
     def resolve(self, base: LocationRef, target: str) -> LocationRef:
         """A path as seen from the file at `base`."""
-        joined = os.path.join(os.path.dirname(base.target), target)  # noqa: PTH118,PTH120
-        return LocationRef("file", os.path.normpath(joined))
+        path = os.path.join(os.path.dirname(base.target), target)  # noqa: PTH118,PTH120
+        return LocationRef("file", os.path.normpath(path))
 
-    def _read(self, target: str, etag: str | None) -> Fetched:
+    def _read(self, target: str, etag: str | None) -> FetchedFile:
         path = self._require_inside(Path(target), target)
         try:
             with open(path, "rb", opener=_open) as file:
                 status = os.fstat(file.fileno())
                 if not stat.S_ISREG(status.st_mode):
                     raise Invalid(f"{target} is no file")
-                current = f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
-                if etag == current:
-                    return Fetched(b"", "", etag, is_unchanged=True)
+                current_etag = f"{status.st_ino}-{status.st_size}-{status.st_mtime_ns}"
+                if etag == current_etag:
+                    return FetchedFile(b"", "", etag, is_unchanged=True)
                 body = file.read(DESCRIPTOR.size + 1)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise NotFound(f"There is no file {target}") from error
@@ -99,7 +99,7 @@ class FileReader:
             raise Invalid(f"{target} cannot be read: {error.strerror}") from error
         if len(body) > DESCRIPTOR.size:
             raise TooLarge(f"{target}: over the limit of {DESCRIPTOR.size} bytes")
-        return Fetched(body, digest_of(body), current)
+        return FetchedFile(body, digest_of(body), current_etag)
 
 
 def digest_of(body: bytes) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import Compute, Fetched
+from services.catalog.ports import Compute, FetchedFile
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader, digest_of
 from shared.contracts.annotations import EDIT_URL, SOURCE_LOCATION, VIEW_URL
 from shared.contracts.catalog import Cause
@@ -46,11 +46,11 @@ class SourceReading:
         self._commits: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._infos: dict[str, CommitInfo] = {}
         #: Short files that were read last: many addresses may name one.
-        self._bodies: dict[RepositoryPath, Fetched] = {}
+        self._bodies: dict[RepositoryPath, FetchedFile] = {}
         #: By commit and folder: the files that patterns are asked for.
         self._listings: dict[tuple[str, str], bytes] = {}
 
-    async def read(self, location: LocationRef, etag: str | None = None) -> Fetched:
+    async def read(self, location: LocationRef, etag: str | None = None) -> FetchedFile:
         if location.type == "file":
             return await self._files.read(location, etag)
         _require_url(location)
@@ -62,21 +62,21 @@ class SourceReading:
                 raise await self._no_file(location, target) from error
         content = await self._urls.read(location.target, etag=etag)
         if content.is_unchanged:
-            return Fetched(b"", "", etag, is_unchanged=True)
-        return Fetched(content.body, digest_of(content.body), content.etag)
+            return FetchedFile(b"", "", etag, is_unchanged=True)
+        return FetchedFile(content.body, digest_of(content.body), content.etag)
 
-    async def _read_git(self, address: GitTarget, etag: str | None) -> Fetched:
+    async def _read_git(self, address: GitTarget, etag: str | None) -> FetchedFile:
         target, commit = await self._resolve(address)
         place = _place(target)
         if etag == commit:
-            return Fetched(b"", "", etag, place, is_unchanged=True)
+            return FetchedFile(b"", "", etag, place, is_unchanged=True)
         fetched = self._bodies.get(place)
         if fetched is not None:
             return fetched
         body = await self._mirrors.read(target, commit, target.path)
         trail = await self._mirrors.follow_path(target, commit, target.path)
         links = tuple(_place(target.at(path)) for path in trail)
-        fetched = Fetched(body, digest_of(body), commit, place, links=links)
+        fetched = FetchedFile(body, digest_of(body), commit, place, links=links)
         if len(body) <= SHORT_BODY:
             if len(self._bodies) >= MOST_BODIES:
                 self._bodies.pop(next(iter(self._bodies)))
@@ -131,10 +131,10 @@ class SourceReading:
             return [location]
         target, commit = await self._resolve(target)
         paths = await self._listed(target, commit)
-        selected = await compute(select_paths, target.path, "target", paths)
-        if selected == [target.path]:
+        matching_paths = await compute(select_paths, target.path, "target", paths)
+        if matching_paths == [target.path]:
             return [location]
-        return [LocationRef("url", target.at(path).url()) for path in selected]
+        return [LocationRef("url", target.at(path).url()) for path in matching_paths]
 
     async def _listed(self, target: GitTarget, commit: str) -> bytes:
         """The files below a pattern's folder; a folder is listed once in a while."""

@@ -43,33 +43,33 @@ class ChangeCounter:
     def __init__(self, first: int | None = None) -> None:
         self.value = time.time_ns() // 1000 if first is None else first
         self.process = secrets.token_hex(4)
-        self._waiting: list[tuple[int, asyncio.Future[None]]] = []
+        self._waiters: list[tuple[int, asyncio.Future[None]]] = []
 
     def __str__(self) -> str:
         return f"{self.value}-{self.process}"
 
     def advance(self) -> None:
         self.value += 1
-        if self._waiting:
+        if self._waiters:
             self._wake()
 
     def _wake(self) -> None:
         still_waiting = []
-        for number, waiter in self._waiting:
+        for number, waiter in self._waiters:
             if waiter.done():
                 continue
             if number <= self.value:
                 waiter.set_result(None)
             else:
                 still_waiting.append((number, waiter))
-        self._waiting = still_waiting
+        self._waiters = still_waiting
 
     async def reached(self, number: int, *, seconds: float) -> bool:
         """Whether the counter is at `wanted`, waiting up to `seconds` for it."""
         if number <= self.value:
             return True
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((number, waiter))
+        self._waiters.append((number, waiter))
         try:
             async with asyncio.timeout(seconds):
                 await waiter

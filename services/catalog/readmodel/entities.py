@@ -158,14 +158,14 @@ class ReadModel:
         if path != BY_REF and path not in self.index.fields:
             return NOTHING_SORTED
         order = self._orders.get(path)
-        changed = None if order is None else self._log.since(order.log_position)
-        if order is None or changed is None:
+        changed_ids = None if order is None else self._log.since(order.log_position)
+        if order is None or changed_ids is None:
             order = SortIndex(self._keys(path), self._log.end)
             if len(self._orders) >= MOST_ORDERS:
                 del self._orders[next(iter(self._orders))]
             self._orders[path] = order
-        elif changed:
-            order.update((i, self._key(self.records[i], path)) for i in changed)
+        elif changed_ids:
+            order.update((i, self._key(self.records[i], path)) for i in changed_ids)
             order.log_position = self._log.end
         return order
 
@@ -179,9 +179,9 @@ class ReadModel:
 
     def _find(self, path: str, text: str, *, prefix: bool) -> BitMap:
         position = self._terms.position_of(path, text, prefix=prefix)
-        changed = self._log.since(position) if position >= 0 else None
+        changed_ids = self._log.since(position) if position >= 0 else None
         return self._terms.find(
-            path, text, prefix=prefix, changed=changed, end=self._log.end
+            path, text, prefix=prefix, changed_ids=changed_ids, end=self._log.end
         )
 
     def tables(self) -> dict[str, Tables]:

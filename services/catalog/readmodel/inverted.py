@@ -129,11 +129,13 @@ class InvertedField:
 
     def containing(self, text: str) -> BitMap:
         """The entities with a value that contains a text, whatever its letters."""
-        plain = folding.folded(text)
-        if self._grams is not None and len(plain) >= grams.SIZE:
-            return union(self.values[value] for value in self._grams.find(plain))
+        folded_text = folding.folded(text)
+        if self._grams is not None and len(folded_text) >= grams.SIZE:
+            return union(self.values[value] for value in self._grams.find(folded_text))
         values = self.values.items()
-        return union(posting for value, posting in values if plain in comparable(value))
+        return union(
+            posting for value, posting in values if folded_text in comparable(value)
+        )
 
     def starting(self, text: str) -> BitMap:
         """The entities with a value that starts with a lower-cased text."""

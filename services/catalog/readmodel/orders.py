@@ -17,7 +17,7 @@ SHARE = 50
 """So many changes, or one in this many entities, are moved singly; for more of them,
 sorting anew is cheaper."""
 
-FEW = 64
+FEW_MEMBERS = 64
 """Members up to this many are sorted by themselves, without looking at the blocks."""
 
 
@@ -50,30 +50,30 @@ class SortIndex:
     def __contains__(self, entity: int) -> bool:
         return entity < len(self._keys) and self._keys[entity] is not None
 
-    def update(self, changed: Iterable[tuple[int, SortKey | None]]) -> None:
+    def update(self, changes: Iterable[tuple[int, SortKey | None]]) -> None:
         """Moves the entities whose key is another one than before."""
-        moved = [
+        moves = [
             (entity, key)
-            for entity, key in changed
+            for entity, key in changes
             if key != (self._keys[entity] if entity < len(self._keys) else None)
         ]
-        if len(moved) > max(ONE_BY_ONE, len(self._keys) // SHARE):
-            self._resort(moved)
+        if len(moves) > max(ONE_BY_ONE, len(self._keys) // SHARE):
+            self._resort(moves)
             return
-        for entity, _ in moved:
+        for entity, _ in moves:
             if entity in self:
                 self._take_out(entity)
-        for entity, key in moved:
+        for entity, key in moves:
             if key is not None:
                 self._set(entity, key)
                 self._insert(entity, key)
 
-    def _resort(self, moved: list[tuple[int, SortKey | None]]) -> None:
-        moved_entities = {entity for entity, _ in moved}
+    def _resort(self, moves: list[tuple[int, SortKey | None]]) -> None:
+        moved_entities = {entity for entity, _ in moves}
         entities = [
             i for block in self._blocks for i in block if i not in moved_entities
         ]
-        for entity, key in moved:
+        for entity, key in moves:
             self._set(entity, key)
             if key is not None:
                 entities.append(entity)
@@ -134,7 +134,7 @@ class SortIndex:
         skip: int = 0,
     ) -> Iterator[int]:
         """The members of `within` in order, from behind `after` on, less `skip`."""
-        if len(within) <= FEW:
+        if len(within) <= FEW_MEMBERS:
             entities = sorted((i for i in within if i in self), key=self.key)
             yield from self._part(entities, after, backwards)[skip:]
             return

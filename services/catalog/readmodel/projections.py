@@ -31,5 +31,5 @@ class Projections:
 
     def forget(self, entity: int) -> None:
         """Forgets an entity's pieces: it changed, or a neighbour did."""
-        for cut in self._cuts.values():
-            cut.pop(entity, None)
+        for bodies in self._cuts.values():
+            bodies.pop(entity, None)

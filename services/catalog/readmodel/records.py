@@ -60,8 +60,10 @@ def record_of(stored: StoredEntity) -> EntityRecord:
 
 def tail_of(record: EntityRecord, relations: Iterable[tuple[str, str]]) -> bytes:
     """What completes a record's head: relations by type, then target, and status."""
-    listed = [{"type": t, "targetRef": target} for t, target in sorted(relations)]
-    tail = b',"relations":' + orjson.dumps(listed)
+    relation_items = [
+        {"type": t, "targetRef": target} for t, target in sorted(relations)
+    ]
+    tail = b',"relations":' + orjson.dumps(relation_items)
     if record.stored.errors:
         items = [dict(error) for error in record.stored.errors]
         tail += b',"status":' + orjson.dumps({"items": items})

@@ -36,7 +36,7 @@ LINES = 10_000
 RECORDS = "records"
 Row = tuple[Any, ...]
 #: What a frame that is no pickle of ours may raise.
-_BROKEN = (ValueError, TypeError, KeyError, AttributeError, EOFError, IndexError)
+_PICKLE_ERRORS = (ValueError, TypeError, KeyError, AttributeError, EOFError, IndexError)
 #: What a pickle may name, by module and class.
 _CLASSES = frozenset(
     {
@@ -81,14 +81,14 @@ def _pieces(value: Any) -> Iterator[Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
+class SnapshotContents:
     """What a snapshot holds: for `ReadModel.take_over`."""
 
     tables: Mapping[str, Tables]
     records: list[EntityRecord | None]
 
 
-def load(frames: Iterator[bytes]) -> Contents:
+def load(frames: Iterator[bytes]) -> SnapshotContents:
     """What the frames of a snapshot hold.
 
     Raises:
@@ -107,9 +107,9 @@ def load(frames: Iterator[bytes]) -> Contents:
                 tables.setdefault(name, {})[part] = value
         if not {"rest", "adjacency"} <= tables.keys():
             raise _unreadable("it lacks tables")
-    except (pickle.UnpicklingError, *_BROKEN) as error:
+    except (pickle.UnpicklingError, *_PICKLE_ERRORS) as error:
         raise _unreadable(type(error).__name__) from error
-    return Contents(tables, records)
+    return SnapshotContents(tables, records)
 
 
 def _unreadable(reason: str) -> Invalid:

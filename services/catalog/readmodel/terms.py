@@ -37,7 +37,13 @@ class TermCache:
         self._answers: OrderedDict[tuple[str, str, bool], _Answer] = OrderedDict()
 
     def find(
-        self, path: str, text: str, *, prefix: bool, changed: set[int] | None, end: int
+        self,
+        path: str,
+        text: str,
+        *,
+        prefix: bool,
+        changed_ids: set[int] | None,
+        end: int,
     ) -> BitMap:
         """The entities with such a value; lower-cased path and text.
 
@@ -46,17 +52,17 @@ class TermCache:
         """
         key = (path, text, prefix)
         answer = self._answers.get(key)
-        if answer is None or changed is None or len(changed) > MANY_CHANGES:
+        if answer is None or changed_ids is None or len(changed_ids) > MANY_CHANGES:
             answer = _Answer(self._scan(path, text, prefix), end)
             self._answers[key] = answer
             if len(self._answers) > REMEMBERED:
                 self._answers.popitem(last=False)
             return answer.entities
         self._answers.move_to_end(key)
-        plain = folded(text)
-        for entity in changed:
+        folded_text = folded(text)
+        for entity in changed_ids:
             if any(
-                value.startswith(text) if prefix else plain in comparable(value)
+                value.startswith(text) if prefix else folded_text in comparable(value)
                 for value in self._values_of(entity, path)
             ):
                 answer.entities.add(entity)

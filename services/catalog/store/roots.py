@@ -30,19 +30,19 @@ class MongoRootStore:
         return [stored_root(document) for document in documents]
 
     async def put(self, root: Root) -> Root | None:
-        following = replace(root, version=root.version + 1)
-        document = root_document(following)
+        new_root = replace(root, version=root.version + 1)
+        document = root_document(new_root)
         with unavailable_as_error(self._collection):
             if root.version == 0:
                 try:
                     await self._collection.insert_one(document)
                 except DuplicateKeyError:
                     return None
-                return following
+                return new_root
             result = await self._collection.replace_one(
                 {"_id": root.name, "version": root.version}, document
             )
-        return following if result.matched_count else None
+        return new_root if result.matched_count else None
 
     async def remove(self, root: Root) -> None:
         with unavailable_as_error(self._collection):

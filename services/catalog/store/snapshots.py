@@ -35,7 +35,7 @@ FORGOTTEN_AFTER = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class SnapshotHeader:
     """What stands in front of the frames.
 
     `mark` is the id of the snapshot's document in the store. Every write to the store
@@ -82,7 +82,7 @@ class SnapshotFile:
         self._path = path
         self._key = hashlib.blake2b(secret.encode(), person=b"read-model").digest()
 
-    def header(self) -> Header:
+    def header(self) -> SnapshotHeader:
         """What the file says of itself; its signature is checked by `read`.
 
         Raises:
@@ -94,7 +94,7 @@ class SnapshotFile:
             raise Invalid("snapshot: it was made by other code")
         return header
 
-    def read(self) -> snapshot.Contents:
+    def read(self) -> snapshot.SnapshotContents:
         """What was written.
 
         Raises:
@@ -152,11 +152,11 @@ class SnapshotFile:
             raise Invalid(f"snapshot: {error.strerror}") from error
 
     def _check(self, file: BinaryIO, size: int) -> None:
-        digest, left = hmac.new(self._key, digestmod=hashlib.sha256), size
-        while left > 0 and (chunk := file.read(min(CHUNK, left))):
+        digest, bytes_left = hmac.new(self._key, digestmod=hashlib.sha256), size
+        while bytes_left > 0 and (chunk := file.read(min(CHUNK, bytes_left))):
             digest.update(chunk)
-            left -= len(chunk)
-        if left or not hmac.compare_digest(file.read(), digest.digest()):
+            bytes_left -= len(chunk)
+        if bytes_left or not hmac.compare_digest(file.read(), digest.digest()):
             raise Invalid("snapshot: its signature does not fit")
 
 
@@ -209,10 +209,10 @@ def _frame(file: BinaryIO) -> bytes:
     return frame
 
 
-def _header(frame: bytes) -> Header:
+def _header(frame: bytes) -> SnapshotHeader:
     try:
         values = json.loads(frame)
         through = datetime.fromisoformat(values["through"])
-        return Header(str(values["shape"]), str(values["mark"]), through)
+        return SnapshotHeader(str(values["shape"]), str(values["mark"]), through)
     except (ValueError, KeyError, TypeError) as error:
         raise Invalid("snapshot: its header cannot be read") from error
