@@ -8,7 +8,7 @@ from services.gateway.ports import Authenticator
 from shared.contracts.errors import Forbidden, Unauthenticated
 from shared.contracts.headers import ON_BEHALF_OF
 from shared.guards.cookies import cookie_in
-from shared.kit.http.apps import error_response
+from shared.kit.http.error_responses import error_response
 
 
 async def identity_of(request: Request) -> Identity | None:

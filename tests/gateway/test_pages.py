@@ -23,7 +23,7 @@ from services.gateway.identity.tokens import API, READER, UserTokens
 from services.gateway.model import DOCS_COOKIE, SESSION_COOKIE, Identity
 from shared.contracts.errors import Unauthenticated
 from shared.contracts.headers import POSITION
-from shared.kit.http.apps import BODY_LIMIT
+from shared.kit.http.request_limits import BODY_LIMIT
 from tests.gateway.running import (
     STATIC,
     configuration,

@@ -55,7 +55,7 @@ MATCHERS = frozenset(
 )
 #: Files whose patterns are put together from parts of our own or from escaped texts.
 COMPOSED = {
-    "services/portal/marks.py": "marks of our own around words, escaped",
+    "services/portal/highlighting.py": "marks of our own around words, escaped",
     "services/scaffolder/dialect/template.py": "signs of our own, escaped",
     "services/scaffolder/dialect/lexing.py": "signs and words of our own, escaped",
     "services/scaffolder/dialect/methods_list.py": "names of our own",

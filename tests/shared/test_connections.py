@@ -61,13 +61,15 @@ async def answer(send: Any, body: bytes) -> None:
 
 
 @contextlib.contextmanager
-def serving(bounds: Bounds = SHORT, *, total: int = 100, each: int = 100) -> Any:
-    """The app on a real port; its number."""
+def serving(
+    bounds: Bounds = SHORT, *, total: int = 100, each: int = 100, served: Any = app
+) -> Any:
+    """The app, or another, on a real port; its number."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(128)
         config = uvicorn.Config(
-            app,
+            served,
             http=bounded_protocol(bounds, ConnectionCensus(total, each)),
             loop="uvloop",
             ws="none",

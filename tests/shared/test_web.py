@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from shared.contracts.errors import Conflict, Unavailable
 from shared.kit.http import apps
+from shared.kit.http.request_limits import MOST_PARAMETERS
 from shared.kit.http.service_tokens import PrincipalTokens
 from shared.kit.observability import logs, tracing
 
@@ -147,7 +148,7 @@ async def test_an_unavailable_answer_says_when_to_come_back(
 
 async def test_an_address_has_so_many_parameters(client: httpx.AsyncClient) -> None:
     """More are refused before any is read; thousands of empty ones count too."""
-    query = "&".join(["a=1"] * apps.MOST_PARAMETERS)
+    query = "&".join(["a=1"] * MOST_PARAMETERS)
     assert (await client.get(f"/trace?{query}")).status_code == 200
     answer = await client.get(f"/trace?{query}&")
     assert answer.status_code == 400

@@ -20,7 +20,7 @@ from shared.contracts.errors import CallboardError, NotFound, Unauthenticated
 from shared.contracts.headers import ON_BEHALF_OF, PRINCIPAL
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import SAFE_METHODS, route_of
-from shared.kit.http.apps import BODY_LIMIT
+from shared.kit.http.request_limits import BODY_LIMIT
 from shared.kit.observability import logs, tracing
 
 DOCS_PATH = "/static/docs/"

@@ -17,7 +17,7 @@ from starlette.types import Message, Scope, Send
 
 from services.gateway.forward import headers as hdr
 from shared.contracts.errors import TooMany
-from shared.kit.http.apps import error_body
+from shared.kit.http.error_responses import error_body
 
 Kind = Literal["token", "sign-in", "delivery"]
 Network = IPv4Network | IPv6Network

@@ -15,7 +15,8 @@ from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.upstreams import Reply, ServiceRequest, Upstream
 from shared.contracts.errors import CallboardError
 from shared.contracts.headers import REQUEST_ID
-from shared.kit.http.apps import CORRELATION, error_body
+from shared.kit.http.error_responses import error_body
+from shared.kit.http.request_limits import CORRELATION
 from shared.kit.observability import tracing
 
 #: After this long the gateway looks whether the client is still there.

@@ -15,7 +15,8 @@ from services.gateway.forward.hosts import OwnHosts
 from services.gateway.forward.pages import PageForwarder
 from shared.contracts.errors import CallboardError, Forbidden
 from shared.contracts.permissions import SAFE_METHODS
-from shared.kit.http.apps import BODY_LIMIT, error_body
+from shared.kit.http.error_responses import error_body
+from shared.kit.http.request_limits import BODY_LIMIT
 
 API = "/api/"
 #: Below any plugin: answered by the gateway, which alone knows keys and cookies.

@@ -21,7 +21,7 @@ from services.gateway.ports import Authenticator, Readers
 from shared.contracts.errors import CallboardError, Unauthenticated, Unavailable
 from shared.contracts.headers import ON_BEHALF_OF, POSITION
 from shared.contracts.permissions import SAFE_METHODS
-from shared.kit.http.apps import BODY_LIMIT
+from shared.kit.http.request_limits import BODY_LIMIT
 from shared.kit.observability import tracing
 
 FRONT_END = "portal"

@@ -18,7 +18,7 @@ from services.gateway.model import Identity, ServiceAnswer
 from services.gateway.ports import Params
 from shared.contracts.errors import CallboardError
 from shared.contracts.headers import PRINCIPAL, REQUEST_ID
-from shared.kit.http.apps import BODY_LIMIT
+from shared.kit.http.request_limits import BODY_LIMIT
 from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from shared.kit.observability import logs, tracing
 

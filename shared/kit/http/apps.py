@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import orjson
 from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.sse import format_sse_event
@@ -15,43 +14,35 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response, StreamingResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from shared.contracts import disk_space
 from shared.contracts.errors import (
     CallboardError,
     Forbidden,
     Invalid,
     NotFound,
-    TooLarge,
-    TooMany,
     Unauthenticated,
     Unavailable,
 )
-from shared.contracts.headers import NOSNIFF, PRINCIPAL, REQUEST_ID
+from shared.contracts.headers import PRINCIPAL
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of, route_of
-from shared.guards.cookies import are_plain, plain_cookies
-from shared.guards.numbers import whole_number
+from shared.kit.http.error_responses import error_response
 from shared.kit.http.headers import SafeAnswers
 from shared.kit.http.openapi import BackstageJson, ServiceApp
+from shared.kit.http.request_limits import BODY_LIMIT, RequestLimits
 from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from shared.kit.http.validation import validation_text
 from shared.kit.observability import logs, tracing
 
 Check = Callable[[], Awaitable[None]]
-BODY_LIMIT = 10 * 1024 * 1024
-#: Of an address; each is read into a list more than once on its way.
-MOST_PARAMETERS = 2_000
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 3.0
-CORRELATION = re.compile(r"[\w.:-]{1,80}")
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
 #: The driver's words on a lost server repeat all that it knows of it.
 LONGEST_CAUSE = 300
 #: Where a request that was let in carries who is asking.
 CALLER = "callboard.caller"
-STATUS_NAMES = {405: "MethodNotAllowedError", 413: "PayloadTooLargeError"}
 
 
 def make_app(
@@ -91,7 +82,7 @@ def make_app(
     app.add_exception_handler(Exception, failed)
     if name in ROUTES:
         app.add_middleware(_PermittedOnly, state=app.state)
-    app.add_middleware(_Edge, limit=body_limit)
+    app.add_middleware(RequestLimits, limit=body_limit)
     app.add_middleware(SafeAnswers)
     _health(app)
     return app
@@ -166,38 +157,6 @@ async def run_checks(checks: Mapping[str, Check]) -> dict[str, str]:
 
     states = await asyncio.gather(*(one(check) for check in checks.values()))
     return dict(zip(checks, states, strict=True))
-
-
-def error_body(name: str, message: str, method: str, url: str, status: int) -> bytes:
-    """The error body that Backstage's clients read (facts: every REST error)."""
-    return orjson.dumps(
-        {
-            "error": {"name": name, "message": message},
-            "request": {"method": method, "url": url},
-            "response": {"statusCode": status},
-        }
-    )
-
-
-def error_response(request: Request, error: Exception) -> Response:
-    """The answer to a failed request; what nobody foresaw tells no details."""
-    # A fault that nobody foresaw is answered outside of what adds these.
-    headers = {**NOSNIFF, "cache-control": "no-store"}
-    if disk_space.is_disk_full(error):
-        error = disk_space.DiskFull()
-    if isinstance(error, CallboardError):
-        name, message, status = error.name, error.message, error.status
-    elif isinstance(error, HTTPException):
-        status, message = error.status_code, str(error.detail)
-        name = NotFound.name if status == 404 else STATUS_NAMES.get(status, "Error")
-        headers.update(error.headers or {})
-    else:
-        name, message, status = "Error", "Internal error; the log tells more", 500
-    if isinstance(error, TooMany | Unavailable):
-        headers["retry-after"] = str(error.retry_after)
-    url = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    body = error_body(name, message, request.method, url, status)
-    return Response(body, status, headers, "application/json; charset=utf-8")
 
 
 def json_response(
@@ -337,68 +296,3 @@ class _PermittedOnly:
         if principal.decision == "conditional" and need.resource is None:
             raise Forbidden(f"{need.permission} knows no conditions")
         return principal
-
-
-class PackedBody(CallboardError):
-    """A body that would have to be unpacked first."""
-
-    name = "InputError"
-    status = 415
-
-    def __init__(self) -> None:
-        super().__init__("content-encoding: bodies are taken as they are, not packed")
-
-
-def _id(headers: Mapping[bytes, bytes]) -> str | None:
-    """The id that the client gave the request, if it is one."""
-    text = headers.get(REQUEST_ID.encode(), b"").decode("latin-1")
-    return text if CORRELATION.fullmatch(text) else None
-
-
-class _Edge:
-    """Binds the request's trace, refuses bodies and addresses that are too large."""
-
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app = app
-        self.limit = limit
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-        if not are_plain(scope["headers"]):
-            # FastAPI reads the cookies of every request, whether a route asks or not.
-            scope = {**scope, "headers": plain_cookies(scope["headers"])}
-        headers = dict(scope["headers"])
-        if scope.get("query_string", b"").count(b"&") >= MOST_PARAMETERS:
-            too_many = Invalid(f"query: at most {MOST_PARAMETERS} parameters")
-            await error_response(Request(scope), too_many)(scope, receive, send)
-            return
-        length = headers.get(b"content-length", b"0")
-        if length.isdigit() and whole_number(length.decode(), limit=self.limit) is None:
-            await self._too_large(scope, receive, send)
-            return
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            # What it unpacks to has no bound, and no client of ours packs.
-            refused = error_response(Request(scope), PackedBody())
-            await refused(scope, receive, send)
-            return
-        with tracing.request_trace(scope["headers"]), logs.correlated(_id(headers)):
-            await self.app(scope, self._counted(receive), send)
-
-    def _counted(self, receive: Receive) -> Receive:
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self.limit:
-                raise TooLarge(f"body: over the limit of {self.limit} bytes")
-            return message
-
-        return counted
-
-    async def _too_large(self, scope: Scope, receive: Receive, send: Send) -> None:
-        error = TooLarge(f"body: over the limit of {self.limit} bytes")
-        await error_response(Request(scope), error)(scope, receive, send)

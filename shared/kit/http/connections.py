@@ -18,7 +18,7 @@ import httptools
 from prometheus_client import Counter
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from shared.kit.http.apps import error_body
+from shared.kit.http.error_responses import error_body
 
 REFUSED = Counter(
     "callboard_connections_refused_total",

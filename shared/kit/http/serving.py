@@ -16,8 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from shared.contracts.errors import Unavailable
 from shared.kit.config.settings import ProcessSettings
 from shared.kit.config.tracing import start_export
-from shared.kit.http.apps import error_body
 from shared.kit.http.connections import Bounds, ConnectionCensus, bounded_protocol
+from shared.kit.http.error_responses import error_body
 from shared.kit.observability import logs
 from shared.kit.processes.privacy import forget_secrets, make_private
 from shared.kit.processes.watchdog import Watchdog

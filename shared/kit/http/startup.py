@@ -18,7 +18,7 @@ from shared.contracts.errors import Unavailable
 from shared.contracts.headers import UNTOUCHED
 from shared.contracts.permissions import OPEN_PATHS
 from shared.kit.documents.mongo import Unfit
-from shared.kit.http.apps import error_response
+from shared.kit.http.error_responses import error_response
 from shared.kit.observability import logs
 from shared.kit.resilience.retries import Backoff, retry
 
