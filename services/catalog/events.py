@@ -1,7 +1,7 @@
-"""What the catalog hears: pushes, and what its other processes changed.
+"""The consumed topics: pushes, and changes by other processes of the catalog.
 
-`git-push` is shared work: one process handles each. `entity-changed` is followed by
-all, so that every process' read model shows every write.
+`git-push` is shared work: one process handles each push. All processes follow
+`entity-changed`, so that every process' read model shows every write.
 """
 
 import asyncio
@@ -26,21 +26,21 @@ from shared.kit.resilience.retries import Backoff, retry
 
 AGAIN_SECONDS = 2.0
 BACKOFF = Backoff(first=2.0, longest=60.0)
-#: Pushes that are read beside each other, and how long others wait for one of them.
+#: Pushes that are read in parallel, and how long a batch waits for one of them.
 AT_ONCE = 8
 PATIENCE_SECONDS = 1.0
-#: Repositories that may be read behind; while there are as many, others wait.
+#: Repositories that may be read in the background; with as many, batches wait.
 MOST_BEHIND = 64
-#: The revision stands near the front of `data`: no need to parse whole documents to
-#: learn that this process wrote them itself.
+#: The revision is near the start of `data`: documents that this process wrote itself
+#: need not be parsed.
 _REVISION = re.compile(rb'"data":\{"entity_ref":"[^"]*","revision":(\d+)')
 
 
 class Pushes:
-    """Handles batches of `git-push`: repositories beside each other, one after another.
+    """Handles batches of `git-push`: repositories in parallel, pushes to one in order.
 
-    What takes long goes on behind: the next batch does not wait for it. The scan at the
-    next start makes good what a crash breaks off there.
+    Long work goes on in the background: the next batch does not wait for it. After a
+    crash, the scan at the next start repeats that work.
     """
 
     def __init__(self, catalog: CatalogContext, providers: Sequence[Provider]) -> None:
@@ -49,7 +49,7 @@ class Pushes:
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._pending_pushes: dict[str, dict[str, Push]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        #: Repositories whose pushes nobody waits for any more.
+        #: Repositories whose pushes are read in the background.
         self._behind: set[str] = set()
         self._log = logs.get_logger("catalog")
 
@@ -60,11 +60,11 @@ class Pushes:
         await tasks.end(*self._tasks.values())
 
     async def __call__(self, batch: Sequence[Envelope]) -> None:
-        """Bring the catalog up to these pushes, or begin to.
+        """Apply these pushes, or begin to.
 
         Raises:
             Invalid: if one of them is no push.
-            Unavailable: if something needed is away: nothing is wrong with them.
+            Unavailable: if a needed server does not answer.
         """
         pushes = merged((_push(envelope), envelope.trace) for envelope in batch)
         outcomes = await asyncio.gather(
@@ -146,7 +146,7 @@ def _push(envelope: Envelope) -> RepositoryPushed:
 
 
 def revision_in(record: EventRecord) -> int:
-    """The revision that an `entity-changed` message tells of; 0 if it tells none."""
+    """The revision in an `entity-changed` message; 0 if there is none."""
     match = _REVISION.search(record.value)
     if match is not None:
         return int(match[1])
@@ -157,7 +157,7 @@ def revision_in(record: EventRecord) -> int:
 
 
 class EntityChangeFollower:
-    """Keeps what this process knows current with what others wrote."""
+    """Updates this process' state and newest changes with the writes of others."""
 
     def __init__(
         self,
@@ -181,7 +181,7 @@ class EntityChangeFollower:
             await tasks.end(self._task)
 
     async def batch(self, records: Sequence[EventRecord]) -> None:
-        """Look up what these messages tell of, unless it is known already."""
+        """Load the entities of these messages, unless the state has them already."""
         newer = {
             record.key
             for record in records
@@ -195,10 +195,10 @@ class EntityChangeFollower:
         )
 
     async def gap(self) -> None:
-        """Messages may have been missed: what they told of is looked up in the store.
+        """Catch up with the store, as messages may have been missed.
 
-        At first those since the catalog was loaded, which costs one question by an
-        index; later all revisions are compared.
+        The first time, changes since the catalog was loaded are queried by an index;
+        later all revisions are compared.
         """
         follower = self._follower
         differing = await (follower.compare() if self._started else follower.catch_up())
@@ -207,7 +207,7 @@ class EntityChangeFollower:
         await self._recent.fill(stored for stored in entities if stored is not None)
 
     async def _reload_roots(self) -> None:
-        # A root is written after its entities: what was loaded with them may be old.
+        # A root is written after its entities: one loaded with them may be old.
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
             with contextlib.suppress(Unavailable):

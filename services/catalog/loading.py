@@ -1,7 +1,7 @@
-"""How the read model comes to be at a start, and is kept at an end (ADR 22).
+"""Loads the read model at start, and writes its snapshot at the end (ADR 22).
 
-From a snapshot and what was written since, or else from the store, entity by entity.
-Either way the store alone is the truth: a snapshot that does not fit is passed over.
+It is loaded from a snapshot and the changes since, or else from the store. The store is
+the source of truth: a snapshot that does not fit is ignored.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from shared.contracts.errors import CallboardError, Invalid
 from shared.kit.observability import logs
 
-#: How long catching up with the store may take: at an end the process is awaited.
+#: How long catching up with the store may take, at the end and in between.
 LAST_CATCH_UP_SECONDS = 3.0
 CATCH_UP_SECONDS = 60.0
 #: Between two slices of a snapshot that is written beside the requests.
@@ -100,8 +100,8 @@ class ReadModelLoader:
     ) -> None:
         """Write a snapshot, unless the last one still holds or changes interrupt it.
 
-        The store is caught up with first: what other processes wrote may not have been
-        heard yet.
+        It catches up with the store first: events of other processes may not have been
+        consumed yet.
         """
         if self.model.revision.value == self._revision:
             return
@@ -118,10 +118,10 @@ class ReadModelLoader:
             log.warning("snapshot_not_kept", reason=str(error) or type(error).__name__)
 
     async def keep_current(self, seconds: float) -> None:
-        """Write a snapshot now and then, for who is killed keeps none; never returns.
+        """Write a snapshot regularly, as a killed process writes none; never returns.
 
-        In an hour that brings a change every few seconds none gets done: the one of
-        before, and what was written since, make the next start longer.
+        While changes come every few seconds no snapshot is completed: the next start
+        then takes longer.
         """
         while True:
             await self.keep(pause=PAUSE_SECONDS, patience=CATCH_UP_SECONDS)

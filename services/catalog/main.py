@@ -76,7 +76,7 @@ def create_app(
     database: Database | None = None,
     bus: Bus | None = None,
 ) -> FastAPI:
-    """The catalog's app; with a `bus` of the caller's, events are said, not heard."""
+    """The catalog's app; with a `bus` of the caller's, it only publishes."""
     settings = settings or Settings()
 
     @asynccontextmanager
@@ -203,7 +203,7 @@ def _traced(root: Root) -> AbstractContextManager[object]:
 def _keeping(
     store: MongoEntityStore, recent_changes: RecentChangesUpdater
 ) -> Callable[[Sequence[Document]], Awaitable[None]]:
-    """What is done with events before they are said: kept for good, and shown."""
+    """Stores events as revisions, and shows them, before they are published."""
 
     async def keep(documents: Sequence[Document]) -> None:
         await store.keep_revisions(documents)
@@ -240,7 +240,7 @@ def _offer(app: FastAPI, work: Work, config: CatalogConfig) -> None:
 
 
 def main() -> None:
-    """Run the catalog until it is told to stop."""
+    """Run the catalog until the process is stopped."""
     settings = Settings()
     serve(NAME, lambda: create_app(settings), settings)
 

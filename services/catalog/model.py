@@ -1,4 +1,4 @@
-"""The catalog's words: what is kept of an entity, and how it hangs together.
+"""The types of the catalog: stored entities, relations, locations, revisions.
 
 Not the wire format: that is `shared.contracts` and, for clients, Backstage's JSON.
 """
@@ -25,7 +25,7 @@ CauseJson = Mapping[str, Any]
 
 
 class StoredRelation(NamedTuple):
-    """One declared relation: kept once, on the entity that declares it.
+    """One declared relation; it is stored once, with the entity that declares it.
 
     `type` points from the declaring entity to `target` (a canonical entity ref),
     `inverse` is what the target shows of it: ownedBy / ownerOf.
@@ -149,13 +149,13 @@ class FileState:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """A location that somebody registered, configured or that discovery found.
+    """A location that was registered, configured or discovered.
 
-    `buckets` say who wants it: `registered`, `config`, `git:<provider>`; without any it
-    is gone. `id` is the registration's uuid. `settled` is false until the first whole
-    reading is stored: a crash before that is made good at the next start. `version`
-    counts writes, so that concurrent readers notice each other. `registrant` is who
-    registered it, where somebody did.
+    `buckets` are the reasons for it: `registered`, `config`, `git:<provider>`; a root
+    without any is deleted. `id` is the registration's uuid, `registrant` who registered
+    it. `settled` is false until the first whole reading is stored: after a crash before
+    that, the next start finishes it. `version` counts writes, by which concurrent
+    writers notice each other.
     """
 
     location: LocationRef

@@ -45,7 +45,7 @@ class FetchedFile:
 class WriteResult:
     """What a batch of changes came to: new states, deleted refs, and lost ones.
 
-    Lost: somebody else changed that entity meanwhile.
+    Lost: another process changed that entity meanwhile.
     """
 
     stored: Sequence[StoredEntity]
@@ -58,7 +58,7 @@ Compute = Callable[..., Awaitable[Any]]
 
 
 class SourceSnapshot(Protocol):
-    """One look at the sources: a repository is read at one commit throughout."""
+    """A view of the sources in which each repository stays at one commit."""
 
     async def read(self, location: LocationRef, etag: str | None = None) -> FetchedFile:
         """The file at a location; NotFound, Forbidden, Invalid, TooLarge otherwise."""
@@ -98,7 +98,7 @@ class DescriptorSources(Protocol):
     """Where descriptors come from."""
 
     def reading(self, origin: LocationRef | None = None) -> SourceSnapshot:
-        """A fresh look; files may lie below the folder of `origin`."""
+        """A new view; files may lie below the folder of `origin`."""
 
     def source(self, location: LocationRef) -> RepositoryPath:
         """Where a location lies, whatever it is: its `key` names the source.
@@ -107,10 +107,10 @@ class DescriptorSources(Protocol):
         """
 
     async def missing(self, location: LocationRef) -> CallboardError:
-        """The error of a source that is not there, and it takes about as long."""
+        """The error of a missing source, after about the same time as a reading."""
 
     async def repositories(self, host: str) -> Sequence[str] | None:
-        """A Git host's repositories; None if it cannot be asked for them."""
+        """A Git host's repositories; None if the host cannot list them."""
 
     def descriptor(
         self, host: str, repository: str, branch: str, path: str
@@ -130,12 +130,12 @@ class EntityStore(Protocol):
     async def versions(self, moments: Sequence[datetime] = ()) -> Mapping[str, int]:
         """Every entity's revision by ref, without deleted ones.
 
-        Asked in parts that were written between these moments, which ascend: a question
-        for everything would keep others waiting.
+        The query is divided at these moments, which ascend: one for everything would
+        keep others waiting.
         """
 
     async def changed_since(self, moment: datetime) -> Mapping[str, int]:
-        """What was stamped since: revision by ref, 0 for what is deleted."""
+        """The revisions written since a moment, by ref; 0 for a deleted entity."""
 
     async def write(self, changes: Sequence[StoredChange]) -> WriteResult:
         """Apply each change whose `before` is still what is stored."""
@@ -168,7 +168,7 @@ class RevisionLog(Protocol):
     async def events(
         self, revisions: Sequence[tuple[str, int]]
     ) -> Mapping[tuple[str, int], str]:
-        """The event (its JSON) of each (ref, revision) that is kept."""
+        """The event (its JSON) of each (ref, revision) that is stored."""
 
 
 class RootStore(Protocol):
@@ -181,7 +181,7 @@ class RootStore(Protocol):
         """Those with these names."""
 
     async def put(self, root: Root) -> Root | None:
-        """Store the next version of a root; None if somebody else was faster."""
+        """Store the next version of a root; None if another process was faster."""
 
     async def remove(self, root: Root) -> None:
         """Forget a root."""

@@ -1,4 +1,4 @@
-"""The catalog's knobs, beside what every service is told."""
+"""The catalog's settings, beside those of every service."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from shared.kit.config.settings import ServiceSettings
 class Settings(ServiceSettings):
     """Read from `CALLBOARD_…` and `CALLBOARD_CATALOG_…`."""
 
-    #: How often every source is read again, in seconds: the net below the events.
+    #: How often every source is read again, in seconds, in case events were lost.
     scan_seconds: float = Field(
         default=900.0, gt=0, validation_alias="CALLBOARD_CATALOG_SCAN_SECONDS"
     )

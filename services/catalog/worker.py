@@ -1,4 +1,4 @@
-"""What runs beside the requests: loading, the outbox, listening, reading, scanning."""
+"""The work beside the requests: loading, the outbox, consumers, takeovers, scans."""
 
 import asyncio
 import contextlib
@@ -29,12 +29,14 @@ from shared.kit.resilience.retries import Backoff, retry
 NAME = "catalog"
 BACKOFF = Backoff.every(1.0)
 log = logs.get_logger(NAME)
-OUTBOX = Gauge("callboard_catalog_outbox", "Entities with an event still to be told")
+OUTBOX = Gauge(
+    "callboard_catalog_outbox", "Entities with an event that is not published yet"
+)
 
 
 @dataclass(slots=True)
 class Work:
-    """The parts, and how far they have come."""
+    """The parts of the catalog's work, and its progress."""
 
     settings: Settings
     catalog: CatalogContext
@@ -47,9 +49,9 @@ class Work:
     loader: ReadModelLoader
     takeovers: Takeovers
     loaded: bool = False
-    #: What a step of the start waits for, to be told.
+    #: The error that a step of the start waits to pass, for the health check.
     _waits: str = ""
-    #: Set once what the configuration wants has been read for the first time.
+    #: Whether the configured locations have been read for the first time.
     has_begun: bool = False
     #: How often everything was read again since this process began.
     scans: int = 0
@@ -57,7 +59,7 @@ class Work:
     change_reader: LiveReader | None = None
 
     async def run(self) -> None:
-        """Everything, in the order in which it can be relied on; never returns."""
+        """Start the parts in the order of their dependencies; never returns."""
         async with AsyncExitStack() as stack:
             await self._persist(self.loader.load)
             self.loaded = True
@@ -78,7 +80,7 @@ class Work:
             task = asyncio.create_task(keeping, name="snapshot")
             stack.push_async_callback(tasks.end, task)
             while True:
-                # At once too: what was pushed while nobody listened is found here.
+                # The first scan finds what was pushed while no process consumed.
                 at_once = self.settings.scan_at_once
                 await scan(self.catalog, self.desired, at_once, report)
                 self.scans += 1
@@ -139,12 +141,12 @@ class Work:
         OUTBOX.set(await self.relay.depth())
 
     async def check_pushes(self) -> None:
-        """Raise Unavailable unless pushes are heard."""
+        """Raise Unavailable unless pushes are consumed."""
         if self.pushes is None:
             raise Unavailable("Pushes are not heard yet")
         await self.pushes.check()
 
 
 def report(source: str, problem: str) -> None:
-    """A problem that nobody is there to be answered."""
+    """Log a problem that no request waits for."""
     log.warning("source_problem", source=source, problem=problem)

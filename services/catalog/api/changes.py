@@ -87,8 +87,8 @@ async def refresh(
     text = body.entity_ref
     entity = _entity(writes, text)
     if entity is None or not writes.require(caller, entity):
-        # Another replica may have made it, or opened it, a moment ago. What is hidden
-        # takes the same time as what is not there.
+        # Another replica may have created or opened it a moment ago. A hidden entity
+        # takes the same time as one that does not exist.
         await writes.follower.catch_up()
         entity = _entity(writes, text)
         if entity is None or not writes.require(caller, entity):
@@ -109,7 +109,7 @@ def _entity(writes: Writes, text: str) -> StoredEntity | None:
 async def delete(uid: str, caller: Caller, writes: CatalogWrites) -> Response:
     """Remove an entity. It comes back while its source has it.
 
-    An unknown one is as gone as can be.
+    Deleting an unknown entity is no error.
     """
     uid = uid.lower()
     if not writes.model.index.equal("metadata.uid", uid):

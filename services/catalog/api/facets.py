@@ -41,7 +41,7 @@ async def facets(request: Request) -> ReadResponse:
 
 
 def _narrowing(query: FacetsQuery) -> Narrowing | None:
-    """What `valueText` and `valueLimit` say; None without them, as in Backstage."""
+    """The narrowing by `valueText` and `valueLimit`; None without them (Backstage)."""
     text, limit = query.value_text.strip(), query.value_limit
     return None if limit is None and not text else Narrowing(text[:LONGEST_TEXT], limit)
 

@@ -76,7 +76,7 @@ async def history(
     ref = f"{kind}:{namespace}/{name}".lower()
     limit = min(limit, LARGEST_PAGE)
     is_readable = await _readable(writes, caller, ref)
-    # One more than asked for: the oldest on the page is shown against it. What is
+    # One more than requested: the oldest on the page is compared with it. What is
     # hidden costs the question that what is not there costs.
     revisions, total = await writes.catalog.store.history(
         ref if is_readable else NOBODY, limit=limit + 1, before=cursor or None
@@ -101,7 +101,7 @@ def _visible_revisions(
 ) -> list[tuple[EntityRevision, EntityRevision | None]]:
     """The revisions that the caller may see, each with the one before if that, too.
 
-    An entity may have been restricted before it was opened, or somebody else's.
+    An entity may have been restricted, or owned by others, before.
     """
     predecessors = [*revisions[1:], None]
     states = [
@@ -114,7 +114,7 @@ def _visible_revisions(
         if not is_visible[number]:
             continue
         if predecessors[number] is not None and not is_visible[number + 1]:
-            # What it was before is not for the reader, nor what changed in it.
+            # Neither the state before nor the changed fields are for the reader.
             visible_pairs.append((replace(revision, changed=()), None))
         else:
             visible_pairs.append((revision, predecessors[number]))
@@ -134,7 +134,7 @@ async def _readable(writes: Writes, principal: Principal, ref: str) -> bool:
     entity = writes.entity(ref)
     if entity is not None and permits(principal, entity):
         return True
-    # The store is asked in any case: time would tell what is hidden from what is not.
+    # The store is queried in any case: the time must not reveal that there is more.
     deleted_ref = ref if entity is None else NOBODY
     revisions, _ = await writes.catalog.store.history(deleted_ref, limit=2)
     states = [revision.entity for revision in revisions if revision.entity is not None]
@@ -145,7 +145,7 @@ async def _entry(
     request: Request, revision: EntityRevision, previous: EntityRevision | None
 ) -> HistoryEntry:
     before = previous.entity if previous is not None else None
-    # A first state differs from nothing in everything: no news.
+    # A first state has no state before it to differ from.
     changes = differences(before, revision.entity) if before and revision.entity else []
     # Relations follow from the spec, which is shown: twice would be noise.
     listed_changes = [change for change in changes if change[0] != "relations"]

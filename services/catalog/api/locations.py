@@ -58,7 +58,7 @@ class ProvidedEntity(ResponseModel):
 
 
 class Registration(ResponseModel):
-    """A registered location, or in a dry run what it would bring."""
+    """A registered location, or in a dry run the entities that it would add."""
 
     location: LocationDocument
     entities: list[EntityDocument]
@@ -267,9 +267,9 @@ async def change(
     reader: Sources,
     writes: CatalogWrites,
 ) -> Any:
-    """Let a registration mean another location."""
+    """Point a registration at another location."""
     location = _allowed_location(writes, body)
-    # Its new place is a registration like any other.
+    # The new location is a registration like any other.
     caller.granted(LOCATION_CREATE)
     writes.require_writable()
     root = await _known_root(writes, caller, location_id)
@@ -281,7 +281,7 @@ async def change(
 
 @router.delete("/locations/{location_id}", status_code=204)
 async def remove(location_id: str, caller: Caller, writes: CatalogWrites) -> Response:
-    """Remove a registration and what only it brought."""
+    """Remove a registration and the entities that only it provides."""
     writes.require_writable()
     root = await _known_root(writes, caller, location_id)
     await writes.require_removal(caller, root)

@@ -24,7 +24,7 @@ def _split_at_commas(texts: list[str]) -> list[str]:
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-#: A foreign list may have hundreds of thousands of items: one error says enough.
+#: A foreign list may have hundreds of thousands of items: one error is enough.
 Texts = Annotated[list[str], Field(fail_fast=True)]
 #: A list whose items are separated by commas as well.
 CommaSeparated = Annotated[list[str], AfterValidator(_split_at_commas)]
@@ -58,7 +58,7 @@ class EntityRelation(ResponseModel):
 
 
 class EntityDocument(ResponseModel):
-    """An entity, or the fields of it that were asked for."""
+    """An entity, or its requested fields."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -51,7 +51,7 @@ async def _words(reads: Reads, store: DefinitionStore | None, item: Any) -> str:
             return await _stored_words(reads, store, reference, kind)
         return await _extract(kind, definition) if isinstance(definition, str) else ""
     except BudgetExceeded:
-        # Found by its own words alone; its page says what is wrong with the text.
+        # Search finds it by its own words alone; its page names the error in the text.
         return ""
 
 

@@ -1,4 +1,4 @@
-"""The dry run of `POST /locations`: what a location would bring, and what is known."""
+"""The dry run of `POST /locations`: the entities that a location would add."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -30,7 +30,7 @@ async def preview(
     """The entities there that the caller may see.
 
     `with_provided`: also which of them the catalog has already. Backstage's clients do
-    not ask for it: their answer has Backstage's fields alone.
+    not request it: their answer has Backstage's fields alone.
 
     Raises:
         Invalid: the problems of the first file at the location that has any.

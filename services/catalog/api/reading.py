@@ -1,4 +1,4 @@
-"""What every read has in common: who asks, what they may see, how it is answered.
+"""The common steps of all reads: the caller's scope, the cache, the response.
 
 Reads are the hot paths: plain Starlette endpoints and ready bytes, no models.
 """
@@ -111,7 +111,7 @@ ReadResponse = FinishedResponse | StreamedResponse
 
 
 class ReadResponseCache:
-    """Finished answers, good until anything changes; by what was asked and by whom."""
+    """Finished answers by request and scope, valid until anything changes."""
 
     def __init__(self, model: ReadModel) -> None:
         self._model = model
@@ -183,7 +183,7 @@ def reads_of(request: Request) -> Reads:
 
 
 async def begin(request: Request) -> tuple[Reads, ReaderScope]:
-    """The reads and the caller's scope, once the revision they ask for is there."""
+    """The reads and the caller's scope, once the requested revision is reached."""
     principal = caller_of(request)
     reads = reads_of(request)
     await reach(request)
@@ -209,7 +209,7 @@ async def array(
     """Records as a JSON array between two texts; a long one is streamed."""
 
     def rendered(part: Sequence[EntityRecord]) -> list[bytes]:
-        # Something hidden may have come since, to which a later part has a relation.
+        # A hidden entity may have come since, to which a later part has a relation.
         return render_all(reads.model, part, fields, reads.renewed(scope))
 
     if len(records) <= CHUNK and reads.definitions.are_few(records):

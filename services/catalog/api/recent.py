@@ -61,12 +61,12 @@ async def recent(
 ) -> Any:
     """What changed lately in the whole catalog; newest first.
 
-    Goes back as far as the window is wide. Deletions are told from when this process
-    began; of an entity that is gone, to those who could see what it was last.
+    Goes back as far as the window. Deletions are listed since this process started, for
+    those who could see the entity's last state.
     """
     limit = min(limit, LARGEST_PAGE)
     changes: RecentChanges = request.app.state.recent
-    # One more than asked for tells whether there is a next page.
+    # One more than requested shows whether there is a next page.
     newest = changes.newest(
         _visibility_for(changes, reads_of(request), scope, caller),
         limit=limit + 1,
@@ -81,7 +81,7 @@ async def recent(
 def _visibility_for(
     changes: RecentChanges, reads: Reads, scope: ReaderScope, principal: Principal
 ) -> Callable[[RecentChange], bool]:
-    """Whether the caller may know of a change."""
+    """The test whether the caller may know of a change."""
 
     def is_visible(change: RecentChange) -> bool:
         if principal.decision == "allow":
@@ -97,7 +97,7 @@ def _visibility_for(
         elif not scope.holds(record.entity):
             return False
         elif change.revision > record.stored.revision:
-            # Told before it is shown here: who may see the new state is not known yet.
+            # The read model does not show it yet: who may see it is not known.
             return False
         if precedes_deletion and (
             deletion is None or not _may_see(principal, deletion)

@@ -1,7 +1,7 @@
 """Which revision an answer reflects, and waiting for one: read your writes.
 
-`Callboard-Revision` on an answer, `Callboard-At-Least` on a question. A revision of
-this process is waited for; for another replica's the store is asked what changed.
+`Callboard-Revision` is on an answer, `Callboard-At-Least` on a request. The request
+waits for a revision of this process; for another replica's, the store is queried.
 """
 
 from collections import OrderedDict
@@ -25,7 +25,7 @@ NAME_LENGTH = 32
 
 
 class FollowedRevisions:
-    """How far this process has followed each of the others: no need to ask again."""
+    """The revision of each other process up to which this one has caught up."""
 
     def __init__(self) -> None:
         self._numbers: OrderedDict[str, int] = OrderedDict()

@@ -1,4 +1,4 @@
-"""Entities that are asked for one by one: by name, uid or refs, and their origins."""
+"""Routes for single entities: by name, uid or refs, and their ancestry."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 

@@ -1,4 +1,4 @@
-"""The whole catalog for the services that keep something made of it."""
+"""The whole catalog, for services that derive data from it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -38,7 +38,7 @@ async def checksum(request: Request) -> ReadResponse:
 
 
 def for_services(request: Request) -> Reads:
-    """The reads of a service that asks for itself; raises Forbidden for others."""
+    """The reads of a calling service; raises Forbidden for people."""
     principal = caller_of(request)
     if not principal.is_service or principal.decision != "allow":
         raise Forbidden("Only services may read the snapshot")
@@ -62,6 +62,6 @@ def _start(record: EntityRecord) -> bytes:
 
 
 def _line(reads: Reads, record: EntityRecord) -> bytes:
-    # Tails are not remembered here: nobody may read these entities again for days.
+    # Tails are not remembered here: these entities may not be read again for days.
     tail = record.tail or tail_of(record, reads.model.relations(record))
     return b'%b,"entity":%b%b}\n' % (_start(record), record.head, tail)

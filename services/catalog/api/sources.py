@@ -1,4 +1,4 @@
-"""Sources read on behalf of somebody: who asks, and `POST /sources/readable`."""
+"""The caller as a reader of sources, and `POST /sources/readable`."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ class LocationList(RequestModel):
 
 
 class Readability(ResponseModel):
-    """Whether a location may be read on somebody's behalf."""
+    """Whether a location may be read on the caller's behalf."""
 
     location: str
     readable: bool

@@ -1,7 +1,7 @@
-"""Marks answers that may be behind: given while the documents' engine is away.
+"""Marks answers that may be stale while the documents' engine is unavailable.
 
-What is read comes from memory and goes on. It shows all that was written until the
-engine was lost, and nobody can say whether anything was written since.
+Reads are answered from memory. They show all that was written until the engine was
+lost; other processes may have written since.
 """
 
 from collections.abc import Callable

@@ -68,10 +68,10 @@ class Writes:
         return self.model.record(ref) is not None and not self.permitted(reader, ref)
 
     def require_all(self, principal: Principal, root: Root) -> None:
-        """Raise Forbidden unless the decision covers everything that a root brought.
+        """Raise Forbidden unless the decision covers all entities of a root.
 
-        One that brought nothing is theirs who registered it. Location entities in it
-        have no owner, and say nothing about whose it is.
+        A root without entities belongs to its registrant. Location entities do not
+        count, as they have no owner.
         """
         if principal.decision == "allow":
             return
@@ -98,8 +98,8 @@ class Writes:
     async def require_removal(self, principal: Principal, root: Root) -> None:
         """Raise Forbidden unless the caller may unregister a location.
 
-        Whoever registered it may when all that goes with it is theirs: what another
-        source provides as well stays with that source.
+        The registrant may if the decision covers all entities that are deleted with it;
+        entities that another source provides as well stay.
         """
         try:
             self.require_all(principal, root)

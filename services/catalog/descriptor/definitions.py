@@ -28,7 +28,7 @@ class Reference:
     bytes: int
 
     def as_value(self) -> dict[str, Any]:
-        """What stands in the entity at `spec.definition`."""
+        """The value of `spec.definition` in the entity."""
         return {KEY: self.hash, BYTES: self.bytes}
 
 

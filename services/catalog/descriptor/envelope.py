@@ -1,8 +1,8 @@
 """The envelope of every entity: apiVersion, kind, metadata, spec.
 
 Rules: the schemas `EntityEnvelope`, `Entity` and `EntityMeta` and the policy
-FieldFormatEntityPolicy of Backstage's catalog-model. All problems are told, not the
-first one only.
+FieldFormatEntityPolicy of Backstage's catalog-model. Errors name all problems, not
+only the first.
 """
 
 from collections.abc import Callable, Iterator, Mapping

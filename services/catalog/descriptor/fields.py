@@ -27,7 +27,7 @@ LONGEST_PREFIX = 253
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """A test and the sentence that says what it wants."""
+    """A test, and the sentence about what passes it."""
 
     holds: Callable[[str], bool]
     wants: str

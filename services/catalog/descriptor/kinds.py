@@ -31,7 +31,7 @@ class RelationRule(BaseModel):
 
 
 class KindDescription(BaseModel):
-    """What stands in a kind's file: its apiVersions, and the fields of its spec."""
+    """The content of a kind's file: its apiVersions, and the fields of its spec."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -88,7 +88,7 @@ def problems(entity: Entity) -> list[str]:
 
 
 def in_order(entity: Entity) -> Entity:
-    """A valid entity with its lists of refs sorted: their order says nothing."""
+    """A valid entity with its lists of refs sorted: their order has no meaning."""
     lists = {
         name: sorted(refs)
         for name in built_in_kinds()[entity.kind].relations

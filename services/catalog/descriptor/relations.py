@@ -1,7 +1,7 @@
 """The relations that an entity declares, read from its spec by the kinds' tables.
 
-Kept once, on the declaring entity, with both names; what others see in reverse comes
-from the read model. Targets need not exist.
+The declaring entity stores a relation with both of its names; the read model shows it
+at the target. Targets need not exist.
 """
 
 from services.catalog.descriptor.kinds import RelationRule, built_in_kinds
@@ -33,7 +33,7 @@ def relations_of(entity: Entity) -> tuple[StoredRelation, ...]:
 def _relation(
     text: str, rule: RelationRule, namespace: str, path: str
 ) -> StoredRelation | None:
-    """One relation; None for what parses but can be nobody's ref (`a:b:c/d/e`)."""
+    """One relation; None for a text that parses but can be no ref (`a:b:c/d/e`)."""
     try:
         ref = parse_ref(text, default_kind=rule.kind, default_namespace=namespace)
     except Invalid as error:

@@ -1,7 +1,8 @@
 """The state of the catalog in this process: entities, their parents, and the roots.
 
-This process' own writes update it, and those of other replicas through `events`. The
-store alone is the truth. Every question is a lookup, however many entities there are.
+Writes of this process update it directly, writes of other replicas through `events`.
+The store is the source of truth. Every method is a lookup, whatever the number of
+entities.
 """
 
 from collections.abc import Iterable, Sequence
@@ -48,7 +49,7 @@ class CatalogState:
         #: The targets that entities come from, by their sources.
         self.sources: SourceIndex | None = None
         self.refused = RefusedNames()
-        #: Counts what was taken over: whoever reads a source notes where it stood.
+        #: Counts changes of this state; a reading of a source remembers its value.
         self.clock = 0
 
     def __len__(self) -> int:
@@ -99,7 +100,7 @@ class CatalogState:
             self._link(stored, None)
 
     def drop(self, ref: str, writer: object = None) -> None:
-        """An entity is gone."""
+        """Remove an entity."""
         if ref in self._placements:
             self.clock += 1
             self._unlink(ref)
@@ -165,7 +166,7 @@ class CatalogState:
             self._by_repository.setdefault(key, set()).add(root.name)
 
     def drop_root(self, name: str) -> set[str]:
-        """A root is gone; the names that it was refused."""
+        """Remove a root; returns the names that it was refused."""
         self.clock += 1
         root = self.roots.pop(name, None)
         if root is None:
@@ -189,7 +190,7 @@ class CatalogState:
         return [self.roots[name] for name in names]
 
     def in_bucket(self, bucket: str) -> Iterable[Root]:
-        """The roots that a bucket wants."""
+        """The roots in a bucket."""
         return [root for root in self.roots.values() if bucket in root.buckets]
 
     def is_root(self, ref: str) -> bool:

@@ -1,7 +1,7 @@
-"""Roots that nobody has to register: the configuration's, and every repository's.
+"""Configured and discovered roots, which need no registration.
 
-A Git discovery provider wants one root per repository of a host that has a descriptor.
-A push tells of one repository at once; the scan compares the whole listing.
+A Git discovery provider keeps one root for each repository of a host that has a
+descriptor. A push concerns one repository; the scan compares the whole listing.
 """
 
 from collections.abc import Sequence
@@ -49,7 +49,7 @@ async def configure(
 async def retire(
     catalog: CatalogContext, providers: Sequence[Provider], context: CommandContext
 ) -> None:
-    """Let go of what providers found that are no longer configured."""
+    """Remove the roots of providers that are no longer configured."""
     buckets = {provider.bucket for provider in providers}
     for root in list(catalog.state.roots.values()):
         for bucket in root.buckets:
@@ -60,7 +60,7 @@ async def retire(
 
 
 async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool | None:
-    """Whether there is a descriptor; None if that cannot be told now."""
+    """Whether there is a descriptor; None if that is not known now."""
     reading = catalog.sources.reading(location)
     try:
         matches = await reading.matching(location, compute)
@@ -82,7 +82,7 @@ async def reconcile_repository(
     repository: str,
     context: CommandContext,
 ) -> Root | None:
-    """Take in one repository, or let it go; its root, if it has just been found."""
+    """Add or remove the root of one repository; returns a root that was just added."""
     location = catalog.sources.descriptor(
         provider.host, repository, provider.branch, provider.path
     )
@@ -100,7 +100,7 @@ async def reconcile_repository(
 async def discover(
     catalog: CatalogContext, provider: Provider, context: CommandContext, report: Report
 ) -> None:
-    """Compare a host's whole listing with what is known of it."""
+    """Compare a host's whole listing with the discovered roots."""
     listing = await catalog.sources.repositories(provider.host)
     if listing is None:
         return

@@ -1,7 +1,7 @@
-"""What one reading of a root may cost, so that no source holds up the others.
+"""Limits the processor time of one reading of a root, so that no source delays others.
 
-A reading that has taken more than a little processor time takes its further steps in
-turn with the others of its kind, one at a time: there is always room for quick ones.
+A reading that has used more than a little processor time takes its further steps one at
+a time, in turn with other long readings, so that short readings never wait for them.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from shared.guards.budgets import BudgetExceeded
 READING_SECONDS = 60.0
 #: What a reading may take before it waits for others that took as much.
 QUICK_SECONDS = 2.0
-#: How long the scan leaves out a root that was too dear: at first, and at most.
+#: How long the scan leaves out a root that was too expensive: at first, and at most.
 FIRST_REST = 600.0
 LONGEST_REST = 6 * 3600.0
 
@@ -80,9 +80,9 @@ class Effort:
 
 
 class RestingRoots:
-    """Roots whose last reading was too dear: the scan leaves them out for a while.
+    """Roots whose last reading was too expensive: the scan leaves them out for a while.
 
-    Whoever pushes to one, or asks for it, has it read all the same.
+    A push or a refresh reads them all the same.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
@@ -90,7 +90,7 @@ class RestingRoots:
         self._resting: dict[str, tuple[float, float]] = {}
 
     def note(self, root: str, effort: Effort) -> None:
-        """A reading ended: one that was too dear rests, twice as long as before."""
+        """Note the end of a reading; an expensive root rests longer each time."""
         if not effort.is_over:
             self._resting.pop(root, None)
             return

@@ -1,7 +1,7 @@
-"""Reads files that strangers wrote: short ones in a thread, long ones in a process.
+"""Computes with foreign files: with short ones in a thread, long ones in a process.
 
-A thread computes a long time without a pause that the loop could use; a process does
-not hold anybody up, and is ended when it takes too long.
+A thread that computes for long leaves the loop no time; a process does not delay the
+loop, and is killed when it takes too long.
 """
 
 import time

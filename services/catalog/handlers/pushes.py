@@ -1,4 +1,4 @@
-"""A push: read exactly the files that changed, find what is new, let go what went."""
+"""A push: reads the files that changed, and adds or removes discovered roots."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -100,7 +100,7 @@ async def pushed(
 async def _reconcile(
     catalog: CatalogContext, provider: Provider, push: Push, context: CommandContext
 ) -> Root | None:
-    """Ask for the descriptor if the push may have brought it or taken it away."""
+    """Reconcile the repository if the push may have added or removed its descriptor."""
     place = RepositoryPath(
         push.host, push.repository, push.branch, provider.path.strip("/")
     )

@@ -1,4 +1,4 @@
-"""Keeps the newest changes current: from the store at start, then as they are told."""
+"""Updates the newest changes: from the store at start, then from events."""
 
 import heapq
 from collections.abc import Iterable, Sequence
@@ -12,19 +12,19 @@ from shared.guards.turns import in_turns
 
 
 def newest_of(entities: Iterable[StoredEntity]) -> list[StoredEntity]:
-    """Those that changed last, as many as there can be changes in the window."""
+    """The entities that changed last, as many as the window has changes."""
     return heapq.nlargest(MOST_CHANGES, entities, key=lambda stored: stored.updated)
 
 
 class RecentChangesUpdater:
-    """What changed lately, and how this process comes to know it."""
+    """The newest changes, updated from events and from stored revisions."""
 
     def __init__(self, log: RevisionLog) -> None:
         self.changes = RecentChanges()
         self._log = log
 
     async def consume(self, events: Iterable[str | bytes]) -> None:
-        """Take in what events (their JSON) tell; what is no change is passed over."""
+        """Note the changes in events (their JSON); other events are ignored."""
         async for event in in_turns(events):
             with suppress(Invalid):
                 self.changes.note(change_of(event))
@@ -32,8 +32,8 @@ class RecentChangesUpdater:
     async def fill(self, entities: Iterable[StoredEntity]) -> None:
         """Take in the newest revisions of entities as they are now.
 
-        Needs no index by time: a revision among the newest belongs to an entity whose
-        last one is. From there backwards, as long as that leads to others among them.
+        Needs no index by time: a revision is among the newest only if its entity's last
+        revision is. From there it goes backwards, as long as it meets new revisions.
         """
         revisions = [(stored.ref, stored.revision) for stored in newest_of(entities)]
         while revisions:
@@ -46,7 +46,7 @@ class RecentChangesUpdater:
         revisions: Sequence[tuple[str, int]],
         published_revisions: set[tuple[str, int]],
     ) -> list[tuple[str, int]]:
-        """The revisions before these; those before one that is too old are older."""
+        """The revisions before these, without those before one that is too old."""
         return [
             (ref, revision - 1)
             for ref, revision in revisions

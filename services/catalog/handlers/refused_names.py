@@ -1,7 +1,7 @@
-"""Which locations were refused which names, and which of those names changed hands.
+"""Which locations were refused which names, and which of those names are free now.
 
-A location is refused a name (an entity's ref) that another one provides. Kept with the
-roots, so that it costs a lookup to learn who waits for a name that becomes free.
+A location is refused a name (an entity's ref) that another location provides. Roots
+store their refused names, so that finding the roots that wait for a name is a lookup.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from services.catalog.ingest.candidates import refused_ref
 from services.catalog.model import Root, TargetKey
 
-#: What another process freed is asked for by that process, unless it has died.
+#: The process that frees a name settles it; others wait, in case that process died.
 FOREIGN_SECONDS = 1.0
 #: After a failure it is tried again, less and less often.
 RETRY_SECONDS = 5.0
@@ -26,8 +26,8 @@ DOUBLINGS = 10
 class Release:
     """A refused name that is free, or that another location provides now.
 
-    `due` is when the refused ones are asked, by the loop's clock; `is_own` says that
-    this process wrote the change, `tries` how often asking came to nothing.
+    `due` is when the refused locations are read, by the loop's clock; `is_own`: this
+    process wrote the change; `tries` counts the readings that did not take the name.
     """
 
     ref: str
@@ -57,14 +57,14 @@ class RefusedNames:
                 self.release(ref, is_own=True)
 
     def add(self, root: Root) -> list[str]:
-        """A root's state counts now; the names that it is refused."""
+        """Index a root; returns the names that it is refused."""
         names = [(ref, key) for key, ref in _refusals(root)]
         for ref, key in names:
             self._keys.setdefault(ref, {}).setdefault(root.name, set()).add(key)
         return [ref for ref, _ in names]
 
     def discard(self, root: Root) -> set[str]:
-        """It counts no longer; the names that it was refused."""
+        """Remove a root from the index; returns the names that it was refused."""
         names = {ref for _, ref in _refusals(root)}
         for ref in names:
             roots = self._keys.get(ref, {})
@@ -78,7 +78,7 @@ class RefusedNames:
         return {name: frozenset(keys) for name, keys in self._keys.get(ref, {}).items()}
 
     def release(self, ref: str, *, is_own: bool) -> None:
-        """A name changed hands: nobody provides it, or another location does."""
+        """Note that a name has no provider any more, or another one."""
         if not self._is_active or ref not in self._keys:
             return
         before = self._releases.get(ref)
@@ -89,7 +89,7 @@ class RefusedNames:
 
     @contextmanager
     def withhold(self, ref: str) -> Iterator[None]:
-        """Ask nobody for a name before its owner had the chance to bring it again."""
+        """Hold a name's release back until its owner has been read again."""
         self._withheld[ref] += 1
         try:
             yield
@@ -98,7 +98,7 @@ class RefusedNames:
             self._change_event.set()
 
     def retry(self, release: Release) -> None:
-        """Asking came to nothing: try again later, unless there is news by then."""
+        """Try a release again later, unless the name is released again before."""
         doubled = RETRY_SECONDS * 2 ** min(release.tries, DOUBLINGS)
         wait = min(doubled, RETRY_LIMIT)
         next_try = replace(release, due=_now() + wait, tries=release.tries + 1)

@@ -1,4 +1,4 @@
-"""What stays in the catalog, or comes back, after a registration is taken out of it."""
+"""Which entities stay in the catalog, or come back, after a registration is removed."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -47,7 +47,7 @@ class RemovalOutcome:
 
 
 async def unregistering(catalog: CatalogContext, root: Root) -> RemovalOutcome:
-    """What taking out the registration of a root deletes, and what it leaves."""
+    """What removing the registration of a root deletes, and what stays."""
     state = catalog.state
     orphans = await orphans_of(state, root)
     other_buckets = root.buckets - {REGISTERED}

@@ -1,4 +1,4 @@
-"""Roots: what is registered, configured or discovered comes, changes and goes."""
+"""Registers, moves and removes roots."""
 
 import contextlib
 from collections.abc import Callable
@@ -19,13 +19,13 @@ from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailab
 
 REGISTERED = "registered"
 CONFIG = "config"
-#: Told of what went wrong with a root where nobody is there to be answered.
+#: Called with a source and its problem where no request waits for the answer.
 Report = Callable[[str, str], None]
 TRIES = 5
 
 
 def registered(catalog: CatalogContext, location: LocationRef) -> Root | None:
-    """The registration of a location, if somebody made one."""
+    """The registration of a location, if there is one."""
     root = catalog.state.roots.get(location.entity_name)
     return root if root is not None and REGISTERED in root.buckets else None
 
@@ -69,8 +69,7 @@ async def register(
 ) -> Root:
     """Register a location and read it; when this returns, its entities are there.
 
-    One whose first reading was broken off, and whose asker was told to try again, is
-    gone on with.
+    A registration whose first reading was interrupted is continued.
 
     Raises:
         Conflict: if it is registered and `refresh` does not allow that.
@@ -93,8 +92,8 @@ async def require_readable(
 ) -> None:
     """Check that there is something at a location, and that the reader may read it.
 
-    One answer for both, so that nobody learns which it is. A host that does not answer
-    now is read later.
+    Both cases have the same error, so that it does not reveal which one it is. A host
+    that does not answer now is read later.
 
     Raises:
         Invalid: if there is no such repository for them.
@@ -108,7 +107,7 @@ async def require_readable(
 async def release_root(
     catalog: CatalogContext, root: Root, bucket: str, context: CommandContext
 ) -> None:
-    """Take a bucket from a root; without any it goes, with what it brought."""
+    """Remove a bucket from a root; a root without any is deleted with its entities."""
     for _ in range(TRIES):
         remaining_buckets = root.buckets - {bucket}
         if not remaining_buckets:
@@ -139,17 +138,17 @@ async def move(
         return await ingest(catalog, root, context)
     if registered(catalog, location) is not None:
         raise Conflict(f"Location {location} already exists")
-    # The new one first: a crash in between leaves two registrations, never none.
+    # The new registration comes first: a crash in between leaves two, never none.
     await register(catalog, location, context, refresh=False, identity=root.id)
     await release_root(catalog, root, REGISTERED, context)
-    # What both name belonged to the old one until now.
+    # Entities that both locations name belonged to the old root until now.
     return await ingest(catalog, catalog.state.roots[location.entity_name], context)
 
 
 async def dismiss(catalog: CatalogContext, root: Root, context: CommandContext) -> None:
-    """Take a root out of the catalog, with everything that only it brought.
+    """Delete a root and the entities that only it provides.
 
-    The entities go first: after a crash the root is still there to be dismissed again.
+    The entities are deleted first: after a crash the root can be deleted again.
     """
     async with catalog.lock(root):
         cause = context.cause.model_copy(update={"location": str(root.location)})
@@ -163,7 +162,7 @@ async def dismiss(catalog: CatalogContext, root: Root, context: CommandContext) 
 async def preview(
     catalog: CatalogContext, location: LocationRef, reader: SourceReader
 ) -> list[Candidate]:
-    """What a location would bring, without storing anything: its own entity first.
+    """The entities that a location would add, its Location entity first.
 
     Raises:
         CallboardError: the problems of the first file that has any.
@@ -197,7 +196,7 @@ async def preview(
 def _in_order(
     own_entity: Candidate, emitted: dict[str, list[Candidate]]
 ) -> list[Candidate]:
-    """Last first, each before what it brings itself: the order of Backstage."""
+    """Backstage's order: the last first, and each entity before those that it emits."""
     queue, candidates = [own_entity], []
     while queue:
         candidate = queue.pop()
@@ -223,7 +222,7 @@ async def resume(
 
 
 def report_unreadable(root: Root, report: Report) -> None:
-    """Report what is wrong with a root's own file: nobody may look at its entity."""
+    """Report the problems of a root's own file, as few people read its entity."""
     for state in root.files.values():
         if state.parent == root.location.entity_ref:
             for item in state.errors:

@@ -1,6 +1,6 @@
-"""The slow scan: everything is read again, in case an event was never sent.
+"""The scan, which reads everything again in case an event was never sent.
 
-Also what happens at start: unfinished registrations are finished first.
+At start, unfinished registrations are finished first.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from shared.contracts.errors import CallboardError
 
 @dataclass(frozen=True, slots=True)
 class DesiredLocations:
-    """What the configuration wants to be in the catalog."""
+    """The locations and providers that the configuration names."""
 
     locations: Sequence[LocationRef]
     providers: Sequence[Provider]

@@ -1,7 +1,7 @@
 """Which targets of Location entities lie in which source: a repository, a web server.
 
-Only those that entities come from, not registrations by themselves: those exist before
-anything was read, so that a registration alone would make a source somebody's own.
+Only targets that entities come from count. A registration exists before anything is
+read: if it counted, registering a source would be enough to gain access to it.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ Target = tuple[str, str]
 
 
 class SourceIndex:
-    """Targets and their places by source; complete once it was asked, and then kept so.
+    """Targets and their places by source; built at the first use, then kept current.
 
-    `locate` says where a location lies, `targets` are all that entities come from, and
-    `emitted` are the refs of those that come from one.
+    `locate` finds the place of a location, `targets` are all targets that entities come
+    from, `emitted` are the refs of the entities that come from one target.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class SourceIndex:
         self._is_current = False
 
     async def complete(self) -> None:
-        """Take in what was there before anybody asked."""
+        """Add the targets that existed before the first use."""
         async with self._lock:
             if not self._is_complete:
                 await self._take_in()
@@ -59,7 +59,7 @@ class SourceIndex:
             self._sources.setdefault(place.key, {})[parent, location] = place
 
     def discard(self, parent: str, location: str) -> None:
-        """None does any more."""
+        """No entity comes from a target any more."""
         if not self._is_current:
             return
         key = self.place(location).key

@@ -1,6 +1,6 @@
-"""Whether a source may be read on behalf of somebody: asked before it is (ADR 18).
+"""Decides, before a source is read, whether its reader may read it (ADR 18).
 
-The portal reads with credentials of its own, which open more than one reader may see.
+The portal reads with its own credentials, which open more than one reader may read.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from services.catalog.model import LocationRef, RepositoryPath, Root
 from services.catalog.ports import DescriptorSources
 from shared.guards.turns import in_turns
 
-#: Who wants a root that an operator's configuration names or finds.
+#: Buckets of roots that the operator's configuration names or discovers.
 CONFIGURED = ("config", "git:")
 #: Sources of which a reader's view is remembered.
 REMEMBERED_VIEWS = 16
@@ -22,11 +22,12 @@ Sees = Callable[[str], bool]
 
 @dataclass(frozen=True, slots=True)
 class SourceReader:
-    """On whose behalf sources are read.
+    """The person that sources are read for.
 
-    `sees` says whether an entity (its ref) opens its source to them; None: they may
-    read every source. `explores`: they may read where nothing comes from yet. `views`
-    are what they see of some sources, each with the state of the catalog it is of.
+    `sees` tells whether they see an entity (its ref), which makes its source readable;
+    None: they may read every source. `explores`: they may read sources that no entity
+    comes from yet. `views` are their views of some sources, each with the clock of the
+    catalog's state that it was made of.
     """
 
     sees: Sees | None
@@ -37,11 +38,10 @@ class SourceReader:
 class SourceRights:
     """Answers from the index of sources.
 
-    A repository that only entities come from which the reader may not see is not
-    readable, at any path and ref of it. One from which they see all is, at every path
-    and ref. Of a mixed one, what lies around the entities that they see, on the default
-    branch and the refs that those come from: without the files that others come from
-    or include.
+    A repository is readable at every path and ref if the reader sees all entities that
+    come from it, and not at all if they see none. Otherwise they may read what lies
+    around the entities that they see, on the default branch and on the refs of those
+    entities, but not files that hidden entities come from or include.
     """
 
     def __init__(self, state: CatalogState, sources: DescriptorSources) -> None:
@@ -55,8 +55,8 @@ class SourceRights:
     ) -> bool:
         """Whether the reader may read there.
 
-        `raw`: they get the files themselves; otherwise only entities, each of which is
-        judged by itself.
+        `raw`: they get the files themselves; otherwise they get entities, on each of
+        which the policy decides.
         """
         if reader.sees is None:
             return True
@@ -116,12 +116,12 @@ class SourceRights:
     async def require(
         self, location: LocationRef, reader: SourceReader, *, raw: bool
     ) -> None:
-        """Raise what a source raises that is not there, unless it is readable."""
+        """Raise the error of a missing source unless the source is readable."""
         if not await self.is_readable(location, reader, raw=raw):
             raise await self._sources.missing(location)
 
     async def require_some(self, location: LocationRef, reader: SourceReader) -> None:
-        """The same, unless something of the location's source is readable."""
+        """Raise the same error unless a part of the location's source is readable."""
         if reader.sees is None:
             return
         place = self._index.place(str(location))
@@ -142,16 +142,16 @@ class SourceRights:
         return frozenset(sources)
 
     def nobody(self) -> SourceReader:
-        """The reader of a file that names another source, where no person asks.
+        """The reader where no person made the request, such as in a scan.
 
-        What is restricted opens nothing.
+        Restricted entities make no source readable to them.
         """
         return SourceReader(self._is_open, explores=True)
 
     def readers_of(self, ref: str) -> SourceReader:
-        """Everybody who may see an entity, as one reader: what all of them may read.
+        """All readers of an entity as one reader, who may read what all of them may.
 
-        Of a restricted one those are its owners.
+        The readers of a restricted entity are its owners.
         """
         if self._is_open(ref):
             return self.nobody()
@@ -177,8 +177,8 @@ class SourceRights:
 class Admission:
     """Which targets one reading of a root may follow into other sources.
 
-    `reader` is on whose behalf it is read; None: nobody's, a push or the scan led here.
-    A Location goes on with the sources that it already has entities from.
+    `reader` is the person it is read for; None for a push or a scan. A Location may
+    always read the sources that it already has entities from.
     """
 
     def __init__(
@@ -193,7 +193,7 @@ class Admission:
     async def require(
         self, location: LocationRef, parent: str, origin: LocationRef | None
     ) -> None:
-        """Raise what is raised of a source that is not there, unless it may be read.
+        """Raise the error of a missing source unless the target may be read.
 
         `parent` names the location, in the file at `origin`; None: it is the root.
         """
@@ -206,7 +206,7 @@ class Admission:
         return await self._rights.is_readable(location, self._reader, raw=False)
 
     async def require_included(self, location: LocationRef, base: LocationRef) -> None:
-        """The same for a file that a placeholder in the file at `base` stands for."""
+        """Raise the same error for a file that the file at `base` may not include."""
         if self._rights.source(str(location)) != self._rights.source(str(base)):
             await self._rights.require(location, self._reader, raw=True)
 

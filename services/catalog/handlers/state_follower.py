@@ -63,13 +63,13 @@ class StateFollower:
                 state.put_root(root)
 
     async def reload_roots(self) -> None:
-        """Load roots once more: they are written after the entities told of."""
+        """Load roots again: they are written after the entities of an event."""
         names, self._roots_to_reload = self._roots_to_reload, set()
         if names:
             await self.learn_roots(names)
 
     async def compare(self) -> list[str]:
-        """Hold all revisions against the store's; the refs that differed."""
+        """Compare all revisions with the store's; returns the refs that differed."""
         state = self._catalog.state
         # Between two of these at most so many of the known entities were written.
         moments = (await asyncio.to_thread(sorted, state.moments()))[LOAD::LOAD]
@@ -82,9 +82,9 @@ class StateFollower:
         return differing_refs
 
     async def catch_up(self) -> list[str]:
-        """Know everything stored before this was called; the refs that differed.
+        """Take over all that was stored before this call; the refs that differed.
 
-        One question to the store for all that ask at the same time.
+        Calls at the same time share one query of the store.
 
         Raises:
             Unavailable: if the store does not answer.
@@ -92,7 +92,7 @@ class StateFollower:
         earlier_count = self._catch_up_count
         async with self._lock:
             if self._catch_up_count > earlier_count:
-                return []  # one that began after this was asked has ended
+                return []  # a catch-up that began after this call has ended
             self._catch_up_count += 1
             now = datetime.now(UTC)
             stored_revisions = await self._catalog.store.changed_since(self._through)

@@ -1,7 +1,7 @@
-"""Takeovers: whoever was refused a name is asked again as soon as the name is free.
+"""Takeovers: a location that was refused a name is read again when the name is free.
 
-First registrant wins: of several refused locations the oldest is asked first, and the
-others are told who provides the name now.
+The first registrant wins: of several refused locations the oldest is read first. The
+errors of the others name the new provider.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from shared.contracts.errors import CallboardError
 
 
 class Takeovers:
-    """Asks the refused locations of one process' catalog."""
+    """Reads the refused locations of one process' catalog again."""
 
     def __init__(
         self, catalog: CatalogContext, follower: StateFollower, report: Report
@@ -29,7 +29,7 @@ class Takeovers:
         self._settling = asyncio.Lock()
 
     def activate(self) -> None:
-        """Note releases from now on; names that are free already are asked for."""
+        """Note releases from now on, and names that are free already."""
         self._names.activate(self._is_free)
 
     async def run(self) -> None:
@@ -38,11 +38,11 @@ class Takeovers:
             await self._names.wait()
             try:
                 await self.settle()
-            except Exception as error:  # noqa: BLE001 - nobody else would ask again
+            except Exception as error:  # noqa: BLE001 - the loop must go on
                 self._report("takeover", f"{type(error).__name__}: {error}")
 
     async def settle(self) -> None:
-        """Ask for the names that changed hands until now."""
+        """Read the refused locations of all names that are released."""
         async with self._settling:
             while releases := self._names.take():
                 await self._ask(releases)

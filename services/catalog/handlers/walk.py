@@ -1,7 +1,7 @@
-"""Reads a root and all that it leads to; what did not change costs a hash.
+"""Reads a root and all that it leads to; an unchanged file costs a hash.
 
-Yields one `TargetReading` per target. Nothing is stored here, and nothing decided: what
-follows for existing entities and other roots is planned (`services.catalog.planning`).
+Yields one `TargetReading` per target. `services.catalog.planning` decides what follows
+for existing entities and other roots; nothing is stored here.
 """
 
 import asyncio
@@ -85,9 +85,9 @@ class Walk:
         self._visited_keys: set[TargetKey] = set()
         self._named = 0
         self._effort = effort
-        #: What every Location entity that was met whole names now.
+        #: The targets that each Location entity names now, if all of them are known.
         self.named: dict[str, set[TargetKey]] = {}
-        #: Those whose patterns could not be asked: what they named stays.
+        #: Location entities whose patterns could not be resolved: their targets stay.
         self.uncertain: set[str] = set()
         self._trusts_states = state is not None and root.rules == rules.fingerprint
 
@@ -214,7 +214,7 @@ class Walk:
             if self._state is None and not await self._admission.is_shown(
                 target.location
             ):
-                # Of a look at what there is, what the reader may not see is no part.
+                # A dry run leaves out files that the reader may not see.
                 state = FileState(target.parent, str(target.location), digest=None)
                 return TargetReading(target, state)
             return await self._read(target, trusted_state)
@@ -271,7 +271,7 @@ class Walk:
             contents = included.contents
             includes = (*fetched.links, *included.places)
             digest = _digest_of(fetched, included)
-            # The file's etag says nothing of what it includes: read it every time.
+            # The file's etag does not cover included files: read it every time.
             etag = None
             if state is not None and digest == state.digest:
                 return TargetReading(target, state, is_unchanged=True)

@@ -2,7 +2,7 @@
 
 `paths: {$ref: ./paths/_index.yaml}` is how definitions of many files begin: what other
 files call `openapi.yaml#/components/schemas/Pet` is in one of these. Once the sections
-are in the root, every such pointer means what it says.
+are in the root, every such pointer can be resolved there.
 """
 
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,7 @@ class Sections:
     """A root with its sections.
 
     `links` also has the spellings that references of the sections have in the root;
-    `moved` says of the pointers in another file where in the root they are now.
+    `moved` maps pointers in another file to their pointers in the root.
     """
 
     root: str
@@ -77,7 +77,7 @@ class Sections:
         return place_of(pointer, self.root, self.links) if is_text else None
 
     def _rewritten(self, value: Any, file: str, place: Place) -> Any:
-        """A part of another file, as the root would say it."""
+        """A part of another file, with its references as the root spells them."""
         self.budget.pay_nodes()
         if isinstance(value, list):
             return [self._rewritten(item, file, (*place, "[]")) for item in value]

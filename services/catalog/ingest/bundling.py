@@ -40,7 +40,7 @@ from shared.guards.yaml_scalars import WrittenNumber, resolve
 from shared.guards.yaml_text import YamlLimits, dump_yaml, load_yaml
 
 LIMITS = YamlLimits(depth=100, nodes=500_000, aliases=5_000, expansion=100_000)
-#: Elements of a bundle: what is put in its place may stand in many.
+#: Elements of a bundle: a part that is put in its place may occur many times.
 MOST_NODES = 1_000_000
 #: Processor time of one bundle.
 MOST_SECONDS = 20.0
@@ -231,7 +231,7 @@ class _Bundle:
             return None
         end = self._end(*place)
         if end is None and pointer.startswith("#"):
-            # A part that speaks of the whole: `#/channels/…` of an operation.
+            # A part that refers to the whole: `#/channels/…` of an operation.
             end = self._end(self._root, place[1])
         if end is None:
             raise Invalid(
@@ -303,7 +303,7 @@ class _Bundle:
         return f"#/{path}/{step}" if self._swagger else f"#/components/{path}/{step}"
 
     def _named(self, file: str, pointer: str, section: str) -> tuple[str, str]:
-        """The component that something becomes: as it is called, and free."""
+        """The kind and a free name of the component that a target becomes."""
         kind = section_of(pointer) or section or "schemas"
         if kind not in self._name_counts:
             self._name_counts[kind] = self._existing(kind)
@@ -328,7 +328,7 @@ class _Bundle:
 
 
 def _json_number(number: Any) -> Any:
-    """A number of the files as JSON: as it is written there, if JSON can say it so.
+    """A number of the files as JSON, in its own spelling if that is valid JSON.
 
     Raises:
         TypeError: if it is something else.

@@ -61,7 +61,7 @@ class Context:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """What a source says an entity is: complete but for uid, etag and revision.
+    """An entity as a source describes it: complete but for uid, etag and revision.
 
     `definition` is the text that `entity` has a reference to, until it is stored.
     """
@@ -108,7 +108,7 @@ class Candidate:
 
 
 def status_item(error: CallboardError) -> StatusItemJson:
-    """A problem as it stands in an entity's `status.items`."""
+    """A problem as an item of an entity's `status.items`."""
     message = error.message
     if len(message) > MESSAGE_LENGTH:
         message = f"{message[:MESSAGE_LENGTH]}…"
@@ -121,12 +121,12 @@ def status_item(error: CallboardError) -> StatusItemJson:
 
 
 def taken_error(ref: str, owner: str) -> Conflict:
-    """What a location is told whose entity belongs to another."""
+    """The error of a location whose entity belongs to another."""
     return Conflict(f"{ref}{_PROVIDED_BY}{owner}; first registrant wins")
 
 
 def refused_ref(item: StatusItemJson) -> str | None:
-    """The ref of an entity that belongs to another, if a status item says so."""
+    """The ref in a status item about an entity that belongs to another location."""
     error = item.get("error") or {}
     if error.get("name") != Conflict.name:
         return None
@@ -163,7 +163,7 @@ def _json(value: Any, option: int = 0) -> bytes:
 
 
 def require_size(entity: Entity) -> None:
-    """Refuse an entity that is too big to be kept.
+    """Refuse an entity that is too big to be stored.
 
     Raises:
         Invalid: naming the field that takes the most, and the rule.
@@ -206,7 +206,7 @@ def _biggest(entity: Entity) -> tuple[str, int]:
 
 
 def annotated(entity: Entity, context: Context) -> Entity:
-    """A copy that says where it is from; links that the descriptor gives itself win."""
+    """A copy with its location in annotations; the descriptor's own links win."""
     location_annotations = {
         MANAGED_BY_LOCATION: str(context.location),
         MANAGED_BY_ORIGIN: str(context.origin),
@@ -252,7 +252,7 @@ def _complete(
 
 
 def _require_few_patterns(entity: Entity) -> None:
-    """Refuse a Location of very many patterns: each asks for all files of its source.
+    """Refuse a Location of very many patterns: each lists all files of its source.
 
     Raises:
         Invalid: naming the field and the limit.
@@ -266,7 +266,7 @@ def _require_few_patterns(entity: Entity) -> None:
 
 
 def _hints(document: EntityJson, problems: Sequence[str]) -> list[str]:
-    """What to do about each broken field that a placeholder stands for."""
+    """A hint for each broken field that a placeholder fills."""
     return [
         _hint(name)
         for place, name in placeholders.marked(document)
@@ -368,7 +368,7 @@ def may_spread(target: str) -> bool:
     try:
         parts = split_address(target)
     except Invalid:
-        # Whoever reads it says what is wrong.
+        # The reading of it raises the error.
         return False
     # Azure DevOps writes the path of a file as an argument.
     paths = [unquote(parts.path), *parse_qs(parts.query).get("path", ())]

@@ -7,7 +7,7 @@ from services.catalog.descriptor.definitions import reference_in
 from services.catalog.model import EntityJson, StoredRelation
 from shared.contracts.entity import Entity
 
-#: Differ with every change and say nothing about it.
+#: Fields that differ with every change.
 DERIVED = frozenset({"metadata.uid", "metadata.etag"})
 #: What lies below a longer path is one value: the path is written out for each.
 LONGEST_PATH = 1_000

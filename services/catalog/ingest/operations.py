@@ -45,7 +45,7 @@ def operation_text(kind: str, text: str) -> str:
                 break
             words[word] = None
     except (CallboardError, RecursionError):
-        # The API's page says what is wrong with it.
+        # The API's page names the error.
         return ""
     return " ".join(words)
 

@@ -85,7 +85,7 @@ def find(value: Any) -> Iterator[Placeholder]:
 def find_all(documents: Sequence[Any]) -> list[Placeholder]:
     """The placeholders of all documents, each once.
 
-    A document with a malformed one has none: its own check tells what is wrong.
+    A document with a malformed one has none: its own check raises the error.
     """
     placeholders: dict[Placeholder, None] = {}
     for document in documents:

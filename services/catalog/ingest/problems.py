@@ -1,6 +1,6 @@
-"""What is wrong with a source, as items of the `status` of what came from it.
+"""Problems of a source, as items of the `status` of the entities that come from it.
 
-A file that cannot be read or parsed concerns everything that it brought; a document
+A file that cannot be read or parsed concerns all entities that come from it; a document
 that is invalid concerns its own entity. Items of the same problem are equal, however
 often it is met: `error.since` is when it was met first.
 """
@@ -22,8 +22,8 @@ UNAVAILABLE_GRACE = timedelta(hours=1)
 #: Items of one file's invalid documents, and of one Location entity.
 FILE_ITEMS = 100
 LOCATION_ITEMS = 200
-#: Names that one file is refused and that are asked for as soon as they are free; the
-#: scan finds the others.
+#: Refused names of one file that it takes over as soon as they are free; the scan finds
+#: the others.
 REFUSED_NAMES = 1000
 #: Items of one entity for documents that may be its own.
 ENTITY_ITEMS = 3
@@ -33,13 +33,13 @@ _SINCE = "%Y-%m-%d %H:%M UTC"
 
 
 class BrokenFile(Invalid):
-    """A file that was read and holds no documents that can be told apart."""
+    """A file that was read, but that cannot be parsed into documents."""
 
 
 def failure_item(
     error: CallboardError, before: Sequence[StatusItemJson], now: datetime
 ) -> StatusItemJson:
-    """The item of a file that cannot be read; the one of before if it says the same."""
+    """The item of a file that cannot be read; the earlier item of the same problem."""
     item = status_item(error)
     for old_item in before:
         old_error = old_item["error"]
@@ -66,7 +66,7 @@ def refusal_item(refusal: Refusal) -> StatusItemJson:
 
 
 def limited(items: Sequence[StatusItemJson], limit: int) -> tuple[StatusItemJson, ...]:
-    """The first items, and one that says how many more there are."""
+    """The first items, and one with the number of the others."""
     if len(items) <= limit:
         return tuple(items)
     last_item = status_item(Invalid(f"and {len(items) - limit:,} more errors"))
@@ -74,7 +74,7 @@ def limited(items: Sequence[StatusItemJson], limit: int) -> tuple[StatusItemJson
 
 
 def items_of_entity(ref: str, state: FileState) -> tuple[StatusItemJson, ...]:
-    """Of a file's items those that concern one entity that it brought."""
+    """The items of a file that concern one entity of it."""
     return tuple(
         item
         for item in state.errors
@@ -83,14 +83,15 @@ def items_of_entity(ref: str, state: FileState) -> tuple[StatusItemJson, ...]:
 
 
 def remaining(state: FileState) -> list[StatusItemJson]:
-    """Of a file's items those that hold on while it cannot be read: refused names."""
+    """The items of a file that stay while it cannot be read: refused names."""
     return [item for item in state.errors if refused_ref(item)]
 
 
 def is_lasting(item: StatusItemJson, now: datetime) -> bool:
-    """Whether a file's problem concerns its entities: not a host that is away a while.
+    """Whether a file's problem concerns its entities.
 
-    An error of the source, or of the file, does so from the first moment.
+    An error of the source or the file does from the first moment, a host that does not
+    answer only after a while.
     """
     if item["error"]["name"] != Unavailable.name:
         return True
@@ -116,7 +117,7 @@ def in_general(item: StatusItemJson, location: str) -> StatusItemJson:
 def _same(error: StatusItemJson, old_error: StatusItemJson) -> bool:
     if error["name"] != old_error["name"]:
         return False
-    # In how many ways a host does not answer is no news.
+    # All errors of a host that does not answer count as the same.
     return error["name"] == Unavailable.name or bool(
         error["message"] == old_error["message"]
     )

@@ -1,4 +1,4 @@
-"""What a reference of OpenAPI or AsyncAPI means by where it stands.
+"""The meaning of a reference of OpenAPI or AsyncAPI by its place.
 
 A place is the way from the root of a file: keys, and `[]` for an item of a list.
 """
@@ -48,7 +48,7 @@ SECTIONS = {
 }
 #: For these there is no component in every release: they are put in their place.
 IN_PLACE = frozenset({"paths", "pathItems", "webhooks"})
-#: Objects whose keys are names that people gave.
+#: Objects whose keys are names that authors chose.
 NAMED = frozenset(
     {
         *("properties", "patternProperties", "schemas", "definitions", "$defs"),
@@ -57,7 +57,7 @@ NAMED = frozenset(
         *("securitySchemes", "webhooks", "pathItems", "content", "examples"),
     }
 )
-#: What stands here is data: a `$ref` in it is nothing but a key.
+#: The values of these keys are data: a `$ref` in them is an ordinary key.
 DATA = frozenset({"example", "default", "enum", "const", "value"})
 
 

@@ -1,4 +1,4 @@
-"""Documents that are no entities: which fields break rules, and where they stand."""
+"""Documents that are no entities: the fields that break rules, and their lines."""
 
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ class Refusal:
 
     @property
     def first_line(self) -> int | None:
-        """The line to look at: of the first field that is wrong, or the document's."""
+        """The line of the first field that is wrong, or else the document's."""
         return next((line for line in self.fields if line is not None), self.line)
 
     @property
@@ -84,7 +84,7 @@ class Refusal:
 def error_of_all(problems: Sequence[CallboardError]) -> CallboardError:
     """One error with a line for each problem of a file; a single one stays as it is.
 
-    Who mends a file wants to know of all its problems at once.
+    An author can then correct all problems of a file at once.
     """
     if len(problems) == 1:
         return problems[0]
@@ -115,7 +115,7 @@ def path_of(
 ) -> str:
     """The path of a file in its repository, or from the folder of its root.
 
-    A bare name tells nobody which of several files is meant.
+    A file name alone may be the name of several files.
     """
     if place is not None and place.path:
         return place.path

@@ -1,7 +1,7 @@
 """Predicates over flat objects, for the few registrations that are listed by one.
 
-The grammar is the one of `query` in by-query requests; entities, of which there are
-many, are asked through the read model's indexes instead.
+The grammar is the one of `query` in by-query requests. Entities, of which there are
+many, are selected through the read model's indexes instead.
 """
 
 from collections.abc import Callable, Mapping

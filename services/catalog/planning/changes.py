@@ -29,7 +29,7 @@ def foreign_error(
     candidate: Candidate, owner: StoredEntity | Candidate | None
 ) -> Conflict:
     """The error of a location whose entity belongs to another."""
-    # Where something restricted comes from is not for everybody who wants its name.
+    # The location of a restricted entity is hidden from other locations.
     if owner is None or owner.entity.is_restricted:
         return taken_error(candidate.ref, "another location")
     return taken_error(candidate.ref, owner.location)

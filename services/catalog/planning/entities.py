@@ -27,7 +27,8 @@ async def plan_entities(
 ) -> IngestionPlan:
     """The writes that candidates come to, and those that are refused their names.
 
-    `leaving` are entities that their locations let go: whoever comes first gets them.
+    `leaving` are entities that their locations no longer name: the first candidate gets
+    the name.
     Problems of Location entities stay until all their targets are read.
     """
     writes: list[EntityWrite] = []
@@ -49,7 +50,7 @@ async def plan_entities(
 def merge(
     candidates: Iterable[Candidate],
 ) -> tuple[dict[str, Candidate], list[NameRefusal]]:
-    """Candidates by ref; refused are those whose name another file has taken before.
+    """Candidates by ref; refused if a file before it has the same name.
 
     The same file's candidate again only has one parent more.
     """

@@ -159,7 +159,7 @@ def _edges(key: TargetKey, refs: Iterable[str]) -> frozenset[Edge]:
 
 
 def _missing(emitted: frozenset[str], reading: TargetReading) -> frozenset[str]:
-    """What a file brought and names no longer, as far as that is certain.
+    """The entities that a file no longer names, as far as that is certain.
 
     A document without its name, or with another one, may be any of them.
     """

@@ -1,6 +1,6 @@
 """A plan of changes: frozen, printable, and nothing of it is written yet.
 
-Deletions, moves and problems are small: they name an entity, and say what it becomes
+Deletions, moves and problems are small: they name an entity, and compute its new state
 once its state is at hand. So a plan for thousands of entities stays small too.
 """
 

@@ -60,7 +60,7 @@ class NamedTargets:
     uncertain: Collection[str] = ()
 
     def includes(self, key: TargetKey) -> bool:
-        """Whether a target still counts: it is named, or nobody knows otherwise."""
+        """Whether a target still counts: it is named, or not all targets are known."""
         names = self.keys.get(key[0])
         return names is None or key in names or key[0] in self.uncertain
 

@@ -97,7 +97,7 @@ def _plan_of(orphans: OrphanDeletion, cause: Cause) -> IngestionPlan:
 
 
 async def plan_dismissal(view: CatalogView, root: Root, cause: Cause) -> IngestionPlan:
-    """What becomes of all that a root brought when it is taken out of the catalog."""
+    """The plan that deletes a root: its entities are deleted or move to other roots."""
     ref = root.location.entity_ref
     orphans = await orphans_of(view, root)
     if view.parents(ref) == () and ref not in orphans.deleted:

@@ -64,7 +64,7 @@ async def plan_in_stages(
 async def plan_slice(
     view: CatalogView, outcomes: Sequence[TargetOutcome], reading: Cause
 ) -> IngestionPlan:
-    """The entities of some targets, and the problems of what they brought before."""
+    """The plan for some targets: their entities, and problems of earlier entities."""
     candidates = [candidate for outcome in outcomes for candidate in outcome.entities]
     causes = causes_of(outcomes, reading)
     plan = await plan_entities(view, candidates, causes.of)

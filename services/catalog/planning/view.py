@@ -1,4 +1,4 @@
-"""What planning asks of the catalog's state."""
+"""The part of the catalog's state that planning reads."""
 
 from typing import Protocol
 

@@ -1,4 +1,4 @@
-"""What the problems of a file may tell where restricted entities come from it.
+"""Hides details in the problems of a file that restricted entities come from.
 
 The last good version of an entity stays. A file that holds restricted entities as well
 is told of to others in general words alone.

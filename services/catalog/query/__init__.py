@@ -1,1 +1,1 @@
-"""What can be asked of the catalog: filters, predicates, conditions, pages, facets."""
+"""Queries of the catalog: filters, predicates, conditions, pages, facets."""

@@ -1,4 +1,4 @@
-"""What a reader may demand of an entity, whichever grammar they wrote it in.
+"""Criteria for entities, whichever grammar they are written in.
 
 Paths and values are lower-cased here: the index compares in lower case.
 """
@@ -9,21 +9,21 @@ RELATIONS = "relations."
 DEEPEST = 32
 """Nesting of predicates and conditions; deeper ones are refused, not followed."""
 MOST_PARTS = 2_000
-"""How many conditions one question may be made of."""
+"""How many conditions one query may have."""
 VALUES_A_PART = 20
 """So many values of one condition weigh as much as a condition."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exists:
-    """Something stands at a path."""
+    """There is a value at a path."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class OneOf:
-    """One of the values stands at a path."""
+    """The value at a path is one of these."""
 
     path: str
     values: tuple[str, ...]

@@ -1,6 +1,6 @@
-"""Cursors: where a page ended and what was asked for, as text for the next request.
+"""Cursors: the end of a page and its listing, as text for the next request.
 
-They are not signed: they hold nothing that the reader could not ask for directly.
+They are not signed: they hold nothing that the reader could not request directly.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""How much work a question may ask for; more is refused before any of it is done."""
+"""Limits the work of a query; a query above them is refused before any work."""
 
 from collections.abc import Sequence
 

@@ -19,7 +19,7 @@ Facet = list[dict[str, str | int]]
 
 @dataclass(frozen=True, slots=True)
 class Narrowing:
-    """Which values of a facet are wanted: the `limit` most frequent with `text`.
+    """The requested values of a facet: the `limit` most frequent with `text`.
 
     A value of a relation is also found by the title of the entity that it names.
     """
@@ -37,7 +37,7 @@ class Facets:
 
 
 def distinct(names: Sequence[str]) -> Sequence[str]:
-    """The names of the facets that are asked for, each once.
+    """The names of the requested facets, each once.
 
     Raises:
         Invalid: if they are too many.
@@ -49,7 +49,7 @@ def distinct(names: Sequence[str]) -> Sequence[str]:
 
 @dataclass(frozen=True, slots=True)
 class FacetValues:
-    """The wanted values of one facet, and how many values it has in all."""
+    """The requested values of one facet, and how many values it has in all."""
 
     buckets: Sequence[Bucket]
     total: int

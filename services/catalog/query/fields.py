@@ -1,4 +1,4 @@
-"""Cutting an entity down to the fields that were asked for."""
+"""Cuts an entity down to the requested fields."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -63,7 +63,7 @@ def _place(document: dict[str, Any], path: Sequence[str], value: Any) -> None:
         if not isinstance(inner, dict):
             return
         document = inner
-    # A field asked for twice, once whole and once in part, stays whole.
+    # A field requested twice, once whole and once in part, stays whole.
     if isinstance(value, Mapping) and isinstance(document.get(path[-1]), dict):
         document[path[-1]] = {**document[path[-1]], **value}
     else:

@@ -28,7 +28,7 @@ DEFAULT_LIMIT = 200
 
 @dataclass(frozen=True, slots=True)
 class ListRequest:
-    """What was asked for; with `cursor`, the rest but for limit and fields is in it."""
+    """A requested listing; a `cursor` replaces all fields but limit and fields."""
 
     filters: tuple[str, ...] = ()
     query: Predicate | None = None

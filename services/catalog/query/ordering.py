@@ -16,7 +16,7 @@ Value = str | None
 
 @dataclass(frozen=True, slots=True)
 class OrderField:
-    """A field to sort by, as it was asked for."""
+    """A field to sort by, as it was requested."""
 
     field: str
     descending: bool = False
@@ -85,7 +85,7 @@ def all_in_order(
 
 
 def place_of(model: ReadModel, entity: int, fields: Sequence[OrderField]) -> Place:
-    """Where an entity stands; to be given to `in_order` later."""
+    """The place of an entity in the order, for a later `in_order`."""
     record = model.records[entity]
     ref = record.ref if record is not None else ""
     return [_value(model.order(field.path), entity) for field in fields], ref

@@ -1,4 +1,4 @@
-"""One look at all sources, in which a repository stays at one commit."""
+"""A view of all sources in which each repository stays at one commit."""
 
 import asyncio
 import posixpath
@@ -26,7 +26,7 @@ from shared.kit.git.not_found import repository_not_found_message
 from shared.kit.git.output import PathIsFolder
 from shared.kit.git.url_reader import UrlReader
 
-#: What is not there and what a reader may not read are told in the same words.
+#: A missing source and an unreadable one have the same message.
 OR_HIDDEN = ", or it is not readable for you"
 #: Listings of folders that one reading remembers.
 MOST_LISTINGS = 8
@@ -104,7 +104,7 @@ class SourceReading:
             try:
                 resolved, commit = await self._mirrors.resolve(target)
             except NotFound as error:
-                # A host says so of what a token may not see, too: no reason to delete.
+                # A token may not see what exists: that is no reason to delete.
                 message = error.message
                 if target.kind == "local" and message == repository_not_found_message(
                     target

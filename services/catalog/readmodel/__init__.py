@@ -1,4 +1,4 @@
-"""The catalog in memory: what every read is answered from; never the truth itself."""
+"""The read model: the catalog in memory, which answers every read."""
 
 from services.catalog.readmodel.entities import ReadModel
 

@@ -1,4 +1,4 @@
-"""Who points to whom: each declared relation once, found from both of its ends."""
+"""Relations: each declared one is held once, and found from both of its ends."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Self

@@ -1,4 +1,4 @@
-"""What changed lately, and how far the read model has come."""
+"""The log and the counter of the read model's changes."""
 
 import asyncio
 import secrets
@@ -65,7 +65,7 @@ class ChangeCounter:
         self._waiters = still_waiting
 
     async def reached(self, number: int, *, seconds: float) -> bool:
-        """Whether the counter is at `wanted`, waiting up to `seconds` for it."""
+        """Whether the counter reaches a number within `seconds`."""
         if number <= self.value:
             return True
         waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,4 +1,4 @@
-"""The read model: every entity's bytes, the index over them, and who points to whom.
+"""The read model: every entity's bytes, the index over them, and their relations.
 
 One event loop writes and reads it; nothing here waits, so a reader sees whole changes.
 `put` and `drop` cost what the entity costs, whatever the size of the catalog.
@@ -30,7 +30,7 @@ BY_REF = ""
 """The name of the order that every entity is in."""
 
 PREPARED = (BY_REF, "metadata.name")
-"""The orders that most lists ask for."""
+"""The orders that most lists use."""
 
 MOST_ORDERS = 32
 """Fields whose order is kept at a time; each costs some 15 MB per 100,000 entities."""
@@ -62,7 +62,7 @@ class ReadModel:
         return len(self.ids)
 
     def put(self, stored: StoredEntity) -> bool:
-        """Takes an entity in; False when it knows a newer revision of it already."""
+        """Puts an entity; False if a newer revision of it is there already."""
         before = self.record(stored.ref)
         if before is not None and _is_newer(before.stored, stored):
             return False
@@ -81,7 +81,7 @@ class ReadModel:
         return True
 
     def put_many(self, entities: Iterable[StoredEntity]) -> int:
-        """Takes entities in, and says how many were news."""
+        """Puts entities; returns how many were new or newer."""
         return sum(self.put(stored) for stored in entities)
 
     def drop(self, ref: str) -> bool:
@@ -108,7 +108,7 @@ class ReadModel:
         return dataclasses.replace(record.stored, entity=record.document())
 
     def record(self, ref: str) -> EntityRecord | None:
-        """What is kept of an entity, by its canonical ref."""
+        """The record of an entity, by its canonical ref."""
         entity = self.ids.get(ref)
         return None if entity is None else self.records[entity]
 

@@ -22,7 +22,7 @@ FEW_MEMBERS = 64
 
 
 class SortIndex:
-    """The ids that have a field, by (value, ref); `seen` says up to which change.
+    """The ids that have a field, by (value, ref), up to a position of the change log.
 
     The sequence is cut into blocks with a bitmap each: a block without a member of a
     page's entities is passed over at once, and so is one that an offset skips.
@@ -44,14 +44,14 @@ class SortIndex:
     def key(self, entity: int) -> SortKey:
         """The key of an entity that has the field."""
         key = self._keys[entity]
-        assert key is not None  # noqa: S101 - narrows; only sorted ids are asked for
+        assert key is not None  # noqa: S101 - narrows; callers pass sorted ids only
         return key
 
     def __contains__(self, entity: int) -> bool:
         return entity < len(self._keys) and self._keys[entity] is not None
 
     def update(self, changes: Iterable[tuple[int, SortKey | None]]) -> None:
-        """Moves the entities whose key is another one than before."""
+        """Moves the entities whose key has changed."""
         moves = [
             (entity, key)
             for entity, key in changes

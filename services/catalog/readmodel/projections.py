@@ -1,4 +1,4 @@
-"""Entities cut down to some fields, as bytes: pages ask for the same cuts all day."""
+"""Entities cut down to some fields, as bytes: pages request the same cuts often."""
 
 from collections import OrderedDict
 

@@ -18,7 +18,7 @@ MOST_CHANGES = 500
 """How many changes are remembered; at the end of them a reader's pages end."""
 
 MOST_PATHS = 100
-"""Changed paths told of one change; its history tells them all."""
+"""Changed paths of one change; its history has all of them."""
 
 LARGEST_VALUE = 2 * 1024
 """Bytes of a field of `spec` beyond which only its name is kept."""
@@ -27,7 +27,7 @@ LARGEST_STATE = 64 * 1024
 """Bytes of a state beyond which it is not kept, and its change shown to few."""
 
 Place = tuple[str, str, int]
-"""Where a change stands: when (ISO 8601, UTC), whose, which revision."""
+"""The place of a change: its time (ISO 8601, UTC), entity and revision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class RecentChange:
 
 
 def change_of(event: str | bytes) -> RecentChange:
-    """The change that an `entity-changed` event (its JSON) tells of.
+    """The change in an `entity-changed` event (its JSON).
 
     Raises:
         Invalid: if it is none.
@@ -82,7 +82,7 @@ def change_of(event: str | bytes) -> RecentChange:
 
 
 def _judged_state(entity: Entity) -> Entity | None:
-    """What conditions can ask of an entity; of a large value only that it is there."""
+    """The fields that conditions test; of a large value only that it exists."""
     spec = {
         key: value if len(orjson.dumps(value)) <= LARGEST_VALUE else ""
         for key, value in entity.spec.items()
@@ -97,7 +97,7 @@ def _judged_state(entity: Entity) -> Entity | None:
 
 
 class RecentChanges:
-    """The newest changes by time; telling one twice is telling it once."""
+    """The newest changes by time; a change that is noted twice counts once."""
 
     def __init__(self, limit: int = MOST_CHANGES) -> None:
         self._limit = limit
@@ -137,7 +137,7 @@ class RecentChanges:
         limit: int,
         after: Place | None = None,
     ) -> list[RecentChange]:
-        """Changes that are wanted, newest first, older than the place `after`."""
+        """The visible changes, newest first, older than the place `after`."""
         end = len(self._places) if after is None else bisect_left(self._places, after)
         changes = filter(is_visible, self._backwards(end))
         return list(islice(changes, limit))

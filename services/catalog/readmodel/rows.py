@@ -1,4 +1,4 @@
-"""Which (path, value) rows an entity has in the index; not how they are kept.
+"""The (path, value) rows of an entity in the index; not how they are stored.
 
 The rules are Backstage's search rows, so that its filters, facets and orders mean the
 same here: dotted lower-cased paths, scalars only, arrays visited with the path of the
@@ -20,7 +20,7 @@ SKIPPED = frozenset({"attachments", "relations", "status"})
 NAMED_APART = frozenset({"metadata.name", "metadata.namespace", "metadata.uid"})
 NOT_INDEXED = NAMED_APART | {"metadata.etag"}
 UNLIMITED = ("metadata.annotations.", "metadata.labels.")
-"""Policies ask for these by name: their paths are kept whatever their length."""
+"""Policies test these by name: their paths are indexed whatever their length."""
 
 Row = tuple[str, str | None]
 """A path and one value; None marks presence of something that is not a term."""

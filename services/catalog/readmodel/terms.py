@@ -1,7 +1,7 @@
 """Which entities have a value that contains, or starts with, a piece of text.
 
-An answer is remembered and kept current by what changed since, so that only the first
-to ask for a term pays for looking at every distinct value of the field.
+An answer is remembered and updated by the changes since, so that only the first query
+for a term visits every distinct value of the field.
 """
 
 from collections import OrderedDict
@@ -27,7 +27,7 @@ class _Answer:
 
 
 class TermCache:
-    """Answers by (path, text, whether it must stand at the beginning)."""
+    """Answers by (path, text, whether values must begin with it)."""
 
     def __init__(
         self, fields: Mapping[str, InvertedField], values_of: ValuesOf

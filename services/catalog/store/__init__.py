@@ -1,1 +1,1 @@
-"""How the catalog's state is kept (Motor): entities with their outbox, and roots."""
+"""The stores of the catalog (Motor): entities with their outbox, and roots."""

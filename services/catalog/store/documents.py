@@ -1,7 +1,7 @@
 """Documents of the store to the catalog's words and back.
 
-Entities are kept as JSON text: their keys may hold dots and dollars, which a document
-store gives other meanings to, and no field inside of them is queried there.
+Entities are stored as JSON text: their keys may hold dots and dollars, to which a
+document store gives other meanings, and no field inside of them is queried there.
 """
 
 from collections.abc import Sequence

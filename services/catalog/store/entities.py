@@ -56,11 +56,11 @@ class MongoEntityStore:
         self.definitions = MongoDefinitionStore(database)
 
     async def prepare(self) -> None:
-        """Bring what is kept to this version's shapes, and make the indexes."""
+        """Migrate documents to this version's shapes, and create the indexes."""
         await migrations.prepare(self._database, collections.COLLECTIONS)
 
     def away_seconds(self) -> float:
-        """For how long the store was not to be found; 0 while it is there."""
+        """For how many seconds the store has not answered; 0 if it answers."""
         return away_seconds(self._database)
 
     async def check(self) -> None:
@@ -164,7 +164,7 @@ class MongoEntityStore:
     async def _revive(
         self, steps: Sequence[_Step], trace: Trace
     ) -> list[tuple[_Step, bool]]:
-        """Entities that are there already: over tombstones they may be written."""
+        """Write over tombstones; entities that exist already are lost."""
         stored_versions = await self._stored_versions(
             [step.change.ref for step in steps]
         )
@@ -195,7 +195,7 @@ class MongoEntityStore:
         )
         if result.matched_count == len(steps):
             return [(step, True) for step in steps]
-        # Some found another revision: what is there now tells which.
+        # Some met another revision: the current documents show which.
         current_documents = await self.collection.find(
             {"_id": {"$in": [step.change.ref for step in steps]}}, {"event": 1}
         ).to_list(None)

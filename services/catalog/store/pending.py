@@ -41,7 +41,7 @@ class PendingChange(PendingEvent):
 def pending_event(
     change: StoredChange, revision: int, at: datetime, trace: Trace
 ) -> PendingChange:
-    """The event that tells of `change`, which made the entity's `revision`."""
+    """The event of a change, which made the entity's `revision`."""
     before, after = change.before, change.after
     model: type[EntityChange] = EntityUpdated if before else EntityCreated
     if after is None:

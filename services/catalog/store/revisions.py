@@ -1,4 +1,4 @@
-"""The events of revisions in MongoDB, as the outbox kept them."""
+"""The events of revisions in MongoDB, as the outbox stored them."""
 
 from collections.abc import Mapping, Sequence
 

@@ -36,7 +36,7 @@ FORGOTTEN_AFTER = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class SnapshotHeader:
-    """What stands in front of the frames.
+    """The header before the frames.
 
     `mark` is the id of the snapshot's document in the store. Every write to the store
     up to `through` is in the snapshot.
@@ -54,7 +54,7 @@ class SnapshotMarks:
         self._collection = database[SNAPSHOTS.name]
 
     async def put(self) -> str:
-        """A new mark; those that nobody can need any more are removed."""
+        """A new mark; marks that no snapshot can need any more are removed."""
         mark, now = uuid.uuid4().hex, datetime.now(UTC)
         with unavailable_as_error(self._collection):
             old = {"put": {"$lt": stamp(now - FORGOTTEN_AFTER)}}
@@ -83,7 +83,7 @@ class SnapshotFile:
         self._key = hashlib.blake2b(secret.encode(), person=b"read-model").digest()
 
     def header(self) -> SnapshotHeader:
-        """What the file says of itself; its signature is checked by `read`.
+        """The header of the file; `read` checks its signature.
 
         Raises:
             Invalid: if there is no file that this code can read.
