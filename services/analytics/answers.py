@@ -79,8 +79,8 @@ def _most_counted(counts: Counts) -> list[str]:
 
 def _is_cut(counts: Counts) -> bool:
     """Whether a reader with conditions may miss something that they may see."""
-    is_judged_by_others = counts.figure != "changes"
-    too_many = is_judged_by_others and len(counts.by_key) > MOST_KEYS
+    is_judged_by_entities = counts.figure != "changes"
+    too_many = is_judged_by_entities and len(counts.by_key) > MOST_KEYS
     return REST in counts.by_key or too_many
 
 

@@ -79,13 +79,13 @@ class WindowedCounts:
 
     def read(self, figure: Figure, starts: Iterable[int]) -> dict[int, Counts]:
         """The counts of some windows, by when each begins."""
-        found = {start: Counts(figure) for start in starts}
+        counts_by_start = {start: Counts(figure) for start in starts}
         for (name, (begin, _)), row in list(self._rows.items()):
-            counts = found.get(int(begin))
+            counts = counts_by_start.get(int(begin))
             if counts is not None and name.partition(":")[0] == figure:
                 for key, numbers in row["counts"].items():
                     counts.add(key, numbers)
-        return found
+        return counts_by_start
 
     def oldest(self) -> int | None:
         """When the oldest window begins that has a row."""

@@ -41,8 +41,8 @@ def _verdict(criteria: Mapping[str, Any], key: ChangeKey) -> bool | None:
     if "anyOf" in criteria:
         return _any(_verdict(item, key) for item in criteria["anyOf"])
     if "allOf" in criteria:
-        some = _any(_negated(_verdict(item, key)) for item in criteria["allOf"])
-        return _negated(some)
+        is_not_met = _any(_negated(_verdict(item, key)) for item in criteria["allOf"])
+        return _negated(is_not_met)
     if "not" in criteria:
         return _negated(_verdict(criteria["not"], key))
     return _rule(str(criteria.get("rule")), criteria.get("params") or {}, key)
@@ -64,10 +64,10 @@ def _is_visibility(params: Mapping[str, Any]) -> bool:
 
 
 def _any(verdicts: Iterable[bool | None]) -> bool | None:
-    given = list(verdicts)
-    if True in given:
+    all_verdicts = list(verdicts)
+    if True in all_verdicts:
         return True
-    return None if None in given else False
+    return None if None in all_verdicts else False
 
 
 def _negated(verdict: bool | None) -> bool | None:

@@ -23,9 +23,9 @@ SignIn = Callable[[str], "httpx.Headers"]
 
 @pytest.fixture(scope="session")
 def stand_in() -> StandIn:
-    found = StandIn()
+    services = StandIn()
     restricted = {"annotations": {"callboard.dev/visibility": "restricted"}}
-    found.put(
+    services.put(
         user("ann", memberOf=["box-office"]),
         user("bob", memberOf=["stage"]),
         user("kim", memberOf=["platform"]),
@@ -35,7 +35,7 @@ def stand_in() -> StandIn:
         component("tickets", owner="box-office"),
         component("merger", restricted, owner="box-office"),
     )
-    return found
+    return services
 
 
 @pytest.fixture(scope="session")

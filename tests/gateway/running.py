@@ -73,7 +73,7 @@ class StandIn:
 
     def __init__(self) -> None:
         self.entities: dict[str, dict[str, Any]] = {}
-        self.asked: list[str] = []
+        self.requested_refs: list[str] = []
         self.arrived = threading.Event()
         self.left = threading.Event()
         self.tokens = PrincipalTokens(SECRET)
@@ -126,9 +126,9 @@ class StandIn:
     async def entity(self, request: Request) -> Response:
         values = request.path_params
         ref = f"{values['kind']}:{values['namespace']}/{values['name']}".lower()
-        self.asked.append(ref)
-        found = self.entities.get(ref)
-        return JSONResponse(found or {}, 200 if found else 404)
+        self.requested_refs.append(ref)
+        entity = self.entities.get(ref)
+        return JSONResponse(entity or {}, 200 if entity else 404)
 
     async def by_refs(self, request: Request) -> Response:
         refs = (await request.json())["entityRefs"]
@@ -137,14 +137,14 @@ class StandIn:
     async def users(self, request: Request) -> Response:
         text = request.query_params.get("fullTextFilterTerm", "")
         conditions = caller_of(request).conditions
-        found = [
+        users = [
             entity
             for ref, entity in sorted(self.entities.items())
             if ref.startswith("user:")
             and text in entity["metadata"]["name"]
             and (conditions is None or matches(conditions, Entity(entity)))
         ]
-        return JSONResponse({"items": found, "totalItems": len(found), "pageInfo": {}})
+        return JSONResponse({"items": users, "totalItems": len(users), "pageInfo": {}})
 
     async def conditions(self, request: Request) -> Response:
         items = (await request.json())["items"]
@@ -281,13 +281,13 @@ def served_with_portal(settings: Settings, config: GatewayConfig) -> Iterator[st
     """A gateway with the portal behind it; the gateway's address."""
     listening = listen()
     pages = PagesConfig.model_validate(config.model_dump(by_alias=True))
-    told = PortalSettings(
+    portal_settings = PortalSettings(
         config=settings.config,
         data=settings.data,
         gateway_url=address_of(listening),
         port=0,
     )
-    with served(lambda: portal_app(told, config=pages)) as portal_url:
+    with served(lambda: portal_app(portal_settings, config=pages)) as portal_url:
         settings.portal_url = portal_url
         with served(gateway_app(settings, config), listening) as address:
             yield address

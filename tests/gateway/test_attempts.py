@@ -86,24 +86,24 @@ def unforgiving(monkeypatch) -> None:
 @pytest.mark.usefixtures("unforgiving")
 async def test_wrong_tokens(ask: httpx.AsyncClient, sign_in) -> None:
     """429 with Retry-After in place of 401; the right token goes on working."""
-    known = await sign_in("ann")
-    seen: list[int] = []
+    ann = await sign_in("ann")
+    statuses: list[int] = []
     for number in range(140):
         headers = {"authorization": f"Bearer wrong{number}"}
         answer = await ask.get("/api/catalog/entities", headers=headers)
-        seen.append(answer.status_code)
-    assert seen[0] == 401
-    assert seen[-1] == 429
+        statuses.append(answer.status_code)
+    assert statuses[0] == 401
+    assert statuses[-1] == 429
     assert int(answer.headers["retry-after"]) >= 1
     assert answer.json()["error"]["name"] == "TooManyRequestsError"
-    good = await ask.get("/api/catalog/entities", headers=known)
+    good = await ask.get("/api/catalog/entities", headers=ann)
     assert good.status_code == 200
 
 
 @pytest.mark.usefixtures("unforgiving")
 async def test_wrong_sign_ins(ask: httpx.AsyncClient, gateway: str) -> None:
     """By the portal's form and by the API alike."""
-    seen = []
+    statuses = []
     for number in range(40):
         form = await ask.post(
             "/sign-in/as",
@@ -112,9 +112,9 @@ async def test_wrong_sign_ins(ask: httpx.AsyncClient, gateway: str) -> None:
         )
         body = {"userEntityRef": f"user:default/nobody{number}"}
         api = await ask.post("/api/auth/development/refresh", json=body)
-        seen += [form.status_code, api.status_code]
-    assert 404 in seen
-    assert seen[-2:] == [429, 429]
+        statuses += [form.status_code, api.status_code]
+    assert 404 in statuses
+    assert statuses[-2:] == [429, 429]
     answer = await ask.post(
         "/api/auth/development/refresh", json={"userEntityRef": "user:default/ann"}
     )
@@ -125,12 +125,12 @@ async def test_wrong_sign_ins(ask: httpx.AsyncClient, gateway: str) -> None:
 async def test_forged_deliveries(ask: httpx.AsyncClient) -> None:
     """A signed one is taken all the same."""
     event = {"x-gitea-event": "issues", "x-gitea-delivery": "1"}
-    seen = []
+    statuses = []
     for number in range(70):
         headers = {**event, "x-gitea-signature": f"{number:064x}"}
         answer = await ask.post("/api/webhooks/gitea", content=b"{}", headers=headers)
-        seen.append(answer.status_code)
-    assert (seen[0], seen[-1]) == (403, 429)
+        statuses.append(answer.status_code)
+    assert (statuses[0], statuses[-1]) == (403, 429)
     body = json.dumps({}).encode()
     signature = hmac.new(HOOK_SECRET.encode(), body, hashlib.sha256).hexdigest()
     headers = {**event, "x-gitea-signature": signature}

@@ -69,9 +69,9 @@ async def test_thousands_of_questions_are_few_for_the_catalog(ask, sign_in) -> N
         {"permission": entity_permission("read"), "resourceRef": refs[n % 2]}
         for n in range(3000)
     ]
-    begun = time.process_time()
+    start = time.process_time()
     answer = await authorize(ask, await sign_in("bob"), *items)
-    assert time.process_time() - begun < 3
+    assert time.process_time() - start < 3
     results = [item["result"] for item in answer.json()["items"]]
     assert results == ["ALLOW", "DENY"] * 1500
     too_many = {"permission": entity_permission("read"), "resourceRef": refs * 10_001}
@@ -96,14 +96,14 @@ async def test_a_batch_of_permissions_that_nobody_knows(ask, sign_in) -> None:
 
 async def test_others_have_their_turn_between_questions() -> None:
     """A policy in this process waits for nothing; a batch of questions must."""
-    asked = [
+    items = [
         {
             "id": str(n),
             "permission": {"type": "basic", "name": f"odd.{n}", "attributes": {}},
         }
         for n in range(100)
     ]
-    batch = PermissionBatch.model_validate({"items": asked})
+    batch = PermissionBatch.model_validate({"items": items})
     ann = Identity(ANN.subject, "user", ANN.ownership)
     guard = PolicyGuard(rego())
     answering = asyncio.create_task(answer_to(batch, ann, guard, cast("Any", None)))

@@ -47,7 +47,7 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FastAPI]:
     config = data / "app-config.yaml"
     config.write_text("organization:\n  name: Playhouse\n")
     names = ("gateway", *PLUGINS)
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "kafka": "127.0.0.1:1",
         "mongodb": "mongodb://127.0.0.1:1",
         "config": config,
@@ -56,10 +56,10 @@ def apps(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FastAPI]:
         "port": 0,
         **{f"{name}_url": NOWHERE for name in names},
     }
-    found = {name: make(kind(**given)) for name, (make, kind) in PLUGINS.items()}
-    own = GatewaySettings(portal_url=NOWHERE, **given)
+    services = {name: make(kind(**values)) for name, (make, kind) in PLUGINS.items()}
+    own = GatewaySettings(portal_url=NOWHERE, **values)
     gateway = gateway_app(own, config=configuration())
-    return {**found, "gateway": gateway}
+    return {**services, "gateway": gateway}
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +69,8 @@ def whole(apps: dict[str, FastAPI]) -> dict[str, Any]:
     return orjson.loads(orjson.dumps(merged(apps["gateway"].openapi(), parts)))
 
 
-def operations(found: Any) -> Iterator[tuple[str, str, Any]]:
-    for path, item in found["paths"].items():
+def operations(document: Any) -> Iterator[tuple[str, str, Any]]:
+    for path, item in document["paths"].items():
         for method, operation in item.items():
             yield path, method, operation
 
@@ -192,8 +192,8 @@ def test_it_says_who_must_be_whom(whole: dict[str, Any]) -> None:
     schemes = set(whole["components"]["securitySchemes"])
     assert whole["security"] == [{"token": []}, {"session": []}]
     for path, _, operation in operations(whole):
-        asked = {name for one in operation.get("security", []) for name in one}
-        assert asked <= schemes, path
+        names = {name for one in operation.get("security", []) for name in one}
+        assert names <= schemes, path
     paths = whole["paths"]
     assert paths["/api/webhooks/{provider}"]["post"]["security"] == [{}]
     assert "security" not in paths["/api/auth/v1/userinfo"]["get"]
@@ -203,10 +203,10 @@ def test_it_says_who_must_be_whom(whole: dict[str, Any]) -> None:
 def test_a_part_that_is_away_is_left_out_and_said(apps: dict[str, FastAPI]) -> None:
     """The rest stands, and the description names what is missing."""
     parts = {"catalog": apps["catalog"].openapi(), "search": None}
-    found = merged(apps["gateway"].openapi(), parts)
-    assert "/api/catalog/entities" in found["paths"]
-    assert not [path for path in found["paths"] if path.startswith("/api/search/")]
-    assert "did not answer: search" in found["info"]["description"]
+    document = merged(apps["gateway"].openapi(), parts)
+    assert "/api/catalog/entities" in document["paths"]
+    assert not [path for path in document["paths"] if path.startswith("/api/search/")]
+    assert "did not answer: search" in document["info"]["description"]
 
 
 class TwoServices:
@@ -248,7 +248,7 @@ async def test_a_service_tells_its_part_before_it_is_ready(
 
 async def test_the_gateway_serves_it_without_credentials(ask) -> None:
     """Behind it are services that tell no document: its own part stands."""
-    found = (await ask.get("/api/openapi.json")).json()
-    jsonschema.Draft202012Validator(DOCUMENT).validate(found)
-    assert "/api/events/stream" in found["paths"]
-    assert "catalog, scaffolder, techdocs, search" in found["info"]["description"]
+    document = (await ask.get("/api/openapi.json")).json()
+    jsonschema.Draft202012Validator(DOCUMENT).validate(document)
+    assert "/api/events/stream" in document["paths"]
+    assert "catalog, scaffolder, techdocs, search" in document["info"]["description"]

@@ -17,13 +17,13 @@ async def test_a_request_reaches_its_service_unchanged(ask, robot) -> None:
     answer = await ask.post(
         "/api/catalog/refresh?a=1&b=%20x", content=b"x" * 70_000, headers=robot
     )
-    seen = answer.json()
-    assert (seen["method"], seen["path"], seen["query"]) == (
+    echo = answer.json()
+    assert (echo["method"], echo["path"], echo["query"]) == (
         "POST",
         "/refresh",
         "a=1&b=%20x",
     )
-    assert seen["bytes"] == 70_000
+    assert echo["bytes"] == 70_000
 
 
 async def test_a_streamed_body_reaches_its_service(ask, robot) -> None:
@@ -46,13 +46,13 @@ async def test_the_service_learns_who_asks_and_nobody_elses_word(ask, sign_in) -
         "callboard-on-behalf-of": "user:default/kim",
         "cookie": "a=b",
     }
-    seen = (await ask.get("/api/catalog/entities", headers=headers)).json()
-    assert seen["subject"] == "user:default/ann"
-    assert seen["ownership"] == ["user:default/ann", "group:default/box-office"]
-    assert seen["permission"] == "catalog.entity.read"
-    assert seen["decision"] == "conditional"
+    echo = (await ask.get("/api/catalog/entities", headers=headers)).json()
+    assert echo["subject"] == "user:default/ann"
+    assert echo["ownership"] == ["user:default/ann", "group:default/box-office"]
+    assert echo["permission"] == "catalog.entity.read"
+    assert echo["decision"] == "conditional"
     assert not {"authorization", "cookie", "callboard-on-behalf-of"} & set(
-        seen["headers"]
+        echo["headers"]
     )
 
 
@@ -61,9 +61,11 @@ async def test_a_request_carries_its_trace(ask, robot) -> None:
     parent = CALLER
     trace = {"traceparent": parent, "tracestate": "a=1,b=2"}
     headers = {**robot, **trace, "x-request-id": "abc-1"}
-    seen = (await ask.get("/api/search/query", headers=headers)).json()["headers"]
-    assert {name: seen[name] for name in trace} == trace
-    assert seen["x-request-id"] == "abc-1"
+    sent_headers = (await ask.get("/api/search/query", headers=headers)).json()[
+        "headers"
+    ]
+    assert {name: sent_headers[name] for name in trace} == trace
+    assert sent_headers["x-request-id"] == "abc-1"
 
 
 async def test_nobody_is_answered_without_credentials(ask) -> None:
@@ -166,10 +168,13 @@ async def test_no_spelling_of_a_path_passes_the_policy(ask, sign_in, path) -> No
 
 def test_own_headers_of_clients_are_kept_back() -> None:
     """Only the one question of ours that clients may ask goes on."""
-    given = [
+    client_headers = [
         (b"accept", b"*/*"),
         (b"callboard-principal", b"x"),
         (b"callboard-at-least", b"7"),
         (b"connection", b"close"),
     ]
-    assert hdr.to_service(given) == [("accept", "*/*"), ("callboard-at-least", "7")]
+    assert hdr.to_service(client_headers) == [
+        ("accept", "*/*"),
+        ("callboard-at-least", "7"),
+    ]

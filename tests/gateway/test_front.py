@@ -52,8 +52,10 @@ async def test_signing_out_ends_the_session(session, gateway) -> None:
     cookie = session.cookies[SESSION_COOKIE]
     await session.post("/sign-out", headers={"origin": gateway})
     assert SESSION_COOKIE not in session.cookies
-    kept = {"cookie": f"{SESSION_COOKIE}={cookie}"}
-    assert (await session.get("/api/catalog/entities", headers=kept)).status_code == 401
+    old_cookie = {"cookie": f"{SESSION_COOKIE}={cookie}"}
+    assert (
+        await session.get("/api/catalog/entities", headers=old_cookie)
+    ).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -110,8 +112,8 @@ async def test_answers_are_neither_kept_nor_guessed(ask, sign_in) -> None:
     """Whatever of this house answers: the service, the gateway itself, a refusal."""
     headers = await sign_in("ann")
     for path in ("/api/catalog/entities", "/api/openapi.json", "/api/nothing"):
-        for given in (headers, {}):
-            answer = await ask.get(path, headers=given)
+        for request_headers in (headers, {}):
+            answer = await ask.get(path, headers=request_headers)
             assert answer.headers["x-content-type-options"] == "nosniff", path
             assert answer.headers["cache-control"] == "no-store", path
 
@@ -157,12 +159,12 @@ async def test_other_sites_send_no_form(ask, path, headers) -> None:
 )
 async def test_pages_of_this_site_send_forms(session, gateway, headers) -> None:
     """To the gateway's own addresses and to the front end's."""
-    given = {
+    page_headers = {
         name: gateway if value == "own" else value for name, value in headers.items()
     }
     for path in ("/sign-in/guest", "/preferences"):
         form = {"theme": "dark", "next": "/graph"}
-        answer = await session.post(path, data=form, headers=given)
+        answer = await session.post(path, data=form, headers=page_headers)
         assert (answer.status_code, answer.headers["location"]) == (303, "/graph")
 
 
@@ -198,22 +200,24 @@ async def test_status_of_the_house(ask, sign_in) -> None:
     """Every service and engine, for whoever is signed in."""
     assert (await ask.get("/api/status")).status_code == 401
     answer = await ask.get("/api/status", headers=await sign_in("guest"))
-    found = answer.json()
-    assert found["status"] == "ok"
-    names = {service["name"] for service in found["services"]}
+    report = answer.json()
+    assert report["status"] == "ok"
+    names = {service["name"] for service in report["services"]}
     assert names == {*SERVICES}
-    assert {engine["name"] for engine in found["engines"]} >= {"documents", "events"}
+    assert {engine["name"] for engine in report["engines"]} >= {"documents", "events"}
 
 
 @pytest.mark.parametrize(
-    ("who", "is_told"), [("guest", False), ("ann", False), ("kim", True)]
+    ("who", "sees_counts"), [("guest", False), ("ann", False), ("kim", True)]
 )
-async def test_status_counts_for_who_may_see_all(ask, sign_in, who, is_told) -> None:
+async def test_status_counts_for_who_may_see_all(
+    ask, sign_in, who, sees_counts
+) -> None:
     """How many entities there are tells of the restricted ones, too."""
     answer = await ask.get("/api/status", headers=await sign_in(who))
-    figures = [each.get("figures") for each in answer.json()["services"]]
-    assert any(each and each["outbox"] == 0 for each in figures)
-    assert any(each and "entities" in each for each in figures) == is_told
+    figures = [service.get("figures") for service in answer.json()["services"]]
+    assert any(service and service["outbox"] == 0 for service in figures)
+    assert any(service and "entities" in service for service in figures) == sees_counts
 
 
 async def test_status_tells_who_is_not_ready() -> None:
@@ -281,13 +285,13 @@ async def test_user_settings(ask, sign_in, robot) -> None:
     ann, bob = await sign_in("ann"), await sign_in("bob")
     path = "/api/user-settings/buckets/b1/keys/k1"
     answer = await ask.put(path, json={"value": {"a": 1}}, headers=ann)
-    kept = {"bucket": "b1", "key": "k1", "value": {"a": 1}}
-    assert answer.json() == kept
-    assert (await ask.get(path, headers=ann)).json() == kept
+    setting = {"bucket": "b1", "key": "k1", "value": {"a": 1}}
+    assert answer.json() == setting
+    assert (await ask.get(path, headers=ann)).json() == setting
     assert (await ask.get(path, headers=bob)).status_code == 404
-    wanted = {"items": [{"bucket": "b1", "key": "k1"}, {"bucket": "b1", "key": "no"}]}
+    body = {"items": [{"bucket": "b1", "key": "k1"}, {"bucket": "b1", "key": "no"}]}
     multi = "/api/user-settings/multiget"
-    answer = await ask.post(multi, json=wanted, headers=ann)
+    answer = await ask.post(multi, json=body, headers=ann)
     assert answer.json() == {"items": [{"value": {"a": 1}}, None]}
     assert (await ask.delete(path, headers=ann)).status_code == 204
     assert (await ask.get(path, headers=ann)).status_code == 404
@@ -307,8 +311,8 @@ async def test_settings_keep_any_json(ask, sign_in, text) -> None:
     """Keys that mean something to the store, and numbers beyond its own."""
     bob = await sign_in("bob")
     path = "/api/user-settings/buckets/odd/keys/k"
-    given = {**bob, "content-type": "application/json"}
-    answer = await ask.put(path, content=f'{{"value":{text}}}', headers=given)
+    request_headers = {**bob, "content-type": "application/json"}
+    answer = await ask.put(path, content=f'{{"value":{text}}}', headers=request_headers)
     assert answer.status_code == 200, answer.text
     assert (await ask.get(path, headers=bob)).json()["value"] == json.loads(text)
 
@@ -318,8 +322,8 @@ async def test_settings_are_bounded_together(ask, sign_in) -> None:
     bob = await sign_in("bob")
     path = "/api/user-settings/buckets/large/keys/k"
     await ask.put(path, json={"value": "x" * 200_000}, headers=bob)
-    asked = {"items": [{"bucket": "large", "key": "k"}] * 1000}
-    answer = await ask.post("/api/user-settings/multiget", json=asked, headers=bob)
+    body = {"items": [{"bucket": "large", "key": "k"}] * 1000}
+    answer = await ask.post("/api/user-settings/multiget", json=body, headers=bob)
     assert answer.status_code == 400
     assert "ask for fewer" in answer.json()["error"]["message"]
 
@@ -385,7 +389,7 @@ async def test_metrics_are_there(ask) -> None:
 async def test_a_header_of_escaped_quotes_holds_nobody_up(ask, path) -> None:
     """Whoever reads such cookies with care for their escapes takes seconds for them."""
     headers = {"cookie": 'a="' + '\\"' * 15_000 + '"'}
-    begun = process_time()
+    start = process_time()
     answer = await ask.get(path, headers=headers, follow_redirects=False)
-    assert process_time() - begun < MOST_SECONDS
+    assert process_time() - start < MOST_SECONDS
     assert answer.status_code < 500

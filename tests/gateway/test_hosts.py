@@ -19,9 +19,9 @@ PUBLIC = OwnHosts(
 LOCAL = OwnHosts("http://127.0.0.1:7007")
 
 
-def accepts(hosts: OwnHosts, *given: str, path: str = "/api/catalog/entities") -> bool:
+def accepts(hosts: OwnHosts, *names: str, path: str = "/api/catalog/entities") -> bool:
     try:
-        hosts.check([(b"host", host.encode()) for host in given], path)
+        hosts.check([(b"host", host.encode()) for host in names], path)
     except (Invalid, Misdirected):
         return False
     return True
@@ -126,14 +126,14 @@ class Unreachable:
 @pytest.mark.parametrize(("ends", "answers"), [(True, 1), (False, 0)])
 async def test_a_refusal_waits_for_the_body(ends: bool, answers: int) -> None:
     """Who is still writing would not read it; who never ends is not answered."""
-    given = [b"user=", b"ann"]
+    chunks = [b"user=", b"ann"]
     answered: list[int] = []
 
     async def receive() -> Any:
-        if not given:
+        if not chunks:
             return {"type": "http.disconnect"}
-        body = given.pop(0)
-        return {"type": "http.request", "body": body, "more_body": given or not ends}
+        body = chunks.pop(0)
+        return {"type": "http.request", "body": body, "more_body": chunks or not ends}
 
     async def send(message: Any) -> None:
         if message["type"] == "http.response.start":

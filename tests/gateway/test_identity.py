@@ -56,8 +56,8 @@ class TestKeys:
         """What was signed before is verified by the next process."""
         token = UserTokens(keys, ISSUER, clock=clock).issue("user:a/b", "user", API, 60)
         again = KeyRing(data, keep_seconds=3600, rotation_seconds=86400, clock=clock)
-        found = UserTokens(again, ISSUER, clock=clock).read(token, API)
-        assert found.subject == "user:a/b"
+        claims = UserTokens(again, ISSUER, clock=clock).read(token, API)
+        assert claims.subject == "user:a/b"
 
     def test_a_due_key_is_replaced_and_still_verifies(
         self, keys, user_tokens, clock
@@ -145,11 +145,11 @@ class Groups:
         self.above: dict[str, list[str]] = {}
         self.files: dict[str, str] = {}
         self.children: dict[str, list[str]] = {}
-        self.asked = 0
+        self.requests = 0
         self.away = False
 
     async def entity(self, _: str) -> Any:
-        self.asked += 1
+        self.requests += 1
         await asyncio.sleep(0)
         if self.away:
             raise Unavailable("away")
@@ -183,8 +183,8 @@ class Groups:
 class TestMemberships:
     async def test_own_is_oneself_and_ones_groups(self) -> None:
         """The `memberOf` relations, nothing else."""
-        found = await CatalogMemberships(Groups()).ownership("user:default/ann")
-        assert found == ("user:default/ann", "group:default/a")
+        refs = await CatalogMemberships(Groups()).ownership("user:default/ann")
+        assert refs == ("user:default/ann", "group:default/a")
 
     async def test_groups_above_are_ones_own(self) -> None:
         """The nearest first, each once, and never the same ring twice."""
@@ -195,8 +195,8 @@ class TestMemberships:
             "group:default/guild": ["group:default/all", "system:default/x"],
             "group:default/all": ["group:default/a", "group:default/all"],
         }
-        found = await CatalogMemberships(groups).ownership("user:d/a")
-        names = [ref.rpartition("/")[2] for ref in found]
+        refs = await CatalogMemberships(groups).ownership("user:d/a")
+        names = [ref.rpartition("/")[2] for ref in refs]
         assert names == ["a", "a", "guild", "tribe", "all"]
 
     async def test_a_parent_is_no_group_above_by_its_childs_word_alone(self) -> None:
@@ -204,8 +204,8 @@ class TestMemberships:
         groups = Groups()
         groups.above = {"group:default/a": ["group:default/tribe"]}
         groups.files = {"group:default/a": "url:https://git.example/a-strangers"}
-        found = await CatalogMemberships(groups).ownership("user:d/a")
-        assert found == ("user:d/a", "group:default/a")
+        refs = await CatalogMemberships(groups).ownership("user:d/a")
+        assert refs == ("user:d/a", "group:default/a")
 
     @pytest.mark.parametrize("child", ["A", "default/a", "group:default/a"])
     async def test_a_group_is_above_those_that_it_names(self, child) -> None:
@@ -214,8 +214,8 @@ class TestMemberships:
         groups.above = {"group:default/a": ["group:default/tribe"]}
         groups.files = {"group:default/a": "url:https://git.example/elsewhere"}
         groups.children = {"group:default/tribe": ["", "x:", child]}
-        found = await CatalogMemberships(groups).ownership("user:d/a")
-        assert found == ("user:d/a", "group:default/a", "group:default/tribe")
+        refs = await CatalogMemberships(groups).ownership("user:d/a")
+        assert refs == ("user:d/a", "group:default/a", "group:default/tribe")
 
     async def test_groups_above_count_only_where_the_configuration_says_so(
         self,
@@ -224,8 +224,8 @@ class TestMemberships:
         groups = Groups()
         groups.above = {"group:default/a": ["group:default/tribe"]}
         memberships = CatalogMemberships(groups, parent_groups=False)
-        found = await memberships.ownership("user:d/a")
-        assert found == ("user:d/a", "group:default/a")
+        refs = await memberships.ownership("user:d/a")
+        assert refs == ("user:d/a", "group:default/a")
 
     async def test_a_tower_of_groups_is_climbed_so_far(self) -> None:
         """One question to the catalog for each level, and so many levels."""
@@ -233,8 +233,8 @@ class TestMemberships:
         names = ["a", *(f"g{n}" for n in range(50))]
         refs = [f"group:default/{name}" for name in names]
         groups.above = {low: [high] for low, high in itertools.pairwise(refs)}
-        found = await CatalogMemberships(groups).ownership("user:d/a")
-        assert found == ("user:d/a", *refs[: PARENT_LEVELS + 1])
+        ownership = await CatalogMemberships(groups).ownership("user:d/a")
+        assert ownership == ("user:d/a", *refs[: PARENT_LEVELS + 1])
 
     @pytest.mark.parametrize("length", [1, 60])
     async def test_however_many_groups_are_above_a_token_stays_small(
@@ -244,10 +244,10 @@ class TestMemberships:
         groups = Groups()
         above = [f"group:default/{'x' * length}{n}" for n in range(3000)]
         groups.above = {"group:default/a": above}
-        found = await CatalogMemberships(groups).ownership("user:d/a")
-        assert found[:2] == ("user:d/a", "group:default/a")
-        assert 20 < len(found) <= OWNERSHIP_REFS
-        assert sum(map(len, found)) <= OWNERSHIP_LENGTH
+        refs = await CatalogMemberships(groups).ownership("user:d/a")
+        assert refs[:2] == ("user:d/a", "group:default/a")
+        assert 20 < len(refs) <= OWNERSHIP_REFS
+        assert sum(map(len, refs)) <= OWNERSHIP_LENGTH
 
     async def test_a_changed_parent_is_seen_at_once(self) -> None:
         """It is a group's change like any other."""
@@ -264,7 +264,7 @@ class TestMemberships:
         memberships = CatalogMemberships(groups)
         await asyncio.gather(*(memberships.ownership("user:d/a") for _ in range(20)))
         await memberships.ownership("user:d/a")
-        assert groups.asked == 1
+        assert groups.requests == 1
 
     @pytest.mark.parametrize("changed", ["user:d/a", "group:default/b"])
     async def test_a_change_is_seen_at_once(self, changed) -> None:
@@ -283,7 +283,7 @@ class TestMemberships:
         await memberships.ownership("user:d/a")
         memberships.forget_all()
         await memberships.ownership("user:d/a")
-        assert groups.asked == 2
+        assert groups.requests == 2
 
     async def test_components_change_nothing(self) -> None:
         """Only users and groups matter here."""
@@ -292,28 +292,28 @@ class TestMemberships:
         await memberships.ownership("user:d/a")
         memberships.forget("component:default/web")
         await memberships.ownership("user:d/a")
-        assert groups.asked == 1
+        assert groups.requests == 1
 
     async def test_an_answer_overtaken_by_a_change_is_not_kept(self) -> None:
         """The change came while the catalog was being asked."""
         groups = Groups()
         memberships = CatalogMemberships(groups)
         asking = asyncio.create_task(memberships.ownership("user:d/a"))
-        while not groups.asked:
+        while not groups.requests:
             await asyncio.sleep(0)
         memberships.forget("group:default/a")
         await asking
         await memberships.ownership("user:d/a")
-        assert groups.asked == 2
+        assert groups.requests == 2
 
     async def test_its_last_word_counts_while_the_catalog_is_away(self) -> None:
         """Nobody loses their groups; somebody unknown has none."""
         groups, clock = Groups(), Clock(0)
         memberships = CatalogMemberships(groups, clock=clock)
-        known = await memberships.ownership("user:d/a")
+        ownership = await memberships.ownership("user:d/a")
         groups.away = True
         clock.now = 1000
-        assert await memberships.ownership("user:d/a") == known
+        assert await memberships.ownership("user:d/a") == ownership
         assert await memberships.ownership("user:d/b") == ("user:d/b",)
 
 
@@ -346,7 +346,7 @@ class TestEndedSessions:
         """What is known counts meanwhile."""
         client = mongo.connect("mongodb://127.0.0.1:9")
         store = MongoEndedSessions(client["gateway"]["ended"])
-        began = time.monotonic()
+        start = time.monotonic()
         assert not await store.ended("one")
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - start < 10
         client.close()

@@ -130,14 +130,14 @@ async def test_the_front_end_gets_the_request_and_who_reads(reader, front) -> No
         "/catalog/a%2Fb?x=1&y=%20",
         headers={"x-request-id": "abc-1", "cookie": "theme=dark; other=1"},
     )
-    seen = answer.json()
-    assert (seen["target"], seen["query"]) == ("/catalog/a%2Fb", "x=1&y=%20")
-    told = seen["headers"]
-    assert told["host"] == front.removeprefix("http://")
-    assert told["x-forwarded-for"] == "127.0.0.1"
-    assert told["x-request-id"] == "abc-1"
-    assert len(told[POSITION].split("-")) == 2
-    assert "callboard-principal" not in told
+    echo = answer.json()
+    assert (echo["target"], echo["query"]) == ("/catalog/a%2Fb", "x=1&y=%20")
+    sent_headers = echo["headers"]
+    assert sent_headers["host"] == front.removeprefix("http://")
+    assert sent_headers["x-forwarded-for"] == "127.0.0.1"
+    assert sent_headers["x-request-id"] == "abc-1"
+    assert len(sent_headers[POSITION].split("-")) == 2
+    assert "callboard-principal" not in sent_headers
     assert answer.headers["set-cookie"] == "theme=dark; Path=/"
     assert answer.headers["x-frame-options"] == "DENY"
 
@@ -145,9 +145,9 @@ async def test_the_front_end_gets_the_request_and_who_reads(reader, front) -> No
 async def test_the_session_stays_at_the_gateway(reader) -> None:
     """Other cookies are the front end's own."""
     reader.cookies.set("theme", "dark")
-    told = (await reader.get("/")).json()["headers"]
-    assert told["cookie"] == "theme=dark"
-    claims = claims_of(told)
+    sent_headers = (await reader.get("/")).json()["headers"]
+    assert sent_headers["cookie"] == "theme=dark"
+    claims = claims_of(sent_headers)
     assert (claims["sub"], claims["kind"]) == ("user:default/ann", "user")
     assert claims["ent"] == ["user:default/ann", "group:default/box-office"]
 
@@ -156,9 +156,9 @@ async def test_the_token_asks_the_api_as_the_reader(reader, ask, front) -> None:
     """With their rights and no others; and it is no session."""
     token = (await reader.get("/")).json()["headers"]["authorization"]
     async with httpx.AsyncClient(base_url=front) as other:
-        seen = await other.get("/api/catalog/x", headers={"authorization": token})
-        assert seen.json()["subject"] == "user:default/ann"
-        assert seen.json()["decision"] == "conditional"
+        response = await other.get("/api/catalog/x", headers={"authorization": token})
+        assert response.json()["subject"] == "user:default/ann"
+        assert response.json()["decision"] == "conditional"
         cookie = {"cookie": f"{SESSION_COOKIE}={token.removeprefix('Bearer ')}"}
         assert (await other.get("/api/catalog/x", headers=cookie)).status_code == 401
     # Another installation signs with other keys.
@@ -169,13 +169,13 @@ async def test_the_token_asks_the_api_as_the_reader(reader, ask, front) -> None:
 async def test_a_program_reads_pages_as_itself(front) -> None:
     """The front end gets a token for it, and never its own."""
     async with httpx.AsyncClient(base_url=front) as client:
-        given = {"authorization": f"Bearer {STATIC}"}
-        told = (await client.get("/", headers=given)).json()["headers"]
-        assert STATIC not in told["authorization"]
-        assert claims_of(told)["sub"] == "service:robot"
-        asked = {"authorization": told["authorization"]}
-        seen = (await client.get("/api/catalog/x", headers=asked)).json()
-        assert (seen["subject"], seen["kind"]) == ("service:robot", "service")
+        credentials = {"authorization": f"Bearer {STATIC}"}
+        sent_headers = (await client.get("/", headers=credentials)).json()["headers"]
+        assert STATIC not in sent_headers["authorization"]
+        assert claims_of(sent_headers)["sub"] == "service:robot"
+        reader_token = {"authorization": sent_headers["authorization"]}
+        echo = (await client.get("/api/catalog/x", headers=reader_token)).json()
+        assert (echo["subject"], echo["kind"]) == ("service:robot", "service")
 
 
 @pytest.mark.parametrize(
@@ -186,17 +186,19 @@ async def test_nobody_is_let_through_as_nobody(front, headers) -> None:
     """The front end decides what it shows them: the way to sign in."""
     forged = {"callboard-position": "forged", "callboard-principal": "forged"}
     async with httpx.AsyncClient(base_url=front) as client:
-        told = (await client.get("/", headers={**headers, **forged})).json()["headers"]
-    assert not {"authorization", "cookie", "callboard-principal"} & set(told)
-    assert told[POSITION] != "forged"
+        sent_headers = (await client.get("/", headers={**headers, **forged})).json()[
+            "headers"
+        ]
+    assert not {"authorization", "cookie", "callboard-principal"} & set(sent_headers)
+    assert sent_headers[POSITION] != "forged"
 
 
 async def test_addresses_of_proxies_are_told_in_order(front) -> None:
     """The last one is that of whoever asked the gateway."""
     async with httpx.AsyncClient(base_url=front) as client:
-        given = {"x-forwarded-for": "192.0.2.7"}
-        told = (await client.get("/", headers=given)).json()["headers"]
-    assert told["x-forwarded-for"] == "192.0.2.7, 127.0.0.1"
+        client_headers = {"x-forwarded-for": "192.0.2.7"}
+        sent_headers = (await client.get("/", headers=client_headers)).json()["headers"]
+    assert sent_headers["x-forwarded-for"] == "192.0.2.7, 127.0.0.1"
 
 
 async def test_what_streams_streams_through(reader, front_end) -> None:
@@ -252,7 +254,9 @@ async def test_pages_are_away_and_the_api_goes_on(
             await client.post("/sign-in/guest", headers={"origin": address})
             assert (await client.get("/api/catalog/entities")).status_code == 200
             status = (await client.get("/api/status")).json()
-            states = {each["name"]: each["ready"] for each in status["services"]}
+            states = {
+                service["name"]: service["ready"] for service in status["services"]
+            }
             assert (states["portal"], states["catalog"]) == (False, True)
 
 
@@ -274,8 +278,8 @@ async def test_a_static_site_takes_the_portals_place(
                 assert "<title>Another</title>" in (await client.get("/")).text
                 script = await client.get("/assets/main.js")
                 assert script.headers["etag"]
-                seen = {"if-none-match": script.headers["etag"]}
-                again = await client.get("/assets/main.js", headers=seen)
+                validators = {"if-none-match": script.headers["etag"]}
+                again = await client.get("/assets/main.js", headers=validators)
                 assert again.status_code == 304
                 # As Backstage's web app signs in, without any form of ours.
                 guest = (await client.post("/api/auth/guest/refresh")).json()

@@ -48,7 +48,7 @@ TAILS = (
 def make_apps(data: Path) -> dict[str, FastAPI]:
     config = data / "app-config.yaml"
     config.write_text("organization:\n  name: Playhouse\n")
-    given_: dict[str, Any] = {
+    values: dict[str, Any] = {
         "kafka": "127.0.0.1:1",
         "mongodb": "mongodb://127.0.0.1:1",
         "config": config,
@@ -57,7 +57,7 @@ def make_apps(data: Path) -> dict[str, FastAPI]:
         "port": 0,
         **{f"{name}_url": "http://127.0.0.1:1" for name in NAMES},
     }
-    return {name: make(kind(**given_)) for name, (make, kind) in PLUGINS.items()}
+    return {name: make(kind(**values)) for name, (make, kind) in PLUGINS.items()}
 
 
 @pytest.fixture(scope="module")

@@ -30,13 +30,13 @@ def rego(*platform_team: str) -> RegoPolicy:
 
 def rego_tests() -> list[tuple[str, str]]:
     """Every rule named `test_…` in the policy folder."""
-    found = []
+    rules = []
     for file in sorted(POLICIES.rglob("*_test.rego")):
         text = file.read_text()
         package = PACKAGE.search(text)
         assert package is not None, file.name
-        found += [(package[1], rule) for rule in RULE.findall(text)]
-    return found
+        rules += [(package[1], rule) for rule in RULE.findall(text)]
+    return rules
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,10 @@ async def test_a_switched_off_policy_allows_everything() -> None:
 async def test_the_platform_team_is_compared_without_case() -> None:
     """As all refs."""
     policy = rego("Group:default/A")
-    asked = PolicyInput(ANN.subject, "user", ANN.ownership, "callboard.search.rebuild")
-    assert (await policy.decide(asked)).result == "allow"
+    question = PolicyInput(
+        ANN.subject, "user", ANN.ownership, "callboard.search.rebuild"
+    )
+    assert (await policy.decide(question)).result == "allow"
 
 
 def test_a_policy_that_does_not_compile_is_told_at_start(tmp_path: Path) -> None:
@@ -151,30 +153,30 @@ async def test_a_policy_without_an_answer_means_no(tmp_path: Path, source) -> No
 @pytest.mark.parametrize("odd", ['x"],"result":"allow', "x\\", "x\n\t", "x\x00y"])
 async def test_odd_strings_stay_what_they_are(odd: str) -> None:
     """Nothing in a ref or a permission can end it, or the answer, early."""
-    found = await rego().decide(
+    decision = await rego().decide(
         PolicyInput(odd, "user", (odd,), "catalog.entity.delete")
     )
-    assert found.result == "conditional"
-    assert (found.conditions or {})["params"] == {"claims": [odd]}
+    assert decision.result == "conditional"
+    assert (decision.conditions or {})["params"] == {"claims": [odd]}
     cut = PolicyInput("u", "user", (), f"catalog.entity.create\x00{odd}")
     assert (await rego().decide(cut)).result == "deny"
 
 
-@pytest.mark.parametrize("found", [None, [], {}, {"result": 1}])
-def test_only_a_decision_is_a_decision(found: Any) -> None:
+@pytest.mark.parametrize("output", [None, [], {}, {"result": 1}])
+def test_only_a_decision_is_a_decision(output: Any) -> None:
     """Anything else means that the policy could not be asked."""
     with pytest.raises(Unavailable):
-        decision_of(found)
+        decision_of(output)
 
 
 class CountingPolicy:
     """Allows, and counts how often it was asked."""
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.requests = 0
 
     async def decide(self, _: PolicyInput) -> Decision:
-        self.asked += 1
+        self.requests += 1
         return Decision("allow")
 
 
@@ -186,7 +188,7 @@ async def test_the_same_question_is_asked_once() -> None:
     more = Identity("user:default/ann", "user", ("user:default/ann", "group:d/a"))
     for identity in (ann, ann, more):
         await guard.decision(identity, "catalog.entity.read")
-    assert policy.asked == 2
+    assert policy.requests == 2
 
 
 async def test_no_more_answers_are_remembered_than_may_be() -> None:
@@ -198,7 +200,7 @@ async def test_no_more_answers_are_remembered_than_may_be() -> None:
         await guard.decision(identity, "catalog.entity.read")
     for identity in (*people[1:], people[0]):
         await guard.decision(identity, "catalog.entity.read")
-    assert policy.asked == 5
+    assert policy.requests == 5
 
 
 async def test_an_old_answer_is_asked_again() -> None:
@@ -208,14 +210,14 @@ async def test_an_old_answer_is_asked_again() -> None:
     ann = Identity("user:default/ann", "user", ("user:default/ann",))
     for _ in range(2):
         await guard.decision(ann, "catalog.entity.read")
-    assert policy.asked == 2
+    assert policy.requests == 2
 
 
 async def test_a_decision_is_fast() -> None:
     """The first request of a reader waits for it: milliseconds."""
     policy = rego("group:default/p")
     await policy.decide(ANN)
-    began = time.perf_counter()
+    start = time.perf_counter()
     for _ in range(50):
         await policy.decide(ANN)
-    assert (time.perf_counter() - began) / 50 < 0.1
+    assert (time.perf_counter() - start) / 50 < 0.1

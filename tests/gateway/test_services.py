@@ -53,7 +53,7 @@ async def questions(
     tokens = PrincipalTokens(SECRET)
     admission = RequestAdmission(PolicyGuard(policy), RouteTable(), tokens)
     addresses = {"catalog": services, "search": "http://127.0.0.1:9"}
-    upstreams = {name: Upstream(name, each) for name, each in addresses.items()}
+    upstreams = {name: Upstream(name, url) for name, url in addresses.items()}
     async with ServiceConnections(upstreams) as connections:
         yield ServiceQuestions(connections, admission, tokens)
 
@@ -86,12 +86,12 @@ async def test_for_a_reader_the_policy_is_asked(
     questions: ServiceQuestions, policy: OnePolicy
 ) -> None:
     """The service gets its conditions; a no is an answer."""
-    seen = (await questions.ask("catalog", "/entities", reader=VISITOR)).value
-    assert (seen["subject"], seen["permission"]) == (
+    echo = (await questions.ask("catalog", "/entities", reader=VISITOR)).value
+    assert (echo["subject"], echo["permission"]) == (
         "user:default/guest",
         "catalog.entity.read",
     )
-    assert seen["conditions"] == HIDDEN
+    assert echo["conditions"] == HIDDEN
     policy.answer = Decision("deny")
     other = Identity("user:default/bob", "user")
     answer = await questions.ask("catalog", "/entities", reader=other)

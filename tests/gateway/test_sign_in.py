@@ -112,9 +112,9 @@ async def test_a_service_asks_on_behalf_of_a_user(ask) -> None:
         "authorization": f"Bearer {token}",
         "callboard-on-behalf-of": "user:default/ann",
     }
-    seen = (await ask.get("/api/catalog/entities", headers=headers)).json()
-    assert (seen["subject"], seen["kind"]) == ("user:default/ann", "user")
-    assert seen["decision"] == "conditional"
+    echo = (await ask.get("/api/catalog/entities", headers=headers)).json()
+    assert (echo["subject"], echo["kind"]) == ("user:default/ann", "user")
+    assert echo["decision"] == "conditional"
 
 
 async def test_what_services_ask_for_people_is_not_asked_by_people(
@@ -126,8 +126,10 @@ async def test_what_services_ask_for_people_is_not_asked_by_people(
     behalf = {"callboard-on-behalf-of": "user:default/ann"}
     service = {"authorization": f"Bearer {token}", **behalf}
     person = await sign_in("ann")
-    asked = [person, {**person, **behalf}, await sign_in("kim"), service, robot]
-    answers = [await ask.post(path, headers=each, json=body) for each in asked]
+    credentials = [person, {**person, **behalf}, await sign_in("kim"), service, robot]
+    answers = [
+        await ask.post(path, headers=headers, json=body) for headers in credentials
+    ]
     statuses = [answer.status_code for answer in answers]
     assert statuses == [403, 403, 403, 200, 200]
 
@@ -143,8 +145,8 @@ async def test_a_users_principal_is_no_ticket_back_in(ask) -> None:
 async def test_a_static_token_may_not_speak_for_users(ask, robot) -> None:
     """On behalf of is for the installation's own services."""
     headers = {**robot, "callboard-on-behalf-of": "user:default/kim"}
-    seen = (await ask.get("/api/catalog/entities", headers=headers)).json()
-    assert seen["subject"] == "service:robot"
+    echo = (await ask.get("/api/catalog/entities", headers=headers)).json()
+    assert echo["subject"] == "service:robot"
 
 
 async def test_the_docs_cookie_opens_documentation_only(ask, sign_in) -> None:
@@ -161,8 +163,8 @@ async def test_the_docs_cookie_opens_documentation_only(ask, sign_in) -> None:
         (docs, f"{SESSION_COOKIE}={value}", 401),
     ):
         ask.cookies.clear()
-        found = await ask.get(path, headers={"cookie": header})
-        assert found.status_code == status, (path, header)
+        response = await ask.get(path, headers={"cookie": header})
+        assert response.status_code == status, (path, header)
 
 
 async def test_removing_the_docs_cookie(ask) -> None:
@@ -194,8 +196,8 @@ async def test_a_token_of_the_installation_signs_a_browser_in(ask) -> None:
     page = await ask.get("/settings", headers=headers)
     assert page.status_code == 200
     assert "robot" in page.text
-    told = await ask.get("/api/auth/v1/userinfo", headers=headers)
-    assert told.status_code == 401
+    response = await ask.get("/api/auth/v1/userinfo", headers=headers)
+    assert response.status_code == 401
     bearer = {"authorization": f"Bearer {session}"}
     assert (await ask.get("/api/auth/v1/userinfo", headers=bearer)).status_code == 401
 
@@ -263,7 +265,7 @@ async def test_what_a_sign_in_page_asks(ask) -> None:
     ways = (await ask.get("/api/auth/ways")).json()
     assert ways == {"guest": True, "development": True, "token": True}
     listed = (await ask.get("/api/auth/development/users?text=ann")).json()
-    assert [each["ref"] for each in listed["items"]] == ["user:default/ann"]
+    assert [user["ref"] for user in listed["items"]] == ["user:default/ann"]
     assert listed["is_empty"] is False
     nobody = (await ask.get("/api/auth/development/users?text=zzz")).json()
     assert nobody == {"items": [], "is_empty": False}

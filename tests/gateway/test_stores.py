@@ -25,21 +25,21 @@ async def test_settings_are_each_persons_own(database: Any) -> None:
     await preferences.put("user:default/ann", "b", "k2", [])
     await preferences.put("user:default/ann", "b", "k2", False)
     await preferences.put("user:default/bo", "b", "k", "bo's")
-    wanted = [("b", "k"), ("b", "k2"), ("b", "never")]
-    found = await preferences.get("user:default/ann", wanted)
-    assert found == {("b", "k"): value, ("b", "k2"): False}
+    keys = [("b", "k"), ("b", "k2"), ("b", "never")]
+    values = await preferences.get("user:default/ann", keys)
+    assert values == {("b", "k"): value, ("b", "k2"): False}
     await preferences.drop("user:default/ann", "b", "k")
     await preferences.drop("user:default/ann", "b", "never")
-    assert await preferences.get("user:default/ann", wanted) == {("b", "k2"): False}
-    assert await preferences.get("user:default/bo", wanted) == {("b", "k"): "bo's"}
+    assert await preferences.get("user:default/ann", keys) == {("b", "k2"): False}
+    assert await preferences.get("user:default/bo", keys) == {("b", "k"): "bo's"}
 
 
 async def test_settings_of_earlier_versions_are_read(database: Any) -> None:
     """They were kept as the store's own values; changing one keeps it as text."""
-    held = database["preferences"]
+    collection = database["preferences"]
     old = {"_id": "user:default/ann\x1fb\x1fk", "person": "user:default/ann"}
-    await held.insert_one({**old, "value": {"a": None}})
-    preferences = MongoPreferences(held)
+    await collection.insert_one({**old, "value": {"a": None}})
+    preferences = MongoPreferences(collection)
     one = [("b", "k")]
     assert await preferences.get("user:default/ann", one) == {one[0]: {"a": None}}
     await preferences.put("user:default/ann", "b", "k2", 1)
@@ -98,17 +98,17 @@ async def test_settings_of_one_person_have_so_many_bytes_together(
 
 async def test_deliveries_are_remembered_for_a_while(database: Any) -> None:
     """Marked once or twice; what is too old is swept, now and then."""
-    held = database["deliveries"]
-    deliveries = MongoDeliveries(held)
+    collection = database["deliveries"]
+    deliveries = MongoDeliveries(collection)
     assert not await deliveries.was_published("d1")
     await deliveries.mark("d1")
     await deliveries.mark("d1")
     assert await deliveries.was_published("d1")
-    await held.update_one({"_id": "d1"}, {"$set": {"at": 1}})
+    await collection.update_one({"_id": "d1"}, {"$set": {"at": 1}})
     for number in range(webhooks.SWEEP_EVERY):
         await deliveries.mark(f"e{number}")
     assert not await deliveries.was_published("d1")
-    assert await held.count_documents({}) == webhooks.SWEEP_EVERY
+    assert await collection.count_documents({}) == webhooks.SWEEP_EVERY
 
 
 async def test_the_gateway_is_ready_once_it_knows_who_signed_out(
@@ -122,10 +122,10 @@ async def test_the_gateway_is_ready_once_it_knows_who_signed_out(
 
     async def ready() -> bool:
         with contextlib.suppress(Unavailable):
-            await kept.check()
+            await setup.check()
             return True
         return False
 
-    async with CollectionSetup(database, ended) as kept:
+    async with CollectionSetup(database, ended) as setup:
         await until(lambda: ended.ended("one"))
         await until(ready)

@@ -87,21 +87,21 @@ async def test_readers_get_what_happens_after_they_came(hub) -> None:
     async with hub.subscribe(ANN) as stream:
         hub.publish(changed("component:default/a"))
         hub.publish(changed("component:default/b"))
-        found = await taken(stream, 2)
-    assert [event.subject[-1] for event in found] == ["a", "b"]
-    assert found[1].position == hub.position()
+        events = await taken(stream, 2)
+    assert [event.subject[-1] for event in events] == ["a", "b"]
+    assert events[1].position == hub.position()
     assert hub.readers == 0
 
 
 async def test_a_reader_resumes_after_a_position(hub) -> None:
     """Nothing twice, nothing missed."""
     hub.publish(changed("component:default/a"))
-    seen = hub.position()
+    start = hub.position()
     hub.publish(changed("component:default/b"))
-    async with hub.subscribe(ANN, after=seen) as stream:
+    async with hub.subscribe(ANN, after=start) as stream:
         hub.publish(changed("component:default/c"))
-        found = await taken(stream, 2)
-    assert [event.subject[-1] for event in found] == ["b", "c"]
+        events = await taken(stream, 2)
+    assert [event.subject[-1] for event in events] == ["b", "c"]
 
 
 @pytest.mark.parametrize(
@@ -145,8 +145,8 @@ async def test_a_slow_reader_is_dropped_and_misses_nothing(hub) -> None:
         with pytest.raises(StopAsyncIteration):
             await taken(stream, 1)
     async with hub.subscribe(ANN, after=first.position) as stream:
-        found = await taken(stream, hub_module.QUEUE_SIZE + 1)
-    assert found[0].subject == "component:default/0"
+        events = await taken(stream, hub_module.QUEUE_SIZE + 1)
+    assert events[0].subject == "component:default/0"
 
 
 async def test_a_stream_ends_after_its_life() -> None:
@@ -286,8 +286,8 @@ async def test_a_gap_in_the_log_forgets_what_was_known(hub) -> None:
 
 async def test_a_deleted_entity_is_judged_by_what_it_was(hub) -> None:
     """Whoever could not see it does not hear of its end."""
-    gone = {"data": {"entity": None, "previous": component("m", RESTRICTED)}}
-    event = replace(changed("x:y/m"), document=json.dumps(gone).encode())
+    deletion = {"data": {"entity": None, "previous": component("m", RESTRICTED)}}
+    event = replace(changed("x:y/m"), document=json.dumps(deletion).encode())
     async with hub.subscribe(ANN) as stream:
         hub.publish(event)
         hub.publish(changed("component:default/open"))

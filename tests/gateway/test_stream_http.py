@@ -36,14 +36,14 @@ async def opened(ask, path: str, headers: dict[str, str]) -> AsyncIterator[Any]:
 
 
 async def blocks(answer: Any) -> AsyncIterator[dict[str, str]]:
-    found: dict[str, str] = {}
+    block: dict[str, str] = {}
     async for line in answer.aiter_lines():
         if line:
             name, _, value = line.partition(": ")
-            found[name] = value
-        elif found:
-            yield found
-            found = {}
+            block[name] = value
+        elif block:
+            yield block
+            block = {}
 
 
 async def test_events_reach_a_browser(ask, sign_in, kafka) -> None:
@@ -64,12 +64,12 @@ async def test_events_reach_a_browser(ask, sign_in, kafka) -> None:
             await say(ref, component("live", RESTRICTED))
             await say("component:default/other", component("other"))
             await say(ref, component("live"))
-            seen = await anext(stream)
-            assert seen["event"] == "entity-changed"
-            event = json.loads(seen["data"])
+            block = await anext(stream)
+            assert block["event"] == "entity-changed"
+            event = json.loads(block["data"])
             assert event["data"]["entity"]["metadata"] == component("live")["metadata"]
         await say(ref, component("live", type="library"))
-        again = {**headers, "last-event-id": seen["id"]}
+        again = {**headers, "last-event-id": block["id"]}
         async with opened(ask, path, again) as stream:
             await anext(stream)
             event = json.loads((await anext(stream))["data"])
@@ -105,8 +105,8 @@ async def test_groups_change_while_a_stream_is_open(
 
         await say(updated("component:default/opera", entity))
         await say(updated("component:default/opera", component("opera")))
-        seen = json.loads((await anext(stream))["data"])
-        assert "annotations" not in seen["data"]["entity"]["metadata"]
+        event = json.loads((await anext(stream))["data"])
+        assert "annotations" not in event["data"]["entity"]["metadata"]
         stand_in.put(user("eve", memberOf=["box-office"]))
         await say(updated("user:default/eve", user("eve")))
 
@@ -116,8 +116,8 @@ async def test_groups_change_while_a_stream_is_open(
 
         await until(member, 20, "the gateway to know of the new member")
         await say(updated("component:default/opera", {**entity, "note": "seen"}))
-        seen = json.loads((await anext(stream))["data"])
-        assert seen["data"]["entity"].get("note") == "seen"
+        event = json.loads((await anext(stream))["data"])
+        assert event["data"]["entity"].get("note") == "seen"
 
 
 async def test_a_group_that_moves_below_another_gives_its_members_what_that_owns(

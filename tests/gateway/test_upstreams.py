@@ -57,12 +57,12 @@ class Replica:
     """Answers as told, and counts how often it was asked."""
 
     def __init__(self, status: int = 200, **headers: str) -> None:
-        self.asked = 0
+        self.requests = 0
         self._status = status
         self._headers = headers
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        self.asked += 1
+        self.requests += 1
         body = await request.read()
         return web.Response(status=self._status, body=body, headers=self._headers)
 
@@ -105,11 +105,11 @@ async def ask(
 @pytest.mark.parametrize("changes", [False, True])
 async def test_another_answers_for_one_that_is_gone(changes: bool) -> None:
     """Questions and changes alike: nothing of them has begun anywhere."""
-    there = Replica()
-    async with replica(there.answer) as address:
-        gone = nobody()
-        heard = await ask(f"{gone},{address}", gone, changes=changes)
-    assert (heard.status, heard.content, there.asked) == (200, b"x", 1)
+    healthy = Replica()
+    async with replica(healthy.answer) as address:
+        missing = nobody()
+        heard = await ask(f"{missing},{address}", missing, changes=changes)
+    assert (heard.status, heard.content, healthy.requests) == (200, b"x", 1)
     assert heard.ended
 
 
@@ -122,19 +122,19 @@ async def test_a_question_is_asked_again_a_change_is_not() -> None:
         request.transport.close()
         return web.Response()
 
-    there = Replica()
-    async with replica(breaks) as broken, replica(there.answer) as address:
+    healthy = Replica()
+    async with replica(breaks) as broken, replica(healthy.answer) as address:
         both = f"{broken},{address}"
         assert (await ask(both, broken)).status == 200
         with pytest.raises(Unavailable):
             await ask(both, broken, changes=True)
-    assert there.asked == 1
+    assert healthy.requests == 1
 
 
 async def test_one_that_is_not_ready_is_passed_over() -> None:
     """A 503 is an answer only if nobody has a better one."""
-    loading, there = Replica(503, **{UNTOUCHED: "1"}), Replica()
-    async with replica(loading.answer) as first, replica(there.answer) as address:
+    loading, healthy = Replica(503, **{UNTOUCHED: "1"}), Replica()
+    async with replica(loading.answer) as first, replica(healthy.answer) as address:
         both = f"{first},{address}"
         assert (await ask(both, first)).status == 200
         assert (await ask(both, first, changes=True)).status == 200
@@ -143,10 +143,10 @@ async def test_one_that_is_not_ready_is_passed_over() -> None:
 
 async def test_a_change_that_was_begun_is_not_begun_elsewhere() -> None:
     """503 in the middle of it is what the client is told."""
-    failing, there = Replica(503), Replica()
-    async with replica(failing.answer) as first, replica(there.answer) as address:
+    failing, healthy = Replica(503), Replica()
+    async with replica(failing.answer) as first, replica(healthy.answer) as address:
         heard = await ask(f"{first},{address}", first, changes=True)
-    assert (heard.status, there.asked) == (503, 0)
+    assert (heard.status, healthy.requests) == (503, 0)
 
 
 async def test_one_that_stands_still_is_passed_over(
@@ -154,21 +154,21 @@ async def test_one_that_stands_still_is_passed_over(
 ) -> None:
     """A frozen process takes connections and says nothing."""
     monkeypatch.setattr(upstreams, "PATIENCE_SECONDS", 0.2)
-    there = Replica()
+    healthy = Replica()
     with socket.socket() as frozen:
         frozen.bind(("127.0.0.1", 0))
         frozen.listen()
         first = f"http://127.0.0.1:{frozen.getsockname()[1]}"
-        async with replica(there.answer) as address:
+        async with replica(healthy.answer) as address:
             heard = await ask(f"{first},{address}", first)
-    assert (heard.status, there.asked) == (200, 1)
+    assert (heard.status, healthy.requests) == (200, 1)
 
 
 async def test_nobody_is_left() -> None:
     """The client is told that the service is away, and when to come again."""
-    gone = f"{nobody()},{nobody()}"
+    addresses = f"{nobody()},{nobody()}"
     with pytest.raises(Unavailable) as raised:
-        await ask(gone, gone.partition(",")[0])
+        await ask(addresses, addresses.partition(",")[0])
     assert raised.value.retry_after == 1
 
 
@@ -178,8 +178,8 @@ async def test_callers_are_shared_out() -> None:
     async with AsyncExitStack() as stack:
         addresses = ",".join(
             [
-                await stack.enter_async_context(replica(each.answer))
-                for each in (first, second)
+                await stack.enter_async_context(replica(upstream_replica.answer))
+                for upstream_replica in (first, second)
             ]
         )
         replicas = Replicas(addresses)
@@ -187,9 +187,9 @@ async def test_callers_are_shared_out() -> None:
         chosen = [replicas.order(name)[0] for name in names]
         assert chosen == [replicas.order(name)[0] for name in names]
         assert 20 < chosen.count(chosen[0]) < 80
-        await asyncio.gather(*(ask(addresses, each) for each in chosen[:20]))
-    assert first.asked
-    assert second.asked
+        await asyncio.gather(*(ask(addresses, address) for address in chosen[:20]))
+    assert first.requests
+    assert second.requests
 
 
 def test_who_was_away_is_asked_last_for_a_moment() -> None:
@@ -213,14 +213,14 @@ class Poisoned:
     """A replica that answers, but for one question: at that it stops or breaks off."""
 
     def __init__(self, how: str) -> None:
-        self.asked: list[str] = []
+        self.requests: list[str] = []
         self._how = how
         self._stopped = asyncio.Event()
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/healthz":
             return web.Response(text="ok")
-        self.asked.append(request.path)
+        self.requests.append(request.path)
         if request.path == "/poison" and self._how == "stops":
             await self._stopped.wait()
         if request.path == "/poison" and self._how == "breaks off":
@@ -252,12 +252,14 @@ class Front:
 async def front(*replicas: Poisoned) -> AsyncIterator[Front]:
     """An upstream with these replicas; the first is asked first, and is well."""
     async with AsyncExitStack() as stack:
-        found = [await stack.enter_async_context(replica(r.answer)) for r in replicas]
-        asked = Front(",".join(found), found[0])
-        await asked.upstream.open()
-        stack.push_async_callback(asked.upstream.close)
-        assert await asked.ask("/good") == 200
-        yield asked
+        addresses = [
+            await stack.enter_async_context(replica(r.answer)) for r in replicas
+        ]
+        upstream_front = Front(",".join(addresses), addresses[0])
+        await upstream_front.upstream.open()
+        stack.push_async_callback(upstream_front.upstream.close)
+        assert await upstream_front.ask("/good") == 200
+        yield upstream_front
 
 
 @pytest.fixture
@@ -270,57 +272,59 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("how", ["stops", "breaks off"])
-@pytest.mark.parametrize("others", [0, 1])
-async def test_what_ended_one_is_not_asked_of_the_next(how: str, others: int) -> None:
+@pytest.mark.parametrize("other_count", [0, 1])
+async def test_what_ended_one_is_not_asked_of_the_next(
+    how: str, other_count: int
+) -> None:
     """Nor of the same one, once it is back: one question must not end them all."""
     first = Poisoned(how)
-    more = [Poisoned(how) for _ in range(others)]
-    async with front(first, *more) as asked:
+    more = [Poisoned(how) for _ in range(other_count)]
+    async with front(first, *more) as upstream_front:
         with pytest.raises(Unavailable):
-            await asked.ask("/poison")
-        assert first.asked.count("/poison") == 1
-        assert [each.asked for each in more] == [[]] * others
+            await upstream_front.ask("/poison")
+        assert first.requests.count("/poison") == 1
+        assert [other.requests for other in more] == [[]] * other_count
         # Others go on being asked, and this one's replica too.
-        assert await asked.ask("/good") == 200
+        assert await upstream_front.ask("/good") == 200
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_who_waited_behind_it_is_answered_elsewhere() -> None:
     """Only the oldest question is taken for the reason."""
     first, second = Poisoned("stops"), Poisoned("never")
-    async with front(first, second) as asked:
-        poison = asyncio.create_task(asked.ask("/poison"))
-        while "/poison" not in first.asked:
+    async with front(first, second) as upstream_front:
+        poison = asyncio.create_task(upstream_front.ask("/poison"))
+        while "/poison" not in first.requests:
             await asyncio.sleep(0)
         # It stands still for everybody from now on.
-        waiting = asyncio.create_task(asked.ask("/poison?other"))
+        waiting = asyncio.create_task(upstream_front.ask("/poison?other"))
         assert await waiting == 200
         with pytest.raises(Unavailable):
             await poison
-    assert second.asked == ["/poison"]
+    assert second.requests == ["/poison"]
 
 
 @pytest.mark.usefixtures("impatient")
 async def test_a_question_that_ended_several_is_refused() -> None:
     """For a while; nobody is asked meanwhile, and others are."""
     first = Poisoned("breaks off")
-    async with front(first) as asked:
+    async with front(first) as upstream_front:
         for _ in range(5):
             with pytest.raises(Unavailable) as raised:
-                await asked.ask("/poison")
-            assert await asked.ask("/good") == 200
-        assert first.asked.count("/poison") == 2
+                await upstream_front.ask("/poison")
+            assert await upstream_front.ask("/good") == 200
+        assert first.requests.count("/poison") == 2
         assert raised.value.retry_after > 1
 
 
 async def test_a_kept_connection_that_was_being_closed_is_made_anew() -> None:
     """The service closes idle ones, and the question meets that on its way."""
     closing: set[object] = set()
-    asked: list[str] = []
+    paths: list[str] = []
 
     async def answer(request: web.Request) -> web.StreamResponse:
         assert request.transport is not None
-        asked.append(request.path)
+        paths.append(request.path)
         if request.transport in closing:
             request.transport.close()
         closing.add(request.transport)
@@ -332,4 +336,4 @@ async def test_a_kept_connection_that_was_being_closed_is_made_anew() -> None:
         assert await upstream.ask("/one") == 200
         assert await upstream.ask("/two") == 200
         await upstream.upstream.close()
-    assert asked == ["/one", "/two", "/two"]
+    assert paths == ["/one", "/two", "/two"]

@@ -43,16 +43,16 @@ def test_gitea() -> None:
 
 def test_github() -> None:
     """GitHub's push; the sender is who pushed."""
-    (found,) = pushes("github", github(), "7")
-    assert (found.host, found.repository) == ("github.com", "acme/shop")
-    assert (found.pusher, found.pusher_name) == ("ann-hub", "ann")
-    assert found.changed_paths == ["a.md", "b.md", "c.md"]
+    (push,) = pushes("github", github(), "7")
+    assert (push.host, push.repository) == ("github.com", "acme/shop")
+    assert (push.pusher, push.pusher_name) == ("ann-hub", "ann")
+    assert push.changed_paths == ["a.md", "b.md", "c.md"]
 
 
 def test_gitlab() -> None:
     """GitLab's groups may be nested."""
-    (found,) = pushes("gitlab", gitlab(), "7")
-    assert (found.host, found.repository) == ("gitlab.com", "acme/team/shop")
+    (push,) = pushes("gitlab", gitlab(), "7")
+    assert (push.host, push.repository) == ("gitlab.com", "acme/team/shop")
 
 
 def test_bitbucket_tells_one_push_a_ref() -> None:
@@ -68,13 +68,13 @@ def test_bitbucket_tells_one_push_a_ref() -> None:
 
 def test_bitbucket_server_speaks_otherwise() -> None:
     """The product for own servers has another payload."""
-    (found,) = pushes("bitbucket", bitbucket_server(), "7")
-    assert (found.ref, found.after) == ("refs/heads/x", ZEROS)
-    assert found.url == "https://bitbucket.org/projects/ACME/repos/shop"
+    (push,) = pushes("bitbucket", bitbucket_server(), "7")
+    assert (push.ref, push.after) == ("refs/heads/x", ZEROS)
+    assert push.url == "https://bitbucket.org/projects/ACME/repos/shop"
     # The catalog's places name it so.
-    target = parse_url(found.url, {"bitbucket.org": "bitbucket_server"})
+    target = parse_url(push.url, {"bitbucket.org": "bitbucket_server"})
     assert target is not None
-    assert found.repository == target.repository
+    assert push.repository == target.repository
 
 
 @pytest.mark.parametrize(

@@ -65,24 +65,24 @@ class Log:
     """The event log's twin: it may be away."""
 
     def __init__(self) -> None:
-        self.told: list[RepositoryPushed] = []
+        self.published: list[RepositoryPushed] = []
         self.away = False
 
-    async def publish(self, found: Any) -> None:
+    async def publish(self, repository_pushes: Any) -> None:
         if self.away:
             raise Unavailable("away")
-        self.told += found
+        self.published += repository_pushes
 
 
 def delivery(number: str = "1", **headers: str) -> Delivery:
     body = json.dumps(gitea()).encode()
-    given = {
+    fields = {
         "x-gitea-event": "push",
         "x-gitea-delivery": number,
         "x-gitea-signature": signed(body),
         **headers,
     }
-    return Delivery("gitea", given, body)
+    return Delivery("gitea", fields, body)
 
 
 SECRETS = [HookSecret("gitea", "git.playhouse.example", HOOK_SECRET)]
@@ -97,7 +97,7 @@ async def test_a_failed_delivery_is_told_when_it_comes_again(database) -> None:
     log.away = False
     assert await receive(delivery(), SECRETS, log, deliveries) == "accepted"
     assert await receive(delivery(), SECRETS, log, deliveries) == "duplicate"
-    assert len(log.told) == 1
+    assert len(log.published) == 1
 
 
 async def test_a_long_delivery_is_read_beside_the_loop(database) -> None:
@@ -112,7 +112,7 @@ async def test_a_long_delivery_is_read_beside_the_loop(database) -> None:
     with limit_processor_time(0.1):
         outcome = await receive(replace(long, body=body), SECRETS, log, deliveries)
     assert outcome == "accepted"
-    assert len(log.told[0].changed_paths or ()) == len(commits)
+    assert len(log.published[0].changed_paths or ()) == len(commits)
 
 
 async def test_a_host_may_not_speak_for_another(database) -> None:
@@ -128,7 +128,7 @@ async def test_other_events_are_ignored(database) -> None:
     log, deliveries = Log(), MongoDeliveries(database["deliveries"])
     ping = delivery(**{"x-gitea-event": "ping"})
     assert await receive(ping, SECRETS, log, deliveries) == "ignored"
-    assert not log.told
+    assert not log.published
 
 
 async def test_a_number_is_not_what_makes_a_delivery_new(database) -> None:
@@ -137,7 +137,7 @@ async def test_a_number_is_not_what_makes_a_delivery_new(database) -> None:
     assert await receive(delivery("1"), SECRETS, log, deliveries) == "accepted"
     for again in (delivery("2"), delivery("3", **{"x-gitea-event": "repo:push"})):
         assert await receive(again, SECRETS, log, deliveries) == "duplicate"
-    assert len(log.told) == 1
+    assert len(log.published) == 1
 
 
 def hook_headers(body: bytes, number: str | None = None) -> dict[str, str]:
@@ -164,15 +164,15 @@ async def test_a_push_is_an_event(ask, kafka) -> None:
             )
             assert answer.status_code == 202, answer.text
             assert answer.json() == {"status": status}
-        found: list[Any] = []
+        records_read: list[Any] = []
 
         async def told() -> bool:
             for records in (await consumer.getmany(timeout_ms=100)).values():
-                found.extend(records)
-            return any(b"event-1" in record.value for record in found)
+                records_read.extend(records)
+            return any(b"event-1" in record.value for record in records_read)
 
         await until(told, 10, "the event")
-        mine = [record for record in found if b"event-1" in record.value]
+        mine = [record for record in records_read if b"event-1" in record.value]
         assert len(mine) == 1
         assert mine[0].key == b"git.playhouse.example/payments"
         envelope = Envelope.parse(mine[0].value)

@@ -20,7 +20,7 @@ async def test_a_push_does_not_need_the_documents() -> None:
     client = mongo.connect("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200")
     log, deliveries = Log(), MongoDeliveries(client["gateway"]["deliveries"])
     assert await receive(delivery(), SECRETS, log, deliveries) == "accepted"
-    assert len(log.told) == 1
+    assert len(log.published) == 1
     client.close()
 
 

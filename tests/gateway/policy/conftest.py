@@ -17,15 +17,17 @@ MakeGateway = Callable[..., str]
 @pytest.fixture
 def make_opa(servers: None, tmp_path: Path) -> Iterator[MakeOpa]:
     """Makes OPA servers, not started yet; they end with the test."""
-    made: list[OpaServer] = []
+    running_servers: list[OpaServer] = []
 
     def make(**settings: Any) -> OpaServer:
-        made.append(OpaServer(tmp_path / f"opa-{len(made)}", **settings))
-        return made[-1]
+        running_servers.append(
+            OpaServer(tmp_path / f"opa-{len(running_servers)}", **settings)
+        )
+        return running_servers[-1]
 
     yield make
-    for each in made:
-        each.stop()
+    for server in running_servers:
+        server.stop()
 
 
 @pytest.fixture
@@ -38,9 +40,11 @@ def make_gateway(
         def make(**settings: Any) -> str:
             folder = tmp_path / f"gateway-{len(list(tmp_path.iterdir()))}"
             folder.mkdir()
-            told = settings_for(
+            gateway_settings = settings_for(
                 services, mongodb=mongodb, kafka=kafka, data=folder, **settings
             )
-            return stack.enter_context(served_with_portal(told, configuration()))
+            return stack.enter_context(
+                served_with_portal(gateway_settings, configuration())
+            )
 
         yield make

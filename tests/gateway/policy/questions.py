@@ -67,13 +67,15 @@ ENTITIES: tuple[dict[str, Any], ...] = tuple(
         "metadata": {
             "name": "tickets",
             "namespace": "default",
-            "annotations": {"callboard.dev/visibility": seen} if seen else {},
+            "annotations": {"callboard.dev/visibility": visibility}
+            if visibility
+            else {},
         },
         "spec": {},
         "relations": [{"type": "ownedBy", "targetRef": owner}],
     }
     for owner in ("user:default/person-1", PLATFORM, "group:default/舞台")
-    for seen in ("", "restricted", "Restricted")
+    for visibility in ("", "restricted", "Restricted")
 )
 
 
@@ -119,6 +121,6 @@ def _ownership(chance: random.Random, subject: str) -> tuple[str, ...]:
     groups = [f"group:default/team-{chance.randrange(500)}" for _ in range(size)]
     odd = chance.sample(ODD, chance.choice((0, 0, 1, 3)))
     platform = [PLATFORM] * chance.choice((0, 0, 1, 2))
-    found = [subject, *groups, *odd, *platform]
-    chance.shuffle(found)
-    return tuple(found)
+    refs = [subject, *groups, *odd, *platform]
+    chance.shuffle(refs)
+    return tuple(refs)

@@ -31,16 +31,16 @@ Pair = tuple[RegoPolicy, OpaPolicy]
 async def pairs(opa: str) -> AsyncIterator[list[Pair]]:
     """Both policies, once for each thing a configuration may say."""
     async with AsyncExitStack() as stack:
-        found = []
+        policies = []
         for questions in settings():
             server = OpaPolicy(opa, questions, seconds=20)
             await stack.enter_async_context(server)
-            found.append((RegoPolicy(RULES, questions), server))
-        yield found
+            policies.append((RegoPolicy(RULES, questions), server))
+        yield policies
 
 
 async def both(
-    pairs: Sequence[Pair], asked: Sequence[PolicyInput]
+    pairs: Sequence[Pair], questions: Sequence[PolicyInput]
 ) -> list[tuple[Decision, Decision]]:
     """The answers of the embedded policy and of the server, in order."""
     turn = asyncio.Semaphore(AT_ONCE)
@@ -49,18 +49,18 @@ async def both(
         async with turn:
             return await policy.decide(question)
 
-    pair = [pairs[number % len(pairs)] for number in range(len(asked))]
-    here = [
+    pair = [pairs[number % len(pairs)] for number in range(len(questions))]
+    embedded_decisions = [
         await embedded.decide(question)
-        for (embedded, _), question in zip(pair, asked, strict=True)
+        for (embedded, _), question in zip(pair, questions, strict=True)
     ]
-    there = await asyncio.gather(
+    server_decisions = await asyncio.gather(
         *(
             ask(server, question)
-            for (_, server), question in zip(pair, asked, strict=True)
+            for (_, server), question in zip(pair, questions, strict=True)
         )
     )
-    return list(zip(here, there, strict=True))
+    return list(zip(embedded_decisions, server_decisions, strict=True))
 
 
 def whole(decision: Decision) -> tuple[Any, ...]:
@@ -72,39 +72,44 @@ async def test_five_thousand_questions_have_the_same_answers(
     pairs: list[Pair],
 ) -> None:
     """Result, reason and conditions, whatever is asked of whom."""
-    asked = list(made.questions(SEED, COUNT))
-    answers = await both(pairs, asked)
-    for question, (here, there) in zip(asked, answers, strict=True):
-        assert whole(here) == whole(there), question
-    results = Counter(here.result for here, _ in answers)
-    assert min(results[each] for each in ("allow", "deny", "conditional")) > 300
+    questions = list(made.questions(SEED, COUNT))
+    answers = await both(pairs, questions)
+    for question, (embedded, server) in zip(questions, answers, strict=True):
+        assert whole(embedded) == whole(server), question
+    results = Counter(embedded.result for embedded, _ in answers)
+    assert min(results[result] for result in ("allow", "deny", "conditional")) > 300
 
 
 async def test_conditions_let_the_same_entities_through(pairs: list[Pair]) -> None:
     """What services make of an answer, of one's own, restricted and foreign ones."""
-    asked = [
+    questions = [
         question
         for question in made.questions(SEED + 1, 1_000)
         if question.permission.startswith("catalog.entity.")
     ]
-    seen: Counter[bool] = Counter()
-    for question, (here, there) in zip(asked, await both(pairs, asked), strict=True):
-        if here.conditions is None or there.conditions is None:
-            assert here.conditions is there.conditions
+    counts: Counter[bool] = Counter()
+    for question, (embedded, server) in zip(
+        questions, await both(pairs, questions), strict=True
+    ):
+        if embedded.conditions is None or server.conditions is None:
+            assert embedded.conditions is server.conditions
             continue
         for entity in ENTITIES:
-            yes = matches(here.conditions, Entity(entity))
-            assert yes is matches(there.conditions, Entity(entity)), (question, entity)
-            seen[yes] += 1
-    assert min(seen[True], seen[False]) > 30
+            matched = matches(embedded.conditions, Entity(entity))
+            assert matched is matches(server.conditions, Entity(entity)), (
+                question,
+                entity,
+            )
+            counts[matched] += 1
+    assert min(counts[True], counts[False]) > 30
 
 
 def test_the_questions_are_the_same_each_time() -> None:
     """A seed names a run; every permission is asked of every kind of subject."""
-    asked = list(made.questions(SEED, COUNT))
-    assert asked == list(made.questions(SEED, COUNT))
-    assert len(set(asked)) > COUNT * 0.9
-    common = {(one.permission, one.kind) for one in asked}
+    questions = list(made.questions(SEED, COUNT))
+    assert questions == list(made.questions(SEED, COUNT))
+    assert len(set(questions)) > COUNT * 0.9
+    common = {(one.permission, one.kind) for one in questions}
     assert common >= {(name, kind) for name in PERMISSIONS for kind in KINDS}
 
 

@@ -31,9 +31,9 @@ PUBLIC = (
 
 @pytest.fixture
 def server(make_opa: MakeOpa) -> OpaServer:
-    found = make_opa()
-    found.start()
-    return found
+    opa_server = make_opa()
+    opa_server.start()
+    return opa_server
 
 
 @pytest.fixture
@@ -55,9 +55,9 @@ async def ask(front: str) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def timed(ask: httpx.AsyncClient) -> tuple[httpx.Response, float]:
-    began = time.monotonic()
+    start = time.monotonic()
     answer = await ask.get(READ)
-    return answer, time.monotonic() - began
+    return answer, time.monotonic() - start
 
 
 def is_no(answer: httpx.Response) -> bool:
@@ -115,8 +115,8 @@ async def test_what_asks_no_policy_goes_on(
     async with httpx.AsyncClient(base_url=front) as anybody:
         for path in PUBLIC:
             assert (await anybody.get(path)).status_code == 200, path
-        shown = await anybody.get("/sign-in?text=user:default/bob")
-        assert 'name="user" value="user:default/bob"' in shown.text
+        sign_in_page = await anybody.get("/sign-in?text=user:default/bob")
+        assert 'name="user" value="user:default/bob"' in sign_in_page.text
         body = {"userEntityRef": "user:default/bob"}
         signed = await anybody.post("/api/auth/development/refresh", json=body)
         assert signed.status_code == 200
@@ -124,9 +124,9 @@ async def test_what_asks_no_policy_goes_on(
         assert ready.status_code == 503
         assert "does not answer" in ready.json()["checks"]["policy"]
     report = (await ask.get("/api/status")).json()
-    told = {each["name"]: each["ready"] for each in report["services"]}
-    assert told["gateway"] is False
-    assert told["catalog"] is True
+    states = {service["name"]: service["ready"] for service in report["services"]}
+    assert states["gateway"] is False
+    assert states["catalog"] is True
 
 
 async def test_the_page_says_why(
@@ -194,8 +194,8 @@ async def test_a_live_stream_misses_nothing(
     await back(ask)
     resumed = {"last-event-id": position}
     async with ask.stream("GET", path, headers=resumed, timeout=15) as stream:
-        told = [line async for line in first(stream.aiter_lines(), "data: {")]
-    assert envelope.id in told[-1]
+        resumed_lines = [line async for line in first(stream.aiter_lines(), "data: {")]
+    assert envelope.id in resumed_lines[-1]
 
 
 async def first(lines: AsyncIterator[str], beginning: str) -> AsyncIterator[str]:

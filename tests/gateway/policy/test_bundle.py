@@ -53,23 +53,23 @@ def change(folder: Path, old: str, new: str) -> None:
 
 def files_in(body: bytes) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(gzip.decompress(body))) as archive:
-        found = {}
+        files = {}
         for entry in archive:
             file = archive.extractfile(entry)
             assert file is not None
-            found[entry.name.lstrip("/")] = file.read()
-    return found
+            files[entry.name.lstrip("/")] = file.read()
+    return files
 
 
 def test_the_bundle_is_the_policy_and_nothing_else(folder: Path) -> None:
     """No tests, no configuration; its roots are its packages."""
-    made = PolicyFolder(folder).bundle()
-    files = files_in(made.body)
+    bundle = PolicyFolder(folder).bundle()
+    files = files_in(bundle.body)
     assert set(files) == {".manifest", REGO}
     assert files[REGO] == (POLICIES / REGO).read_bytes()
     manifest = json.loads(files[".manifest"])
     assert manifest == {
-        "revision": made.revision,
+        "revision": bundle.revision,
         "roots": ["callboard"],
         "rego_version": 1,
     }
@@ -110,8 +110,8 @@ def test_only_policy_servers_get_it(
 ) -> None:
     """Not people, not other programs; nobody where no token is set."""
     assert httpx.get(handing + PATH).status_code == 401
-    for given in (robot, {"authorization": "Bearer x"}, {"authorization": TOKEN}):
-        answer = httpx.get(handing + PATH, headers=given)
+    for credentials in (robot, {"authorization": "Bearer x"}, {"authorization": TOKEN}):
+        answer = httpx.get(handing + PATH, headers=credentials)
         assert answer.status_code == 401
         assert answer.json()["error"]["name"] == "AuthenticationError"
         assert TOKEN not in answer.text

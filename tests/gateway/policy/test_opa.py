@@ -74,7 +74,7 @@ async def test_one_connection_serves_question_after_question(
                 assert (await policy.decide(ANN)).result == "allow"
             pool = policy._client._connector
             assert pool is not None
-            assert sum(len(each) for each in pool._conns.values()) == 1
+            assert sum(len(connections) for connections in pool._conns.values()) == 1
             opa.kill()
             opa.start()
 
