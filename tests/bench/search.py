@@ -30,7 +30,7 @@ from services.search.resync import PARTS, Rebuilt, rebuild
 from shared.kit.config.servers import Server
 from tests.builders import component
 from tests.search import corpus
-from tests.search.fakes import MemoryOwners, asked, entity_put
+from tests.search.fakes import MemoryOwners, entity_put, search_request
 
 REBUILDS, QUESTIONS, EVENTS = 3, 400, 40
 READABLE = criteria_condition(
@@ -68,7 +68,7 @@ async def measure(form: str, alias: Alias, owners: MemoryOwners) -> None:
     )
     records = await alias.live.index.count()
     rebuilt = [await _rebuilt(alias, owners) for _ in range(REBUILDS)]
-    print(f"{form}: {len(owners.held)} entities, {records} records")
+    print(f"{form}: {len(owners.upserts)} entities, {records} records")
     _line("first filling", [first], "s")
     print(f"  {'':24} {records / processor:8.0f} records/s of processor time")
     _line("rebuild with proof", rebuilt, "s")
@@ -102,7 +102,7 @@ async def _timed_sums(alias: Alias) -> list[float]:
 def kinds_of_terms(owners: MemoryOwners) -> dict[str, list[str]]:
     """What is typed, by what an engine has to do for it; each term once."""
     chance = random.Random(QUESTIONS)
-    refs = chance.sample(sorted(owners.held), min(QUESTIONS, len(owners.held)))
+    refs = chance.sample(sorted(owners.upserts), min(QUESTIONS, len(owners.upserts)))
     names = [ref.rpartition("/")[2] for ref in refs]
     return {
         "number": list(dict.fromkeys(name.rpartition("-")[2] for name in names)),
@@ -120,7 +120,7 @@ async def _questions(
 ) -> list[float]:
     durations = []
     for term in terms:
-        question = asked(term, readable=READABLE)
+        question = search_request(term, readable=READABLE)
         begun = clock()
         await alias.answering.index.find(question)
         durations.append(1000 * (clock() - begun))

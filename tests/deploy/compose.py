@@ -13,7 +13,7 @@ EXAMPLE = ROOT / ".env.example"
 CONFIG = ROOT / "deploy" / "examples" / "production" / "app-config.yaml"
 #: `${NAME}`, and how it goes on: `:?` must be given, `:-` has a default.
 VARIABLE = re.compile(r"\$\{(\w+)(?:(:[?-])([^}]*))?\}")
-GIVEN = "0123456789abcdef0123456789abcdef"
+SECRET = "0123456789abcdef0123456789abcdef"
 
 
 def example() -> dict[str, str]:
@@ -25,7 +25,7 @@ def example() -> dict[str, str]:
 
 def filled_example() -> dict[str, str]:
     """The same after somebody has filled in what is empty."""
-    filled = {name: value or GIVEN for name, value in example().items()}
+    filled = {name: value or SECRET for name, value in example().items()}
     return {
         **filled,
         "CALLBOARD_BASE_URL": "https://portal.example.com",
@@ -41,16 +41,16 @@ def referred(text: str) -> dict[str, str]:
 @cache
 def compose() -> dict[str, Any]:
     """The file, its anchors merged and its variables filled in."""
-    given = filled_example()
-    text = VARIABLE.sub(lambda found: given[found[1]], FILE.read_text())
+    values = filled_example()
+    text = VARIABLE.sub(lambda match: values[match[1]], FILE.read_text())
     loaded: dict[str, Any] = yaml.safe_load(text)
     return loaded
 
 
 def services() -> dict[str, dict[str, Any]]:
     """Every service of the file, engines and one-shots too."""
-    found: dict[str, dict[str, Any]] = compose()["services"]
-    return found
+    service_definitions: dict[str, dict[str, Any]] = compose()["services"]
+    return service_definitions
 
 
 def networks(name: str) -> set[str]:
@@ -60,8 +60,8 @@ def networks(name: str) -> set[str]:
 
 def volumes(name: str) -> dict[str, str]:
     """What is mounted in a service: target -> source, `:ro` kept on the source."""
-    found = {}
+    sources = {}
     for volume in services()[name].get("volumes", ()):
         source, target, *mode = volume.split(":")
-        found[target] = ":".join([source, *mode])
-    return found
+        sources[target] = ":".join([source, *mode])
+    return sources

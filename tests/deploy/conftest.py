@@ -16,9 +16,9 @@ def tools(folder: Path, names: tuple[str, ...]) -> str:
     """A PATH with these programs and this Python, and nothing else."""
     folder.mkdir(parents=True)
     for name in names:
-        found = shutil.which(name)
-        assert found, f"{name} is needed to try the images' recipe"
-        (folder / name).symlink_to(found)
+        program = shutil.which(name)
+        assert program, f"{name} is needed to try the images' recipe"
+        (folder / name).symlink_to(program)
     python = folder / "python"
     # Not a link: a venv made through one would look for its library beside it.
     python.write_text(f'#!/bin/sh\nexec {sys._base_executable} "$@"\n')  # type: ignore[attr-defined]

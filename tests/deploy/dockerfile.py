@@ -53,15 +53,15 @@ def steps_of(text: str) -> Iterator[Step]:
 
 def stages_of(text: str) -> dict[str, Stage]:
     """The stages by name; the last one without a name is called `final`."""
-    found: dict[str, Stage] = {}
+    stages: dict[str, Stage] = {}
     stage: Stage | None = None
     for step in steps_of(text):
         if step.word == "FROM":
             base, _, name = step.rest.partition(" AS ")
-            stage = found.setdefault(name or "final", Stage(name or "final", base))
+            stage = stages.setdefault(name or "final", Stage(name or "final", base))
         elif stage is not None:
             stage.steps.append(step)
-    return found
+    return stages
 
 
 @dataclass(slots=True)
@@ -125,10 +125,10 @@ class Recipe:
                 words = self._filled(step.rest, self._arguments).split()
                 self._copy(words, image)
             case "ENV":
-                known = {**image.environment, **self._arguments}
+                variables = {**image.environment, **self._arguments}
                 for pair in shlex.split(step.rest):
                     key, _, value = pair.partition("=")
-                    image.environment[key] = self._filled(image.at(value), known)
+                    image.environment[key] = self._filled(image.at(value), variables)
             case "CMD":
                 image.command = json.loads(step.rest)
             case "HEALTHCHECK":
@@ -142,8 +142,8 @@ class Recipe:
 
     def _run(self, command: str, image: Image) -> None:
         if command.startswith(SYSTEM):
-            found = re.search(r"apt-get install ([^&]*)", command)
-            words = found[1].split() if found else []
+            match = re.search(r"apt-get install ([^&]*)", command)
+            words = match[1].split() if match else []
             image.packages += [word for word in words if not word.startswith("-")]
             return
         subprocess.run(
@@ -179,14 +179,14 @@ class Recipe:
             if fnmatch.fnmatch(str(below / name), pattern) or name == pattern
         }
 
-    def _filled(self, text: str, known: Mapping[str, str]) -> str:
-        return VARIABLE.sub(lambda m: known.get(m[1] or m[2], m[0]), text)
+    def _filled(self, text: str, variables: Mapping[str, str]) -> str:
+        return VARIABLE.sub(lambda m: variables.get(m[1] or m[2], m[0]), text)
 
 
 def _outside() -> dict[str, str]:
     """How this machine reaches packages: no recipe's business."""
-    kept = ("PIP_", "UV_", "SSL_", "HTTP_", "HTTPS_", "NO_PROXY", "HOME", "LANG")
-    return {k: v for k, v in os.environ.items() if k.upper().startswith(kept)}
+    prefixes = ("PIP_", "UV_", "SSL_", "HTTP_", "HTTPS_", "NO_PROXY", "HOME", "LANG")
+    return {k: v for k, v in os.environ.items() if k.upper().startswith(prefixes)}
 
 
 def _ignored(file: Path) -> list[str]:

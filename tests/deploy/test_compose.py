@@ -78,13 +78,13 @@ def test_the_example_names_every_variable_and_no_other() -> None:
 def test_no_secret_has_a_value_that_works() -> None:
     """A portal that was told nothing does not start; no password is everybody's."""
     for name, how in referred(FILE.read_text()).items():
-        given = example()[name]
+        default = example()[name]
         if name == "CALLBOARD_GIT_TOKEN":
             # Without it public repositories are read: nothing is opened by that.
-            assert (how, given) == (":-", "")
+            assert (how, default) == (":-", "")
         elif name.endswith(("PASSWORD", "SECRET", "TOKEN")):
-            assert (how, given) == (":?", ""), name
-        elif given == "":
+            assert (how, default) == (":?", ""), name
+        elif default == "":
             assert how == ":?", name
 
 
@@ -106,22 +106,22 @@ def version_of(artifact: str) -> str:
 @pytest.mark.parametrize("name", [*SERVICES, *ENGINES, *ONCE, BY_HAND])
 def test_everything_is_confined(name: str) -> None:
     """No capability, no new privilege, bounded memory, processors and processes."""
-    found = services()[name]
-    assert found["cap_drop"] == ["ALL"]
-    assert found.get("cap_add", []) == (["CHOWN"] if name == "certificates" else [])
-    assert found["security_opt"] == ["no-new-privileges:true"]
-    assert "privileged" not in found
-    limits = found["deploy"]["resources"]["limits"]
+    service = services()[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service.get("cap_add", []) == (["CHOWN"] if name == "certificates" else [])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    limits = service["deploy"]["resources"]["limits"]
     assert {"cpus", "memory", "pids"} <= set(limits)
-    assert found["logging"]["options"]["max-size"]
+    assert service["logging"]["options"]["max-size"]
     if name not in {"kafka", "mongodb", "opensearch"}:
         # Those three write beside their data, each in its own way.
-        assert found["read_only"] is True
+        assert service["read_only"] is True
 
 
 def test_only_the_gateway_is_published() -> None:
     """Nothing else has a port of the host, and the default is this machine alone."""
-    published = {name: found.get("ports") for name, found in services().items()}
+    published = {name: service.get("ports") for name, service in services().items()}
     assert {name for name, ports in published.items() if ports} == {"gateway"}
     assert published["gateway"] == ["127.0.0.1:7007:8080"]
 
@@ -129,8 +129,8 @@ def test_only_the_gateway_is_published() -> None:
 def test_networks_lead_outside_for_those_who_need_it() -> None:
     """Engines, search and analytics are on internal networks alone."""
     declared = compose()["networks"]
-    for name, found in declared.items():
-        assert bool((found or {}).get("internal")) == (name not in OPEN_NETWORKS)
+    for name, network in declared.items():
+        assert bool((network or {}).get("internal")) == (name not in OPEN_NETWORKS)
     for name in services():
         outside = networks(name) & OPEN_NETWORKS
         assert bool(outside) == (
@@ -141,8 +141,8 @@ def test_networks_lead_outside_for_those_who_need_it() -> None:
 
 def test_start_waits_for_what_it_needs() -> None:
     """Engines by their health, one-shots by their end; the code's topics first."""
-    for name, found in services().items():
-        for other, how in found.get("depends_on", {}).items():
+    for name, service in services().items():
+        for other, how in service.get("depends_on", {}).items():
             once = other in ONCE
             expected = "service_completed_successfully" if once else "service_healthy"
             assert how == {"condition": expected}, f"{name} on {other}"
@@ -175,18 +175,20 @@ def test_files_that_are_mounted_exist() -> None:
 
 def test_each_image_is_built_by_the_recipe_for_its_name() -> None:
     """The tag of an image says what is in it."""
-    for name, found in services().items():
-        if build := found.get("build"):
-            service = build["args"]["SERVICE"]
+    for name, service in services().items():
+        if build := service.get("build"):
+            image = build["args"]["SERVICE"]
             assert build["dockerfile"] == "deploy/Dockerfile"
-            assert found["image"].startswith(f"callboard/{service}:")
-            assert service == (name if name in SERVICES else "operator")
+            assert service["image"].startswith(f"callboard/{image}:")
+            assert image == (name if name in SERVICES else "operator")
 
 
 def test_kafkas_listeners_are_where_the_services_look() -> None:
     """What Kafka advertises is the address that everybody was told."""
-    told: dict[str, Any] = services()["kafka"]["environment"]
-    advertised = told["KAFKA_ADVERTISED_LISTENERS"].removeprefix("CLIENTS://")
+    environment: dict[str, Any] = services()["kafka"]["environment"]
+    advertised = environment["KAFKA_ADVERTISED_LISTENERS"].removeprefix("CLIENTS://")
     for name in (*(set(SERVICES) - {PORTAL}), "topics"):
         assert services()[name]["environment"]["CALLBOARD_KAFKA"] == advertised
-    assert f"CLIENTS://:{advertised.partition(':')[2]}," in told["KAFKA_LISTENERS"]
+    assert (
+        f"CLIENTS://:{advertised.partition(':')[2]}," in environment["KAFKA_LISTENERS"]
+    )

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 def properties(data: Path, port: int) -> str:
     """Kafka's environment as the image's start script turns it into properties."""
-    told = services()["kafka"]["environment"]
+    environment = services()["kafka"]["environment"]
     moved = {
         "/var/lib/kafka/data": str(data),
         "9092": str(port),
@@ -30,7 +30,7 @@ def properties(data: Path, port: int) -> str:
     }
     named = {
         name.removeprefix("KAFKA_").lower().replace("_", "."): value
-        for name, value in told.items()
+        for name, value in environment.items()
         if name.startswith("KAFKA_") and name != "KAFKA_HEAP_OPTS"
     }
     text = "".join(f"{name}={value}\n" for name, value in named.items())
@@ -76,11 +76,11 @@ def test_the_topics_of_the_code_are_made_on_composes_kafka(
     composed_kafka: str, operator: Image
 ) -> None:
     """The one-shot makes every topic on the one node, and agrees the second time."""
-    found = services()["topics"]
+    service = services()["topics"]
     environment = {**operator.environment, "CALLBOARD_KAFKA": composed_kafka}
     for _ in range(2):
         done = subprocess.run(
-            found["command"],
+            service["command"],
             cwd=operator.code,
             env=environment,
             check=False,
@@ -89,9 +89,9 @@ def test_the_topics_of_the_code_are_made_on_composes_kafka(
             timeout=60,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-    made = topics(AdminClient({"bootstrap.servers": composed_kafka}))
-    assert made is not None
-    assert {*TOPICS, *map(dead, TOPICS)} <= made
+    names = topics(AdminClient({"bootstrap.servers": composed_kafka}))
+    assert names is not None
+    assert {*TOPICS, *map(dead, TOPICS)} <= names
 
 
 def test_opas_health_check_tells_the_truth(servers: None, tmp_path: Path) -> None:

@@ -55,14 +55,14 @@ def image_environment() -> dict[str, str]:
 
 def environment(service: str) -> dict[str, str]:
     """What a service's process finds."""
-    told: dict[str, str] = services()[service]["environment"]
-    return {**image_environment(), **told}
+    own_environment: dict[str, str] = services()[service]["environment"]
+    return {**image_environment(), **own_environment}
 
 
 def settings_of(service: str) -> type[ProcessSettings]:
     module = importlib.import_module(f"services.{service}.settings")
-    found: type[ProcessSettings] = module.Settings
-    return found
+    settings: type[ProcessSettings] = module.Settings
+    return settings
 
 
 def names(settings: type[ProcessSettings]) -> set[str]:
@@ -77,7 +77,7 @@ def configured() -> set[str]:
     """The variables that the example's configuration refers to."""
     lines = CONFIG.read_text().splitlines()
     text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
-    return {found[1] for found in VARIABLE.findall(text)}
+    return {variable[1] for variable in VARIABLE.findall(text)}
 
 
 @pytest.fixture(params=SERVICES)
@@ -96,10 +96,10 @@ def settings(service: str, monkeypatch: pytest.MonkeyPatch) -> ProcessSettings:
 
 def test_every_variable_is_read(service: str) -> None:
     """A variable with a typing error would be told to nobody."""
-    known = names(settings_of(service))
+    known_names = names(settings_of(service))
     if loads_configuration(service):
-        known |= configured()
-    assert set(services()[service]["environment"]) <= known
+        known_names |= configured()
+    assert set(services()[service]["environment"]) <= known_names
 
 
 def test_the_settings_are_complete(service: str, settings: ProcessSettings) -> None:
@@ -119,25 +119,25 @@ def test_the_configuration_is_where_the_service_looks(
         return
     assert volumes(service)[str(settings.config.parent)].endswith(":ro")
     assert settings.config.name == CONFIG.name
-    told = environment(service)
+    variables = environment(service)
     if service == PORTAL:
         # What pages read of the file holds no variable.
-        assert not configured() & set(told)
+        assert not configured() & set(variables)
         assert load_config(CONFIG, {}, PagesConfig).permission.enabled
         return
-    withheld = set(told["CALLBOARD_WITHHELD"].split(","))
-    assert configured() <= set(told) | withheld
-    assert not withheld & set(told)
+    withheld = set(variables["CALLBOARD_WITHHELD"].split(","))
+    assert configured() <= set(variables) | withheld
+    assert not withheld & set(variables)
 
 
 def test_secrets_are_told_to_those_who_need_them() -> None:
     """The front door has what people are known by, readers have the Git token."""
     front = {"CALLBOARD_API_TOKEN", "CALLBOARD_WEBHOOK_SECRET"}
     for name in SERVICES:
-        told = set(environment(name))
-        assert told & front == (front if name == "gateway" else set())
+        variables = set(environment(name))
+        assert variables & front == (front if name == "gateway" else set())
         reads = name in ("catalog", "scaffolder", "techdocs")
-        assert ("CALLBOARD_GIT_TOKEN" in told) is reads
+        assert ("CALLBOARD_GIT_TOKEN" in variables) is reads
 
 
 def test_ports_are_right(service: str, settings: ProcessSettings) -> None:
@@ -184,19 +184,22 @@ def test_engines_answer_at_the_ports_that_are_told() -> None:
 
 def test_credentials_are_the_same_on_both_sides() -> None:
     """Who asks has the password of whoever is asked."""
-    asked = services()["mongodb"]["environment"]
+    server_environment = services()["mongodb"]["environment"]
     for name in SERVICES:
-        told = environment(name)
-        if "CALLBOARD_MONGODB_PASSWORD" in told:
+        client_environment = environment(name)
+        if "CALLBOARD_MONGODB_PASSWORD" in client_environment:
             for key in ("CALLBOARD_MONGODB_USER", "CALLBOARD_MONGODB_PASSWORD"):
-                assert told[key] == asked[key]
-    told, asked = environment("search"), services()["opensearch"]["environment"]
+                assert client_environment[key] == server_environment[key]
+    client_environment, server_environment = (
+        environment("search"),
+        services()["opensearch"]["environment"],
+    )
     key = "CALLBOARD_OPENSEARCH_PASSWORD"
-    assert told[key] == asked[key]
+    assert client_environment[key] == server_environment[key]
     users = yaml.safe_load(opensearch_file("security/internal_users.yml").read_text())
-    user = users[told["CALLBOARD_OPENSEARCH_USER"]]
+    user = users[client_environment["CALLBOARD_OPENSEARCH_USER"]]
     assert user["hash"] == f"${{envbc.{key}}}"
-    assert set(users) == {"_meta", told["CALLBOARD_OPENSEARCH_USER"]}
+    assert set(users) == {"_meta", client_environment["CALLBOARD_OPENSEARCH_USER"]}
     assert "MONGODB_USER" in mongodb_script()
 
 
@@ -210,21 +213,21 @@ def mongodb_script() -> str:
 
 def test_mongodbs_user_may_use_every_services_database() -> None:
     """The names in the script are those of the services that have one."""
-    found = re.search(r"databases = \[([^\]]*)\]", mongodb_script())
-    assert found
-    assert set(re.findall(r"\w+", found[1])) == set(SERVICES) - {PORTAL, "analytics"}
-    told = set(services()["mongodb"]["environment"])
-    assert set(re.findall(r"process\.env\.(\w+)", mongodb_script())) <= told
+    match = re.search(r"databases = \[([^\]]*)\]", mongodb_script())
+    assert match
+    assert set(re.findall(r"\w+", match[1])) == set(SERVICES) - {PORTAL, "analytics"}
+    variables = set(services()["mongodb"]["environment"])
+    assert set(re.findall(r"process\.env\.(\w+)", mongodb_script())) <= variables
 
 
 def test_certificates_are_where_opensearch_and_search_look() -> None:
     """The one-shot's files, under the names that both were told."""
     command = services()["certificates"]["command"]
     name = command[command.index("deploy.certificates") + 2]
-    made = {"ca.pem", f"{name}.pem", f"{name}-key.pem"}
+    expected = {"ca.pem", f"{name}.pem", f"{name}-key.pem"}
     settings = yaml.safe_load(opensearch_file("opensearch.yml").read_text())
     files = {str(v) for k, v in settings.items() if k.endswith("_filepath")}
-    assert {file.removeprefix("certificates/") for file in files} == made
+    assert {file.removeprefix("certificates/") for file in files} == expected
     mounted = "/usr/share/opensearch/config/certificates"
     assert volumes("opensearch")[mounted] == "certificates:ro"
     assert environment("search")["CALLBOARD_OPENSEARCH_CA"] == "/certificates/ca.pem"
@@ -234,14 +237,15 @@ def test_certificates_are_where_opensearch_and_search_look() -> None:
 def test_opa_is_told_what_its_configuration_asks() -> None:
     """OPA's own file refers to variables that its container has."""
     text = (ROOT / "deploy" / "policies" / "opa.yaml").read_text()
-    asked = set(re.findall(r"\$\{(\w+)\}", text))
-    told: dict[str, Any] = services()["opa"]["environment"]
-    assert asked == set(told)
+    required = set(re.findall(r"\$\{(\w+)\}", text))
+    variables: dict[str, Any] = services()["opa"]["environment"]
+    assert required == set(variables)
     assert (
-        told["CALLBOARD_GATEWAY_URL"] == environment("gateway")["CALLBOARD_GATEWAY_URL"]
+        variables["CALLBOARD_GATEWAY_URL"]
+        == environment("gateway")["CALLBOARD_GATEWAY_URL"]
     )
     key = "CALLBOARD_GATEWAY_BUNDLE_TOKEN"
-    assert told[key] == environment("gateway")[key]
+    assert variables[key] == environment("gateway")[key]
 
 
 def test_the_examples_configuration_opens_nothing() -> None:
@@ -259,6 +263,6 @@ def test_the_examples_configuration_opens_nothing() -> None:
 def test_the_images_stages_are_those_that_compose_builds() -> None:
     """Every SERVICE that is asked for is a stage of the recipe."""
     stages = stages_of((ROOT / "deploy" / "Dockerfile").read_text())
-    for found in compose()["services"].values():
-        if "build" in found:
-            assert found["build"]["args"]["SERVICE"] in stages
+    for service in compose()["services"].values():
+        if "build" in service:
+            assert service["build"]["args"]["SERVICE"] in stages

@@ -38,8 +38,8 @@ def confined(command: list[str]) -> list[str]:
 
 def files(folder: Path) -> dict[str, int]:
     """Every file below, with its time: what is written shows."""
-    found = (path for path in folder.rglob("*") if not path.is_symlink())
-    return {str(path): path.stat().st_mtime_ns for path in found}
+    paths = (path for path in folder.rglob("*") if not path.is_symlink())
+    return {str(path): path.stat().st_mtime_ns for path in paths}
 
 
 def lock_down(folder: Path) -> None:
@@ -57,13 +57,13 @@ def unlock(folder: Path) -> None:
 
 
 @contextmanager
-def started(image: Image, told: dict[str, str], log: Path) -> Iterator[Any]:
+def started(image: Image, environment: dict[str, str], log: Path) -> Iterator[Any]:
     """The image's command, running in its read-only folder."""
     temporary = image.root / "tmp"
     temporary.mkdir()
-    environment = {
+    process_environment = {
         **image.environment,
-        **told,
+        **environment,
         "CALLBOARD_HOST": "127.0.0.1",
         "HOME": str(temporary),
         "TMPDIR": str(temporary),
@@ -73,7 +73,7 @@ def started(image: Image, told: dict[str, str], log: Path) -> Iterator[Any]:
         process = subprocess.Popen(
             confined(image.command),
             cwd=image.code,
-            env=environment,
+            env=process_environment,
             stdout=out,
             stderr=out,
         )
@@ -204,7 +204,7 @@ async def every_service_is_there(client: httpx.AsyncClient) -> None:
     headers = {"Authorization": f"Bearer {TOKEN}"}
     answer = await client.get("/api/status", headers=headers)
     assert answer.status_code == 200, answer.text
-    ready = {found["name"]: found["ready"] for found in answer.json()["services"]}
+    ready = {service["name"]: service["ready"] for service in answer.json()["services"]}
     assert ready == dict.fromkeys(SERVICES, True)
 
 
@@ -244,7 +244,7 @@ def test_the_operators_image_has_the_command_line(
 @pytest.mark.timeout(600)
 def test_certificates_are_made_once_and_fit(operator: Image, tmp_path: Path) -> None:
     """The one-shot of docker-compose.yml makes them, and keeps what is good."""
-    said = [
+    outputs = [
         subprocess.run(
             ["python", "-m", "deploy.certificates", str(tmp_path), "opensearch"],
             cwd=operator.code,
@@ -256,8 +256,8 @@ def test_certificates_are_made_once_and_fit(operator: Image, tmp_path: Path) -> 
         ).stdout
         for _ in range(2)
     ]
-    assert "made" in said[0]
-    assert "kept" in said[1]
+    assert "made" in outputs[0]
+    assert "kept" in outputs[1]
 
 
 def test_only_who_reads_code_by_git_has_it() -> None:

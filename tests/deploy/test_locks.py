@@ -13,7 +13,7 @@ from deploy.embedded.rundata import SERVICES
 
 ROOT = Path(__file__).resolve().parents[2]
 REQUIREMENTS = ROOT / "requirements"
-OURS = {"services", "shared", "deploy", "tests"}
+OWN_PACKAGES = {"services", "shared", "deploy", "tests"}
 #: Loaded by name, by a framework or a plugin's entry: no import tells of them.
 BY_NAME = {
     # One namespace is three distributions' together.
@@ -40,12 +40,12 @@ FILES = (*SERVICES, "operator")
 def pins(name: str) -> dict[str, tuple[str, frozenset[str]]]:
     """Each package of a lock: its version, and its files' hashes."""
     text = (REQUIREMENTS / f"{name}.txt").read_text().replace("\\\n", " ")
-    found = {}
+    pinned = {}
     for line in text.splitlines():
         if match := re.match(r"([\w.-]+)(?:\[[^\]]*\])?==([^\s;]+)", line):
             hashes = frozenset(re.findall(r"sha256:[0-9a-f]{64}", line))
-            found[plain(match[1])] = (match[2], hashes)
-    return found
+            pinned[plain(match[1])] = (match[2], hashes)
+    return pinned
 
 
 def plain(name: str) -> str:
@@ -56,39 +56,39 @@ def plain(name: str) -> str:
 def declared(folder: Path, *, extras: bool = False) -> set[str]:
     """What a part's pyproject.toml asks for."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
-    wanted = list(project["dependencies"])
+    requirements = list(project["dependencies"])
     if extras:
-        wanted += [
+        requirements += [
             name
             for group in project.get("optional-dependencies", {}).values()
             for name in group
         ]
-    return {plain(re.split(r"[\s\[<>=!~;]", name)[0]) for name in wanted}
+    return {plain(re.split(r"[\s\[<>=!~;]", name)[0]) for name in requirements}
 
 
 def imported(folder: Path) -> dict[str, str]:
     """The distributions that a part's code imports, each with a file that does."""
-    known = packages_distributions()
-    found: dict[str, str] = {}
+    distributions = packages_distributions()
+    paths: dict[str, str] = {}
     for path in folder.rglob("*.py"):
         if "repositories" in path.parts or "templates" in path.parts:
             continue
         for name in _modules(ast.parse(path.read_text())):
             top = name.partition(".")[0]
-            if top not in sys.stdlib_module_names and top not in OURS:
-                distribution = plain(known.get(top, [top])[0])
-                found[distribution] = str(path.relative_to(ROOT))
-    return found
+            if top not in sys.stdlib_module_names and top not in OWN_PACKAGES:
+                distribution = plain(distributions.get(top, [top])[0])
+                paths[distribution] = str(path.relative_to(ROOT))
+    return paths
 
 
 def _modules(tree: ast.AST) -> list[str]:
-    found: list[str] = []
+    names: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.append(node.module)
-    return found
+            names.append(node.module)
+    return names
 
 
 def test_every_pin_has_hashes() -> None:

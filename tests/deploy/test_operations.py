@@ -14,7 +14,7 @@ SETTINGS = PAPER.partition("\n## Settings\n")[2].partition("\n## ")[0]
 
 def rows() -> dict[str, str]:
     """Each variable of the tables with the default that stands beside it."""
-    found: dict[str, str] = {}
+    defaults_by_variable: dict[str, str] = {}
     for line in SETTINGS.splitlines():
         if line.startswith("| `"):
             names, default, _ = (cell.strip() for cell in line.strip("|").split(" | "))
@@ -22,22 +22,22 @@ def rows() -> dict[str, str]:
             defaults = re.split(r",\s(?![0-9]+ characters)", default)
             if len(defaults) != len(variables):
                 defaults = [default] * len(variables)
-            found |= dict(zip(variables, defaults, strict=True))
-    return found
+            defaults_by_variable |= dict(zip(variables, defaults, strict=True))
+    return defaults_by_variable
 
 
 def declared() -> dict[str, str]:
     """Each variable of the code with its default, as the paper would put it."""
     modules = (importlib.import_module(f"services.{n}.settings") for n in SERVICES)
     classes = [ServiceSettings, *(module.Settings for module in modules)]
-    found = {}
+    defaults = {}
     for settings in classes:
         for name, field in settings.model_fields.items():
             variable = str(field.validation_alias or f"CALLBOARD_{name.upper()}")
-            found[variable] = (
+            defaults[variable] = (
                 "required" if field.is_required() else shown(field.default)
             )
-    return found
+    return defaults
 
 
 def shown(default: object) -> str:

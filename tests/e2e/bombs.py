@@ -85,9 +85,9 @@ HEADERS: Mapping[str, Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Bomb:
-    """One request; `what` names the operation and the kind."""
+    """One request; `description` names the operation and the kind."""
 
-    what: str
+    description: str
     method: str
     path: str
     params: Mapping[str, str] | None = None
@@ -113,11 +113,11 @@ def _of_operation(
     for parameter in parameters:
         key, place = parameter.get("name", ""), parameter.get("in")
         for kind, text in TEXTS.items():
-            what = f"{name} {key}: {kind}"
+            description = f"{name} {key}: {kind}"
             if place == "query":
-                yield Bomb(what, method, plain, params={key: text})
+                yield Bomb(description, method, plain, params={key: text})
             elif place == "path":
-                yield Bomb(what, method, _filled(path, {key: text}))
+                yield Bomb(description, method, _filled(path, {key: text}))
     for kind, headers in HEADERS.items() if method == "GET" else ():
         yield Bomb(f"{name} header: {kind}", method, plain, headers=headers)
     if operation.get("requestBody") or method in ("POST", "PUT"):
@@ -125,13 +125,13 @@ def _of_operation(
             yield Bomb(f"{name} body: {kind}", method, plain, body=body)
 
 
-def _filled(path: str, given: Mapping[str, str]) -> str:
+def _filled(path: str, values: Mapping[str, str]) -> str:
     """A path with its places filled: by the given text, or by a harmless one."""
     parts = []
     for part in path.split("/"):
         if part.startswith("{"):
             name = part.strip("{}").partition(":")[0]
-            parts.append(_quoted(given.get(name, "x")))
+            parts.append(_quoted(values.get(name, "x")))
         else:
             parts.append(part)
     return "/".join(parts)

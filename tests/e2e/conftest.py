@@ -43,7 +43,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
 def documented(system: System) -> set[str]:
     """Whose documentation search knows."""
     with system.service() as client:
-        results = system.found(
+        results = system.search_results(
             client, "", **{"types[0]": "techdocs", "pageLimit": "100"}
         )
     return {str(result["document"]["name"]) for result in results}

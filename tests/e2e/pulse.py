@@ -14,10 +14,10 @@ PATIENCE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """One answer: when it was asked for, and how long it took."""
+    """One request: when it started, and how long it took."""
 
     service: str
-    asked: float
+    started_at: float
     seconds: float
 
 
@@ -49,33 +49,33 @@ class Pulse:
     def _listen(self, service: str, host: str, port: int) -> None:
         client = http.client.HTTPConnection(host, port, timeout=PATIENCE_SECONDS)
         while not self._stopped.is_set():
-            asked = self._open[service] = time.monotonic()
+            started_at = self._open[service] = time.monotonic()
             try:
                 client.request("GET", "/healthz")
                 client.getresponse().read()
             except (OSError, http.client.HTTPException):
                 # Its process ended: as slow as it gets.
                 client.close()
-                self._note(service, asked, PATIENCE_SECONDS)
+                self._note(service, started_at, PATIENCE_SECONDS)
                 self._stopped.wait(EVERY_SECONDS)
                 continue
-            took = time.monotonic() - asked
-            self._note(service, asked, took)
+            took = time.monotonic() - started_at
+            self._note(service, started_at, took)
             self._stopped.wait(max(0.0, EVERY_SECONDS - took))
         client.close()
 
-    def _note(self, service: str, asked: float, seconds: float) -> None:
-        self.beats.append(Beat(service, asked, seconds))
+    def _note(self, service: str, started_at: float, seconds: float) -> None:
+        self.beats.append(Beat(service, started_at, seconds))
         self._open.pop(service, None)
 
     def worst(self, since: float, until: float) -> dict[str, float]:
         """The longest answer of each service that was awaited within a time."""
         now = time.monotonic()
-        found = {service: now - asked for service, asked in [*self._open.items()]}
+        longest = {service: now - start for service, start in [*self._open.items()]}
         for beat in reversed(self.beats):
-            if beat.asked + PATIENCE_SECONDS < since:
+            if beat.started_at + PATIENCE_SECONDS < since:
                 break
-            if beat.asked <= until and beat.asked + beat.seconds >= since:
-                seconds = max(found.get(beat.service, 0.0), beat.seconds)
-                found[beat.service] = seconds
-        return found
+            if beat.started_at <= until and beat.started_at + beat.seconds >= since:
+                seconds = max(longest.get(beat.service, 0.0), beat.seconds)
+                longest[beat.service] = seconds
+        return longest

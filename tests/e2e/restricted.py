@@ -3,7 +3,7 @@
 import secrets
 from dataclasses import dataclass
 
-from tests.e2e.running import Portal, seen
+from tests.e2e.running import Portal, eventually
 from tests.e2e.system import WorkingCopy
 
 
@@ -48,14 +48,14 @@ spec:
 def push_secret(system: Portal) -> Secret:
     """Pushed, discovered, indexed, its documentation built."""
     name, word = f"hush-{secrets.token_hex(3)}", f"zq{secrets.token_hex(4)}"
-    found = Secret(name, word, WorkingCopy(system.data / "workshop" / name))
+    secret = Secret(name, word, WorkingCopy(system.data / "workshop" / name))
     files = {
-        "catalog-info.yaml": found.says(),
+        "catalog-info.yaml": secret.says(),
         "mkdocs.yml": f"site_name: Plan {word}\n",
         "docs/index.md": f"# Plan\n\nAll about {word} and what it costs.\n",
     }
     system.repository(name, files)
-    seen(lambda: system.known(found.ref), f"{found.ref} is discovered")
+    eventually(lambda: system.known(secret.ref), f"{secret.ref} is discovered")
     # The entity, and the page of its documentation.
-    seen(lambda: system.results(word) >= 2, "it is indexed")
-    return found
+    eventually(lambda: system.results(word) >= 2, "it is indexed")
+    return secret

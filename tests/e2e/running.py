@@ -71,8 +71,8 @@ class Portal(System):
         answer = self.as_(who).get(f"{BY_NAME}/{kind}/{rest}")
         if answer.status_code == 404:
             return None
-        found: dict[str, Any] = answer.raise_for_status().json()
-        return found
+        entity: dict[str, Any] = answer.raise_for_status().json()
+        return entity
 
     def count(self, who: str = SERVICE, **params: Any) -> int:
         """How many entities somebody sees."""
@@ -81,8 +81,8 @@ class Portal(System):
 
     def results(self, term: str, who: str = SERVICE) -> int:
         """How much somebody finds."""
-        found = self.get("/api/search/query", who, term=term)
-        return int(found["numberOfResults"])
+        page = self.get("/api/search/query", who, term=term)
+        return int(page["numberOfResults"])
 
     def repository(self, name: str, files: Files) -> WorkingCopy:
         """A new repository at the example's host, with one pushed commit."""
@@ -144,6 +144,6 @@ def problem(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, str(error["name"]), str(error["message"])
 
 
-def seen(look: Callable[[], Any], what: str) -> Any:
-    """What `look` finds, once it finds it."""
-    return until_now(look, SECONDS, what)
+def eventually(result: Callable[[], Any], description: str) -> Any:
+    """What `result` returns once it is true."""
+    return until_now(result, SECONDS, description)

@@ -40,8 +40,8 @@ class System:
 
     def up(self) -> str:
         """Start it and return when it is ready; what the command printed."""
-        where = ["--port", str(self.port), "--example", self.example]
-        return self.command("up", *where, "--detach")
+        options = ["--port", str(self.port), "--example", self.example]
+        return self.command("up", *options, "--detach")
 
     def down(self) -> str:
         return self.command("down")
@@ -75,8 +75,8 @@ class System:
 
     @property
     def run(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
-        return found
+        run: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+        return run
 
     @property
     def token(self) -> str:
@@ -89,15 +89,15 @@ class System:
     def guest(self) -> httpx.Client:
         """A client with a guest's token."""
         with self._client({}) as nobody:
-            found = nobody.post("/api/auth/guest/refresh").raise_for_status().json()
-        token = found["backstageIdentity"]["token"]
+            response = nobody.post("/api/auth/guest/refresh").raise_for_status().json()
+        token = response["backstageIdentity"]["token"]
         return self._client({"authorization": f"Bearer {token}"})
 
     def user(self, name: str) -> httpx.Client:
         """A client with a browser's session of `user:default/NAME`."""
         client = self._client({"origin": self.url, "sec-fetch-site": "same-origin"})
-        given = {"user": f"user:default/{name}"}
-        assert client.post("/sign-in/as", data=given).status_code == 303
+        form = {"user": f"user:default/{name}"}
+        assert client.post("/sign-in/as", data=form).status_code == 303
         return client
 
     def nobody(self) -> httpx.Client:
@@ -110,12 +110,14 @@ class System:
     def entity(self, client: httpx.Client, kind: str, name: str) -> dict[str, Any]:
         """An entity of the default namespace, or an empty one."""
         answer = client.get(f"/api/catalog/entities/by-name/{kind}/default/{name}")
-        found: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
-        return found
+        entity: dict[str, Any] = answer.json() if answer.status_code == 200 else {}
+        return entity
 
-    def found(self, client: httpx.Client, term: str, **given: str) -> list[Any]:
+    def search_results(
+        self, client: httpx.Client, term: str, **parameters: str
+    ) -> list[Any]:
         """The results that search has for a term."""
-        answer = client.get("/api/search/query", params={"term": term, **given})
+        answer = client.get("/api/search/query", params={"term": term, **parameters})
         results: list[Any] = answer.raise_for_status().json()["results"]
         return results
 

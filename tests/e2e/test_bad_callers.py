@@ -14,7 +14,7 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.e2e.running import ANN, DEV, HOST, SERVICE, Portal, problem, seen
+from tests.e2e.running import ANN, DEV, HOST, SERVICE, Portal, eventually, problem
 from tests.e2e.system import working_copy
 
 ENTITIES = "/api/catalog/entities?limit=1"
@@ -158,12 +158,14 @@ def number(headers: dict[str, str]) -> str:
 def deliveries(heard: list[dict[str, Any]], pushes: list[str]) -> list[str]:
     """Which of some pushes were heard; those of earlier tests may still come in."""
     arrived = [event["data"]["delivery"] for event in list(heard)]
-    return [each for each in arrived if each in pushes]
+    return [delivery_id for delivery_id in arrived if delivery_id in pushes]
 
 
 def await_last(heard: list[dict[str, Any]], pushes: list[str]) -> None:
     """Wait until the last of some pushes is heard, and so whatever came before it."""
-    seen(lambda: pushes[-1] in deliveries(heard, pushes), "the last push is heard")
+    eventually(
+        lambda: pushes[-1] in deliveries(heard, pushes), "the last push is heard"
+    )
 
 
 def test_a_replayed_webhook_is_heard_once(system: Portal) -> None:
@@ -176,8 +178,8 @@ def test_a_replayed_webhook_is_heard_once(system: Portal) -> None:
     ):
         answers = [host.post(HOOK, content=body, headers=headers) for _ in range(3)]
         assert [answer.status_code for answer in answers] == [202, 202, 202]
-        told = [answer.json()["status"] for answer in answers]
-        assert told == ["accepted", "duplicate", "duplicate"]
+        statuses = [answer.json()["status"] for answer in answers]
+        assert statuses == ["accepted", "duplicate", "duplicate"]
         host.post(HOOK, content=marker, headers=marked).raise_for_status()
         await_last(heard, pushes := [number(headers), number(marked)])
         assert deliveries(heard, pushes) == pushes
@@ -192,12 +194,12 @@ def test_a_webhook_that_is_not_signed_is_refused(system: Portal) -> None:
         system.with_token(None) as host,
         system.listening(SERVICE, topic="git-push") as heard,
     ):
-        for given, content, words in (
+        for sent_headers, content, words in (
             (none, body, "The delivery is not signed"),
             (wrong, body, "The delivery's signature is wrong"),
             (headers, body + b" ", "The delivery's signature is wrong"),
         ):
-            answer = host.post(HOOK, content=content, headers=given)
+            answer = host.post(HOOK, content=content, headers=sent_headers)
             assert problem(answer) == (403, "NotAllowedError", words)
         marker, marked = delivery(system, ref="refs/heads/another-marker")
         host.post(HOOK, content=marker, headers=marked).raise_for_status()

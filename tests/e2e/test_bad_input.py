@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import ANN, BEN, DEV, HOST, SERVICE, Portal, problem, push, seen
+from tests.e2e.running import (
+    ANN,
+    BEN,
+    DEV,
+    HOST,
+    SERVICE,
+    Portal,
+    eventually,
+    problem,
+    push,
+)
 from tests.e2e.system import WorkingCopy
 
 MEGABYTE = 1024 * 1024
@@ -96,7 +106,7 @@ GOOD = {
 def shelf(system: Portal) -> Iterator[str]:
     """The address of a repository full of bad files, none of them discovered."""
     name = f"shelf-{secrets.token_hex(3)}"
-    bad = {f"{each}.yaml": content for each, (content, _, _) in BAD.items()}
+    bad = {f"{name}.yaml": content for name, (content, _, _) in BAD.items()}
     system.repository(name, {**bad, **GOOD})
     yield f"{HOST}/{name}/blob/main"
     for registered in system.get(LOCATIONS):
@@ -130,8 +140,8 @@ def test_a_bad_descriptor_is_refused_before(
     status, kind, message = problem(answer)
     assert (status, kind) == (400, "InputError")
     assert message.startswith(f"{error}: ")
-    for each in words:
-        assert each in message
+    for word in words:
+        assert word in message
     assert system.count() == before
     assert f"{shelf}/{name}.yaml" not in str(system.get(LOCATIONS))
 
@@ -145,10 +155,10 @@ def test_a_bad_descriptor_is_told_by_its_location(
     before = system.count()
     answer = register(system, f"{shelf}/{name}.yaml")
     assert answer.status_code == 201
-    (told,) = complaints(system, answer.json()["location"]["entityRef"])
-    assert told["name"] == error
-    for each in words:
-        assert each in told["message"]
+    (problem,) = complaints(system, answer.json()["location"]["entityRef"])
+    assert problem["name"] == error
+    for word in words:
+        assert word in problem["message"]
     assert system.count() == before + 1
 
 
@@ -156,10 +166,12 @@ def test_the_first_location_keeps_an_entity(system: Portal, shelf: str) -> None:
     """Who claims what another location provides gets a conflict, the entity stays."""
     before = system.known("component:default/payments")
     answer = register(system, f"{shelf}/second.yaml").raise_for_status()
-    (told,) = complaints(system, answer.json()["location"]["entityRef"])
-    assert told["name"] == "ConflictError"
-    assert "component:default/payments: is already provided by url:" in told["message"]
-    assert "/payments/blob/main/catalog-info.yaml" in told["message"]
+    (problem,) = complaints(system, answer.json()["location"]["entityRef"])
+    assert problem["name"] == "ConflictError"
+    assert (
+        "component:default/payments: is already provided by url:" in problem["message"]
+    )
+    assert "/payments/blob/main/catalog-info.yaml" in problem["message"]
     assert system.known("component:default/payments") == before
 
 
@@ -167,19 +179,22 @@ def test_a_missing_target_leaves_its_siblings(system: Portal, shelf: str) -> Non
     """What is there is kept; what is not is said at the Location that names it."""
     register(system, f"{shelf}/some-missing.yaml").raise_for_status()
     assert system.known("component:default/good-sibling")
-    (told,) = complaints(system, "location:default/some-missing")
-    assert told["name"] == "NotFoundError"
-    assert "nowhere.yaml" in told["message"]
+    (problem,) = complaints(system, "location:default/some-missing")
+    assert problem["name"] == "NotFoundError"
+    assert "nowhere.yaml" in problem["message"]
 
 
 def test_targets_do_not_leave_their_repository(system: Portal, shelf: str) -> None:
     """Neither dots nor another scheme lead to the machine's files."""
     before = system.count()
     register(system, f"{shelf}/elsewhere.yaml").raise_for_status()
-    told = complaints(system, "location:default/elsewhere")
-    assert [each["name"] for each in told] == ["NotAllowedError", "InputError"]
-    assert NOT_ALLOWED in told[0]["message"]
-    assert "'file:///etc/passwd' must be an http(s) URL" in told[1]["message"]
+    problems = complaints(system, "location:default/elsewhere")
+    assert [problem["name"] for problem in problems] == [
+        "NotAllowedError",
+        "InputError",
+    ]
+    assert NOT_ALLOWED in problems[0]["message"]
+    assert "'file:///etc/passwd' must be an http(s) URL" in problems[1]["message"]
     assert system.count() == before + 2
 
 
@@ -215,31 +230,35 @@ def test_tags_of_yaml_run_nothing(system: Portal, shelf: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("bad", "where", "words"),
+    ("bad", "kind", "words"),
     [
         ("  dependsOn: 7\n", "entity", "spec.dependsOn: "),
         ("  owner: again\n", "location", "map keys must be unique: 'owner' at line 9"),
     ],
 )
 def test_a_push_that_breaks_a_descriptor_keeps_the_last_good_state(
-    system: Portal, bad: str, where: str, words: str
+    system: Portal, bad: str, kind: str, words: str
 ) -> None:
     """It is told where it can be, and the entity stays until a push mends it."""
     name = f"wobbly-{secrets.token_hex(3)}"
     ref = f"component:default/{name}"
     copy = system.repository(name, {"catalog-info.yaml": component(name)})
-    good = seen(lambda: system.known(ref), f"{ref} is discovered")
+    good = eventually(lambda: system.known(ref), f"{ref} is discovered")
     target = f"{HOST}/{name}/blob/main/catalog-info.yaml"
-    wanted = {"filter": f"spec.target={target}"}
-    (found,) = seen(lambda: system.get("/api/catalog/entities", **wanted), target)
-    of = {"entity": ref, "location": f"location:default/{found['metadata']['name']}"}
+    filters = {"filter": f"spec.target={target}"}
+    (location,) = eventually(
+        lambda: system.get("/api/catalog/entities", **filters), target
+    )
+    of = {"entity": ref, "location": f"location:default/{location['metadata']['name']}"}
     push(copy, {"catalog-info.yaml": component(name, bad)}, "Break it")
-    (told,) = seen(lambda: complaints(system, of[where]), f"the {where} complains")
-    assert told["name"] == "InputError"
-    assert words in told["message"]
-    kept = system.known(ref)
-    assert kept is not None
-    assert kept["spec"] == good["spec"]
+    (problem,) = eventually(
+        lambda: complaints(system, of[kind]), f"the {kind} complains"
+    )
+    assert problem["name"] == "InputError"
+    assert words in problem["message"]
+    entity = system.known(ref)
+    assert entity is not None
+    assert entity["spec"] == good["spec"]
     mend(system, copy, name)
 
 
@@ -253,7 +272,7 @@ def mend(system: Portal, copy: WorkingCopy, name: str) -> None:
         entity = system.known(ref) or {}
         return entity["spec"].get("system") == "payments" and "status" not in entity
 
-    seen(mended, f"{ref} is mended")
+    eventually(mended, f"{ref} is mended")
 
 
 @pytest.mark.parametrize(
@@ -280,9 +299,9 @@ def test_validation_names_field_and_rule(
     body = {"entity": whole, "location": f"url:{HOST}/x/blob/main/x.yaml"}
     answer = system.as_(ANN).post(VALIDATE, json=body)
     assert answer.status_code == 400
-    (told,) = answer.json()["errors"]
-    assert told["name"] == "InputError"
-    assert words in told["message"]
+    (problem,) = answer.json()["errors"]
+    assert problem["name"] == "InputError"
+    assert words in problem["message"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])

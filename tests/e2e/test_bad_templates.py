@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.running import ANN, BEN, HOST, SERVICE, Portal, problem, seen
+from tests.e2e.running import ANN, BEN, HOST, SERVICE, Portal, eventually, problem
 
 TASKS = "/api/scaffolder/v2/tasks"
 OUTSIDE = "Relative path is not allowed to refer to a directory outside its parent"
@@ -41,10 +41,10 @@ def template(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def dry_run(system: Portal, action: str, given: Any, *files: dict[str, Any]) -> Any:
+def dry_run(system: Portal, action: str, values: Any, *files: dict[str, Any]) -> Any:
     """The answer to trying one step; `files` lie beside the template."""
     body = {
-        "template": template("tried", {"action": action, "input": given}),
+        "template": template("tried", {"action": action, "input": values}),
         "values": {"name": "x"},
         "secrets": {},
         "directoryContents": list(files),
@@ -58,13 +58,13 @@ def test_template_code_reaches_no_attributes(system: Portal, code: str) -> None:
     answer = dry_run(system, "debug:log", {"message": code})
     if answer.status_code == 200:
         log = answer.json()["log"]
-        said = [e["body"]["message"] for e in log if e["body"].get("stepId")]
-        shown = "\n".join(said).replace(code, "")
+        messages = [e["body"]["message"] for e in log if e["body"].get("stepId")]
+        text = "\n".join(messages).replace(code, "")
     else:
         assert answer.status_code in (400, 500)
-        shown = problem(answer)[2].replace(code, "")
+        text = problem(answer)[2].replace(code, "")
     for secret in ("<class", "function", "uid=", "root:", "environ", "CALLBOARD_"):
-        assert secret not in shown
+        assert secret not in text
 
 
 @pytest.mark.parametrize("code", ENDLESS)
@@ -77,7 +77,7 @@ def test_template_code_ends(system: Portal, code: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("action", "given"),
+    ("action", "values"),
     [
         ("fs:delete", {"files": ["../../../../etc/passwd"]}),
         ("fs:delete", {"files": ["/etc/passwd"]}),
@@ -90,12 +90,12 @@ def test_template_code_ends(system: Portal, code: str) -> None:
     ],
 )
 def test_actions_stay_in_their_workspace(
-    system: Portal, action: str, given: dict[str, Any]
+    system: Portal, action: str, values: dict[str, Any]
 ) -> None:
     """403 that says so; nothing outside is read, written or removed."""
     file = {"path": "a.txt", "base64Content": "YQ==", "executable": False}
     before = sorted(path.name for path in system.data.iterdir())
-    answer = dry_run(system, action, given, file)
+    answer = dry_run(system, action, values, file)
     assert problem(answer) == (403, "NotAllowedError", OUTSIDE)
     assert sorted(path.name for path in system.data.iterdir()) == before
 
@@ -128,8 +128,8 @@ def test_sources_are_those_that_the_configuration_allows(
 @pytest.mark.parametrize("name", ["../../evil", "..", "a/../../evil", "evil.git"])
 def test_a_repository_is_made_in_its_place_alone(system: Portal, name: str) -> None:
     """A run that names another place fails, and makes nothing."""
-    given = {"repoUrl": f"git.playhouse.example?repo={name}"}
-    run = made(system, {"action": "publish:git", "input": given})
+    values = {"repoUrl": f"git.playhouse.example?repo={name}"}
+    run = made(system, {"action": "publish:git", "input": values})
     assert run["status"] == "failed"
     assert "repository: " in told(system, run)
     assert not list(system.data.parent.glob("evil*"))
@@ -142,7 +142,7 @@ def made(system: Portal, *steps: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(template(name, *steps))
     system.repository(name, {"catalog-info.yaml": text})
     ref = f"template:default/{name}"
-    seen(lambda: system.known(ref), f"{ref} is discovered")
+    eventually(lambda: system.known(ref), f"{ref} is discovered")
     body = {"templateRef": ref, "values": {}}
     task = system.as_(BEN).post(TASKS, json=body).raise_for_status().json()["id"]
 
@@ -150,7 +150,7 @@ def made(system: Portal, *steps: dict[str, Any]) -> dict[str, Any]:
         run = system.get(f"{TASKS}/{task}")
         return run if run["status"] in ("completed", "failed") else None
 
-    run: dict[str, Any] = seen(ended, "the run's end")
+    run: dict[str, Any] = eventually(ended, "the run's end")
     return run
 
 
@@ -171,10 +171,10 @@ def test_answers_that_break_the_schema_start_nothing(system: Portal) -> None:
     body = {"templateRef": "template:default/python-service", "values": values}
     answer = system.as_(BEN).post(TASKS, json=body)
     assert answer.status_code == 400
-    said = str(answer.json()["errors"])
-    assert "instance.name" in said
-    assert "pattern" in said
-    assert "instance.description" in said
+    errors = str(answer.json()["errors"])
+    assert "instance.name" in errors
+    assert "pattern" in errors
+    assert "instance.description" in errors
     assert system.get(TASKS)["totalTasks"] == before
 
 
@@ -226,7 +226,7 @@ def test_documentation_that_reaches_outside_is_not_built(system: Portal) -> None
     }
     system.repository(name, files)
     ref = f"component:default/{name}"
-    heard = seen(lambda: failed(system, ref), "the failed build is told")
+    heard = eventually(lambda: failed(system, ref), "the failed build is told")
     assert "docs_dir" in heard
     assert not marker.exists()
 

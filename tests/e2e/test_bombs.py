@@ -152,9 +152,9 @@ def test_nobody_stands_still(system: Portal) -> None:
     pulse.start()
     client = Client(portal)
     try:
-        began = time.monotonic()
-        until_now(lambda: time.monotonic() - began > CALM_SECONDS, 60, "a calm while")
-        calm = pulse.worst(began, time.monotonic())
+        start = time.monotonic()
+        until_now(lambda: time.monotonic() - start > CALM_SECONDS, 60, "a calm while")
+        calm = pulse.worst(start, time.monotonic())
         walk = Walk(portal, pulse, client, max(calm.values()))
         walk.go()
     finally:
@@ -164,7 +164,7 @@ def test_nobody_stands_still(system: Portal) -> None:
         "requests": walk.count,
         "limit": round(walk.limit, 3),
         "calm": {name: round(seconds, 3) for name, seconds in calm.items()},
-        "slowest": {name: round(found, 3) for name, found in walk.slowest.items()},
+        "slowest": {name: round(seconds, 3) for name, seconds in walk.slowest.items()},
         "answers": client.answers,
         "late": walk.late,
         "offenders": walk.offenders,
@@ -193,7 +193,7 @@ class Walk:
         self._note("a push of all of them", lambda: push(self._portal))
         for bomb in all_bombs(self._portal):
             self.count += 1
-            self._note(bomb.what, lambda bomb=bomb: self._send(bomb))  # type: ignore[misc]
+            self._note(bomb.description, lambda bomb=bomb: self._send(bomb))  # type: ignore[misc]
 
     def _send(self, bomb: Bomb) -> None:
         self._client.send(bomb)
@@ -201,19 +201,19 @@ class Walk:
             # What it began may go on behind the answer.
             time.sleep(AFTER_SECONDS)
 
-    def _note(self, what: str, act: Callable[[], None]) -> None:
-        began = time.monotonic()
+    def _note(self, description: str, act: Callable[[], None]) -> None:
+        start = time.monotonic()
         act()
-        worst = self._pulse.worst(began, time.monotonic())
+        worst = self._pulse.worst(start, time.monotonic())
         for service, seconds in worst.items():
             self.slowest[service] = max(self.slowest.get(service, 0.0), seconds)
-            line = f"{what}: {service} waited {seconds:.2f} s"
+            line = f"{description}: {service} waited {seconds:.2f} s"
             if seconds > self.limit:
                 self.offenders.append(line)
             elif seconds > LIMIT_SECONDS:
                 self.late.append(line)
         if any(seconds > self.limit for seconds in worst.values()):
-            calm = f"all is well after {what}"
+            calm = f"all is well after {description}"
             until_now(lambda: is_calm(self._pulse, self.limit), 120, calm)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 import pytest
 
 from deploy.embedded.rundata import SERVICES
-from tests.e2e.running import SERVICE, Portal, push, replaced, seen
+from tests.e2e.running import SERVICE, Portal, eventually, push, replaced
 from tests.e2e.system import ROOT, System, working_copy
 
 PAYMENTS = ROOT / "deploy/examples/playhouse/repositories/payments"
@@ -60,9 +60,9 @@ class Following:
 
     def says(self, words: str) -> bool:
         """Whether it said this; fails if it ended."""
-        said = "".join(self.lines)
-        assert self._process.poll() is None, said
-        return words in said
+        output = "".join(self.lines)
+        assert self._process.poll() is None, output
+        return words in output
 
     def events(self) -> list[dict[str, Any]]:
         """Each line as JSON."""
@@ -71,19 +71,19 @@ class Following:
 
 def test_status_tells_how_everything_is(system: Portal) -> None:
     """Exit code 0, and every service ready, for people and for scripts."""
-    found = json.loads(system.command("status", "--json"))
-    assert found["status"] == "ok"
-    names = [service["name"] for service in found["services"]]
+    status = json.loads(system.command("status", "--json"))
+    assert status["status"] == "ok"
+    names = [service["name"] for service in status["services"]]
     assert sorted(names) == sorted(SERVICES)
-    assert all(service["ready"] for service in found["services"])
+    assert all(service["ready"] for service in status["services"])
     assert "scaffolder" in system.command("status")
 
 
 def test_status_of_nothing_says_how_to_start(tmp_path: Path) -> None:
     """Exit code 3 tells it from a portal that is ill."""
-    where = System(tmp_path, 0)
-    where.command("status", "--json", expected=3)
-    assert "Nothing was running" in where.command("down")
+    empty_system = System(tmp_path, 0)
+    empty_system.command("status", "--json", expected=3)
+    assert "Nothing was running" in empty_system.command("down")
 
 
 def validate(path: Path, *words: str) -> tuple[int, str]:
@@ -137,11 +137,13 @@ def test_events_follow_a_push(system: Portal) -> None:
             before = str(entity["metadata"]["description"])
             files = replaced(copy, "catalog-info.yaml", before, f"Takes money {fresh}")
             push(copy, files, f"Say {fresh}")
-            seen(lambda: fresh in str(system.known(PAYMENTS_REF)), "the push arrives")
-            told = all(one.says("Say zq") for one in (every, filtered))
-            return told and every.says(PUSHED)
+            eventually(
+                lambda: fresh in str(system.known(PAYMENTS_REF)), "the push arrives"
+            )
+            is_heard = all(one.says("Say zq") for one in (every, filtered))
+            return is_heard and every.says(PUSHED)
 
-        seen(heard, "both commands say what was pushed")
+        eventually(heard, "both commands say what was pushed")
         types = {event["type"] for event in every.events()}
         assert {PUSHED, UPDATED} <= types
         assert {event["subject"] for event in filtered.events()} == {PAYMENTS_REF}
@@ -161,8 +163,8 @@ def test_the_example_consumer_counts(system: Portal) -> None:
     """Thirty lines that read the three topics from Kafka."""
     consumer = ("deploy/examples/consumer.py", str(system.data))
     with Following(*consumer) as counting:
-        seen(lambda: counting.says("entity.created"), "entities are counted")
-        seen(lambda: counting.says("site.built"), "sites are counted")
+        eventually(lambda: counting.says("entity.created"), "entities are counted")
+        eventually(lambda: counting.says("site.built"), "sites are counted")
         body = {
             "templateRef": "template:default/documentation-site",
             "values": {
@@ -173,4 +175,4 @@ def test_the_example_consumer_counts(system: Portal) -> None:
         }
         answer = system.as_(SERVICE).post("/api/scaffolder/v2/tasks", json=body)
         answer.raise_for_status()
-        seen(lambda: counting.says("run.completed"), "runs are counted")
+        eventually(lambda: counting.says("run.completed"), "runs are counted")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import PATIENCE_MS, Open, sign_in
-from tests.e2e.running import BEN, Portal, seen
+from tests.e2e.running import BEN, Portal, eventually
 from tests.portal.browsing import SCREENS, TOO_WIDE, violations
 
 pytestmark = pytest.mark.browser
@@ -51,7 +51,7 @@ def run(system: Portal) -> str:
     answer = system.as_(BEN).post("/api/scaffolder/v2/tasks", json=body)
     task = answer.raise_for_status().json()["id"]
     path = f"/api/scaffolder/v2/tasks/{task}"
-    seen(lambda: system.get(path, BEN)["status"] == "completed", "the run's end")
+    eventually(lambda: system.get(path, BEN)["status"] == "completed", "the run's end")
     return f"/create/tasks/{task}"
 
 
@@ -62,7 +62,7 @@ def looked_at(page: Any, url: str) -> list[str]:
         page.set_viewport_size({"width": size[0], "height": size[1]})
         page.emulate_media(color_scheme=mode, reduced_motion="reduce")
         page.goto(url)
-        wrong += [f"{size[0]} {mode}: {each}" for each in violations(page)]
+        wrong += [f"{size[0]} {mode}: {violation}" for violation in violations(page)]
         if page.evaluate(TOO_WIDE):
             wrong.append(f"{size[0]} {mode}: wider than the screen")
     return wrong
@@ -84,9 +84,9 @@ def test_a_run_is_for_everybody(looking: Any, system: Portal, run: str) -> None:
 def test_the_sign_in_page_is_for_everybody(chromium: Any, system: Portal) -> None:
     """It is what everybody meets first."""
     context = chromium.new_context(bypass_csp=True, reduced_motion="reduce")
-    found = looked_at(context.new_page(), f"{system.url}/sign-in")
+    problems = looked_at(context.new_page(), f"{system.url}/sign-in")
     context.close()
-    assert found == []
+    assert problems == []
 
 
 @pytest.mark.parametrize("path", ["/", PAYMENTS, FORM])
@@ -109,7 +109,9 @@ def test_a_cold_page_is_light(opened: Open, system: Portal, path: str) -> None:
     client.on("Network.responseReceived", answered)
     client.on("Network.loadingFinished", loaded)
     page.goto(system.url + path, wait_until="load")
-    seen(lambda: page.evaluate("true") and scripts <= sizes.keys(), "all has come")
-    transferred = sum(sizes[each] for each in scripts)
+    eventually(
+        lambda: page.evaluate("true") and scripts <= sizes.keys(), "all has come"
+    )
+    transferred = sum(sizes[script] for script in scripts)
     print(f"\n{path}: {transferred / 1000:.1f} kB of scripts")
     assert 0 < transferred < SCRIPT_LIMIT

@@ -6,14 +6,14 @@ import pytest
 
 from tests.e2e.conftest import Open
 from tests.e2e.restricted import Secret
-from tests.e2e.running import ANN, BEN, DEV, GUEST, HUGO, Portal, push, seen
+from tests.e2e.running import ANN, BEN, DEV, GUEST, HUGO, Portal, eventually, push
 from tests.e2e.system import WorkingCopy
 
 
 def figure(system: Portal, name: str, who: str) -> dict[str, Any]:
     """A figure of the last day, as somebody sees it."""
-    found: dict[str, Any] = system.get(f"/api/analytics/{name}", who, period="24h")
-    return found
+    figures: dict[str, Any] = system.get(f"/api/analytics/{name}", who, period="24h")
+    return figures
 
 
 def names(system: Portal, name: str, who: str) -> set[str]:
@@ -27,24 +27,30 @@ def test_counts_of_what_is_restricted_show_to_its_owners(
     repository = f"git.playhouse.example/{secret.name}"
     push(secret.copy, {"catalog-info.yaml": secret.says("soon")}, "Say when")
     for who in (HUGO, DEV):
-        seen(lambda w=who: repository in names(system, "pushes", w), f"{who}: push")
-        seen(
+        eventually(
+            lambda w=who: repository in names(system, "pushes", w), f"{who}: push"
+        )
+        eventually(
             lambda w=who: secret.ref in names(system, "docs-builds", w), f"{who}: docs"
         )
     owner = "group:default/corporate-development"
-    seen(lambda: owner in names(system, "changes", HUGO), "the change counts")
+    eventually(lambda: owner in names(system, "changes", HUGO), "the change counts")
     for who in (ANN, GUEST):
         assert repository not in names(system, "pushes", who)
         assert secret.ref not in names(system, "docs-builds", who)
         assert owner not in names(system, "changes", who)
     for name in ("pushes", "docs-builds", "changes"):
-        all_of_it, some = figure(system, name, DEV), figure(system, name, ANN)
-        assert sum(all_of_it["totals"].values()) > sum(some["totals"].values())
+        all_of_it, visible_to_ann = figure(system, name, DEV), figure(system, name, ANN)
+        assert sum(all_of_it["totals"].values()) > sum(
+            visible_to_ann["totals"].values()
+        )
 
 
 def test_the_example_came_by_import(system: Portal) -> None:
     """What a location brought at its first reading is no change of anybody's."""
-    seen(lambda: figure(system, "changes", DEV)["totals"]["imported"] > 50, "imported")
+    eventually(
+        lambda: figure(system, "changes", DEV)["totals"]["imported"] > 50, "imported"
+    )
 
 
 def test_a_period_that_there_is_none_of_is_refused(system: Portal) -> None:
@@ -60,7 +66,7 @@ def test_a_push_is_drawn(system: Portal, opened: Open) -> None:
     copy = WorkingCopy(system.data / "workshop" / "payments")
     push(copy, {"NOTES.md": "Insights count this.\n"}, "Take a note")
     repository = "git.playhouse.example/payments"
-    seen(lambda: repository in names(system, "pushes", BEN), "the push counts")
+    eventually(lambda: repository in names(system, "pushes", BEN), "the push counts")
     page = opened("/", who=BEN)
     page.get_by_role("link", name="Insights", exact=True).last.wait_for()
     page.locator("#week").get_by_role("link", name="push").click()

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.conftest import NARROW, Open
-from tests.e2e.running import ANN, BEN, Portal, push, replaced, seen
+from tests.e2e.running import ANN, BEN, Portal, eventually, push, replaced
 from tests.e2e.system import working_copy
 
 pytestmark = pytest.mark.browser
@@ -35,18 +35,18 @@ def listening(page: Any) -> Any:
     return page
 
 
-def measured(what: str, wait: Callable[[], Any], limit: float) -> None:
+def measured(journey: str, wait: Callable[[], Any], limit: float) -> None:
     """Wait, print how long that took, fail beyond the limit."""
-    began = time.monotonic()
+    start = time.monotonic()
     wait()
-    seconds = time.monotonic() - began
-    print(f"\n{what}: {seconds:.2f} s")
-    assert seconds <= limit, f"{what}: {seconds:.2f} s"
+    seconds = time.monotonic() - start
+    print(f"\n{journey}: {seconds:.2f} s")
+    assert seconds <= limit, f"{journey}: {seconds:.2f} s"
 
 
 def found(system: Portal, text: str) -> Any:
     """Wait until searching finds something."""
-    return seen(lambda: system.results(text), f"search finds {text}")
+    return eventually(lambda: system.results(text), f"search finds {text}")
 
 
 def test_a_guest_looks_around(opened: Open, pictures: Path) -> None:
@@ -157,13 +157,13 @@ def test_a_template_makes_a_service(
     page.screenshot(path=pictures / "run-1440.png")
     assert (system.data / "git" / f"{name}.git" / "HEAD").is_file()
     ref = f"component:default/{name}"
-    seen(lambda: system.known(ref), f"{ref} is discovered")
+    eventually(lambda: system.known(ref), f"{ref} is discovered")
     link.click()
     page.wait_for_url(f"**/catalog/default/component/{name}")
     expect(page.locator("#entity-head")).to_contain_text("Finds the way to a seat")
     page.screenshot(path=pictures / "created-1440.png")
     found(system, name)
-    seen(lambda: documented(system, name), f"the docs of {name}")
+    eventually(lambda: documented(system, name), f"the docs of {name}")
 
 
 def documented(system: Portal, name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from tests.e2e.running import Portal, push, seen
+from tests.e2e.running import Portal, eventually, push
 from tests.e2e.system import working_copy
 
 PARTITIONS = range(4)
@@ -20,12 +20,12 @@ REF = "component:default/payments"
 
 def on_a_thread(work: Any) -> Any:
     """The result of a coroutine, beside whatever loop this thread may have."""
-    found: list[Any] = []
-    thread = threading.Thread(target=lambda: found.append(asyncio.run(work)))
+    results: list[Any] = []
+    thread = threading.Thread(target=lambda: results.append(asyncio.run(work)))
     thread.start()
     thread.join(60)
-    assert found, "the log did not answer"
-    return found[0]
+    assert results, "the log did not answer"
+    return results[0]
 
 
 async def produce(address: str, topic: str, value: bytes) -> int:
@@ -43,12 +43,12 @@ async def letters(address: str, topic: str, mark: str) -> list[dict[str, Any]]:
         consumer.assign(parts)
         ends = await consumer.end_offsets(parts)
         await consumer.seek_to_beginning(*parts)
-        found: list[bytes] = []
+        values: list[bytes] = []
         for part in parts:
             while await consumer.position(part) < ends[part]:
                 for records in (await consumer.getmany(part, timeout_ms=500)).values():
-                    found += [record.value for record in records]
-    return [json.loads(each) for each in found if mark.encode() in each]
+                    values += [record.value for record in records]
+    return [json.loads(value) for value in values if mark.encode() in value]
 
 
 def envelope(mark: str, type_: str, data: dict[str, Any]) -> bytes:
@@ -74,7 +74,7 @@ def lively(system: Portal) -> Iterator[None]:
     word = f"zq{secrets.token_hex(4)}"
     text = f"{copy.read('docs/index.md')}\n\nStill alive: {word}.\n"
     push(copy, {"docs/index.md": text}, f"Say {word}")
-    seen(lambda: system.results(word), f"docs and search know {word}")
+    eventually(lambda: system.results(word), f"docs and search know {word}")
 
 
 #: topic: (who puts its dead letters aside, a type that belongs on another topic)
@@ -107,15 +107,15 @@ def test_poison_is_put_aside(system: Portal, topic: str, kind: str) -> None:
     sent = on_a_thread(produce(address, topic, value))
 
     def put_aside() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = on_a_thread(letters(address, topic, mark))
+        dead_letters: list[dict[str, Any]] = on_a_thread(letters(address, topic, mark))
         # One consumer may say the same twice before another has said it once.
-        counts = Counter(letter["consumer"] for letter in found)
-        return found if all(counts[name] >= sent for name in consumers) else []
+        counts = Counter(letter["consumer"] for letter in dead_letters)
+        return dead_letters if all(counts[name] >= sent for name in consumers) else []
 
-    found = seen(put_aside, f"dead letters of {topic}")
+    dead_letters = eventually(put_aside, f"dead letters of {topic}")
     # Analytics reads all topics, and puts aside what it would count.
-    assert {letter["consumer"] for letter in found} - {"analytics"} == consumers
-    for letter in found:
+    assert {letter["consumer"] for letter in dead_letters} - {"analytics"} == consumers
+    for letter in dead_letters:
         assert letter["topic"] == topic
         assert letter["error"]["name"]
         assert letter["error"]["message"]
@@ -129,5 +129,5 @@ def test_the_topics_go_on(system: Portal) -> None:
     before = str((system.known(REF) or {})["metadata"]["description"])
     text = copy.read("catalog-info.yaml").replace(before, f"Takes payments ({word})")
     push(copy, {"catalog-info.yaml": text}, f"Say {word}")
-    seen(lambda: word in str(system.known(REF)), f"the catalog knows {word}")
-    seen(lambda: system.results(word), f"search knows {word}")
+    eventually(lambda: word in str(system.known(REF)), f"the catalog knows {word}")
+    eventually(lambda: system.results(word), f"search knows {word}")

@@ -18,9 +18,9 @@ from tests.e2e.running import (
     HOST,
     HUGO,
     Portal,
+    eventually,
     problem,
     push,
-    seen,
 )
 from tests.e2e.system import working_copy
 
@@ -92,7 +92,7 @@ def test_lists_totals_and_facets(
     full = {"fullTextFilterTerm": secret.word, "fullTextFilterFields": "metadata.title"}
     assert system.count(who, **full) == sees
     facets = system.get(f"{CATALOG}/entity-facets", who, facet="metadata.tags")
-    values = [each["value"] for each in facets["facets"]["metadata.tags"]]
+    values = [value["value"] for value in facets["facets"]["metadata.tags"]]
     assert (secret.word in values) == sees
     body = {"entityRefs": [secret.ref, "component:default/payments"]}
     answer = system.as_(who).post(f"{CATALOG}/entities/by-refs", json=body)
@@ -117,8 +117,8 @@ def test_search_and_suggestions(system: Portal, secret: Secret, who: str) -> Non
     sees = who in INSIDERS
     assert (system.results(secret.word, who) > 0) == sees
     assert (system.results(secret.name, who) > 0) == sees
-    found = system.get("/api/search/suggest", who, term=f"Plan {secret.word[:6]}")
-    assert (secret.word in str(found)) == sees
+    body = system.get("/api/search/suggest", who, term=f"Plan {secret.word[:6]}")
+    assert (secret.word in str(body)) == sees
 
 
 @pytest.mark.parametrize("who", OUTSIDERS)
@@ -129,8 +129,8 @@ def test_locations_do_not_tell(system: Portal, secret: Secret, who: str) -> None
     assert "curtain-call" not in str(everything)
     target = f"{HOST}/{secret.name}/blob/main/catalog-info.yaml"
     body = {"type": "url", "target": target}
-    made = system.as_(HUGO).post(f"{CATALOG}/locations", json=body)
-    identity = made.raise_for_status().json()["location"]["id"]
+    response = system.as_(HUGO).post(f"{CATALOG}/locations", json=body)
+    identity = response.raise_for_status().json()["location"]["id"]
     try:
         assert system.as_(DEV).get(f"{CATALOG}/locations/{identity}").is_success
         assert system.as_(who).get(f"{CATALOG}/locations/{identity}").is_client_error
@@ -166,19 +166,24 @@ def test_the_event_stream_does_not_tell(system: Portal, secret: Secret) -> None:
         }
         push(secret.copy, files, f"Say {word}")
         for topic in ("entity.updated", "site.built"):
-            seen(lambda topic=topic: told(hugo, topic, secret), f"Hugo hears {topic}")
+            eventually(
+                lambda topic=topic: has_secret_event(hugo, topic, secret),
+                f"Hugo hears {topic}",
+            )
         copy = working_copy(system, "website")
         public = copy.read("catalog-info.yaml") + f"# {word}\n"
         text = public.replace("description: ", f"description: {word} ", 1)
         push(copy, {"catalog-info.yaml": text}, "Be heard by all")
         for heard in (guest, ann, hugo):
-            seen(lambda heard=heard: "Be heard by all" in str(heard), "the public push")
+            eventually(
+                lambda heard=heard: "Be heard by all" in str(heard), "the public push"
+            )
         for heard in (guest, ann):
             for hidden in (secret.name, secret.word):
                 assert hidden not in str(heard)
 
 
-def told(heard: list[dict[str, Any]], topic: str, secret: Secret) -> bool:
+def has_secret_event(heard: list[dict[str, Any]], topic: str, secret: Secret) -> bool:
     """Whether an event about the secret was heard."""
     return any(
         topic in event["type"] and secret.name in event["subject"]
@@ -223,11 +228,11 @@ def test_pages_do_not_tell(
     hidden: str,
 ) -> None:
     """No page of the portal shows a trace of it to outsiders."""
-    given = {"name": secret.name, "word": secret.word}
+    values = {"name": secret.name, "word": secret.word}
     for who in (GUEST, ANN):
-        answer = readers[who].get(path.format(**given))
+        answer = readers[who].get(path.format(**values))
         assert answer.status_code == 200
-        assert hidden.format(**given) not in answer.text, who
+        assert hidden.format(**values) not in answer.text, who
 
 
 @pytest.mark.parametrize("tab", ["", "/activity", "/raw", "/dependencies"])
@@ -291,8 +296,10 @@ def test_deleting_needs_an_owner(system: Portal, secret: Secret) -> None:
     )
     system.repository(name, {"one.yaml": text})
     body = {"type": "url", "target": f"{HOST}/{name}/blob/main/one.yaml"}
-    made = system.as_(ANN).post(f"{CATALOG}/locations", json=body)
-    location = f"{CATALOG}/locations/{made.raise_for_status().json()['location']['id']}"
+    response = system.as_(ANN).post(f"{CATALOG}/locations", json=body)
+    location = (
+        f"{CATALOG}/locations/{response.raise_for_status().json()['location']['id']}"
+    )
     entity = system.known(ref)
     assert entity is not None
     by_uid = f"{CATALOG}/entities/by-uid/{entity['metadata']['uid']}"
@@ -319,15 +326,17 @@ def test_moving_a_registration_needs_an_owner(system: Portal) -> None:
         system.repository(name, {"one.yaml": text})
         refs.append(f"component:default/{name}")
         targets.append({"type": "url", "target": f"{HOST}/{name}/blob/main/one.yaml"})
-    made = system.as_(BEN).post(f"{CATALOG}/locations", json=targets[0])
-    location = f"{CATALOG}/locations/{made.raise_for_status().json()['location']['id']}"
+    response = system.as_(BEN).post(f"{CATALOG}/locations", json=targets[0])
+    location = (
+        f"{CATALOG}/locations/{response.raise_for_status().json()['location']['id']}"
+    )
     for who in (GUEST, ANN):
         assert problem(system.as_(who).put(location, json=targets[1]))[0] == 403
     assert system.known(refs[0])
     assert system.known(refs[1]) is None
     assert system.get(location)["target"] == targets[0]["target"]
     assert system.as_(BEN).put(location, json=targets[1]).status_code == 200
-    seen(lambda: system.known(refs[0]) is None, "it is moved")
+    eventually(lambda: system.known(refs[0]) is None, "it is moved")
     assert system.known(refs[1])
 
 
@@ -346,4 +355,4 @@ def test_runs_belong_to_who_began_them(system: Portal) -> None:
     ):
         for path in (run, f"{run}/events"):
             assert system.as_(who).get(path).status_code in statuses, (who, path)
-    seen(lambda: system.known(f"component:default/{name}"), "what the run made")
+    eventually(lambda: system.known(f"component:default/{name}"), "what the run made")

@@ -4,23 +4,23 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.running import BY_NAME, SERVICE, Portal, seen
+from tests.e2e.running import BY_NAME, SERVICE, Portal, eventually
 
 
 def test_down_and_up_again_find_all_state(system: Portal) -> None:
     """Entities with their history, runs, docs, search and the token are as before."""
-    seen(lambda: not under_way(system), "the runs of the journeys before to end")
+    eventually(lambda: not under_way(system), "the runs of the journeys before to end")
     before = state(system)
     pids = set(system.run["pids"].values())
     system.hang_up()
     system.down()
     assert not (system.data / "run.json").exists()
-    seen(lambda: not [pid for pid in pids if is_alive(pid)], "every process ends")
+    eventually(lambda: not [pid for pid in pids if is_alive(pid)], "every process ends")
     system.up()
     assert pids.isdisjoint(system.run["pids"].values())
     after = state(system)
-    for what, value in before.items():
-        assert after[what] == value, what
+    for name, value in before.items():
+        assert after[name] == value, name
 
 
 def under_way(system: Portal) -> list[str]:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from tests.collector import Collector, ReceivedSpan, collecting
-from tests.e2e.running import BEN, SERVICE, Portal, push, replaced, seen
+from tests.e2e.running import BEN, SERVICE, Portal, eventually, push, replaced
 from tests.e2e.system import free_port, working_copy
 
 PUSH = {
@@ -63,10 +63,10 @@ class TracedPortal:
             return spans if expected <= names(spans) else []
 
         try:
-            found: list[ReceivedSpan] = seen(look, text)
+            spans: list[ReceivedSpan] = eventually(look, text)
         except AssertionError:
             pytest.fail(f"{text}: {sorted(expected - self._latest(root))} are missing")
-        return found
+        return spans
 
     def _latest(self, root: str) -> set[tuple[str, str]]:
         roots = [span for span in self.collector.named(root) if not span.parent_id]
@@ -108,12 +108,12 @@ def test_a_push_is_one_trace_up_to_search(traced: TracedPortal) -> None:
     # The build that follows the start would take the push's commit for its own.
     site = "/api/techdocs/metadata/techdocs/default/component/payments"
     client = traced.portal.as_(SERVICE)
-    seen(lambda: client.get(site).status_code == 200, "the site as it was")
+    eventually(lambda: client.get(site).status_code == 200, "the site as it was")
     files = replaced(copy, "catalog-info.yaml", before, f"{before} {word}")
     page = next((copy.folder / "docs").rglob("*.md")).relative_to(copy.folder)
     files[str(page)] = f"{copy.read(str(page))}\nAlso {word}.\n"
     push(copy, files, f"Say {word}")
-    seen(lambda: traced.portal.results(word) > 1, "search finds entity and docs")
+    eventually(lambda: traced.portal.results(word) > 1, "search finds entity and docs")
     spans = traced.whole("POST /api/webhooks/{provider}", PUSH, "the push's trace")
     assert roots(spans) == ["POST /api/webhooks/{provider}"]
     assert not [span.name for span in spans if span.is_error]
@@ -126,7 +126,9 @@ def test_a_run_is_one_trace_with_its_steps(traced: TracedPortal) -> None:
     body = {"templateRef": "template:default/documentation-site", "values": values}
     answer = traced.portal.as_(BEN).post("/api/scaffolder/v2/tasks", json=body)
     path = f"/api/scaffolder/v2/tasks/{answer.raise_for_status().json()['id']}"
-    seen(lambda: traced.portal.get(path, BEN)["status"] == "completed", "the run's end")
+    eventually(
+        lambda: traced.portal.get(path, BEN)["status"] == "completed", "the run's end"
+    )
     spans = traced.whole("POST /api/scaffolder/v2/tasks", RUN, "the run's trace")
     assert roots(spans) == ["POST /api/scaffolder/v2/tasks"]
     by_id = {span.span_id: span for span in spans}
@@ -141,7 +143,7 @@ def test_a_read_is_one_trace_through_the_gateway(traced: TracedPortal) -> None:
     headers = {"traceparent": parent}
     client.get("/api/search/query?term=sesame", headers=headers).raise_for_status()
     trace_id = parent.split("-")[1]
-    spans = seen(
+    spans = eventually(
         lambda: [x] if len(x := traced.collector.trace(trace_id)) > 1 else [], "spans"
     )[0]
     gateway = next(s for s in spans if s.service == "callboard-gateway")
@@ -172,7 +174,7 @@ def test_a_page_is_one_trace_with_what_it_asks(traced: TracedPortal) -> None:
         spans = traced.collector.trace(trace_id)
         return spans if expected <= names(spans) and len(roots(spans)) == 1 else []
 
-    spans: list[ReceivedSpan] = seen(look, "the page's trace")
+    spans: list[ReceivedSpan] = eventually(look, "the page's trace")
     assert roots(spans) == ["GET /{path}"]
     assert "portal" in {service for service, _ in names(spans)}
 

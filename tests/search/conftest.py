@@ -32,9 +32,9 @@ def owners() -> MemoryOwners:
     return MemoryOwners()
 
 
-def settings_of(folder: Path, **given: object) -> Settings:
+def settings_of(folder: Path, **values: object) -> Settings:
     """Settings of a search service that keeps its index in a test's folder."""
-    values: dict[str, object] = {
+    defaults: dict[str, object] = {
         "kafka": "127.0.0.1:1",
         "mongodb": "mongodb://127.0.0.1:1",
         "config": folder / "none.yaml",
@@ -49,9 +49,8 @@ def settings_of(folder: Path, **given: object) -> Settings:
                 "analytics",
             )
         },
-        **given,
     }
-    return Settings(**values)
+    return Settings(**{**defaults, **values})
 
 
 def fresh_name() -> str:
@@ -64,8 +63,8 @@ def server(request: pytest.FixtureRequest) -> Server | None:
     """Each test runs on either form of the index; None stands for the embedded one."""
     if request.param == "embedded":
         return None
-    found: Server = request.getfixturevalue("opensearch")
-    return found
+    opensearch_server: Server = request.getfixturevalue("opensearch")
+    return opensearch_server
 
 
 @pytest.fixture
@@ -126,5 +125,5 @@ async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(
         transport=transport, base_url="http://search"
-    ) as found:
-        yield found
+    ) as client:
+        yield client

@@ -50,9 +50,9 @@ def _entity(chance: random.Random, number: int) -> Entity:
     if kind < 8:
         lifecycle = chance.choice(LIFECYCLES)
         return component(name, metadata, owner=owner, lifecycle=lifecycle)
-    made = {8: api, 9: system, 10: template}.get(kind)
-    if made is not None:
-        return made(name, metadata)
+    make = {8: api, 9: system, 10: template}.get(kind)
+    if make is not None:
+        return make(name, metadata)
     if chance.random() < 0.5:
         return group(name, metadata)
     return user(name, metadata, profile={"displayName": sentence(chance, 2)})

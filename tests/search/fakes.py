@@ -25,7 +25,7 @@ class MemoryOwners:
     """Catalog and techdocs as two dictionaries."""
 
     def __init__(self) -> None:
-        self.held: dict[str, EntityUpsert] = {}
+        self.upserts: dict[str, EntityUpsert] = {}
         self.published: dict[str, SiteUpsert] = {}
         self.away = False
         self.walked = 0
@@ -34,7 +34,7 @@ class MemoryOwners:
         self, entity: EntityJson, revision: int = 1, uid: str = "u1"
     ) -> EntityUpsert:
         change = entity_put(entity, revision, uid)
-        self.held[change.ref] = change
+        self.upserts[change.ref] = change
         return change
 
     def publish(self, ref: str, site: str, *sections: PageSection) -> SiteUpsert:
@@ -43,7 +43,7 @@ class MemoryOwners:
 
     async def entity_checksum(self) -> Checksum:
         self._answers()
-        parts = {ref: put.version.revision for ref, put in self.held.items()}
+        parts = {ref: put.version.revision for ref, put in self.upserts.items()}
         return sum_of(parts)
 
     async def operations(self, specs: Sequence[Mapping[str, object]]) -> Sequence[str]:
@@ -57,7 +57,7 @@ class MemoryOwners:
     async def entities(self) -> AsyncIterator[EntityUpsert]:
         self._answers()
         self.walked += 1
-        for put in list(self.held.values()):
+        for put in list(self.upserts.values()):
             yield put
 
     async def sites(self, ref: str | None = None) -> AsyncIterator[SiteUpsert]:
@@ -84,20 +84,20 @@ def entity_put(
     return EntityUpsert(str(ref_of(entity)), Version(uid, revision, at), Entity(entity))
 
 
-def asked(term: str = "", **given: Any) -> SearchRequest:
+def search_request(term: str = "", **parameters: Any) -> SearchRequest:
     """A question as it comes over HTTP, `readable` aside."""
-    readable = given.pop("readable", None)
+    readable = parameters.pop("readable", None)
     pairs = [("term", term)]
-    for name, value in given.items():
+    for name, value in parameters.items():
         values = value if isinstance(value, list) else [value]
         pairs += [(name, str(item)) for item in values]
     return parse_question(pairs, readable=readable)
 
 
-async def titles(index: SearchIndex, term: str = "", **given: Any) -> list[str]:
-    found = await index.find(asked(term, **given))
-    return names(found)
+async def titles(index: SearchIndex, term: str = "", **parameters: Any) -> list[str]:
+    page = await index.find(search_request(term, **parameters))
+    return names(page)
 
 
-def names(found: HitPage) -> list[str]:
-    return [str(hit.document["title"]) for hit in found.hits]
+def names(page: HitPage) -> list[str]:
+    return [str(hit.document["title"]) for hit in page.hits]

@@ -98,11 +98,11 @@ async def test_document_texts(
 ) -> None:
     """People are described by name and address, pages by their entity."""
     headers = principal_headers()
-    (found,) = (await filled.get("/query?term=lee", headers=headers)).json()["results"]
-    assert found["document"]["text"] == "Ann Lee : a@example.com"
+    (result,) = (await filled.get("/query?term=lee", headers=headers)).json()["results"]
+    assert result["document"]["text"] == "Ann Lee : a@example.com"
     answer = await filled.get("/query?term=xylophone", headers=headers)
-    (found,) = answer.json()["results"]
-    assert found["document"] == {
+    (result,) = answer.json()["results"]
+    assert result["document"] == {
         "kind": "component",
         "namespace": "default",
         "annotations": DOCS["annotations"],
@@ -153,8 +153,8 @@ async def test_policy(filled: httpx.AsyncClient, principal_headers: Headers) -> 
         headers = principal_headers(conditions=conditions)
         page = (await filled.get("/query?term=merger", headers=headers)).json()
         assert page["numberOfResults"] == len(page["results"]) == expected
-        found = (await filled.get("/suggest?term=merg", headers=headers)).json()
-        assert len(found["suggestions"]) == expected
+        body = (await filled.get("/suggest?term=merg", headers=headers)).json()
+        assert len(body["suggestions"]) == expected
 
 
 async def test_suggestions(
@@ -162,21 +162,21 @@ async def test_suggestions(
 ) -> None:
     """What one is typing completes to titles, misspelt or not, and never to all."""
     headers = principal_headers()
-    found = (await filled.get("/suggest?term=we", headers=headers)).json()
-    assert found["suggestions"][0] == {
+    body = (await filled.get("/suggest?term=we", headers=headers)).json()
+    assert body["suggestions"][0] == {
         "title": "Web Site",
-        "highlight": f"{found['preTag']}Web{found['postTag']} Site",
+        "highlight": f"{body['preTag']}Web{body['postTag']} Site",
         "type": "software-catalog",
         "kind": "Component",
         "entityRef": "component:default/web",
         "entityTitle": "Web Site",
         "location": "/catalog/default/component/web",
     }
-    found = (await filled.get("/suggest?term=servcie", headers=headers)).json()
-    assert found["suggestions"][0]["title"] == "New Service"
+    body = (await filled.get("/suggest?term=servcie", headers=headers)).json()
+    assert body["suggestions"][0]["title"] == "New Service"
     assert (await filled.get("/suggest", headers=headers)).json()["suggestions"] == []
-    found = (await filled.get("/suggest?term=guide", headers=headers)).json()
-    assert [each["title"] for each in found["suggestions"]] == ["Guide"]
+    body = (await filled.get("/suggest?term=guide", headers=headers)).json()
+    assert [suggestion["title"] for suggestion in body["suggestions"]] == ["Guide"]
     answer = await filled.get("/suggest?term=shop&limit=3", headers=headers)
     assert len(answer.json()["suggestions"]) == 3
     assert (await filled.get("/suggest?limit=99", headers=headers)).status_code == 400
@@ -191,8 +191,11 @@ async def test_services_only(
     ).status_code == 403
     service = principal_headers("service:cli", kind="service")
     answer = (await filled.get("/snapshot/checksum", headers=service)).json()
-    theirs = await owners.entity_checksum()
-    assert answer["entities"] == {"count": theirs.count, "checksum": theirs.checksum}
+    checksum = await owners.entity_checksum()
+    assert answer["entities"] == {
+        "count": checksum.count,
+        "checksum": checksum.checksum,
+    }
     proof = (await filled.post("/rebuild", headers=service)).json()
     assert proof["equal"] is True
     assert proof["entities"] == proof["live"]["entities"] == answer["entities"]
@@ -259,7 +262,10 @@ async def test_while_the_first_index_is_built(
             owners.put(component("web"))
 
             async def answers() -> bool:
-                found = await http.get("/query", headers=principal_headers())
-                return found.status_code == 200 and found.json()["numberOfResults"] == 1
+                response = await http.get("/query", headers=principal_headers())
+                return (
+                    response.status_code == 200
+                    and response.json()["numberOfResults"] == 1
+                )
 
             await until(answers, what="the first index")

@@ -5,7 +5,7 @@ from services.search.model import EntityUpsert
 from services.search.ports import IndexVersion
 from services.search.resync import ENTITIES, repair
 from tests import builders
-from tests.search.fakes import MemoryOwners, asked, entity_put
+from tests.search.fakes import MemoryOwners, entity_put, search_request
 
 
 async def test_an_api_is_found_by_an_operation(index_version: IndexVersion) -> None:
@@ -16,10 +16,10 @@ async def test_an_api_is_found_by_an_operation(index_version: IndexVersion) -> N
     async for _ in repair(index_version, owners, ENTITIES):
         pass
     for text in ("refundTicket", "refunds", "refund"):
-        found = await index_version.index.find(asked(text))
-        assert [hit.ref for hit in found.hits] == ["api:default/tickets"]
-        assert "refund" not in str(found.hits[0].document)
-        assert found.hits[0].document["location"] == "/catalog/default/api/tickets"
+        page = await index_version.index.find(search_request(text))
+        assert [hit.ref for hit in page.hits] == ["api:default/tickets"]
+        assert "refund" not in str(page.hits[0].document)
+        assert page.hits[0].document["location"] == "/catalog/default/api/tickets"
 
 
 async def test_only_apis_are_asked_for() -> None:
@@ -30,6 +30,8 @@ async def test_only_apis_are_asked_for() -> None:
         entity_put(builders.api(f"a{n}", definition=f"words{n}")) for n in range(number)
     ]
     changes += [entity_put(builders.component("web"))]
-    found = await with_operations(owners, changes)
-    words = [each.operations for each in found if isinstance(each, EntityUpsert)]
+    extended = await with_operations(owners, changes)
+    words = [
+        change.operations for change in extended if isinstance(change, EntityUpsert)
+    ]
     assert words == [*(f"words{n}" for n in range(number)), ""]

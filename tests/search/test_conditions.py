@@ -94,8 +94,8 @@ criteria = st.recursive(
 
 def holds(condition: Condition, marks: frozenset[str]) -> bool:
     match condition:
-        case HasMark(wanted):
-            return not marks.isdisjoint(wanted)
+        case HasMark(condition_marks):
+            return not marks.isdisjoint(condition_marks)
         case AllConditions(parts):
             return all(holds(part, marks) for part in parts)
         case AnyCondition(parts):
@@ -113,33 +113,33 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> TantivyIndex:
 
 
 @settings(max_examples=400, deadline=None)
-@given(found=criteria)
-def test_index_and_rules_agree(index: TantivyIndex, found: dict[str, Any]) -> None:
+@given(rules=criteria)
+def test_index_and_rules_agree(index: TantivyIndex, rules: dict[str, Any]) -> None:
     """For any criteria, the index shows exactly the entities that the rules allow."""
-    condition = criteria_condition(found)
-    allowed = [entity for entity in ENTITIES if matches(found, Entity(entity))]
+    condition = criteria_condition(rules)
+    allowed = [entity for entity in ENTITIES if matches(rules, Entity(entity))]
     marks = [frozenset(entity_marks(Entity(entity))) for entity in ENTITIES]
     pairs = zip(ENTITIES, marks, strict=True)
-    assert [entity for entity, each in pairs if holds(condition, each)] == allowed
-    shown = index._find(SearchRequest(readable=condition, limit=100), ("exact",))
-    assert sorted(hit.document["title"] for hit in shown.hits) == sorted(
+    assert [entity for entity, mark in pairs if holds(condition, mark)] == allowed
+    page = index._find(SearchRequest(readable=condition, limit=100), ("exact",))
+    assert sorted(hit.document["title"] for hit in page.hits) == sorted(
         entity["metadata"]["name"] for entity in allowed
     )
-    assert shown.total == len(allowed)
+    assert page.total == len(allowed)
 
 
 @pytest.mark.parametrize(
-    "found",
+    "criteria",
     [
         {"not": {"rule": "HAS_MOON", "params": {}}},
         {"not": {"rule": "HAS_LABEL", "params": {}}},
         {"anyOf": [RULES[0], {"rule": None}]},
     ],
 )
-def test_unknown_rules_open_no_door(found: dict[str, Any]) -> None:
+def test_unknown_rules_open_no_door(criteria: dict[str, Any]) -> None:
     """A rule that is not understood refuses the request, under a `not` as well."""
     with pytest.raises(Forbidden):
-        criteria_condition(found)
+        criteria_condition(criteria)
 
 
 @pytest.mark.parametrize("number", [1e26, -1e26, 2.0**63, 1.7e308])
@@ -147,8 +147,8 @@ def test_numbers_beyond_64_bits_have_marks(number: float) -> None:
     """They are in descriptors: one of them must not keep an index from being built."""
     record = entity_record(entity_put(component("n", size=number, sizes=[number])))
     for key in ("size", "sizes"):
-        asked = {"rule": "HAS_SPEC", "params": {"key": key, "value": number}}
-        assert holds(criteria_condition(asked), frozenset(record.marks))
+        criteria = {"rule": "HAS_SPEC", "params": {"key": key, "value": number}}
+        assert holds(criteria_condition(criteria), frozenset(record.marks))
 
 
 def test_no_conditions_at_all_show_nothing(tmp_path: Path) -> None:

@@ -23,8 +23,8 @@ from services.search.query import SearchRequest, Step
 from shared.contracts.errors import Unavailable
 from tests.builders import component
 from tests.search.corpus import DOCUMENTED
-from tests.search.fakes import asked, entity_put, titles
-from tests.search.test_index import HOUSE
+from tests.search.fakes import entity_put, search_request, titles
+from tests.search.test_index import ENTITIES
 
 TAGS = Tags("<m>", "</m>")
 
@@ -37,12 +37,12 @@ async def index(data: Path) -> AsyncIterator[RecordIndex]:
 
 
 def records_of(*entities: Any) -> dict[str, list[IndexRecord]]:
-    found = [entity_record(entity_put(entity)) for entity in entities]
-    return {group_of("entity", record.ref): [record] for record in found}
+    records = [entity_record(entity_put(entity)) for entity in entities]
+    return {group_of("entity", record.ref): [record] for record in records}
 
 
 async def filled(index: RecordIndex) -> RecordIndex:
-    await index.replace(records_of(*HOUSE))
+    await index.replace(records_of(*ENTITIES))
     return index
 
 
@@ -53,10 +53,10 @@ async def test_a_group_is_replaced_whole(index: RecordIndex) -> None:
     await index.replace(records_of(changed))
     assert await titles(index, "basket") == ["shop-monolith"]
     assert await titles(index, "legacy") == []
-    gone = group_of("entity", "component:default/shop-monolith")
-    await index.replace({gone: ()})
+    removed_group = group_of("entity", "component:default/shop-monolith")
+    await index.replace({removed_group: ()})
     assert await titles(index, "basket") == []
-    assert await index.count() == len(HOUSE) - 1
+    assert await index.count() == len(ENTITIES) - 1
 
 
 async def test_kept_values_come_back(index: RecordIndex) -> None:
@@ -67,11 +67,11 @@ async def test_kept_values_come_back(index: RecordIndex) -> None:
     ref = "component:default/web"
     records = list(section_records(ref, sections, None))
     await index.replace({group_of("section", ref): records})
-    found = await index.stored_values([group_of("section", ref), "entity|none"])
-    assert [doc["path"] for doc, _ in found[group_of("section", ref)]] == [
+    values = await index.stored_values([group_of("section", ref), "entity|none"])
+    assert [doc["path"] for doc, _ in values[group_of("section", ref)]] == [
         section.path for section in sections
     ]
-    assert found["entity|none"] == []
+    assert values["entity|none"] == []
     assert await titles(index, "page") == []
 
 
@@ -81,9 +81,9 @@ class Watched(TantivyIndex):
     lookups: list[str]
     markings: list[str]
 
-    def _first_page(self, question: SearchRequest, wanted: Sequence[Step]) -> Any:
+    def _first_page(self, question: SearchRequest, steps: Sequence[Step]) -> Any:
         self.lookups.append(_thread())
-        return super()._first_page(question, wanted)
+        return super()._first_page(question, steps)
 
     def _answer(self, question: SearchRequest, page: Any) -> HitPage:
         self.markings.append(_thread())
@@ -128,7 +128,7 @@ async def test_long_pages_are_marked_beside_the_event_loop(watched: Watched) -> 
     await watched.replace({**records_of(component("cart")), group: records})
     assert await titles(watched, "cart") == ["cart"]
     assert watched.markings == [_thread()]
-    (hit,) = (await watched.find(asked("hauptbuch"))).hits
+    (hit,) = (await watched.find(search_request("hauptbuch"))).hits
     assert hit.highlight["text"].count("<m>") == 1_500
     assert watched.markings == [_thread(), "search"]
 
@@ -140,22 +140,23 @@ async def test_costly_questions_do_not_pile_up(
     await filled(index)
     monkeypatch.setattr(embedded, "WAITING_LIMIT", 3)
     answers = await asyncio.gather(
-        *(index.find(asked(f"*{n}h")) for n in range(20)), return_exceptions=True
+        *(index.find(search_request(f"*{n}h")) for n in range(20)),
+        return_exceptions=True,
     )
     refused = [answer for answer in answers if isinstance(answer, Unavailable)]
     assert len(refused) == 15
-    assert (await index.find(asked("*lith"))).total == 1
+    assert (await index.find(search_request("*lith"))).total == 1
 
 
 async def test_survives_closing(data: Path) -> None:
     """What was committed is there when the directory is opened again."""
     index = TantivyIndex.open(data, TAGS)
     await filled(index)
-    held = len(await index.indexed_versions())
+    count = len(await index.indexed_versions())
     await index.close()
     again = TantivyIndex.open(data, TAGS)
     assert await titles(again, "monolith") == ["shop-monolith"]
-    assert len(await again.indexed_versions()) == held == len(HOUSE)
+    assert len(await again.indexed_versions()) == count == len(ENTITIES)
     await again.close()
 
 
@@ -204,21 +205,21 @@ async def test_kill_mid_write_leaves_whole_batches(data: Path) -> None:
         env={**os.environ, "PYTHONPATH": "."},
     )
     assert process.stdout is not None
-    told = 0
-    while told < 8:
-        told = int(await asyncio.to_thread(process.stdout.readline))
+    batches = 0
+    while batches < 8:
+        batches = int(await asyncio.to_thread(process.stdout.readline))
     os.kill(process.pid, signal.SIGKILL)
     rest = process.communicate()[0]
-    told = int(rest.split()[-1]) if rest.split() else told
+    batches = int(rest.split()[-1]) if rest.split() else batches
 
     index = TantivyIndex.open(data, TAGS)
     index_version = await LocalIndexVersion.of("1", index, complete=True)
     revisions = {v.revision for v in index_version.ledger.entities.values()}
     assert len(index_version.ledger.entities) == 50
-    assert revisions in ({told}, {told + 1})
+    assert revisions in ({batches}, {batches + 1})
     revision = revisions.pop()
-    found = await index.find(asked(f"r{revision}"))
-    assert found.total == 50
+    page = await index.find(search_request(f"r{revision}"))
+    assert page.total == 50
     await index.close()
 
 

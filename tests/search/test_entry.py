@@ -14,7 +14,7 @@ from services.search.model import IndexRecord
 from services.search.opensearch.translation import request
 from services.search.query import Step
 from services.search.words import ENDINGS_LIMIT
-from tests.search.fakes import asked
+from tests.search.fakes import search_request
 
 #: Question words of which pieces are looked up, a run among them.
 TERM = "petstore ledger v2 認証サービス über no"
@@ -52,7 +52,7 @@ def test_the_endings_of_a_text_are_bounded() -> None:
 def test_only_stars_look_through_all_words(step: Step) -> None:
     """A question of many words that nobody wrote costs an engine little."""
     translation = QueryTranslation(schema(), Stemmer())
-    assert "RegexQuery" in repr(translation.query(asked("led*er"), step))
-    assert b'"wildcard"' in orjson.dumps(request(asked("led*er"), step))
-    assert "RegexQuery" not in repr(translation.query(asked(TERM), step))
-    assert b'"wildcard"' not in orjson.dumps(request(asked(TERM), step))
+    assert "RegexQuery" in repr(translation.query(search_request("led*er"), step))
+    assert b'"wildcard"' in orjson.dumps(request(search_request("led*er"), step))
+    assert "RegexQuery" not in repr(translation.query(search_request(TERM), step))
+    assert b'"wildcard"' not in orjson.dumps(request(search_request(TERM), step))

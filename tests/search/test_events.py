@@ -21,7 +21,7 @@ from shared.kit.http.apps import run_checks
 from tests.builders import component
 from tests.conftest import SERVERS
 from tests.search.conftest import fresh_name, settings_of
-from tests.search.fakes import MemoryOwners, asked
+from tests.search.fakes import MemoryOwners, search_request
 from tests.waiting import until
 
 DOCS = {"annotations": {"backstage.io/techdocs-ref": "dir:."}, "uid": "u1"}
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CAUSE = Cause(kind="push")
 
 
-def told(payload: Payload, ref: str) -> bytes:
+def event_bytes(payload: Payload, ref: str) -> bytes:
     return Envelope.of(payload, source="/test", subject=ref).to_bytes()
 
 
@@ -43,7 +43,7 @@ def created(name: str, revision: int = 1, **metadata: Any) -> tuple[str, bytes]:
         actor="user:default/a",
         cause=CAUSE,
     )
-    return ref, told(payload, ref)
+    return ref, event_bytes(payload, ref)
 
 
 @pytest.fixture(scope="module")
@@ -69,11 +69,11 @@ async def heard(
     One for all tests here: a group takes seconds to be joined again.
     """
     folder = tmp_path_factory.mktemp("search")
-    given: dict[str, object] = {"CALLBOARD_SEARCH_LOOK_SECONDS": 3600}
+    values: dict[str, object] = {"CALLBOARD_SEARCH_LOOK_SECONDS": 3600}
     if SERVERS:
-        found: Server = request.getfixturevalue("opensearch")
-        given |= {"opensearch": found.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
-    settings = settings_of(folder, kafka=kafka, **given)
+        server: Server = request.getfixturevalue("opensearch")
+        values |= {"opensearch": server.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
+    settings = settings_of(folder, kafka=kafka, **values)
     app = create_app(settings, owners=owners)
 
     async def answers() -> bool:
@@ -91,7 +91,7 @@ async def heard(
 
 
 async def total(app: FastAPI, term: str) -> int:
-    return (await app.state.alias.answering.index.find(asked(term))).total
+    return (await app.state.alias.answering.index.find(search_request(term))).total
 
 
 async def test_what_is_told_is_found(heard: FastAPI, bus: KafkaBus) -> None:
@@ -102,14 +102,14 @@ async def test_what_is_told_is_found(heard: FastAPI, bus: KafkaBus) -> None:
     ref, value = created("second", description="gazebo")
     await bus.publish_many([(ENTITY_CHANGED, ref, value)] * 3)
     await until(lambda: total(heard, "gazebo"), what="the event")
-    gone = EntityDeleted(
+    deletion = EntityDeleted(
         entity_ref=ref,
         revision=2,
         previous=component("second", {"uid": "u1"}),
         actor="user:default/a",
         cause=CAUSE,
     )
-    await bus.publish(ENTITY_CHANGED, ref, told(gone, ref))
+    await bus.publish(ENTITY_CHANGED, ref, event_bytes(deletion, ref))
 
     async def is_gone() -> bool:
         return await total(heard, "gazebo") == 0
@@ -127,7 +127,7 @@ async def test_sites_are_fetched(
     site = SiteBuilt(
         entity_ref=ref, title="Docs", site="s1", built_at="2026-01-01T00:00:00Z"
     )
-    await bus.publish(DOCS_BUILT, ref, told(site, ref))
+    await bus.publish(DOCS_BUILT, ref, event_bytes(site, ref))
     await bus.publish(ENTITY_CHANGED, ref, value)
     await until(lambda: total(heard, "has docs"), 20, "the entity")
     assert await total(heard, "marimba") == 0
@@ -135,7 +135,7 @@ async def test_sites_are_fetched(
     await until(lambda: total(heard, "marimba"), what="the site")
     del owners.published[ref]
     none = site.model_copy(update={"site": None})
-    await bus.publish(DOCS_BUILT, ref, told(none, ref))
+    await bus.publish(DOCS_BUILT, ref, event_bytes(none, ref))
 
     async def is_gone() -> bool:
         return await total(heard, "marimba") == 0

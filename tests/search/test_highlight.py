@@ -66,8 +66,8 @@ def test_marks(term: str, text: str, expected: str | None) -> None:
 def test_a_piece_of_a_word_is_marked_in_names_alone() -> None:
     """In running text it would be noise."""
     document = {"title": "petstore", "text": "restored"}
-    found = highlights(document, matcher_of(parse_term("store")), TAGS)
-    assert found == {"title": "pet<m>store</m>"}
+    marks = highlights(document, matcher_of(parse_term("store")), TAGS)
+    assert marks == {"title": "pet<m>store</m>"}
 
 
 @pytest.mark.parametrize("step", ["exact", "forgiving"])
@@ -106,8 +106,8 @@ def _expression(token: str) -> str:
 def test_a_run_that_is_nearly_meant_is_marked_where_it_agrees() -> None:
     """Stretches of the typed run, not each pair of letters by itself."""
     document = {"title": "顧客の契約情報を登録"}
-    (found,) = marked([document], parse_term("顧客情報の登録"), (), "forgiving", TAGS)
-    assert found["title"] == "<m>顧客</m>の契約<m>情報</m>を<m>登録</m>"
+    (result,) = marked([document], parse_term("顧客情報の登録"), (), "forgiving", TAGS)
+    assert result["title"] == "<m>顧客</m>の契約<m>情報</m>を<m>登録</m>"
 
 
 @given(
@@ -126,9 +126,12 @@ def test_a_wildcard_matches_what_its_expression_matches(
 @given(text=st.text(max_size=200), word=st.text("abcäöüßΩ漢", min_size=2, max_size=3))
 def test_marks_take_nothing_away(text: str, word: str) -> None:
     """Without its marks the field is the text, whatever its letters fold to."""
-    found = shown(f"{word} *{word[0]}*", f"{text} {word} {text}")
-    assert found is not None
-    assert found.replace("<m>", "").replace("</m>", "") == f"{text} {word} {text}"
+    text_with_marks = shown(f"{word} *{word[0]}*", f"{text} {word} {text}")
+    assert text_with_marks is not None
+    assert (
+        text_with_marks.replace("<m>", "").replace("</m>", "")
+        == f"{text} {word} {text}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -142,9 +145,9 @@ def test_marks_take_nothing_away(text: str, word: str) -> None:
 )
 def test_stars_cost_no_more_than_the_text_is_long(term: str, text: str) -> None:
     """One entity with a long word is enough for a bomb."""
-    begun = time.process_time()
+    start = time.process_time()
     shown(term, text)
-    assert time.process_time() - begun < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 @pytest.mark.parametrize(
@@ -157,9 +160,9 @@ def test_stars_cost_no_more_than_the_text_is_long(term: str, text: str) -> None:
 )
 def test_marks_cost_no_more_than_the_page_is_long(term: str, text: str) -> None:
     """Words that are everywhere, and such that are only inside of others."""
-    begun = time.process_time()
+    start = time.process_time()
     marked([{"text": text}] * 25, parse_term(term), (), "exact", TAGS)
-    assert time.process_time() - begun < SECONDS
+    assert time.process_time() - start < SECONDS
 
 
 def test_words_that_are_nearly_meant_have_a_budget(monkeypatch) -> None:
@@ -175,17 +178,17 @@ def test_words_that_are_nearly_meant_have_a_budget(monkeypatch) -> None:
     words = [f"payments{chr(97 + n % 26)}{chr(97 + n // 26)}" for n in range(600)]
     document: dict[str, Any] = {"title": " ".join(words)}
     term = parse_term("paymentsab paymentscd")
-    (found,) = marked([document], term, (), "forgiving", TAGS)
+    (result,) = marked([document], term, (), "forgiving", TAGS)
     assert len(compared) == 50
-    assert found["title"].count("<m>") >= 25
+    assert result["title"].count("<m>") >= 25
 
 
 def test_a_page_has_a_budget() -> None:
     """Behind it nothing is marked, and nothing is lost."""
     text = "cart " * 10_000
     documents = [{"title": "cart", "text": text} for _ in range(40)]
-    found = marked(documents, parse_term("cart"), (), "exact", TAGS)
-    assert found[0]["text"].count("<m>") == 10_000
-    assert sum(len(each) for each in found) < 40
+    results = marked(documents, parse_term("cart"), (), "exact", TAGS)
+    assert results[0]["text"].count("<m>") == 10_000
+    assert sum(len(result) for result in results) < 40
     assert 40 * len(text) > PAGE_CHARACTERS
-    assert folded(found[0]["text"].replace("<m>", "").replace("</m>", "")) == text
+    assert folded(results[0]["text"].replace("<m>", "").replace("</m>", "")) == text

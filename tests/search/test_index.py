@@ -11,12 +11,12 @@ from services.search.model import EntityRemoval, PageSection, SiteUpsert, Versio
 from services.search.ports import IndexVersion, SearchIndex
 from services.search.query import SearchRequest, parse_term
 from tests.builders import api, component, group, open_or_owned, system, user
-from tests.search.fakes import asked, entity_put, names, titles
+from tests.search.fakes import entity_put, names, search_request, titles
 from tests.waiting import until
 
 PUBLIC_OR_OWNED = open_or_owned("group:default/board")
 RESTRICTED = {"annotations": {"callboard.dev/visibility": "restricted"}}
-HOUSE = (
+ENTITIES = (
     component("shop-cart", {"description": "Shopping cart service", "tags": ["java"]}),
     component("shop-frontend", {"title": "Shop Frontend"}, type="website"),
     component(
@@ -37,7 +37,7 @@ class TestSearchIndex:
 
     @pytest.fixture
     async def index(self, index_version: IndexVersion) -> SearchIndex:
-        await index_version.apply([entity_put(entity) for entity in HOUSE])
+        await index_version.apply([entity_put(entity) for entity in ENTITIES])
         return index_version.index
 
     async def test_finds_by_word_prefix_and_stem(self, index: SearchIndex) -> None:
@@ -76,40 +76,40 @@ class TestSearchIndex:
         assert (await titles(index, "shop"))[0] == "Web Shop"
         assert (await titles(index, "shop-cart"))[0] == "shop-cart"
         assert (await titles(index, "web shop"))[0] == "Web Shop"
-        found = await titles(index, "shop")
-        assert found.index("shop-monolith") > found.index("shop-cart")
+        found_titles = await titles(index, "shop")
+        assert found_titles.index("shop-monolith") > found_titles.index("shop-cart")
 
     async def test_totals_are_exact_and_pages_do_not_overlap(
         self, index: SearchIndex
     ) -> None:
         """Pages together are the whole, each hit once, under one total."""
         for term in ("", "shop"):
-            whole = await index.find(asked(term, pageLimit=100))
+            whole = await index.find(search_request(term, pageLimit=100))
             pages = [
                 await index.find(SearchRequest(parse_term(term), page=page, limit=2))
                 for page in range(6)
             ]
             assert [name for page in pages for name in names(page)] == names(whole)
             assert {page.total for page in pages} == {whole.total}
-        assert (await index.find(asked())).total == len(HOUSE)
+        assert (await index.find(search_request())).total == len(ENTITIES)
 
     async def test_everything_is_listed_by_title(self, index: SearchIndex) -> None:
         """Without a term the order is that of titles."""
-        found = await titles(index)
-        assert found == sorted(found, key=str.lower)
+        listed_titles = await titles(index)
+        assert listed_titles == sorted(listed_titles, key=str.lower)
 
     async def test_filters_and_types(self, index: SearchIndex) -> None:
         """Values of one field are alternatives, fields and types all hold."""
-        given: dict[str, Any] = {"filters[kind]": ["component", "API"]}
-        assert len(await titles(index, **given)) == 7
-        given["filters[lifecycle]"] = "deprecated"
-        assert await titles(index, **given) == ["shop-monolith"]
+        filters: dict[str, Any] = {"filters[kind]": ["component", "API"]}
+        assert len(await titles(index, **filters)) == 7
+        filters["filters[lifecycle]"] = "deprecated"
+        assert await titles(index, **filters) == ["shop-monolith"]
         owner = {"filters[owner]": "group:default/board"}
         assert await titles(index, **owner) == ["merger"]
         assert await titles(index, **{"filters[tags]": "Java"}) == ["shop-cart"]
         assert await titles(index, **{"filters[nothing]": "x"}) == []
         assert await titles(index, types="techdocs") == []
-        assert len(await titles(index, types="software-catalog")) == len(HOUSE)
+        assert len(await titles(index, types="software-catalog")) == len(ENTITIES)
 
     async def test_policy_is_inside_the_query(self, index: SearchIndex) -> None:
         """What one may not read is in no list and in no total."""
@@ -123,27 +123,29 @@ class TestSearchIndex:
         denied = criteria_condition(other)
         assert await titles(index, "merger", readable=readable) == ["merger"]
         assert await titles(index, "merger", readable=denied) == []
-        assert (await index.find(asked(readable=denied))).total == len(HOUSE) - 1
+        assert (await index.find(search_request(readable=denied))).total == len(
+            ENTITIES
+        ) - 1
         nothing = criteria_condition(None)
-        assert (await index.find(asked(readable=nothing))).total == 0
+        assert (await index.find(search_request(readable=nothing))).total == 0
 
     async def test_highlights(self, index: SearchIndex) -> None:
         """Matched words stand between the tags, as they are written."""
-        hit = (await index.find(asked("cart"))).hits[0]
+        hit = (await index.find(search_request("cart"))).hits[0]
         assert hit.highlight["title"] == "shop-<m>cart</m>"
         assert hit.highlight["text"] == "Shopping <m>cart</m> service"
-        hit = (await index.find(asked("uberweisung"))).hits[0]
+        hit = (await index.find(search_request("uberweisung"))).hits[0]
         assert hit.highlight["text"] == "Bills and <m>Überweisungen</m>"
-        hit = (await index.find(asked("monolhit"))).hits[0]
+        hit = (await index.find(search_request("monolhit"))).hits[0]
         assert hit.highlight["text"] == "Legacy <m>monolith</m>"
-        assert (await index.find(asked())).hits[0].highlight == {}
+        assert (await index.find(search_request())).hits[0].highlight == {}
 
     async def test_odd_text_is_only_text(self, index: SearchIndex) -> None:
         """No typed text is a query language, an error, or a slow thing."""
         for term in ("title:shop AND (", "[a TO b]", "((((", "\\", "*a*b*c*d*", "🎭"):
-            begun = time.perf_counter()
-            await index.find(asked(term))
-            assert time.perf_counter() - begun < 5
+            start = time.perf_counter()
+            await index.find(search_request(term))
+            assert time.perf_counter() - start < 5
 
 
 async def test_writing_while_asking(index_version: IndexVersion) -> None:
@@ -157,20 +159,20 @@ async def test_writing_while_asking(index_version: IndexVersion) -> None:
         for revision in range(2, 8):
             puts = [entity_put(component(f"c{n}"), revision) for n in range(40)]
             await index_version.apply(puts)
-        gone = Version("u1", 99, 1.0)
-        await index_version.apply([EntityRemoval("component:default/c0", gone)])
+        version = Version("u1", 99, 1.0)
+        await index_version.apply([EntityRemoval("component:default/c0", version)])
         done = True
 
     async def ask() -> set[int]:
         totals: set[int] = set()
         while not done:
-            totals.add((await index.find(asked("team-a"))).total)
+            totals.add((await index.find(search_request("team-a"))).total)
             await asyncio.sleep(0)
         return totals
 
     _, totals = await asyncio.gather(write(), ask())
     assert totals <= {39, 40}
-    assert (await index.find(asked())).total == 39
+    assert (await index.find(search_request())).total == 39
 
 
 async def test_pages_of_a_site(index_version: IndexVersion) -> None:
@@ -184,7 +186,7 @@ async def test_pages_of_a_site(index_version: IndexVersion) -> None:
     )
     await index_version.apply([entity_put(component("web", annotated))])
     await index_version.apply([SiteUpsert(ref, "s1", sections)])
-    (hit,) = (await index.find(asked("xylophone", types="techdocs"))).hits
+    (hit,) = (await index.find(search_request("xylophone", types="techdocs"))).hits
     assert hit.document["location"] == "/docs/default/component/web/guide/#install"
     assert hit.document["entityTitle"] == "Web"
     assert await until(index.count, what="records") == 4

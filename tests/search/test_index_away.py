@@ -61,18 +61,20 @@ def engine(folder: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def owners() -> MemoryOwners:
-    found = MemoryOwners()
+    memory_owners = MemoryOwners()
     for number in range(30):
-        found.put(component(f"c{number}"))
-    return found
+        memory_owners.put(component(f"c{number}"))
+    return memory_owners
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def app(
     folder: Path, engine: Server, owners: MemoryOwners
 ) -> AsyncIterator[FastAPI]:
-    given = {"opensearch": engine.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
-    app = create_app(settings_of(folder, **given), owners=owners, consumes_events=False)
+    values = {"opensearch": engine.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
+    app = create_app(
+        settings_of(folder, **values), owners=owners, consumes_events=False
+    )
     async with app.router.lifespan_context(app):
         yield app
 
@@ -80,18 +82,18 @@ async def app(
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with httpx.AsyncClient(transport=transport, base_url="http://s") as found:
-        yield found
+    async with httpx.AsyncClient(transport=transport, base_url="http://s") as client:
+        yield client
 
 
 async def answers(
-    http: httpx.AsyncClient, headers: dict[str, str], term: str, wanted: int
+    http: httpx.AsyncClient, headers: dict[str, str], term: str, count: int
 ) -> bool:
-    found = await http.get(f"/query?term={term}", headers=headers)
-    if found.status_code != 200:
-        assert found.status_code == 503, found.text
+    response = await http.get(f"/query?term={term}", headers=headers)
+    if response.status_code != 200:
+        assert response.status_code == 503, response.text
         return False
-    return bool(found.json()["numberOfResults"] == wanted)
+    return bool(response.json()["numberOfResults"] == count)
 
 
 async def test_killed(
@@ -126,16 +128,16 @@ async def test_frozen(
     await until(lambda: answers(http, headers, "news", 1), 30, "the index")
     engine.signal(signal.SIGSTOP)
     try:
-        begun = time.monotonic()
+        start = time.monotonic()
         answer = await http.get("/query?term=service", headers=headers)
         assert answer.status_code == 503
-        assert time.monotonic() - begun < 15
-        begun = time.monotonic()
+        assert time.monotonic() - start < 15
+        start = time.monotonic()
         for _ in range(20):
             answer = await http.get("/query?term=service", headers=headers)
             assert answer.status_code == 503
             assert "OpenSearch" in answer.json()["error"]["message"]
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - start < 5
     finally:
         engine.signal(signal.SIGCONT)
     late = entity_put(component("thawed", {"description": "after the frost"}))
@@ -156,8 +158,10 @@ async def test_started_before_its_index(
 ) -> None:
     """A service that starts without OpenSearch waits for it, and says so."""
     engine.kill()
-    given = {"opensearch": engine.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
-    app = create_app(settings_of(folder, **given), owners=owners, consumes_events=False)
+    values = {"opensearch": engine.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
+    app = create_app(
+        settings_of(folder, **values), owners=owners, consumes_events=False
+    )
     headers = principal_headers()
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)

@@ -11,7 +11,7 @@ from services.search.model import (
 )
 from services.search.ports import IndexVersion
 from tests.builders import component
-from tests.search.fakes import asked, entity_put, sum_of, titles
+from tests.search.fakes import entity_put, search_request, sum_of, titles
 from tests.search.test_index import PUBLIC_OR_OWNED
 
 REF = "component:default/web"
@@ -27,7 +27,7 @@ def web(text: str, revision: int, uid: str = "u1", at: float = 1.0) -> EntityUps
 
 
 async def found(index_version: IndexVersion, term: str) -> int:
-    return (await index_version.index.find(asked(term))).total
+    return (await index_version.index.find(search_request(term))).total
 
 
 async def test_late_and_repeated_changes(index_version: IndexVersion) -> None:

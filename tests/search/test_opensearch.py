@@ -29,7 +29,7 @@ from shared.contracts.errors import Conflict, Invalid, Unavailable
 from shared.kit.config.servers import Server
 from tests.builders import component
 from tests.search.conftest import LEASE_SECONDS, TAGS, fresh_name
-from tests.search.fakes import MemoryOwners, asked, entity_put, titles
+from tests.search.fakes import MemoryOwners, entity_put, search_request, titles
 from tests.search.test_index import PUBLIC_OR_OWNED
 from tests.waiting import until
 
@@ -44,20 +44,20 @@ Replicas = Callable[..., ServerAlias]
 async def replicas(opensearch: Server) -> AsyncIterator[Replicas]:
     """Makes processes' aliases of one index."""
     name = fresh_name()
-    made: list[ServerAlias] = []
+    aliases: list[ServerAlias] = []
 
     def another(client: OpenSearchClient | None = None) -> ServerAlias:
-        found = ServerAlias(
+        alias = ServerAlias(
             client or OpenSearchClient(opensearch),
             name,
             TAGS,
             lease_seconds=LEASE_SECONDS,
         )
-        made.append(found)
-        return found
+        aliases.append(alias)
+        return alias
 
     yield another
-    for alias in made:
+    for alias in aliases:
         await alias.close()
 
 
@@ -75,8 +75,8 @@ async def catch_up(alias: ServerAlias, owners: MemoryOwners) -> int:
     return sum([await resync.catch_up(alias, owners, part) for part in PARTS])
 
 
-async def total(alias: ServerAlias, term: str, **given: Any) -> int:
-    return (await alias.answering.index.find(asked(term, **given))).total
+async def total(alias: ServerAlias, term: str, **parameters: Any) -> int:
+    return (await alias.answering.index.find(search_request(term, **parameters))).total
 
 
 async def indices(alias: ServerAlias) -> list[str]:
@@ -87,65 +87,65 @@ async def indices(alias: ServerAlias) -> list[str]:
 
 async def test_several_open_one_index(replicas: Replicas) -> None:
     """Processes that start at once on an empty server make one index."""
-    several = [replicas() for _ in range(4)]
-    await asyncio.gather(*(alias.open() for alias in several))
-    assert await indices(several[0]) == ["000000"]
-    await asyncio.gather(*(a.apply([web(n + 1)]) for n, a in enumerate(several)))
-    assert (await several[0].live.checksums())["entities"].count == 1
+    aliases = [replicas() for _ in range(4)]
+    await asyncio.gather(*(alias.open() for alias in aliases))
+    assert await indices(aliases[0]) == ["000000"]
+    await asyncio.gather(*(a.apply([web(n + 1)]) for n, a in enumerate(aliases)))
+    assert (await aliases[0].live.checksums())["entities"].count == 1
 
 
 async def test_the_newest_state_wins_whoever_writes_it(replicas: Replicas) -> None:
     """Every order of events on several processes ends in the newest of all states."""
     chance = random.Random(5)
-    several = [replicas() for _ in range(3)]
-    await several[0].open()
+    aliases = [replicas() for _ in range(3)]
+    await aliases[0].open()
     newest = {number: chance.randint(3, 9) for number in range(12)}
-    told: list[EntityUpsert | EntityRemoval] = []
+    changes: list[EntityUpsert | EntityRemoval] = []
     for number, last in newest.items():
         name = f"c{number}"
         for revision in range(1, last + 1):
             entity = component(name, {"description": f"r{revision}"})
-            told.append(entity_put(entity, revision, at=float(revision)))
+            changes.append(entity_put(entity, revision, at=float(revision)))
         if number % 4 == 0:
             version = Version("u1", last + 1, 99.0)
-            told.append(EntityRemoval(f"component:default/{name}", version))
-    chance.shuffle(told)
+            changes.append(EntityRemoval(f"component:default/{name}", version))
+    chance.shuffle(changes)
 
     async def one(alias: ServerAlias, part: list[EntityUpsert | EntityRemoval]) -> None:
         for start in range(0, len(part), 5):
             await alias.apply(part[start : start + 5])
 
-    await asyncio.gather(*(one(a, told[n::3]) for n, a in enumerate(several)))
-    held = await several[0].live.indexed_versions()
+    await asyncio.gather(*(one(a, changes[n::3]) for n, a in enumerate(aliases)))
+    versions = await aliases[0].live.indexed_versions()
     alive = {number: last for number, last in newest.items() if number % 4}
-    assert {ref: version.revision for ref, version in held.entities.items()} == {
+    assert {ref: version.revision for ref, version in versions.entities.items()} == {
         f"component:default/c{number}": last for number, last in alive.items()
     }
-    assert len(held.tombstones) == 3
-    await several[0].completed()
+    assert len(versions.tombstones) == 3
+    await aliases[0].completed()
     for number, last in alive.items():
-        found = await titles(several[0].live.index, f"c{number} r{last}")
-        assert found == [f"c{number}"]
+        found_titles = await titles(aliases[0].live.index, f"c{number} r{last}")
+        assert found_titles == [f"c{number}"]
 
 
 async def test_pages_follow_both_of_their_sources(replicas: Replicas) -> None:
     """Whoever changes the entity and whoever the site: pages are of the last two."""
-    several = [replicas() for _ in range(3)]
-    alias = several[0]
+    aliases = [replicas() for _ in range(3)]
+    alias = aliases[0]
     await alias.open()
     await alias.apply([web(1), site("first", 5)])
     for round_ in range(6):
         annotations = SECRET if round_ % 2 else DOCS
         name, pages = f"site{round_}", 5 - round_ % 4
         await asyncio.gather(
-            several[1].apply([web(round_ + 2, annotations)]),
-            several[2].apply([site(name, pages)]),
+            aliases[1].apply([web(round_ + 2, annotations)]),
+            aliases[2].apply([site(name, pages)]),
         )
         await alias.completed()
         assert await total(alias, "xylo", types="techdocs") == pages
         assert await total(alias, name, types="techdocs") == pages
-        seen = await total(alias, name, types="techdocs", readable=STRANGER)
-        assert seen == (0 if round_ % 2 else pages)
+        count = await total(alias, name, types="techdocs", readable=STRANGER)
+        assert count == (0 if round_ % 2 else pages)
 
 
 class Dying(OpenSearchClient):
@@ -173,7 +173,7 @@ STORIES: Mapping[str, tuple[Callable[[MemoryOwners, str], Any], int, int]] = {
     ),
     "deleted": (
         lambda owners, name: EntityRemoval(
-            owners.held.pop(f"component:default/{name}").ref, Version("u1", 2, 9.0)
+            owners.upserts.pop(f"component:default/{name}").ref, Version("u1", 2, 9.0)
         ),
         0,
         0,
@@ -216,10 +216,10 @@ async def test_who_dies_in_between_leaves_nothing_wrong(
         sums = await healthy.live.checksums()
         assert sums["entities"] == await owners.entity_checksum()
         assert sums["sites"] == await owners.site_checksum()
-        given = {"types": "techdocs", "filters[name]": name}
-        assert await total(healthy, "", **given) == whole, requests
-        seen = await total(healthy, "", readable=STRANGER, **given)
-        assert seen == open_, requests
+        parameters = {"types": "techdocs", "filters[name]": name}
+        assert await total(healthy, "", **parameters) == whole, requests
+        count = await total(healthy, "", readable=STRANGER, **parameters)
+        assert count == open_, requests
         if survived:
             return
     pytest.fail("It never came to its end")
@@ -227,12 +227,12 @@ async def test_who_dies_in_between_leaves_nothing_wrong(
 
 @pytest.fixture
 async def owners() -> MemoryOwners:
-    found = MemoryOwners()
+    memory_owners = MemoryOwners()
     for number in range(20):
-        found.put(component(f"c{number}"))
-    found.put(component("web", {"annotations": DOCS}))
-    found.publish(REF, "first", *site("first", 2).sections)
-    return found
+        memory_owners.put(component(f"c{number}"))
+    memory_owners.put(component("web", {"annotations": DOCS}))
+    memory_owners.publish(REF, "first", *site("first", 2).sections)
+    return memory_owners
 
 
 async def test_one_process_rebuilds(replicas: Replicas, owners: MemoryOwners) -> None:
@@ -294,8 +294,8 @@ async def test_one_repairs_for_all(replicas: Replicas, owners: MemoryOwners) -> 
     """While one process catches up, the others leave it to that one."""
     one, other = replicas(), replicas()
     await one.open()
-    async with one.turn() as ours:
-        assert ours
+    async with one.turn() as is_own_turn:
+        assert is_own_turn
         assert await resync.catch_up(other, owners, PARTS[0]) == 0
     assert await resync.catch_up(other, owners, PARTS[0]) == 21
 

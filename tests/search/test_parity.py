@@ -23,7 +23,7 @@ from shared.kit.config.servers import Server
 from shared.text.folding import folded
 from tests.search import corpus
 from tests.search.conftest import TAGS, fresh_name
-from tests.search.fakes import asked, entity_put
+from tests.search.fakes import entity_put, search_request
 from tests.search.test_index import PUBLIC_OR_OWNED
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -74,8 +74,8 @@ async def answers(both: Pair, question: SearchRequest) -> tuple[HitPage, HitPage
     return await embedded.find(question), await server.find(question)
 
 
-def places(found: HitPage) -> list[str]:
-    return [str(hit.document["location"]) for hit in found.hits]
+def places(page: HitPage) -> list[str]:
+    return [str(hit.document["location"]) for hit in page.hits]
 
 
 async def scores(both: Pair, question: SearchRequest) -> dict[str, float]:
@@ -98,17 +98,21 @@ async def test_the_same_answers(both: Pair) -> None:
     """
     differ: list[Any] = []
     for number, term in enumerate(corpus.terms(QUESTIONS)):
-        given = corpus.CHOICES[number % len(corpus.CHOICES)]
+        parameters = corpus.CHOICES[number % len(corpus.CHOICES)]
         criteria = CONDITIONS[number % len(CONDITIONS)]
         readable = criteria_condition(criteria) if criteria is not None else None
-        question = asked(term, readable=readable, **given)
-        ours, theirs = await answers(both, question)
-        assert ours.total == theirs.total, (term, given)
-        if ours.hits[:5] == theirs.hits[:5]:
+        question = search_request(term, readable=readable, **parameters)
+        embedded_page, server_page = await answers(both, question)
+        assert embedded_page.total == server_page.total, (term, parameters)
+        if embedded_page.hits[:5] == server_page.hits[:5]:
             continue
-        differ.append((term, given, places(ours)[:5], places(theirs)[:5]))
+        differ.append(
+            (term, parameters, places(embedded_page)[:5], places(server_page)[:5])
+        )
         scored = await scores(both, question)
-        for mine, other in zip(places(ours)[:5], places(theirs)[:5], strict=True):
+        for mine, other in zip(
+            places(embedded_page)[:5], places(server_page)[:5], strict=True
+        ):
             assert abs(scored[mine] / scored[other] - 1) < NEAR, differ[-1]
     assert len(differ) <= QUESTIONS // 50, differ
 
@@ -116,8 +120,10 @@ async def test_the_same_answers(both: Pair) -> None:
 async def test_the_same_pages(both: Pair) -> None:
     """Without a term the order is one and the same to the last page."""
     for page in range(7):
-        ours, theirs = await answers(both, SearchRequest(page=page, limit=100))
-        assert ours == theirs
+        embedded_page, server_page = await answers(
+            both, SearchRequest(page=page, limit=100)
+        )
+        assert embedded_page == server_page
 
 
 async def test_the_same_suggestions(both: Pair) -> None:
@@ -125,17 +131,17 @@ async def test_the_same_suggestions(both: Pair) -> None:
     for word in ("payment", "Straße", "librari", "service"):
         for end in range(1, len(word) + 1):
             question = SearchRequest(parse_term(word[:end]), limit=16, within="title")
-            ours, theirs = await answers(both, question)
-            assert ours.total == theirs.total, word[:end]
-            assert ours.hits[:5] == theirs.hits[:5], word[:end]
+            embedded_page, server_page = await answers(both, question)
+            assert embedded_page.total == server_page.total, word[:end]
+            assert embedded_page.hits[:5] == server_page.hits[:5], word[:end]
 
     # Phrases of pairs may score as good as equal: their order is not compared.
     for end in range(1, 7):
         question = SearchRequest(
             parse_term("認証サービス"[:end]), limit=16, within="title"
         )
-        ours, theirs = await answers(both, question)
-        assert ours.total == theirs.total > 0
+        embedded_page, server_page = await answers(both, question)
+        assert embedded_page.total == server_page.total > 0
 
 
 TEXTS = (
@@ -160,7 +166,7 @@ async def test_the_same_words(opensearch: Server, analyzer: str) -> None:
     client = OpenSearchClient(opensearch)
     alias = ServerAlias(client, fresh_name(), TAGS)
     await alias.open()
-    ours = spaced_analyzer(stemming=analyzer == "stems")
+    own_analyzer = spaced_analyzer(stemming=analyzer == "stems")
     try:
         for written in (*TEXTS, " ".join(corpus.WORDS)):
             text = " ".join(tokens(folded(written)))
@@ -169,7 +175,7 @@ async def test_the_same_words(opensearch: Server, analyzer: str) -> None:
                 answer = await server.indices.analyze(
                     index=alias._live_alias, body=body
                 )
-            found = answer["tokens"]
-            assert [token["token"] for token in found] == ours.analyze(text)
+            server_tokens = [token["token"] for token in answer["tokens"]]
+            assert server_tokens == own_analyzer.analyze(text)
     finally:
         await alias.close()

@@ -38,12 +38,12 @@ def words(text: str) -> list[tuple[str, tuple[str, ...]]]:
 )
 def test_words(text: str, expected: list[tuple[str, tuple[str, ...]]]) -> None:
     """Typed text becomes words; marks that mean nothing only separate them."""
-    found = words(text)
+    parsed = words(text)
     if text.startswith(".*"):
         # Regular expressions are no language of this box.
-        assert all("(" not in token for _, tokens in found for token in tokens)
+        assert all("(" not in token for _, tokens in parsed for token in tokens)
     else:
-        assert found == expected
+        assert parsed == expected
 
 
 def test_a_term_of_ligatures_is_as_long_as_its_letters() -> None:

@@ -16,38 +16,40 @@ from services.search.ports import Alias, SearchIndex
 from services.search.query import SearchRequest, parse_term
 from tests.builders import component
 from tests.search.conftest import TAGS, fresh_name
-from tests.search.fakes import asked, entity_put
+from tests.search.fakes import entity_put, search_request
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 DOCS = {"backstage.io/techdocs-ref": "dir:."}
 LANGUAGES, QUESTIONS = 15, 200
 
 
 @dataclass(frozen=True)
 class Row:
-    """A question, what it finds (`first` at the top of all), and what it does not."""
+    """A question with the expected results (`first` before all) and the absent ones."""
 
     language: str
     question: str
-    found: frozenset[str]
+    expected: frozenset[str]
     first: str
     absent: frozenset[str]
 
 
 def rows() -> list[Row]:
-    lines = (HERE / "questions.tsv").read_text(encoding="utf-8").splitlines()[1:]
-    made = []
+    lines = (FOLDER / "questions.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    parsed_rows = []
     for line in lines:
         language, question, keys, absent = line.split("\t")
         first = next((key[1:] for key in keys.split() if key.startswith("*")), "")
-        found = frozenset(key.lstrip("*") for key in keys.split())
-        made.append(Row(language, question, found, first, frozenset(absent.split())))
-    return made
+        expected = frozenset(key.lstrip("*") for key in keys.split())
+        parsed_rows.append(
+            Row(language, question, expected, first, frozenset(absent.split()))
+        )
+    return parsed_rows
 
 
 def texts() -> Mapping[str, tuple[str, str]]:
-    lines = (HERE / "texts.tsv").read_text(encoding="utf-8").splitlines()[1:]
+    lines = (FOLDER / "texts.tsv").read_text(encoding="utf-8").splitlines()[1:]
     parts = (line.split("\t") for line in lines)
     return {key: (title, text) for key, title, text in parts}
 
@@ -88,10 +90,10 @@ async def test_every_question_finds_what_it_means(index: SearchIndex) -> None:
     """Whatever letters are typed for it: it is found, first if it is called so."""
     wrong = []
     for row in rows():
-        keys = await found(index, asked(row.question, pageLimit=100))
-        is_right = row.found <= set(keys) and not row.absent & set(keys)
+        keys = await found(index, search_request(row.question, pageLimit=100))
+        is_right = row.expected <= set(keys) and not row.absent & set(keys)
         if not is_right or (row.first and keys[0] != row.first):
-            wrong.append((row.language, row.question, sorted(row.found), keys))
+            wrong.append((row.language, row.question, sorted(row.expected), keys))
     assert wrong == []
 
 
@@ -112,7 +114,9 @@ async def test_documentation_is_found_by_its_letters(index: SearchIndex) -> None
     wrong = []
     for key, (_, text) in texts().items():
         for word in text.split():
-            question = asked(word.strip(",.，"), types="techdocs", pageLimit=100)
+            question = search_request(
+                word.strip(",.，"), types="techdocs", pageLimit=100
+            )
             if key not in await found(index, question):
                 wrong.append((key, word))
     assert wrong == []

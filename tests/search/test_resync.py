@@ -16,7 +16,7 @@ from services.search.resync import ENTITIES, PARTS, RebuildProgress, Rebuilt, re
 from shared.contracts.errors import Conflict, Unavailable
 from tests.builders import component
 from tests.search.conftest import TAGS, Replica
-from tests.search.fakes import MemoryOwners, asked, entity_put
+from tests.search.fakes import MemoryOwners, entity_put, search_request
 
 DOCS = {"annotations": {"backstage.io/techdocs-ref": "dir:."}}
 REF = "component:default/web"
@@ -44,7 +44,7 @@ async def index_versions(alias: Alias) -> list[str]:
 
 
 async def total(alias: Alias, term: str = "") -> int:
-    return (await alias.answering.index.find(asked(term))).total
+    return (await alias.answering.index.find(search_request(term))).total
 
 
 async def test_nothing_is_answered_before_the_first_agreement(
@@ -88,7 +88,7 @@ async def test_only_differences_are_written(alias: Alias, owners: MemoryOwners) 
     assert await catch_up(alias, owners) == 0
     assert owners.walked == walked
     owners.put(component("web", {**DOCS, "description": "newer"}), revision=4)
-    del owners.held["component:default/api"]
+    del owners.upserts["component:default/api"]
     owners.put(component("db"))
     owners.published.clear()
     assert await catch_up(alias, owners) == 4
@@ -118,7 +118,7 @@ async def test_events_during_a_walk_win(alias: Alias, owners: MemoryOwners) -> N
     async def slow() -> AsyncIterator[object]:
         async for put in walk():
             news = component("web", {**DOCS, "description": "fresh"})
-            owners.held[REF] = entity_put(news, 5)
+            owners.upserts[REF] = entity_put(news, 5)
             await alias.apply([entity_put(news, 5, at=9e12)])
             yield put
 

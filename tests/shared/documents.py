@@ -42,5 +42,7 @@ def frozen(engine: Engine) -> Iterator[None]:
 
 def _still(pid: int) -> bool:
     threads = Path(f"/proc/{pid}/task").iterdir()
-    states = [(each / "stat").read_text().rpartition(") ")[2][0] for each in threads]
+    states = [
+        (thread / "stat").read_text().rpartition(") ")[2][0] for thread in threads
+    ]
     return set(states) == {"T"}

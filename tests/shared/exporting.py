@@ -31,16 +31,16 @@ async def export(
 
 def contents(folder: Path) -> dict[str, str]:
     """Each file's content, a link's with an arrow before its target."""
-    found = {}
+    contents_by_path = {}
     for parent, folders, names in os.walk(folder):
         for name in [*folders, *names]:
             path = Path(parent, name)
             relative = path.relative_to(folder).as_posix()
             if path.is_symlink():
-                found[relative] = f"-> {path.readlink()}"
+                contents_by_path[relative] = f"-> {path.readlink()}"
             elif path.is_file():
-                found[relative] = path.read_text()
-    return found
+                contents_by_path[relative] = path.read_text()
+    return contents_by_path
 
 
 def tree_of(repository: RawRepository, files: Mapping[str, str | tuple[str]]) -> str:

@@ -90,10 +90,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         host: GitHost = self.server.host  # type: ignore[attr-defined]
-        given = self.headers.get("Authorization")
+        authorization = self.headers.get("Authorization")
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        host.requests.append((self.path, given))
-        if host.expected is not None and given != host.expected:
+        host.requests.append((self.path, authorization))
+        if host.expected is not None and authorization != host.expected:
             self.send_response(401)
             self.send_header("WWW-Authenticate", "Basic")
             self.send_header("Content-Length", "0")
@@ -142,7 +142,7 @@ def _certificate(place: Path) -> Path:
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
     now = datetime.now(UTC)
-    made = (
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -154,7 +154,7 @@ def _certificate(place: Path) -> Path:
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    place.write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    place.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     both = place.with_name("certificate-and-key.pem")
     private = key.private_bytes(
         serialization.Encoding.PEM,

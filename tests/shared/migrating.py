@@ -16,9 +16,9 @@ STEP_SECONDS = 0.02
 
 async def doubled(collection: Any) -> None:
     """Shape 2: `n` is `twice`, with the number doubled; one document at a time."""
-    async for found in collection.find({"twice": None}):
-        same = {"_id": found["_id"], "twice": None}
-        change = {"$set": {"twice": found["n"] * 2}, "$inc": {"changed": 1}}
+    async for document in collection.find({"twice": None}):
+        same = {"_id": document["_id"], "twice": None}
+        change = {"$set": {"twice": document["n"] * 2}, "$inc": {"changed": 1}}
         await collection.update_one(same, change)
         # The pace of the work: its process is to be killed in the middle of it.
         await asyncio.sleep(STEP_SECONDS)
@@ -26,9 +26,9 @@ async def doubled(collection: Any) -> None:
 
 async def marked(collection: Any) -> None:
     """Shape 3, which relies on shape 2."""
-    async for found in collection.find({"marked": None}):
-        same = {"_id": found["_id"], "marked": None}
-        await collection.update_one(same, {"$set": {"marked": found["twice"] + 1}})
+    async for document in collection.find({"marked": None}):
+        same = {"_id": document["_id"], "marked": None}
+        await collection.update_one(same, {"$set": {"marked": document["twice"] + 1}})
 
 
 THINGS = StoredCollection("things", shape=3, steps={2: doubled, 3: marked})

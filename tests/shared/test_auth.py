@@ -26,7 +26,7 @@ def test_a_principal_survives_its_token() -> None:
 
 def test_a_token_of_another_house_is_refused() -> None:
     """Another secret, another audience, no expiry, an expired one: all nobody."""
-    ours = PrincipalTokens(SECRET)
+    own_tokens = PrincipalTokens(SECRET)
     good = {"sub": "x", "typ": "service", "aud": AUDIENCE, "exp": int(time.time()) + 60}
     forged = [
         jwt.encode(good, SECRET[::-1], algorithm="HS256"),
@@ -38,17 +38,17 @@ def test_a_token_of_another_house_is_refused() -> None:
     ]
     for token in forged:
         with pytest.raises(Unauthenticated):
-            ours.verify(token)
+            own_tokens.verify(token)
 
 
 def test_a_remembered_token_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cache never outlives the token."""
-    ours = PrincipalTokens(SECRET)
-    token = ours.sign(ANN, seconds=30)
-    ours.verify(token)
+    own_tokens = PrincipalTokens(SECRET)
+    token = own_tokens.sign(ANN, seconds=30)
+    own_tokens.verify(token)
     later = time.time() + 31
     monkeypatch.setattr(time, "time", lambda: later)
-    assert ours._verified[token][0] <= later
+    assert own_tokens._verified[token][0] <= later
 
 
 GROUPS = tuple(f"group:default/team-of-people-{number:03d}" for number in range(200))
@@ -60,16 +60,18 @@ def test_further_decisions_travel_along_and_share_their_conditions() -> None:
     names = ("a.read", "b.read", "c.read")
     also = {name: Grant("conditional", conditions) for name in names}
     also |= {"d": Grant("allow"), "e": Grant("deny", reason="Not today")}
-    given = Principal("user:default/ann", "user", GROUPS, "x", also=also)
+    signed_principal = Principal("user:default/ann", "user", GROUPS, "x", also=also)
     tokens = PrincipalTokens("a-secret-for-tests-only-0123456789abcdef")
-    token = tokens.sign(given)
-    found = PrincipalTokens("a-secret-for-tests-only-0123456789abcdef").verify(token)
-    assert found.also == also
-    assert found.granted("b.read").conditions == conditions
-    assert found.granted("d").decision == "allow"
-    assert found.granted("x") is found
+    token = tokens.sign(signed_principal)
+    principal = PrincipalTokens("a-secret-for-tests-only-0123456789abcdef").verify(
+        token
+    )
+    assert principal.also == also
+    assert principal.granted("b.read").conditions == conditions
+    assert principal.granted("d").decision == "allow"
+    assert principal.granted("x") is principal
     for name in ("e", "never.asked"):
         with pytest.raises(Forbidden):
-            found.granted(name)
+            principal.granted(name)
     bare = tokens.sign(Principal("user:default/ann", "user", GROUPS, "x"))
     assert len(token) < 2.5 * len(bare)

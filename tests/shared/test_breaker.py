@@ -33,10 +33,10 @@ def succeed(breaker: CircuitBreaker) -> None:
 
 def refused(breaker: CircuitBreaker) -> bool:
     """Whether a question is refused without being asked."""
-    asked = False
+    is_called = False
     with contextlib.suppress(Unavailable), breaker.call():
-        asked = True
-    return not asked
+        is_called = True
+    return not is_called
 
 
 def test_failures_in_a_row_open_it(breaker: CircuitBreaker) -> None:
@@ -55,9 +55,9 @@ def test_the_fast_no_tells_the_reason_and_when_to_try_again(
 ) -> None:
     """As the slow one did."""
     fail(breaker, 3)
-    with pytest.raises(Unavailable, match="away") as told, breaker.call():
+    with pytest.raises(Unavailable, match="away") as error_info, breaker.call():
         pass
-    assert told.value.retry_after == 1
+    assert error_info.value.retry_after == 1
 
 
 def test_after_the_rest_one_question_finds_out(

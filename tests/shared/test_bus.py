@@ -197,14 +197,14 @@ async def test_an_unknown_authority_is_told(secured_kafka: Server) -> None:
 
 
 @pytest.mark.parametrize(
-    ("server", "told"),
+    ("server", "message"),
     [
         (Server("nonsense"), "CALLBOARD_KAFKA: 'nonsense' is not host:port"),
         (Server("127.0.0.1:1"), "127.0.0.1:1 is not reachable"),
         (Server("h:1", "somebody"), "give both or none"),
     ],
 )
-async def test_a_wrong_address_is_told(server: Server, told: str) -> None:
+async def test_a_wrong_address_is_told(server: Server, message: str) -> None:
     """What is wrong with the configuration is named."""
-    with pytest.raises(Unavailable, match=told):
+    with pytest.raises(Unavailable, match=message):
         await broker.abilities(server)

@@ -21,7 +21,7 @@ def nobody() -> str:
 
 
 @pytest.fixture
-async def there() -> AsyncIterator[str]:
+async def reachable() -> AsyncIterator[str]:
     """A catalog in miniature."""
 
     async def answer(request: web.Request) -> web.StreamResponse:
@@ -39,24 +39,24 @@ async def there() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_a_replica_that_is_gone_is_passed_over(there: str) -> None:
+async def test_a_replica_that_is_gone_is_passed_over(reachable: str) -> None:
     """Whichever of the addresses it is; single answers and streams alike."""
-    for urls in (f"{nobody()},{there}", f"{there},{nobody()}"):
+    for urls in (f"{nobody()},{reachable}", f"{reachable},{nobody()}"):
         async with ServiceCalls(SECRET, "search", {"catalog": urls}) as calls:
-            found = await calls.get_json("catalog", "/one")
-            assert found == {"asked_by": "service:search"}
+            answer = await calls.get_json("catalog", "/one")
+            assert answer == {"asked_by": "service:search"}
             lines = [line async for line in calls.lines("catalog", "/lines")]
             assert lines == [{"n": 1}, {"n": 2}]
 
 
 async def test_what_is_asked_for_a_reader_is_asked_with_their_rights(
-    there: str,
+    reachable: str,
 ) -> None:
     """The other service decides as if the reader had asked it."""
     reader = Principal("user:default/ann", "user", permission="catalog.entity.read")
-    async with ServiceCalls(SECRET, "search", {"catalog": there}) as calls:
-        found = await calls.get_json("catalog", "/one", reader=reader)
-        assert found == {"asked_by": "user:default/ann"}
+    async with ServiceCalls(SECRET, "search", {"catalog": reachable}) as calls:
+        answer = await calls.get_json("catalog", "/one", reader=reader)
+        assert answer == {"asked_by": "user:default/ann"}
 
 
 async def test_all_replicas_are_gone() -> None:

@@ -27,12 +27,12 @@ catalog:
   locations: [{type: url, target: 'https://a/b'}]
   processingInterval: false
 """
-    found = load_config(config(tmp_path, text), {}, PortalConfig)
-    assert found.organization.name == "Shop"
-    assert found.auth.providers.guest is not None
-    assert found.catalog.locations[0].target == "https://a/b"
-    unknown = unknown_keys(PortalConfig, found.model_dump(by_alias=True))
-    assert [each.key for each in unknown] == [
+    portal_config = load_config(config(tmp_path, text), {}, PortalConfig)
+    assert portal_config.organization.name == "Shop"
+    assert portal_config.auth.providers.guest is not None
+    assert portal_config.catalog.locations[0].target == "https://a/b"
+    unknown = unknown_keys(PortalConfig, portal_config.model_dump(by_alias=True))
+    assert [unknown_key.key for unknown_key in unknown] == [
         "backend.database",
         "catalog.processingInterval",
     ]
@@ -62,8 +62,8 @@ def test_public_hosts_need_no_name(tmp_path: Path) -> None:
 def test_the_environment_fills_in(tmp_path: Path) -> None:
     """`${NAME}`, its default, and the escape."""
     text = "organization: {name: '${ORG}-${X:-y}-$${Z}'}"
-    found = load_config(config(tmp_path, text), {"ORG": "shop"}, PortalConfig)
-    assert found.organization.name == "shop-y-${Z}"
+    portal_config = load_config(config(tmp_path, text), {"ORG": "shop"}, PortalConfig)
+    assert portal_config.organization.name == "shop-y-${Z}"
 
 
 @pytest.mark.parametrize(

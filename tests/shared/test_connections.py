@@ -50,8 +50,8 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
         await answer(send, b"x" * 50_000_000)
         return
     hosts = [value for name, value in scope["headers"] if name == b"host"]
-    told = f"{length} {len(scope['headers'])} {b','.join(hosts).decode()}"
-    await answer(send, told.encode())
+    text = f"{length} {len(scope['headers'])} {b','.join(hosts).decode()}"
+    await answer(send, text.encode())
 
 
 async def answer(send: Any, body: bytes) -> None:
@@ -62,7 +62,11 @@ async def answer(send: Any, body: bytes) -> None:
 
 @contextlib.contextmanager
 def serving(
-    bounds: Bounds = SHORT, *, total: int = 100, each: int = 100, served: Any = app
+    bounds: Bounds = SHORT,
+    *,
+    total: int = 100,
+    per_client: int = 100,
+    served: Any = app,
 ) -> Any:
     """The app, or another, on a real port; its number."""
     with socket.socket() as listening:
@@ -70,7 +74,7 @@ def serving(
         listening.listen(128)
         config = uvicorn.Config(
             served,
-            http=bounded_protocol(bounds, ConnectionCensus(total, each)),
+            http=bounded_protocol(bounds, ConnectionCensus(total, per_client)),
             loop="uvloop",
             ws="none",
             lifespan="off",
@@ -287,7 +291,7 @@ def test_a_bad_request_waits_for_the_response_before_it(port: int) -> None:
 
 def test_one_client_does_not_take_all_connections() -> None:
     """A newcomer takes the place of a silent one; where all are busy it is refused."""
-    with serving(Bounds(), each=3) as port, contextlib.ExitStack() as stack:
+    with serving(Bounds(), per_client=3) as port, contextlib.ExitStack() as stack:
         silent = [stack.enter_context(connected(port)) for _ in range(3)]
         assert status(said(port, GET + b"Connection: close\r\n\r\n")) == 200
         assert silent[0].recv(1) == b""
@@ -310,7 +314,7 @@ def test_how_a_request_is_cut_does_not_matter(
     usual_port: int, lengths: list[int], cuts: list[int], chunked: bool
 ) -> None:
     """Requests one after the other, in any pieces, are taken as they are."""
-    found = []
+    lengths_read = []
     with connected(usual_port) as client:
         for length in lengths:
             whole = posted(length, chunked)
@@ -322,8 +326,8 @@ def test_how_a_request_is_cut_does_not_matter(
                 assert part, response
                 response += part
             sending.join()
-            found.append(int(response.rpartition(b"\n")[2].split()[0]))
-    assert found == lengths
+            lengths_read.append(int(response.rpartition(b"\n")[2].split()[0]))
+    assert lengths_read == lengths
 
 
 def send_cut(client: socket.socket, whole: bytes, cuts: list[int]) -> None:

@@ -28,10 +28,10 @@ def event(name: str) -> Envelope:
 
 async def test_work_arrives_on_the_real_log_within_moments(kafka: str) -> None:
     """What is published is handled by the group, and read live by everybody."""
-    topic, seen, live = "work-arrives", [], []
+    topic, subjects, live = "work-arrives", [], []
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     async def read(records: Sequence[EventRecord]) -> None:
         live.extend(record.key for record in records)
@@ -41,47 +41,47 @@ async def test_work_arrives_on_the_real_log_within_moments(kafka: str) -> None:
         await asyncio.wait_for(reader.reading.wait(), 10)
         async with GroupConsumer("group-a", kafka, {topic: handle}, bus):
             await bus.publish(topic, "k", event("web").to_bytes())
-            await until(lambda: "component:default/web" in seen, 20)
+            await until(lambda: "component:default/web" in subjects, 20)
             await until(lambda: "k" in live)
 
 
 async def test_what_was_begun_and_not_done_is_done_by_the_next(kafka: str) -> None:
     """A handler that is cut off leaves its message to whoever comes next."""
-    topic, began, seen = "work-cut-off", asyncio.Event(), list[str]()
+    topic, started, subjects = "work-cut-off", asyncio.Event(), list[str]()
 
     async def never(batch: Sequence[Envelope]) -> None:
-        began.set()
+        started.set()
         await asyncio.Event().wait()
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     async with KafkaBus(kafka) as bus:
         await bus.publish(topic, "k", event("web").to_bytes())
         async with GroupConsumer("cut-off", kafka, {topic: never}, bus):
-            await asyncio.wait_for(began.wait(), 20)
+            await asyncio.wait_for(started.wait(), 20)
         async with GroupConsumer("cut-off", kafka, {topic: handle}, bus):
-            await until(lambda: seen == ["component:default/web"], 20)
+            await until(lambda: subjects == ["component:default/web"], 20)
 
 
 async def test_what_waits_is_left_at_once_to_the_next(kafka: str) -> None:
     """A worker that waits for something that is away leaves without delay."""
-    topic, began, seen = "work-waiting", asyncio.Event(), list[str]()
+    topic, started, subjects = "work-waiting", asyncio.Event(), list[str]()
 
     async def away(batch: Sequence[Envelope]) -> None:
-        began.set()
+        started.set()
         raise Unavailable("the store is away")
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     async with KafkaBus(kafka) as bus:
         await bus.publish(topic, "k", event("web").to_bytes())
         async with GroupConsumer("waiting", kafka, {topic: away}, bus):
-            await asyncio.wait_for(began.wait(), 20)
+            await asyncio.wait_for(started.wait(), 20)
         assert bus_is_quiet(topic)
         async with GroupConsumer("waiting", kafka, {topic: handle}, bus):
-            await until(lambda: seen == ["component:default/web"], 20)
+            await until(lambda: subjects == ["component:default/web"], 20)
 
 
 def bus_is_quiet(topic: str) -> bool:
@@ -100,30 +100,30 @@ def figure(name: str, **labels: str) -> float | None:
 
 async def test_what_is_done_once_is_not_done_again_after_a_restart(kafka: str) -> None:
     """A worker that leaves has saved what it did; the next one begins behind it."""
-    topic, seen = "work-restarted", list[str]()
+    topic, subjects = "work-restarted", list[str]()
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     async with KafkaBus(kafka) as bus:
         for number in range(3):
             async with GroupConsumer("restarted", kafka, {topic: handle}, bus):
                 await bus.publish(topic, "k", event(f"e{number}").to_bytes())
-                await until(lambda n=number: f"component:default/e{n}" in seen, 20)
-    assert seen == [f"component:default/e{number}" for number in range(3)]
+                await until(lambda n=number: f"component:default/e{n}" in subjects, 20)
+    assert subjects == [f"component:default/e{number}" for number in range(3)]
 
 
 async def test_a_stop_while_offsets_are_saved_hands_over(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A save that is cut off by the stop ends no thread, and keeps no partition."""
-    topic, seen, left = "work-cut-save", list[str](), list[str]()
+    topic, subjects, left = "work-cut-save", list[str](), list[str]()
     saving, revoking = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
     leave, save = GroupCoordinator._maybe_leave_group, GroupCoordinator.commit_offsets
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     async def first(batch: Sequence[Envelope]) -> None:
         monkeypatch.setattr(GroupCoordinator, "commit_offsets", stuck)
@@ -156,28 +156,33 @@ async def test_a_stop_while_offsets_are_saved_hands_over(
         await until(lambda: left == ["cut-save"], 20)
         # What the first one did may have been saved: the next one goes on behind it.
         await bus.publish(topic, "k", event("api").to_bytes())
-        await until(lambda: "component:default/api" in seen, 20)
+        await until(lambda: "component:default/api" in subjects, 20)
         await second.__aexit__()
 
 
 async def test_a_topic_whose_handler_waits_does_not_hold_up_another(kafka: str) -> None:
     """Topics are handled beside each other."""
-    stuck, other, began, seen = "beside-stuck", "beside-other", asyncio.Event(), []
+    stuck, other, started, subjects = (
+        "beside-stuck",
+        "beside-other",
+        asyncio.Event(),
+        [],
+    )
 
     async def never(batch: Sequence[Envelope]) -> None:
-        began.set()
+        started.set()
         await asyncio.Event().wait()
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     async with KafkaBus(kafka) as bus:
         for topic in (stuck, other):
             await bus.publish(topic, "k", event("web").to_bytes())
         async with GroupConsumer("beside", kafka, {stuck: never, other: handle}, bus):
-            await asyncio.wait_for(began.wait(), 20)
+            await asyncio.wait_for(started.wait(), 20)
             await bus.publish(other, "k", event("api").to_bytes())
-            await until(lambda: "component:default/api" in seen, 20)
+            await until(lambda: "component:default/api" in subjects, 20)
 
 
 async def test_a_handler_that_is_too_slow_is_cut_off_at_a_hand_over(
@@ -185,35 +190,40 @@ async def test_a_handler_that_is_too_slow_is_cut_off_at_a_hand_over(
 ) -> None:
     """The group goes on without it, and its message is handled by the next owner."""
     monkeypatch.setattr(membership, "FINISH_SECONDS", 0.5)
-    topic, began, cut, seen = "too-slow", asyncio.Event(), asyncio.Event(), set[str]()
+    topic, started, cut, subjects = (
+        "too-slow",
+        asyncio.Event(),
+        asyncio.Event(),
+        set[str](),
+    )
 
     async def slow(batch: Sequence[Envelope]) -> None:
         if cut.is_set():
-            seen.update(envelope.subject for envelope in batch)
+            subjects.update(envelope.subject for envelope in batch)
             return
-        began.set()
+        started.set()
         try:
             await asyncio.Event().wait()
         finally:
             cut.set()
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.update(envelope.subject for envelope in batch)
+        subjects.update(envelope.subject for envelope in batch)
 
     async with KafkaBus(kafka) as bus, GroupConsumer("slow", kafka, {topic: slow}, bus):
         await bus.publish(topic, "k", event("web").to_bytes())
-        await asyncio.wait_for(began.wait(), 20)
+        await asyncio.wait_for(started.wait(), 20)
         async with GroupConsumer("slow", kafka, {topic: handle}, bus):
             await asyncio.wait_for(cut.wait(), 20)
-            await until(lambda: seen == {"component:default/web"}, 20)
+            await until(lambda: subjects == {"component:default/web"}, 20)
 
 
 async def test_a_topic_that_is_made_after_the_group_is_read_soon(kafka: str) -> None:
     """Its first message does not wait for the members' metadata to grow old."""
-    topic, began = "work-made-late", asyncio.Event()
+    topic, started = "work-made-late", asyncio.Event()
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        began.set()
+        started.set()
 
     async with (
         KafkaBus(kafka) as bus,
@@ -221,7 +231,7 @@ async def test_a_topic_that_is_made_after_the_group_is_read_soon(kafka: str) -> 
     ):
         await asyncio.wait_for(work.joined.wait(), 20)
         await bus.publish(topic, "k", event("web").to_bytes())
-        await asyncio.wait_for(began.wait(), 15)
+        await asyncio.wait_for(started.wait(), 15)
 
 
 async def test_the_lag_is_measured(kafka: str) -> None:
@@ -246,14 +256,14 @@ async def test_the_lag_is_measured(kafka: str) -> None:
 
 async def test_work_is_shared_over_tls(secured_kafka: Server) -> None:
     """Workers show their user and password, as everybody does."""
-    topic, seen = "work-secured", list[str]()
+    topic, subjects = "work-secured", list[str]()
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     async with (
         KafkaBus(secured_kafka) as bus,
         GroupConsumer("secured", secured_kafka, {topic: handle}, bus),
     ):
         await bus.publish(topic, "k", event("web").to_bytes())
-        await until(lambda: seen == ["component:default/web"], 30)
+        await until(lambda: subjects == ["component:default/web"], 30)

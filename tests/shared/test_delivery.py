@@ -22,29 +22,29 @@ async def deliver(
 
 async def test_a_message_that_is_no_event_goes_to_the_dead_letters() -> None:
     """Poison is put aside with the reason, and what lies behind it is handled."""
-    bus, seen = MemoryBus(), []
+    bus, subjects = MemoryBus(), []
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     await deliver(bus, handle, [b"{not json", event("web").to_bytes()])
-    assert seen == ["component:default/web"]
+    assert subjects == ["component:default/web"]
     assert [topic for topic, _, _ in bus.sent] == [dead("t")]
     assert b"InputError" in bus.sent[0][2]
 
 
 async def test_only_the_message_that_fails_is_buried() -> None:
     """A batch with one bad message is handled one by one; the good ones take effect."""
-    bus, seen = MemoryBus(), []
+    bus, subjects = MemoryBus(), []
 
     async def handle(batch: Sequence[Envelope]) -> None:
         if any("bad" in envelope.subject for envelope in batch):
             raise Invalid("kind: unknown")
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     values = [event(name).to_bytes() for name in ("one", "bad", "two")]
     await deliver(bus, handle, values)
-    assert seen == ["component:default/one", "component:default/two"]
+    assert subjects == ["component:default/one", "component:default/two"]
     assert len(bus.sent) == 1
 
 

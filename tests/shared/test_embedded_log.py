@@ -64,9 +64,9 @@ async def test_a_published_message_ends_the_rest(
     resting = asyncio.Event()
     wait = Listener.wait
 
-    async def rest(listener: Listener, seen: int) -> None:
+    async def rest(listener: Listener, known_count: int) -> None:
         resting.set()
-        await wait(listener, seen)
+        await wait(listener, known_count)
         resting.clear()
 
     async def keep(records: Any) -> None:

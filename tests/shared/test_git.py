@@ -52,8 +52,8 @@ async def test_a_file_is_read_at_a_commit(
         "catalog-info.yaml",
         "docs/index.md",
     ]
-    told = await mirrors.commit_info(target, sha)
-    assert (told.author, told.subject) == ("Ann Example", "First")
+    commit = await mirrors.commit_info(target, sha)
+    assert (commit.author, commit.subject) == ("Ann Example", "First")
     assert await mirrors.repositories(HOST) == ["payments"]
 
 

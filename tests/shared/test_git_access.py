@@ -68,7 +68,7 @@ async def test_a_private_repository_is_read_with_its_token(
     ]
     assert (await reader.commit_info(target, after)).author == "Ann"
     assert host.requests
-    assert {given for _, given in host.requests} == {host.expected}
+    assert {authorization for _, authorization in host.requests} == {host.expected}
 
 
 async def test_a_commit_that_came_later_is_read_with_its_token(
@@ -161,8 +161,16 @@ async def test_the_machines_proxy_is_asked(
 
 def test_both_spellings_of_proxies_are_read() -> None:
     """The lower case one comes first, as for other programs."""
-    given = {"HTTPS_PROXY": "http://a", "no_proxy": "b", "NO_PROXY": "c", "HOME": "/"}
-    assert network_environment(given) == {"https_proxy": "http://a", "no_proxy": "b"}
+    environment = {
+        "HTTPS_PROXY": "http://a",
+        "no_proxy": "b",
+        "NO_PROXY": "c",
+        "HOME": "/",
+    }
+    assert network_environment(environment) == {
+        "https_proxy": "http://a",
+        "no_proxy": "b",
+    }
 
 
 @pytest.mark.parametrize(

@@ -53,10 +53,10 @@ class Crew:
     def done(self) -> list[tuple[str, str]]:
         """Every effect: the key and the number of its message."""
         return [
-            (found[0], found[1])
+            (fields[0], fields[1])
             for number in range(len(self.members))
-            for found in map(str.split, self.lines(number))
-            if len(found) == 2
+            for fields in map(str.split, self.lines(number))
+            if len(fields) == 2
         ]
 
     async def joined(self, number: int) -> None:
@@ -66,9 +66,9 @@ class Crew:
 @pytest.fixture
 def crew(servers: None, kafka: str, data: Path) -> Iterator[Crew]:
     topic = f"crew-{time.time_ns()}"
-    found = Crew(kafka, topic, data)
-    yield found
-    for member in found.members:
+    group_crew = Crew(kafka, topic, data)
+    yield group_crew
+    for member in group_crew.members:
         if member.poll() is None:
             member.kill()
         member.wait()
@@ -80,16 +80,16 @@ class Load:
     def __init__(self, bus: KafkaBus, topic: str) -> None:
         self.bus = bus
         self.topic = topic
-        self.said: list[tuple[str, str]] = []
+        self.published: list[tuple[str, str]] = []
         self.rounds = 0
 
     async def round(self) -> None:
         self.rounds += 1
         messages = []
         for key in range(KEYS):
-            told = event(f"k{key}").model_copy(update={"id": f"{self.rounds:06}"})
-            messages.append((self.topic, told.subject, told.to_bytes()))
-            self.said.append((told.subject, told.id))
+            envelope = event(f"k{key}").model_copy(update={"id": f"{self.rounds:06}"})
+            messages.append((self.topic, envelope.subject, envelope.to_bytes()))
+            self.published.append((envelope.subject, envelope.id))
         await self.bus.publish_many(messages)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -102,11 +102,11 @@ class Load:
 def in_order(effects: list[tuple[str, str]]) -> bool:
     """Whether each key's first effects came in the order of its messages."""
     newest: dict[str, str] = {}
-    seen: set[tuple[str, str]] = set()
+    handled: set[tuple[str, str]] = set()
     for key, number in effects:
-        if (key, number) in seen:
+        if (key, number) in handled:
             continue
-        seen.add((key, number))
+        handled.add((key, number))
         if number < newest.get(key, ""):
             return False
         newest[key] = number
@@ -138,7 +138,7 @@ async def test_members_join_and_leave_under_load(crew: Crew) -> None:
         await until(lambda: len(crew.done()) > done + 500, 20, "the others go on")
         stop.set()
         await running
-        await until(lambda: set(crew.done()) >= set(load.said), 30, "all is done")
+        await until(lambda: set(crew.done()) >= set(load.published), 30, "all is done")
     effects = Counter(crew.done())
     twice = [effect for effect, times in effects.items() if times > 1]
     assert twice == []
@@ -161,7 +161,7 @@ async def test_a_member_is_killed_under_load(crew: Crew) -> None:
         await asyncio.to_thread(crew.members[0].wait)
         stop.set()
         await running
-        await until(lambda: set(crew.done()) >= set(load.said), 30, "all is done")
+        await until(lambda: set(crew.done()) >= set(load.published), 30, "all is done")
     survivor = [tuple(line.split()) for line in crew.lines(1)]
     assert in_order([(p[0], p[1]) for p in survivor if len(p) == 2])
 
@@ -175,17 +175,19 @@ async def test_a_frozen_member_comes_back(crew: Crew) -> None:
             crew.hire()
             await crew.joined(number)
         await load.round()
-        await until(lambda: set(crew.done()) >= set(load.said), 20, "first round")
+        await until(lambda: set(crew.done()) >= set(load.published), 20, "first round")
         frozen = crew.members[0]
         frozen.send_signal(signal.SIGSTOP)
         await load.round()
-        await until(lambda: set(crew.done()) >= set(load.said), 30, "the other did it")
+        await until(
+            lambda: set(crew.done()) >= set(load.published), 30, "the other did it"
+        )
         frozen.send_signal(signal.SIGCONT)
 
         async def shares() -> bool:
             before = len(crew.lines(0))
             await load.round()
-            await until(lambda: set(crew.done()) >= set(load.said), 30, "a round")
+            await until(lambda: set(crew.done()) >= set(load.published), 30, "a round")
             return len(crew.lines(0)) > before
 
         await until(shares, 40, "the frozen one works again")
@@ -195,16 +197,16 @@ async def test_a_second_member_of_a_new_group_loses_nothing(
     servers: None, kafka: str
 ) -> None:
     """Partitions of which nothing was saved yet are read from their first message."""
-    topic, seen = f"crew-{time.time_ns()}", Counter[str]()
+    topic, counts = f"crew-{time.time_ns()}", Counter[str]()
     await make(kafka, topic)
 
     async def handle(batch: Sequence[Envelope]) -> None:
-        seen.update(envelope.id for envelope in batch)
+        counts.update(envelope.id for envelope in batch)
 
     async def said(bus: KafkaBus, numbers: range) -> None:
         for number in numbers:
-            told = event(f"k{number}").model_copy(update={"id": str(number)})
-            await bus.publish(topic, told.subject, told.to_bytes())
+            envelope = event(f"k{number}").model_copy(update={"id": str(number)})
+            await bus.publish(topic, envelope.subject, envelope.to_bytes())
 
     async with (
         KafkaBus(kafka) as bus,
@@ -216,5 +218,5 @@ async def test_a_second_member_of_a_new_group_loses_nothing(
             async with GroupConsumer(topic, kafka, {topic: handle}, bus) as second:
                 await asyncio.wait_for(second.joined.wait(), 30)
                 await said(bus, range(round_ * 40, round_ * 40 + 40))
-                await until(lambda r=round_: len(seen) == 1 + 40 * r, 20)
-    assert set(seen.values()) == {1}
+                await until(lambda r=round_: len(counts) == 1 + 40 * r, 20)
+    assert set(counts.values()) == {1}

@@ -45,10 +45,10 @@ class Broker:
 
 @pytest.fixture
 def broker(servers: None, data: Path) -> Iterator[Broker]:
-    found = Broker(data)
-    asyncio.run(topics.ensure(Server(found.address)))
-    yield found
-    found.engine.stop()
+    log_broker = Broker(data)
+    asyncio.run(topics.ensure(Server(log_broker.address)))
+    yield log_broker
+    log_broker.engine.stop()
 
 
 class State:
@@ -56,14 +56,14 @@ class State:
 
     def __init__(self, table: Any) -> None:
         self.table = table
-        self.said: dict[str, list[str]] = {}
+        self.stored_ids: dict[str, list[str]] = {}
 
     async def write(self, number: int) -> None:
         """One more event for each key, beside those that are still to be told."""
         for key in range(KEYS):
             name = f"k{key}"
-            told = event(name).model_copy(update={"id": f"{number:04}"})
-            pending = pending_event(TOPIC, told.subject, told)
+            envelope = event(name).model_copy(update={"id": f"{number:04}"})
+            pending = pending_event(TOPIC, envelope.subject, envelope)
             await self.table.update_one(
                 {"_id": name},
                 {
@@ -72,7 +72,7 @@ class State:
                 },
                 upsert=True,
             )
-            self.said.setdefault(told.subject, []).append(told.id)
+            self.stored_ids.setdefault(envelope.subject, []).append(envelope.id)
 
 
 class Followed:
@@ -110,7 +110,7 @@ async def test_everything_is_told_when_the_log_is_back(
         await asyncio.wait_for(work.joined.wait(), 30)
         await state.write(1)
         relay.nudge()
-        await until(lambda: live.heard == state.said == shared.heard, 20, "first")
+        await until(lambda: live.heard == state.stored_ids == shared.heard, 20, "first")
         for check in (bus.check, reader.check, work.check):
             await check()
 
@@ -126,8 +126,8 @@ async def test_everything_is_told_when_the_log_is_back(
         await asyncio.to_thread(broker.start)
         back = time.monotonic()
         await state.write(5)
-        await until(lambda: live.heard == state.said, 60, "all is read")
-        await until(lambda: shared.heard == state.said, 60, "all is handled")
+        await until(lambda: live.heard == state.stored_ids, 60, "all is read")
+        await until(lambda: shared.heard == state.stored_ids, 60, "all is handled")
         assert time.monotonic() - back < 30
         assert await relay.depth() == 0
         for check in (bus.check, reader.check, work.check):

@@ -37,11 +37,11 @@ async def process(address: str, name: str) -> asyncio.subprocess.Process:
 
 async def test_an_empty_database_has_the_newest_shape(database: Any) -> None:
     """Nothing is migrated where nothing is; the indexes are made; again is nothing."""
-    kept = StoredCollection("t", shape=7, indexes=(Index.on("due"),))
-    await prepare(database, [kept])
+    collection = StoredCollection("t", shape=7, indexes=(Index.on("due"),))
+    await prepare(database, [collection])
     assert await shapes(database) == {"t": 7}
     assert len(await database["t"].index_information()) == 2
-    await prepare(database, [kept])
+    await prepare(database, [collection])
     assert await shapes(database) == {"t": 7}
 
 
@@ -50,8 +50,8 @@ async def test_documents_from_before_are_brought_up(database: Any) -> None:
     await old_things(database)
     await prepare(database, [THINGS, StoredCollection("other")])
     assert await shapes(database) == {"things": 3, "other": 1}
-    found = await database["things"].find_one({"_id": 5})
-    assert found == {"_id": 5, "n": 5, "twice": 10, "changed": 1, "marked": 11}
+    document = await database["things"].find_one({"_id": 5})
+    assert document == {"_id": 5, "n": 5, "twice": 10, "changed": 1, "marked": 11}
 
 
 async def test_newer_documents_are_refused_by_name(database: Any) -> None:
@@ -86,12 +86,12 @@ async def test_many_processes_at_once_and_one_is_killed(
     lease = await database[META].find_one({"_id": "lease"})
     holder = int(lease["owner"].rpartition(":")[2])
     os.kill(holder, signal.SIGKILL)
-    ended = [await asyncio.wait_for(found.wait(), 60) for found in running]
+    ended = [await asyncio.wait_for(event.wait(), 60) for event in running]
     assert sorted(ended) == [-signal.SIGKILL, 0, 0, 0]
     assert await shapes(database) == {"things": 3}
-    found = await database["things"].find({}).to_list(None)
-    assert [thing["changed"] for thing in found] == [1] * MANY
-    assert all(thing["marked"] == 2 * thing["n"] + 1 for thing in found)
+    event = await database["things"].find({}).to_list(None)
+    assert [thing["changed"] for thing in event] == [1] * MANY
+    assert all(thing["marked"] == 2 * thing["n"] + 1 for thing in event)
 
 
 async def test_a_holder_that_stood_still_does_no_harm(
@@ -110,22 +110,22 @@ async def test_a_holder_that_stood_still_does_no_harm(
     assert await shapes(database) == {"things": 3}
     first.send_signal(signal.SIGCONT)
     await asyncio.wait_for(first.wait(), 30)
-    found = await database["things"].find({}).to_list(None)
-    assert [thing["changed"] for thing in found] == [1] * MANY
+    things = await database["things"].find({}).to_list(None)
+    assert [thing["changed"] for thing in things] == [1] * MANY
 
 
 async def test_who_loses_the_lease_stops(database: Any) -> None:
     """The step of a holder that was taken for dead ends, and says why."""
-    begun = asyncio.Event()
+    started = asyncio.Event()
 
     async def endless(_collection: Any) -> None:
-        begun.set()
+        started.set()
         await asyncio.Event().wait()
 
     await database["t"].insert_one({"_id": 1})
-    kept = StoredCollection("t", shape=2, steps={2: endless})
-    work = asyncio.create_task(prepare(database, [kept], lease_seconds=1))
-    await begun.wait()
+    collection = StoredCollection("t", shape=2, steps={2: endless})
+    work = asyncio.create_task(prepare(database, [collection], lease_seconds=1))
+    await started.wait()
     await database[META].update_one({"_id": "lease"}, {"$set": {"token": "other"}})
     with pytest.raises(Unavailable, match="taken over"):
         await asyncio.wait_for(work, 10)
@@ -137,10 +137,12 @@ async def test_deliveries_of_the_first_version_are_swept_like_new_ones(
     """Their dates became numbers: what is old goes, what is young is remembered."""
     now = datetime.now(UTC)
     old, young = now - timedelta(days=31), now - timedelta(days=1)
-    held = database["deliveries"]
-    await held.insert_many([{"_id": "old", "at": old}, {"_id": "young", "at": young}])
+    stored_deliveries = database["deliveries"]
+    await stored_deliveries.insert_many(
+        [{"_id": "old", "at": old}, {"_id": "young", "at": young}]
+    )
     await prepare(database, [DELIVERIES])
-    deliveries = MongoDeliveries(held)
+    deliveries = MongoDeliveries(stored_deliveries)
     await deliveries.mark("new")
     assert [await deliveries.was_published(key) for key in ("old", "young", "new")] == [
         False,

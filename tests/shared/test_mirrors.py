@@ -58,8 +58,8 @@ async def test_processes_share_a_folder(tmp_path: Path, host: Path) -> None:
         branches = [f"HEAD:refs/heads/b{number}-{n}" for n in range(BRANCHES)]
         git("push", "-q", "origin", "HEAD:main", *branches, folder=copy)
         sha = git("rev-parse", "HEAD", folder=copy)
-        found = await asyncio.gather(*(read(process) for process in processes))
-        assert found == [(sha, f"round: {number}\n".encode())] * len(processes)
+        results = await asyncio.gather(*(read(process) for process in processes))
+        assert results == [(sha, f"round: {number}\n".encode())] * len(processes)
 
 
 async def test_a_lock_that_a_killed_git_left(tmp_path: Path, host: Path) -> None:

@@ -79,10 +79,10 @@ async def test_a_user_needs_a_password_and_a_certificate_a_file(tmp_path: Path) 
 async def test_a_server_that_is_away_is_unavailable() -> None:
     """Nobody at the address: an error within seconds."""
     client = mongo.connect("mongodb://127.0.0.1:1")
-    begun = time.monotonic()
+    start = time.monotonic()
     with pytest.raises(Unavailable, match="does not answer"):
         await ping(client)
-    assert time.monotonic() - begun < SOON / 2
+    assert time.monotonic() - start < SOON / 2
     client.close()
 
 
@@ -91,16 +91,16 @@ async def test_a_client_that_was_not_used_yet_is_not_away(
 ) -> None:
     """Nobody has looked for the server: the first call does, however late it comes."""
     monkeypatch.setattr(mongo, "RETURN_SECONDS", 0.0)
-    told: list[Any] = []
+    events: list[Any] = []
     original = mongo.Presence.description_changed
 
     def noted(presence: mongo.Presence, event: Any) -> None:
         original(presence, event)
-        told.append(event)
+        events.append(event)
 
     monkeypatch.setattr(mongo.Presence, "description_changed", noted)
     client = mongo.connect(mongodb)
-    await until(lambda: told, what="the driver's first word on its servers")
+    await until(lambda: events, what="the driver's first word on its servers")
     assert client.away_seconds == 0
     await ping(client)
     client.close()
@@ -136,18 +136,18 @@ async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
         client = mongo.connect(engine.server)
         await ping(client)
         with documents.frozen(engine):
-            begun = time.monotonic()
-            found = await asyncio.gather(
+            start = time.monotonic()
+            errors = await asyncio.gather(
                 *(ping(client) for _ in range(8)), return_exceptions=True
             )
-            assert time.monotonic() - begun < SOON
-            assert {type(error) for error in found} == {Unavailable}
+            assert time.monotonic() - start < SOON
+            assert {type(error) for error in errors} == {Unavailable}
             await until(lambda: client.away_seconds > mongo.RETURN_SECONDS, 20)
-            begun = time.monotonic()
+            start = time.monotonic()
             for _ in range(40):
                 with pytest.raises(Unavailable):
                     await ping(client)
-            assert time.monotonic() - begun < 5, "known to be away: nobody waits"
+            assert time.monotonic() - start < 5, "known to be away: nobody waits"
         await until(lambda: client.away_seconds == 0)
         await ping(client)
         engine.process.kill()
@@ -158,9 +158,9 @@ async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
         again = await asyncio.to_thread(documents.start, tmp_path, port)
         await until(lambda: client.away_seconds == 0)
         await ping(client)
-        kept = await client["test"]["t"].find_one({"_id": 1})
+        document = await client["test"]["t"].find_one({"_id": 1})
         # Who was told "unavailable" does not know: it may have been written.
-        assert kept["n"] >= 3
+        assert document["n"] >= 3
         client.close()
         again.stop()
 
@@ -170,14 +170,16 @@ async def test_a_secured_server_wants_its_user(secured_mongodb: Server) -> None:
     client = mongo.connect(secured_mongodb)
     await ping(client)
     client.close()
-    given = secured_mongodb
-    for user, password in ((given.user, PASSWORD), (None, None)):
-        client = mongo.connect(Server(given.address, user, password, given.ca))
+    server = secured_mongodb
+    for user, password in ((server.user, PASSWORD), (None, None)):
+        client = mongo.connect(Server(server.address, user, password, server.ca))
         with pytest.raises(Unavailable, match="CALLBOARD_MONGODB_USER") as caught:
             await ping(client)
         assert PASSWORD not in str(caught.value)
         client.close()
-    client = mongo.connect(Server(given.address, given.user, given.password, tls=True))
+    client = mongo.connect(
+        Server(server.address, server.user, server.password, tls=True)
+    )
     with pytest.raises(Unavailable, match="does not answer"):
         await ping(client)
     client.close()
@@ -217,11 +219,13 @@ def test_mistakes_stay_mistakes() -> None:
 
 async def test_indexes_are_made_once(database: Any) -> None:
     """Declared ones are there afterwards; asking again, or at once, changes nothing."""
-    wanted = (Index.on("unsent"), Index.on("task", "number", unique=True))
-    await asyncio.gather(*(ensure_indexes(database["t"], wanted) for _ in range(8)))
-    await ensure_indexes(database["t"], wanted)
-    found = await database["t"].index_information()
-    keys = sorted([field for field, _ in index["key"]] for index in found.values())
+    indexes = (Index.on("unsent"), Index.on("task", "number", unique=True))
+    await asyncio.gather(*(ensure_indexes(database["t"], indexes) for _ in range(8)))
+    await ensure_indexes(database["t"], indexes)
+    information = await database["t"].index_information()
+    keys = sorted(
+        [field for field, _ in index["key"]] for index in information.values()
+    )
     assert keys == [["_id"], ["task", "number"], ["unsent"]]
     await database["t"].insert_one({"_id": "a", "task": "t", "number": 1})
     with pytest.raises(mongo.PyMongoError) as caught:

@@ -109,9 +109,9 @@ async def test_services_that_start_before_their_store_wait(
     with documents.started(tmp_path) as engine:
         port = int(engine.address.rpartition(":")[2])
     settings = settings_of(tmp_path, CONFIG, mongodb=engine.address, kafka=kafka)
-    given = settings.model_dump(exclude={"scan_seconds", "scan_at_once", "group"})
+    values = settings.model_dump(exclude={"scan_seconds", "scan_at_once", "group"})
     module = __import__(service.__module__, fromlist=["Settings"])
-    async with serving(service(module.Settings(**given))) as client:
+    async with serving(service(module.Settings(**values))) as client:
         answer = await client.get("/nothing")
         assert answer.status_code == 503
         assert "document store does not answer" in answer.text

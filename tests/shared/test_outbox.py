@@ -135,9 +135,9 @@ async def test_nothing_is_lost_between_writers_and_relays(database: Any) -> None
     async def write(name: str) -> None:
         for number in range(1, rounds):
             while True:
-                held = await states.find_one({"_id": name})
+                state = await states.find_one({"_id": name})
                 [event_] = document(name, f"{name}-{number}")["pending"]
-                newer = {"revision": number, **waiting([*held["pending"], event_])}
+                newer = {"revision": number, **waiting([*state["pending"], event_])}
                 same = {"_id": name, "revision": number - 1}
                 if (await states.replace_one(same, newer)).matched_count:
                     break
@@ -146,12 +146,12 @@ async def test_nothing_is_lost_between_writers_and_relays(database: Any) -> None
     await asyncio.gather(*(write(name) for name in names))
     ended.set()
     await asyncio.gather(*relaying)
-    said = {envelope.subject for envelope in bus.envelopes()}
-    assert len(said) == len(names) * rounds
+    subjects = {envelope.subject for envelope in bus.envelopes()}
+    assert len(subjects) == len(names) * rounds
     assert await relays[0].depth() == 0
-    kept = await states.find({}).to_list(None)
-    assert {held["revision"] for held in kept} == {rounds - 1}
-    assert all(held["pending"] == [] and "unsent" not in held for held in kept)
+    documents = await states.find({}).to_list(None)
+    assert {state["revision"] for state in documents} == {rounds - 1}
+    assert all(state["pending"] == [] and "unsent" not in state for state in documents)
 
 
 async def test_documents_of_before_there_were_marks(database: Any) -> None:

@@ -64,8 +64,10 @@ def test_case_makes_no_difference() -> None:
 
 def test_an_owner_in_another_namespace_is_another_owner() -> None:
     """An owner without a namespace is in the entity's own."""
-    there = component("web", {"namespace": "shop"}, owner="team-a")
-    assert matches(rule("IS_ENTITY_OWNER", claims=["group:shop/team-a"]), Entity(there))
+    shop_entity = component("web", {"namespace": "shop"}, owner="team-a")
+    assert matches(
+        rule("IS_ENTITY_OWNER", claims=["group:shop/team-a"]), Entity(shop_entity)
+    )
 
 
 def test_an_unknown_rule_allows_nothing() -> None:

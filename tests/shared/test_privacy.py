@@ -40,7 +40,7 @@ def test_a_portals_folders_are_mended(tmp_path: Path) -> None:
     RunData(tmp_path).prepare()
     assert mode(tmp_path / "engines" / "documents") == 0o700
     assert {
-        mode(each) for each in (tmp_path, *tmp_path.iterdir()) if each.is_dir()
+        mode(path) for path in (tmp_path, *tmp_path.iterdir()) if path.is_dir()
     } == {0o700}
 
 

@@ -34,12 +34,12 @@ def test_a_letter_too_large_says_so() -> None:
     letter = DeadLetter.of(
         "t", "k", "g", bytes(STORED_BYTES + 1), Invalid("too much"), 1
     )
-    found = DeadLetter.parse(letter.to_bytes())
-    assert found.value is None
-    assert found.size == STORED_BYTES + 1
-    assert replay.select([found], []) == []
+    dead_letter = DeadLetter.parse(letter.to_bytes())
+    assert dead_letter.value is None
+    assert dead_letter.size == STORED_BYTES + 1
+    assert replay.select([dead_letter], []) == []
     with pytest.raises(Invalid, match="too large to be kept"):
-        replay.select([found], [found.id])
+        replay.select([dead_letter], [dead_letter.id])
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"id": 1}', b"\xff"])
@@ -54,16 +54,16 @@ async def test_poison_is_put_back_once(
 ) -> None:
     """A message fails, is put aside, and after the fault is mended it takes effect."""
     monkeypatch.setenv("CALLBOARD_KAFKA", kafka)
-    broken, seen = [True], list[str]()
-    told: list[EventRecord] = []
+    broken, subjects = [True], list[str]()
+    records_read: list[EventRecord] = []
 
     async def handle(batch: Sequence[Envelope]) -> None:
         if broken and any("poison" in envelope.subject for envelope in batch):
             raise Invalid("this one is not understood")
-        seen.extend(envelope.subject for envelope in batch)
+        subjects.extend(envelope.subject for envelope in batch)
 
     async def read(records: Sequence[EventRecord]) -> None:
-        told.extend(records)
+        records_read.extend(records)
 
     poison, good = event("poison"), event("good")
     topics = [GIT_PUSH, dead(GIT_PUSH)]
@@ -72,44 +72,46 @@ async def test_poison_is_put_back_once(
         async with GroupConsumer("replayed", kafka, {GIT_PUSH: handle}, bus):
             await bus.publish(GIT_PUSH, "the/key", poison.to_bytes())
             await bus.publish(GIT_PUSH, "the/key", good.to_bytes())
-            await until(lambda: good.subject in seen, 20)
-            await until(lambda: _letters(told, poison))
-            letters = _letters(told, poison)
+            await until(lambda: good.subject in subjects, 20)
+            await until(lambda: _letters(records_read, poison))
+            letters = _letters(records_read, poison)
             assert [letter.key for letter in letters] == ["the/key"]
 
-            shown = await _command(GIT_PUSH, "--dry-run", "--json")
-            assert shown["putBack"] is False
-            assert letters[0].id in [letter["id"] for letter in shown["letters"]]
-            assert poison.subject not in seen
+            report = await _command(GIT_PUSH, "--dry-run", "--json")
+            assert report["putBack"] is False
+            assert letters[0].id in [letter["id"] for letter in report["letters"]]
+            assert poison.subject not in subjects
 
             broken.clear()
             done = await _command(GIT_PUSH, "--id", letters[0].id, "--json")
             assert [letter["id"] for letter in done["letters"]] == [letters[0].id]
-            await until(lambda: poison.subject in seen, 20)
-            await until(lambda: len(_keys(told)) >= 3, what="the reader has it too")
-    assert _keys(told) == ["the/key"] * 3
+            await until(lambda: poison.subject in subjects, 20)
+            await until(
+                lambda: len(_keys(records_read)) >= 3, what="the reader has it too"
+            )
+    assert _keys(records_read) == ["the/key"] * 3
     left = await replay.pending(Server(kafka), GIT_PUSH)
     assert letters[0].id not in [letter.id for letter in left]
     with pytest.raises(Invalid, match="no dead letter"):
         replay.select(left, [letters[0].id])
 
 
-def _keys(told: Sequence[EventRecord]) -> list[str]:
-    return [record.key for record in told if record.topic == GIT_PUSH]
+def _keys(records: Sequence[EventRecord]) -> list[str]:
+    return [record.key for record in records if record.topic == GIT_PUSH]
 
 
-def _letters(told: Sequence[EventRecord], about: Envelope) -> list[DeadLetter]:
+def _letters(records: Sequence[EventRecord], about: Envelope) -> list[DeadLetter]:
     """The letters that hold this event: a new group finds older poison too."""
-    found = [DeadLetter.parse(r.value) for r in told if r.topic == dead(GIT_PUSH)]
-    return [letter for letter in found if letter.value == about.to_bytes()]
+    letters = [DeadLetter.parse(r.value) for r in records if r.topic == dead(GIT_PUSH)]
+    return [letter for letter in letters if letter.value == about.to_bytes()]
 
 
 async def _command(*arguments: str) -> dict:
     def run() -> dict:
         done = CliRunner().invoke(all_commands(), ["replay", *arguments])
         assert done.exit_code == 0, done.output
-        found: dict = json.loads(done.output)
-        return found
+        report: dict = json.loads(done.output)
+        return report
 
     return await asyncio.to_thread(run)
 

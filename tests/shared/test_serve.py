@@ -120,5 +120,5 @@ def test_a_process_ends_that_was_told_to(tmp_path: Path) -> None:
     finally:
         process.kill()
     assert process.returncode == 1, printed
-    found = [json.loads(line) for line in printed.splitlines() if "by_force" in line]
-    assert "the deaf one at sleep" in str(found[0]["waits_for"])
+    lines = [json.loads(line) for line in printed.splitlines() if "by_force" in line]
+    assert "the deaf one at sleep" in str(lines[0]["waits_for"])

@@ -16,37 +16,43 @@ from shared.kit.events.topics import Topic, WrongTopics
 runner = CliRunner()
 
 
-def named(what: str) -> str:
-    return f"{what}-{time.time_ns()}"
+def named(name: str) -> str:
+    return f"{name}-{time.time_ns()}"
 
 
 def test_each_topic_is_declared_with_its_dead_letters() -> None:
     """Entities are compacted, the rest has a time; dead letters are kept longest."""
-    found = {topic.name: topic for topic in topics.declared()}
-    assert set(found) == {*TOPICS, *map(dead, TOPICS), *CHANGELOGS}
-    assert [name for name in found if found[name].compacted] == [
+    declared_topics = {topic.name: topic for topic in topics.declared()}
+    assert set(declared_topics) == {*TOPICS, *map(dead, TOPICS), *CHANGELOGS}
+    assert [name for name in declared_topics if declared_topics[name].compacted] == [
         ENTITY_CHANGED,
         *CHANGELOGS,
     ]
-    assert found[dead(GIT_PUSH)].made_keep_ms > found[GIT_PUSH].made_keep_ms
+    assert (
+        declared_topics[dead(GIT_PUSH)].made_keep_ms
+        > declared_topics[GIT_PUSH].made_keep_ms
+    )
 
 
 async def test_what_is_missing_is_made_and_fits(servers: None, kafka: str) -> None:
     """A topic is made once with its settings, and fits from then on."""
     server = Server(kafka)
-    wanted = [Topic(named("made"), compacted=True), Topic(named("made"), partitions=2)]
+    required = [
+        Topic(named("made"), compacted=True),
+        Topic(named("made"), partitions=2),
+    ]
     with pytest.raises(WrongTopics, match="topic is missing, must be created"):
-        await topics.check(server, wanted)
-    report = await topics.ensure(server, wanted)
-    assert set(report.created) == {topic.name for topic in wanted}
-    again = await topics.ensure(server, wanted)
+        await topics.check(server, required)
+    report = await topics.ensure(server, required)
+    assert set(report.created) == {topic.name for topic in required}
+    again = await topics.ensure(server, required)
     assert again.created == ()
-    assert set(again.fitting) == {topic.name for topic in wanted}
-    await topics.check(server, wanted)
+    assert set(again.fitting) == {topic.name for topic in required}
+    await topics.check(server, required)
 
 
 @pytest.mark.parametrize(
-    ("there", "needed", "told"),
+    ("current", "needed", "problem"),
     [
         (
             {"compacted": False},
@@ -72,14 +78,14 @@ async def test_what_is_missing_is_made_and_fits(servers: None, kafka: str) -> No
     ],
 )
 async def test_a_topic_that_contradicts_is_refused(
-    servers: None, kafka: str, there: dict, needed: dict, told: str
+    servers: None, kafka: str, current: dict, needed: dict, problem: str
 ) -> None:
     """The error names the topic, the setting, what it is and what it must be."""
     name, server = named("wrong"), Server(kafka)
-    await topics.ensure(server, [Topic(name, keep_ms=0, **there)])
+    await topics.ensure(server, [Topic(name, keep_ms=0, **current)])
     with pytest.raises(WrongTopics) as refused:
         await topics.ensure(server, [Topic(name, **needed)])
-    assert f"{name}: {told}" in str(refused.value)
+    assert f"{name}: {problem}" in str(refused.value)
 
 
 async def test_a_topic_kept_for_ever_is_kept_long_enough(
@@ -124,8 +130,8 @@ def test_the_command_makes_and_checks(
     assert report["wrong"] == []
     if not report["declares"]:
         return
-    shown = {*report["fitting"], *report["made"]}
-    assert shown == {*TOPICS, *map(dead, TOPICS), *CHANGELOGS}
+    names = {*report["fitting"], *report["made"]}
+    assert names == {*TOPICS, *map(dead, TOPICS), *CHANGELOGS}
     refused = runner.invoke(all_commands(), ["topics", "--check", "--partitions", "64"])
     assert refused.exit_code == 1
     assert "partitions is 4, must be at least 64" in refused.output

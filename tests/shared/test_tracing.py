@@ -194,10 +194,10 @@ def test_a_batch_shows_in_every_trace_that_caused_it() -> None:
             pass
         spans = {span.name: span for span in exporter.get_finished_spans()}
         commit, first = spans["commit"], spans["process entity-changed"]
-        others = [span for span in exporter.get_finished_spans() if span.links]
+        linked = [span for span in exporter.get_finished_spans() if span.links]
     assert sorted(trace_ids(exporter)) == sorted([CALLER[3:35]] * 2 + [OTHER[3:35]])
     assert commit.parent == first.context
-    assert [link.context for span in others for link in span.links] == [first.context]
+    assert [link.context for span in linked for link in span.links] == [first.context]
     assert first.attributes["messaging.batch.message_count"] == 3
     assert first.attributes["messaging.consumer.group.name"] == "search"
 

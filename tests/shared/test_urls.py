@@ -19,10 +19,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.paths.append(self.path)  # type: ignore[attr-defined]
-        where = self.server.redirects.get(self.path)  # type: ignore[attr-defined]
-        self.send_response(302 if where else 200)
-        if where:
-            self.send_header("Location", where)
+        location = self.server.redirects.get(self.path)  # type: ignore[attr-defined]
+        self.send_response(302 if location else 200)
+        if location:
+            self.send_header("Location", location)
         self.send_header("Content-Length", "4")
         self.end_headers()
         self.wfile.write(b"body")
@@ -73,14 +73,15 @@ async def test_redirects_are_followed_where_each_is_allowed(
 
 
 @pytest.mark.parametrize(
-    "where", ["/secret", "/public/../secret", "/public/..%2fsecret", "OTHER/public/a"]
+    "location",
+    ["/secret", "/public/../secret", "/public/..%2fsecret", "OTHER/public/a"],
 )
 async def test_a_redirect_to_what_is_not_allowed_is_not_followed(
-    tmp_path: Path, sites: tuple[Site, Site], where: str
+    tmp_path: Path, sites: tuple[Site, Site], location: str
 ) -> None:
     """The address that it leads to is never asked for."""
     site, other = sites
-    site.redirects["/public/a"] = where.replace("OTHER", f"http://{other.host}")
+    site.redirects["/public/a"] = location.replace("OTHER", f"http://{other.host}")
     async with reader(tmp_path, site) as urls:
         with pytest.raises(Forbidden, match="not allowed"):
             await urls.read(f"http://{site.host}/public/a")

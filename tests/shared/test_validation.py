@@ -31,7 +31,7 @@ class Chest(RequestModel):
 @pytest.fixture
 def app() -> ServiceApp:
     """A route that FastAPI runs, and a plain one with the same model."""
-    made = make_app("test", body_limit=1000)
+    service_app = make_app("test", body_limit=1000)
     router = APIRouter(route_class=BoundedRoute)
 
     @router.post("/chests")
@@ -47,10 +47,10 @@ def app() -> ServiceApp:
         body = await body_as(request, Chest)
         return json_response(body.model_dump(by_alias=True))
 
-    made.include_router(router)
-    made.add_plain_route("POST", "/plain", plain, answer=Chest, body=Chest)
-    made.add_plain_route("GET", "/plain/{name}", answer_name, query=Tool)
-    return made
+    service_app.include_router(router)
+    service_app.add_plain_route("POST", "/plain", plain, answer=Chest, body=Chest)
+    service_app.add_plain_route("GET", "/plain/{name}", answer_name, query=Tool)
+    return service_app
 
 
 async def answer_name(request: Request) -> Response:
@@ -163,7 +163,7 @@ def test_a_plain_route_is_documented_like_any_other(app: ServiceApp) -> None:
     assert plain["responses"] == run["responses"]
     assert (run["summary"], run["description"]) == ("Put it there", "It stays.")
     parameters = paths["/plain/{name}"]["get"]["parameters"]
-    assert [(each["name"], each["in"]) for each in parameters] == [
+    assert [(parameter["name"], parameter["in"]) for parameter in parameters] == [
         ("name", "path"),
         ("name", "query"),
     ]

@@ -74,10 +74,10 @@ async def test_why_something_is_away_is_in_the_log(
     client: httpx.AsyncClient, how: str, cause: str
 ) -> None:
     """The answer names what is away; why is for who runs it, and repeats no data."""
-    with structlog.testing.capture_logs() as said:
+    with structlog.testing.capture_logs() as log:
         answer = await client.get(f"/fails/{how}")
     assert cause not in answer.text
-    (line,) = said
+    (line,) = log
     assert (line["event"], line["path"]) == ("unavailable", f"/fails/{how}")
     assert line["cause"] == cause
 
@@ -111,8 +111,8 @@ async def test_a_client_that_leaves_is_no_failure(
     app: FastAPI, principal_headers: Any
 ) -> None:
     """In the middle of a body: thousands of them must not fill the log."""
-    given = [(k.encode(), v.encode()) for k, v in principal_headers().items()]
-    scope = {"type": "http", "method": "POST", "path": "/echo", "headers": given}
+    raw_headers = [(k.encode(), v.encode()) for k, v in principal_headers().items()]
+    scope = {"type": "http", "method": "POST", "path": "/echo", "headers": raw_headers}
     scope |= {"raw_path": b"/echo", "query_string": b"", "app": app}
     coming = [{"type": "http.request", "body": b"{", "more_body": True}]
 
@@ -124,19 +124,19 @@ async def test_a_client_that_leaves_is_no_failure(
     async def send(message: Any) -> None:
         statuses.append(message.get("status"))
 
-    with structlog.testing.capture_logs() as said:
+    with structlog.testing.capture_logs() as log:
         await app(scope, receive, send)
     assert statuses[0] == 400
-    assert not said
+    assert not log
 
 
 async def test_what_stands_in_a_query_is_not_logged(client: httpx.AsyncClient) -> None:
     """Some put a token there; an error's line has the path alone."""
-    with structlog.testing.capture_logs() as said:
+    with structlog.testing.capture_logs() as log:
         for how in ("bug", "lost", "away"):
             await client.get(f"/fails/{how}?access_token=very-secret")
-    assert [line["path"] for line in said] == ["/fails/bug", "/fails/lost"]
-    assert "very-secret" not in repr(said)
+    assert [line["path"] for line in log] == ["/fails/bug", "/fails/lost"]
+    assert "very-secret" not in repr(log)
 
 
 async def test_an_unavailable_answer_says_when_to_come_back(
@@ -232,8 +232,8 @@ async def test_ready_shows_what_the_service_measures(client: httpx.AsyncClient) 
     other = Gauge("callboard_another_waiting", "Waiting")
     try:
         own.set(3)
-        found = (await client.get("/readyz")).json()["figures"]
-        assert found == {"waiting": 3.0}
+        figures = (await client.get("/readyz")).json()["figures"]
+        assert figures == {"waiting": 3.0}
     finally:
         for gauge in (own, other):
             REGISTRY.unregister(gauge)
@@ -243,9 +243,9 @@ async def test_a_trace_runs_through_the_request(client: httpx.AsyncClient) -> No
     """The caller's trace and correlation id go on; nonsense is replaced."""
     parent = f"00-{'a' * 32}-{'b' * 16}-01"
     headers = {"traceparent": parent, "x-request-id": "r-1"}
-    found = (await client.get("/trace", headers=headers)).json()
-    assert found["id"] == "r-1"
-    assert found["traceparent"] == parent
+    trace = (await client.get("/trace", headers=headers)).json()
+    assert trace["id"] == "r-1"
+    assert trace["traceparent"] == parent
     other = await client.get("/trace", headers={"x-request-id": "a b\tc"})
     assert " " not in other.json()["id"]
 
@@ -279,6 +279,6 @@ def test_secrets_do_not_reach_the_log(capsys: pytest.CaptureFixture[str]) -> Non
     """Values under secret-looking names are starred."""
     logs.configure("test")
     logs.get_logger("test").warning("signed", api_token="hunter2", ok="yes")
-    told = capsys.readouterr().err
-    assert "hunter2" not in told
-    assert '"ok":"yes"' in told
+    output = capsys.readouterr().err
+    assert "hunter2" not in output
+    assert '"ok":"yes"' in output
