@@ -110,7 +110,9 @@ async def _command(*arguments: str) -> dict:
     def run() -> dict:
         done = CliRunner().invoke(all_commands(), ["replay", *arguments])
         assert done.exit_code == 0, done.output
-        report: dict = json.loads(done.output)
+        # Log lines of this process may be in the output too.
+        lines = done.output.splitlines()
+        report: dict = json.loads(next(line for line in lines if line[:1] == "{"))
         return report
 
     return await asyncio.to_thread(run)
