@@ -80,20 +80,9 @@ def make_form_routers(
 def _sign_in_forms(sessions: Sessions, secure: bool) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
-    def begin(signed_in: SignedIn, address: str) -> Response:
-        response = RedirectResponse(local_address(address), 303)
-        response.set_cookie(
-            SESSION_COOKIE,
-            signed_in.token,
-            signed_in.seconds,
-            secure=secure,
-            httponly=True,
-        )
-        return response
-
     @router.post(f"{SIGN_IN}/guest")
     async def as_guest(next: Next = "/") -> Response:  # noqa: A002
-        return begin(await sessions.sign_in_guest(), next)
+        return _begin(await sessions.sign_in_guest(), next, secure=secure)
 
     @router.post(f"{SIGN_IN}/as")
     async def as_user(
@@ -104,7 +93,7 @@ def _sign_in_forms(sessions: Sessions, secure: bool) -> APIRouter:
             signed_in = await sessions.sign_in_as(user)
         except NotFound:
             return _back(next, f"text={quote(user)}&wrong=user")
-        return begin(signed_in, next)
+        return _begin(signed_in, next, secure=secure)
 
     @router.post(f"{SIGN_IN}/token")
     async def with_token(
@@ -118,7 +107,7 @@ def _sign_in_forms(sessions: Sessions, secure: bool) -> APIRouter:
             signed_in = await sessions.sign_in_token(token.strip())
         except Unauthenticated:
             return _back(next, "wrong=token")
-        return begin(signed_in, next)
+        return _begin(signed_in, next, secure=secure)
 
     @router.post("/sign-out")
     async def sign_out(request: Request) -> Response:
@@ -149,6 +138,13 @@ def _sign_in_data(sessions: Sessions, users: Users) -> APIRouter:
         return ListedUsers(items=items, is_empty=is_empty)
 
     return router
+
+
+def _begin(signed_in: SignedIn, address: str, *, secure: bool) -> Response:
+    response = RedirectResponse(local_address(address), 303)
+    token, seconds = signed_in.token, signed_in.seconds
+    response.set_cookie(SESSION_COOKIE, token, seconds, secure=secure, httponly=True)
+    return response
 
 
 def _back(address: str, query: str) -> Response:
