@@ -29,15 +29,15 @@ def entities(live_portal: Any) -> Iterator[Entities]:
 
 
 @pytest.fixture
-def following(open_page: Open, live_portal: Any) -> Open:
+def open_following(open_page: Open, live_portal: Any) -> Open:
     """Opens a page and waits until it follows the stream."""
 
-    def open_page(path: str) -> Any:
+    def open_and_follow(path: str) -> Any:
         page = open_page(path)
         until_now(lambda: live_portal.stream.readers, what="the page listens")
         return page
 
-    return open_page
+    return open_and_follow
 
 
 def tell_change(live_portal: Any, ref: str, **data: Any) -> None:
@@ -46,12 +46,12 @@ def tell_change(live_portal: Any, ref: str, **data: Any) -> None:
 
 
 def test_a_change_swaps_its_part_and_says_who(
-    entities: Entities, following: Open, live_portal: Any
+    entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
     """The open page changes by itself; what did not change is not touched."""
     ref = "component:default/ledger"
     entity = entities[ref]
-    page = following("/catalog/default/component/ledger")
+    page = open_following("/catalog/default/component/ledger")
     page.evaluate("document.getElementById('about').dataset.kept = 'yes'")
     entity["metadata"]["description"] = "Written a moment ago"
     past = history(ref)
@@ -85,12 +85,12 @@ def test_what_happens_before_the_page_listens_is_not_missed(
 
 
 def test_what_is_selected_is_not_swapped_away(
-    entities: Entities, following: Open, live_portal: Any
+    entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
     """Somebody who reads or copies keeps what they have under their eyes."""
     ref = "component:default/refunds"
     entity = entities[ref]
-    page = following("/catalog/default/component/refunds")
+    page = open_following("/catalog/default/component/refunds")
     page.locator("#entity-head .lead").select_text()
     entity["metadata"]["description"] = "Another text"
     entity["metadata"]["tags"] = ["fresh-tag"]
@@ -100,11 +100,11 @@ def test_what_is_selected_is_not_swapped_away(
 
 
 def test_parts_come_and_go_with_what_they_show(
-    entities: Entities, following: Open, live_portal: Any
+    entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
     """A mended error leaves the open home; a new one comes to its place there."""
     ref = "component:default/basket"
-    page = following("/")
+    page = open_following("/")
     attention = page.get_by_role("heading", name="Needs attention")
     expect(attention).to_be_visible()
     order = "sections => sections.map(each => each.id)"
@@ -119,11 +119,11 @@ def test_parts_come_and_go_with_what_they_show(
 
 
 def test_a_page_whose_session_ended_keeps_what_it_shows(
-    entities: Entities, following: Open, live_portal: Any
+    entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
     """What is answered instead of the page takes nothing from it."""
     ref = "component:default/ledger"
-    page = following("/catalog/default/component/ledger")
+    page = open_following("/catalog/default/component/ledger")
     entities[ref]["metadata"]["description"] = "Not for somebody who left"
     page.context.clear_cookies()
     page.evaluate(
@@ -137,10 +137,10 @@ def test_a_page_whose_session_ended_keeps_what_it_shows(
 
 
 def test_a_list_follows_the_catalog_and_moves_nothing(
-    entities: Entities, following: Open, live_portal: Any
+    entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
     """A changed row changes where it stands; new ones wait until they are asked for."""
-    page = following("/catalog?type=service")
+    page = open_following("/catalog?type=service")
     row = page.locator("[data-row]", has_text="Ledger")
     place = row.bounding_box()
     component = deepcopy(entities["component:default/ledger"])
