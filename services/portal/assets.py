@@ -38,7 +38,7 @@ class Asset:
         return self.path.read_bytes()
 
     @cached_property
-    def packed(self) -> bytes:
+    def gzipped(self) -> bytes:
         """The file compressed, at the first request: modules have megabytes."""
         return gzip.compress(self.body, 9, mtime=0)
 

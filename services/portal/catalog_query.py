@@ -65,19 +65,20 @@ class CatalogQuery:
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """The state that an address holds; what makes no sense is left out."""
-        many: dict[str, list[str]] = {}
+        values_by_name: dict[str, list[str]] = {}
         for name, value in pairs:
             short = name.removeprefix("filters[").split("]")[0]
             if value.strip() and "," not in value and len(value) <= LONGEST_VALUE:
-                many.setdefault(short, []).append(value.strip())
-        page = many.get("page", ["1"])[-1]
-        sort = many.get("sort", ["name"])[-1]
+                values_by_name.setdefault(short, []).append(value.strip())
+        page = values_by_name.get("page", ["1"])[-1]
+        sort = values_by_name.get("sort", ["name"])[-1]
         return cls(
-            kind=many.get("kind", ["component"])[-1].lower(),
-            chosen=_ticked(many),
-            own="own" in many or many.get("user") == ["owned"],
-            starred="starred" in many or many.get("user") == ["starred"],
-            text=" ".join(many.get("text", []))[:LONGEST_TEXT],
+            kind=values_by_name.get("kind", ["component"])[-1].lower(),
+            chosen=_ticked_values(values_by_name),
+            own="own" in values_by_name or values_by_name.get("user") == ["owned"],
+            starred="starred" in values_by_name
+            or values_by_name.get("user") == ["starred"],
+            text=" ".join(values_by_name.get("text", []))[:LONGEST_TEXT],
             sort=sort if sort.removeprefix("-") in SORTS else "name",
             page=whole_number(page, limit=LAST_PAGE) or 1,
         )
@@ -138,8 +139,8 @@ class CatalogQuery:
             if name in leave_out:
                 values = ()
             if name == "owner" and self.own:
-                mine = [ref for ref in reader.own if not values or ref in values]
-                values = mine or [NOBODY]
+                owners = [ref for ref in reader.own if not values or ref in values]
+                values = owners or [NOBODY]
             conditions += [f"{field}={value}" for value in values]
         if not self.starred:
             return [("filter", ",".join(conditions))] if conditions else []
@@ -222,12 +223,14 @@ def ref_label(ref: str, summaries: Mapping[str, Summary]) -> str:
     return f"{label} (person)" if split_ref(ref)[0] == "user" else label
 
 
-def _ticked(many: Mapping[str, list[str]]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+def _ticked_values(
+    values_by_name: Mapping[str, list[str]],
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The values of each facet that an address ticks, up to the bound."""
     pairs = []
     left = MOST_TICKED
     for name in FACETS:
-        values = tuple(dict.fromkeys(many.get(name, ())))[:left]
+        values = tuple(dict.fromkeys(values_by_name.get(name, ())))[:left]
         left -= len(values)
         if values:
             pairs.append((name, values))

@@ -22,7 +22,7 @@ DEEPEST_CONTENTS = 3
 
 @dataclass(frozen=True, slots=True)
 class SiteState:
-    """The state of a site; `broken` is why its latest build failed, or ""."""
+    """The state of a site; `build_error` is why its latest build failed, or ""."""
 
     base: str
     title: str
@@ -30,7 +30,7 @@ class SiteState:
     built_at: str
     commit: str
     repository: str
-    broken: str
+    build_error: str
     failed_at: str
     failed_commit: str
     log: Sequence[str]
@@ -95,7 +95,7 @@ def site_of(body: Mapping[str, Any], base: str, path: str) -> SiteState:
         built_at=str(body.get("built_at") or ""),
         commit=str(body.get("commit") or ""),
         repository=str(body.get("repository") or ""),
-        broken=error or ("It could not be built." if _failed(body) else ""),
+        build_error=error or ("It could not be built." if _failed(body) else ""),
         failed_at=str(body.get("failed_at") or ""),
         failed_commit=str(body.get("failed_commit") or ""),
         log=[str(line) for line in body.get("log") or ()],

@@ -31,13 +31,13 @@ def snippet(text: str, pre: str, post: str) -> Markup:
     if start:
         start = flat.rfind(" ", 0, start) + 1
     excerpt = flat[start:]
-    cut = _cut(excerpt, pre, post)
+    cut = _snippet_end(excerpt, pre, post)
     lead = "… " if start else ""
     tail = " …" if cut < len(excerpt) else ""
     return escape(lead) + highlight(excerpt[:cut], pre, post) + escape(tail)
 
 
-def _cut(text: str, pre: str, post: str) -> int:
+def _snippet_end(text: str, pre: str, post: str) -> int:
     """Where the snippet ends: after about `SNIPPET` letters, never inside a mark."""
     if not pre or not post:
         return _at_word(text, SNIPPET)

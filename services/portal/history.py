@@ -169,7 +169,7 @@ def lines_of(before: object, after: object) -> tuple[DiffLine, ...]:
     Equal lines at both ends are passed over first. Of what is left, so many lines are
     compared as a page can show.
     """
-    old, new = _differing(_lines(before), _lines(after))
+    old, new = _changed_lines(_lines(before), _lines(after))
     if len(old) <= 1 and len(new) <= 1:
         return tuple(
             [DiffLine("before", x) for x in old] + [DiffLine("after", x) for x in new]
@@ -186,7 +186,9 @@ def lines_of(before: object, after: object) -> tuple[DiffLine, ...]:
     return tuple(lines)
 
 
-def _differing(old: list[str], new: list[str]) -> tuple[Sequence[str], Sequence[str]]:
+def _changed_lines(
+    old: list[str], new: list[str]
+) -> tuple[Sequence[str], Sequence[str]]:
     """Both without what is equal at the beginning and at the end, but for a few."""
     shorter = min(len(old), len(new))
     start = 0

@@ -16,7 +16,7 @@ from services.portal.source_errors import (
     source_of,
     source_with,
 )
-from services.portal.visit import Visit, together
+from services.portal.visit import Visit, gather
 from shared.contracts.annotations import MANAGED_BY_ORIGIN
 from shared.contracts.entity import Entity, StatusItem
 
@@ -33,7 +33,7 @@ async def sources_to_mend(
     owners = {ref.lower() for ref in visit.visitor.ownership if "," not in ref}
     if visit.visitor.is_guest or not owners:
         return []
-    refused, missing = await together(
+    refused, missing = await gather(
         _refused_locations(visit, owners), _owned_locations(visit, owners, entities)
     )
     concerning: list[tuple[Entity, Callable[[StatusItem], bool]]] = [
@@ -76,7 +76,7 @@ async def _owned_locations(
     if not own:
         return []
     failed = await _locations(visit, [HAS_ERRORS, *own[:LOCATIONS_READ]])
-    are_owned = await together(*(_is_owned(visit, owners, one) for one in failed))
+    are_owned = await gather(*(_is_owned(visit, owners, one) for one in failed))
     return [one for one, is_owned in zip(failed, are_owned, strict=True) if is_owned]
 
 

@@ -26,7 +26,9 @@ WHY_NOT = "The portal's policy does not allow you this; ask the platform team."
 WHY_NOT_GUEST = "Guests may read. Sign in as a person to do this."
 
 
-async def allowed(visit: Visit, names: Iterable[str], ref: str = "") -> frozenset[str]:
+async def allowed_permissions(
+    visit: Visit, names: Iterable[str], ref: str = ""
+) -> frozenset[str]:
     """Which of these permissions the reader has; of resources, on the entity `ref`."""
     items = []
     for name in names:
@@ -41,9 +43,9 @@ async def allowed(visit: Visit, names: Iterable[str], ref: str = "") -> frozense
             item["resourceRef"] = ref
         items.append(item)
     answer = await visit.ask("POST", AUTHORIZE, json={"items": items})
-    decided = answer.json()["items"] if answer.ok else []
+    decisions = answer.json()["items"] if answer.ok else []
     return frozenset(
-        str(item["id"]) for item in decided if item.get("result") == "ALLOW"
+        str(item["id"]) for item in decisions if item.get("result") == "ALLOW"
     )
 
 

@@ -4,7 +4,7 @@ Adding a page, in four steps:
 
 1. A file in `pages/` with `router = APIRouter()` and, per page, a coroutine that takes
    `visit: Visiting`. It fetches with `await visit.get("/api/…", params)` and
-   `visit.post` (several at once: `await together(visit.get(…), visit.get(…))`), which
+   `visit.post` (several at once: `await gather(visit.get(…), visit.get(…))`), which
    raise `shared.contracts.errors` for bad answers: the frame makes the 403, 404 and 503
    pages of them. `visit.ask` gives the plain `ApiAnswer` where an error is expected.
    `visit.summaries(refs)` names entities. It returns `visit.page("name.html",
@@ -126,9 +126,9 @@ def make_portal(
         file_locations,
         is_policy_enabled,
     )
-    app.add_exception_handler(CallboardError, errors.failed)
-    app.add_exception_handler(HTTPException, errors.failed)
-    app.add_exception_handler(Exception, errors.failed)
+    app.add_exception_handler(CallboardError, errors.error_page)
+    app.add_exception_handler(HTTPException, errors.error_page)
+    app.add_exception_handler(Exception, errors.error_page)
     app.add_middleware(GZipMiddleware, minimum_size=2048, compresslevel=4)
     app.include_router(_assets(frame.assets))
     for router in PAGES:
@@ -155,7 +155,7 @@ def _assets(assets: Assets) -> APIRouter:
         if packs:
             headers["content-encoding"] = "gzip"
         # The first time it is read and compressed, which may take a while.
-        read = functools.partial(getattr, file, "packed" if packs else "body")
+        read = functools.partial(getattr, file, "gzipped" if packs else "body")
         body = await asyncio.to_thread(read)
         return Response(body, 200, headers, file.media_type)
 

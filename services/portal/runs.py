@@ -55,7 +55,7 @@ class RunSummary:
         return f"/create/tasks/{self.id}"
 
     @property
-    def live(self) -> bool:
+    def is_live(self) -> bool:
         return self.status in LIVE
 
 

@@ -8,7 +8,7 @@ MOST_STARS = 200
 NONE_YET = 404
 
 
-async def starred(visit: Visit) -> tuple[str, ...]:
+async def starred_refs(visit: Visit) -> tuple[str, ...]:
     """Canonical refs, oldest star first; guests have none."""
     if visit.visitor.kind != "user":
         return ()

@@ -94,7 +94,7 @@ def warnings_of(
     warnings += [
         f"Several steps have the id {step_id}: later steps see the output of the "
         "last of them that has run."
-        for step_id in _repeated(template)
+        for step_id in _repeated_ids(template)
     ]
     warnings += [
         f"The form asks for {name} as plain text: its field {field} is not known here."
@@ -108,7 +108,7 @@ def _steps(template: Entity) -> list[Mapping[str, Any]]:
     return [step for step in steps if isinstance(step, Mapping)]
 
 
-def _repeated(template: Entity) -> list[str]:
+def _repeated_ids(template: Entity) -> list[str]:
     ids = Counter(str(step["id"]) for step in _steps(template) if step.get("id"))
     return [step_id for step_id, count in ids.items() if count > 1]
 

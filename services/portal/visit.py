@@ -203,7 +203,7 @@ def json_of(answer: ApiAnswer) -> Any:
     raise ERRORS.get(answer.status, CallboardError)(answer.error)
 
 
-async def visiting(request: Request) -> Visit:
+async def visit_of(request: Request) -> Visit:
     """The visit of whoever asks.
 
     Raises:
@@ -221,7 +221,7 @@ async def visiting(request: Request) -> Visit:
     return visit
 
 
-Visiting = Annotated[Visit, Depends(visiting)]
+Visiting = Annotated[Visit, Depends(visit_of)]
 
 
 def state_of(request: Request) -> PortalState:
@@ -229,7 +229,7 @@ def state_of(request: Request) -> PortalState:
     return cast(PortalState, request.app.state.portal)
 
 
-async def together(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
+async def gather(*calls: Coroutine[Any, Any, Any]) -> list[Any]:
     """The results of several calls made at once; the first error ends them all."""
     try:
         async with asyncio.TaskGroup() as group:

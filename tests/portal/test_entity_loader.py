@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.portal.entity_loader import EntityLoader
-from services.portal.visit import together
+from services.portal.visit import gather
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 
@@ -29,7 +29,7 @@ def loader() -> tuple[EntityLoader, list[Body]]:
 
 async def nested(load: Callable[[], Awaitable[Any]]) -> Any:
     """As a part of a page that asks in a task of its own."""
-    (result,) = await together(_one(load))
+    (result,) = await gather(_one(load))
     return result
 
 
@@ -40,7 +40,7 @@ async def _one(load: Callable[[], Awaitable[Any]]) -> Any:
 async def test_what_is_asked_together_goes_out_together() -> None:
     """Each gets what it asked for; fields and refs are asked for once."""
     entities, bodies = loader()
-    first, second, third = await together(
+    first, second, third = await gather(
         entities.load(["component:default/a", "component:default/b"], ["kind"]),
         nested(lambda: entities.load(["component:default/b"], ["kind", "status"])),
         entities.load(["component:default/none"], ["spec.type"]),

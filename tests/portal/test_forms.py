@@ -132,13 +132,13 @@ def test_errors_stand_at_the_field(
     """Every rule of the schema is said in words, at the question it is about."""
     form = draft({**one(**schema), "required": ["it"]}, answers)
     assert says in form.pages[0].with_errors().fields[0].error
-    assert form.first_wrong() == 0
+    assert form.first_wrong_page() == 0
 
 
 def test_a_pattern_that_python_cannot_read_is_left_to_the_scaffolder() -> None:
     """The form does not break over it."""
     form = draft(one(type="string", pattern=r"^\p{L}+$"), "p.it=x")
-    assert form.first_wrong() is None
+    assert form.first_wrong_page() is None
 
 
 DEPENDENT = {
@@ -169,7 +169,7 @@ def test_an_answer_brings_questions(schema: dict[str, Any]) -> None:
     form = draft(schema, "p.db=true")
     assert fields(form)["db"].controls
     assert fields(form)["kept"].required
-    assert form.first_wrong() == 0
+    assert form.first_wrong_page() == 0
     assert draft(schema, "p.db=false&p.kept=x").values == {"db": False}
 
 
@@ -194,8 +194,8 @@ def test_secrets_never_come_into_an_address() -> None:
     assert list(form.pairs()) == []
     assert form.values == {}
     assert form.secrets() == {"it": "hidden"}
-    assert form.first_wrong() is None
-    assert draft(schema).secrets_wanting()
+    assert form.first_wrong_page() is None
+    assert draft(schema).missing_secrets()
 
 
 def test_filters_of_pickers_speak_the_catalogs_language() -> None:

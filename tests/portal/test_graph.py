@@ -7,8 +7,8 @@ import time
 
 from services.portal.entities import summarize
 from services.portal.graph.clusters import (
-    clustered,
-    nearest,
+    first_neighbours,
+    merge_nodes,
 )
 from services.portal.graph.layers import assign_layers, break_cycles
 from services.portal.graph.layout import (
@@ -103,7 +103,7 @@ def test_an_overview_shows_few_and_counts_the_rest() -> None:
     """A team that owns a thousand things is no hairball."""
     nodes = {name: node(name) for name in ["g", *map(str, range(1000))]}
     edges = [Edge("g", str(number), "ownerOf") for number in range(1000)]
-    nodes_shown, edges_shown = nearest("g", nodes, edges, "/graph?entity=g")
+    nodes_shown, edges_shown = first_neighbours("g", nodes, edges, "/graph?entity=g")
     assert len(nodes_shown) == 8
     assert len(edges_shown) == 7
     assert nodes_shown[-1].title == "994 more"
@@ -118,7 +118,7 @@ def test_clusters_merge_boxes_and_arrows() -> None:
         Edge("a2", "b2", "dependsOn"),
         Edge("b1", "c1", "dependsOn"),
     ]
-    few, arrows = clustered(nodes, edges, lambda member: node(member.ref[0]))
+    few, arrows = merge_nodes(nodes, edges, lambda member: node(member.ref[0]))
     assert [(box.ref, box.members) for box in few] == [("a", 2), ("b", 2), ("c1", 0)]
     assert [(edge.source, edge.target) for edge in arrows] == [("a", "b"), ("b", "c1")]
 

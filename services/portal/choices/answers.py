@@ -16,7 +16,7 @@ from services.portal.entities import (
     split_ref,
     title_of,
 )
-from services.portal.visit import Visit, together
+from services.portal.visit import Visit, gather
 from shared.contracts.errors import Invalid
 from shared.guards.addresses import split_address
 
@@ -70,21 +70,26 @@ async def _entities(visit: Visit, question: ChoiceQuestion) -> Choices:
         own = own if question.filters else []
         if not own:
             return Choices((), 0)
-    exact, teams, mine, page = await together(
-        _exactly(visit, question),
+    exact_matches, own_teams, owned, page = await gather(
+        _exact_matches(visit, question),
         _reader_and_teams(visit, question, own),
-        _owned(visit, question, own),
+        _owned_choices(visit, question, own),
         _page(visit, question, MOST_CHOICES),
     )
-    choices = [*exact, *teams[:MOST_OWN], *mine[:MOST_OWN], *_choices(page["items"])]
-    own_values = {item.value for item in (*teams, *mine)}
+    choices = [
+        *exact_matches,
+        *own_teams[:MOST_OWN],
+        *owned[:MOST_OWN],
+        *_choices(page["items"]),
+    ]
+    own_values = {item.value for item in (*own_teams, *owned)}
     items = {
         item.value: replace(item, own=item.value in own_values) for item in choices
     }
     return Choices(list(items.values())[:MOST_CHOICES], int(page["totalItems"]))
 
 
-async def _exactly(visit: Visit, question: ChoiceQuestion) -> list[FieldChoice]:
+async def _exact_matches(visit: Visit, question: ChoiceQuestion) -> list[FieldChoice]:
     """Entities with exactly the typed name, which may stand far down the list."""
     name = question.name_term
     if not name or "," in name or "=" in name or _names(question, "metadata.name"):
@@ -109,7 +114,7 @@ async def _reader_and_teams(
     ]
 
 
-async def _owned(
+async def _owned_choices(
     visit: Visit, question: ChoiceQuestion, own: Sequence[str]
 ) -> list[FieldChoice]:
     """What belongs to the reader or their teams."""

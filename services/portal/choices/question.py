@@ -29,21 +29,23 @@ class ChoiceQuestion:
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """The question in an address; what makes no sense is left out."""
-        many: dict[str, list[str]] = {}
+        values_by_name: dict[str, list[str]] = {}
         for name, value in pairs:
             if value.strip():
-                many.setdefault(name, []).append(value.strip())
-        choice_type = many.get("what", ["entities"])[-1]
+                values_by_name.setdefault(name, []).append(value.strip())
+        choice_type = values_by_name.get("what", ["entities"])[-1]
         if choice_type not in get_args(ChoiceType):
             choice_type = "entities"
         filters = [
-            text for text in many.get("filter", ()) if len(text) < LONGEST_FILTER
+            text
+            for text in values_by_name.get("filter", ())
+            if len(text) < LONGEST_FILTER
         ]
         return cls(
             choice_type=cast(ChoiceType, choice_type),
             filters=tuple(filters[:MOST_FILTERS]),
-            owned="owned" in many,
-            term=" ".join(many.get("term", []))[:LONGEST_TERM],
+            owned="owned" in values_by_name,
+            term=" ".join(values_by_name.get("term", []))[:LONGEST_TERM],
         )
 
     def address(self) -> str:

@@ -13,7 +13,7 @@ from services.portal.definitions.model import (
     Group,
     Unreadable,
     anchor,
-    joined,
+    join_texts,
     objects,
     words,
 )
@@ -89,7 +89,8 @@ class _Reader:
     ) -> DefinitionEntry:
         actions = list(dict.fromkeys(action for action, _ in acts))
         sentences = [
-            joined(SAYS.get(action, action), about, mark=": ") for action, about in acts
+            join_texts(SAYS.get(action, action), about, mark=": ")
+            for action, about in acts
         ]
         return DefinitionEntry(
             id=anchor("channel", name),
@@ -97,7 +98,9 @@ class _Reader:
             mark=" and ".join(actions).upper(),
             tone=TONES.get(actions[0], "") if len(actions) == 1 else "",
             summary=words(channel.get("title") or channel.get("description")),
-            about=joined(words(channel.get("description")), *sentences, mark="\n\n"),
+            about=join_texts(
+                words(channel.get("description")), *sentences, mark="\n\n"
+            ),
             parts=[*self._parameters(channel), *self._messages(channel)],
         )
 
@@ -141,6 +144,6 @@ class _Reader:
             or name
             or "Message",
             rows=self.schemas.rows(payload),
-            about=joined(about, kind if kind != "object" else ""),
+            about=join_texts(about, kind if kind != "object" else ""),
             example=example(payload_example),
         )

@@ -7,7 +7,7 @@ from services.portal.definitions.model import (
     Definition,
     Group,
     Unreadable,
-    clipped,
+    clip,
     words,
 )
 from shared.contracts.entity import mapping_of
@@ -114,9 +114,7 @@ def _outside_notes(pointers: Sequence[str]) -> list[str]:
     """What a page says of references that lead out of the text, or nowhere in it."""
     if not pointers:
         return []
-    names = ", ".join(
-        f"`{clipped(pointer, 200)}`" for pointer in pointers[:OUTSIDE_SHOWN]
-    )
+    names = ", ".join(f"`{clip(pointer, 200)}`" for pointer in pointers[:OUTSIDE_SHOWN])
     more = len(pointers) - OUTSIDE_SHOWN
     rest = f" and {more} more" if more > 0 else ""
     elsewhere = any(not pointer.startswith("#") for pointer in pointers)

@@ -12,7 +12,7 @@ from services.portal.definitions.model import (
     DefinitionRow,
     Group,
     anchor,
-    joined,
+    join_texts,
 )
 from services.portal.definitions.tokens import Token, Tokens, tokenize
 
@@ -85,13 +85,13 @@ def read(text: str) -> Definition:
     )
 
 
-def _bare(kind: str) -> str:
+def _base_type(kind: str) -> str:
     return kind.strip("[]!")
 
 
 def _row(field: _Field, entry_ids: dict[str, str]) -> DefinitionRow:
     arguments = ", ".join(f"{row.name}: {row.type}" for row in field.arguments)
-    about = joined(
+    about = join_texts(
         field.about,
         f"Takes {arguments}" if arguments else "",
         field.default_text,
@@ -103,21 +103,24 @@ def _row(field: _Field, entry_ids: dict[str, str]) -> DefinitionRow:
         about,
         required=field.type.endswith("!"),
         deprecated=field.deprecated is not None,
-        link=entry_ids.get(_bare(field.type), ""),
+        link=entry_ids.get(_base_type(field.type), ""),
     )
 
 
 def _call(field: _Field, title: str, entry_ids: dict[str, str]) -> DefinitionEntry:
     rows = [
-        replace(row, link=entry_ids.get(_bare(row.type), "")) for row in field.arguments
+        replace(row, link=entry_ids.get(_base_type(row.type), ""))
+        for row in field.arguments
     ]
-    answer = DefinitionRow("", field.type, link=entry_ids.get(_bare(field.type), ""))
+    answer = DefinitionRow(
+        "", field.type, link=entry_ids.get(_base_type(field.type), "")
+    )
     return DefinitionEntry(
         id=anchor(title, field.name),
         name=field.name,
         gives=field.type,
         summary=field.about.partition("\n")[0],
-        about=joined(field.about, field.deprecated or "", mark="\n\n"),
+        about=join_texts(field.about, field.deprecated or "", mark="\n\n"),
         deprecated=field.deprecated is not None,
         parts=[
             *([DefinitionPart("Arguments", rows)] if rows else []),
@@ -229,7 +232,7 @@ class _Parser:
 
     def _argument(self) -> DefinitionRow:
         field = self._field()
-        about = joined(field.about, field.default_text)
+        about = join_texts(field.about, field.default_text)
         return DefinitionRow(field.name, field.type, about, field.type.endswith("!"))
 
     def _type_text(self) -> str:

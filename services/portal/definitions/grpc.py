@@ -12,7 +12,7 @@ from services.portal.definitions.model import (
     Group,
     Unreadable,
     anchor,
-    joined,
+    join_texts,
 )
 from services.portal.definitions.tokens import Token, Tokens, tokenize
 
@@ -230,7 +230,7 @@ class _Parser:
         number = self._tokens.next()
         deprecated = self._options()
         after = self._tokens.expect(";")
-        about = joined(token.about or after.about, choice, f"no. {number.text}")
+        about = join_texts(token.about or after.about, choice, f"no. {number.text}")
         type_text = f"{label} {kind}" if label in {"repeated", "optional"} else kind
         return DefinitionRow(name, type_text, about, label == "required", deprecated)
 

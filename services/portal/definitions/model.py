@@ -100,12 +100,12 @@ def words(value: object) -> str:
     return str(value).strip() if isinstance(value, str | int | float) else ""
 
 
-def joined(*texts: str, mark: str = " · ") -> str:
+def join_texts(*texts: str, mark: str = " · ") -> str:
     """The texts that are not empty, with a mark between them."""
     return mark.join(filter(None, texts))
 
 
-def clipped(text: str, most: int) -> str:
+def clip(text: str, most: int) -> str:
     """A text, or its beginning with an ellipsis where it is longer than `most`."""
     return text if len(text) <= most else f"{text[:most]}…"
 
@@ -119,5 +119,5 @@ def objects(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 def anchor(*parts: str) -> str:
     """An id for the page, made of names."""
-    joined = "-".join(part[:200] for part in parts).lower()
-    return re.sub(r"[^a-z0-9]+", "-", joined).strip("-") or "entry"
+    join_texts = "-".join(part[:200] for part in parts).lower()
+    return re.sub(r"[^a-z0-9]+", "-", join_texts).strip("-") or "entry"

@@ -80,7 +80,7 @@ class _Reader:
         entries_by_tag: dict[str, list[DefinitionEntry]] = {
             name: [] for name in about if name
         }
-        for tag, entry in self._few(self._of_paths()):
+        for tag, entry in self._first_entries(self._of_paths()):
             entries_by_tag.setdefault(tag, []).append(entry)
         for name, entries in entries_by_tag.items():
             if entries:
@@ -100,7 +100,7 @@ class _Reader:
             for name, item in objects(self._document.get("webhooks"))
             for _, entry in self._operations.of_path(name, item, kind="webhook")
         )
-        webhooks = [entry for _, entry in self._few(entries)]
+        webhooks = [entry for _, entry in self._first_entries(entries)]
         if webhooks:
             about = "Requests that this API sends to an address that its user names."
             yield Group("webhooks", "Webhooks", about, webhooks)
@@ -110,7 +110,7 @@ class _Reader:
         paths = mapping_of(self._document.get("paths")).values()
         return sum(len(mapping_of(item).keys() & set(METHODS)) for item in paths)
 
-    def _few(
+    def _first_entries(
         self, entries: Iterator[tuple[str, DefinitionEntry]]
     ) -> Iterator[tuple[str, DefinitionEntry]]:
         """The first of these."""

@@ -10,7 +10,7 @@ from services.portal.definitions.model import (
     DefinitionPart,
     DefinitionRow,
     anchor,
-    joined,
+    join_texts,
     objects,
     words,
 )
@@ -125,7 +125,7 @@ class Operations:
         kinds = self._schemas.type_of(schema), words(parameter.get("in"))
         return DefinitionRow(
             name=words(parameter.get("name")),
-            type=joined(*kinds),
+            type=join_texts(*kinds),
             about=self._schemas.about(described),
             required=parameter.get("required") is True,
             deprecated=parameter.get("deprecated") is True,
@@ -195,5 +195,5 @@ class Operations:
         schema = content.get("schema")
         rows = self._schemas.rows(schema)
         kind = self._schemas.type_of(schema)
-        about = joined(about, kind if kind != "object" else "")
+        about = join_texts(about, kind if kind != "object" else "")
         return DefinitionPart(title, rows, about, tone, example(example_value))

@@ -16,7 +16,7 @@ from services.portal.definitions.model import (
     DefinitionPart,
     DefinitionRow,
     Group,
-    clipped,
+    clip,
 )
 from services.portal.definitions.schemas import MORE
 from services.portal.prose import ProseBudget
@@ -48,18 +48,18 @@ DEEPEST_ROW = 7
 def fit_to_page(definition: Definition) -> Definition:
     """The definition with as much as a page holds, and what is left out in `notes`."""
     page = _Page()
-    about = clipped(definition.about, LONGEST_ABOUT * 2)
+    about = clip(definition.about, LONGEST_ABOUT * 2)
     html = page.html(about)
     groups = [page.group(group) for group in definition.groups]
     facts = [
-        (clipped(label, 100), clipped(value, LONGEST_NAME))
+        (clip(label, 100), clip(value, LONGEST_NAME))
         for label, value in definition.facts
     ]
     return replace(
         definition,
-        language=clipped(definition.language, 100),
-        title=clipped(definition.title, LONGEST_NAME),
-        version=clipped(definition.version, 100),
+        language=clip(definition.language, 100),
+        title=clip(definition.title, LONGEST_NAME),
+        version=clip(definition.version, 100),
         about=about,
         html=html,
         facts=facts,
@@ -116,15 +116,15 @@ class _Page:
         entries = [self._entry(entry) for entry in first_entries]
         return Group(
             group.id,
-            clipped(group.title, LONGEST_NAME),
-            clipped(group.about, LONGEST_CELL),
+            clip(group.title, LONGEST_NAME),
+            clip(group.about, LONGEST_CELL),
             entries,
         )
 
     def _entry(self, entry: DefinitionEntry) -> DefinitionEntry:
-        name = clipped(entry.name, LONGEST_NAME)
-        summary = clipped(entry.summary, LONGEST_SUMMARY)
-        about = clipped(entry.about, LONGEST_ABOUT)
+        name = clip(entry.name, LONGEST_NAME)
+        summary = clip(entry.summary, LONGEST_SUMMARY)
+        about = clip(entry.about, LONGEST_ABOUT)
         parts = [_part(part) for part in entry.parts]
         characters = len(name) + len(summary)
         if self._has_room(len(about), parts):
@@ -138,8 +138,8 @@ class _Page:
             entry,
             id=self._unique(entry.id),
             name=name,
-            mark=clipped(entry.mark, 40),
-            gives=clipped(entry.gives, LONGEST_NAME),
+            mark=clip(entry.mark, 40),
+            gives=clip(entry.gives, LONGEST_NAME),
             summary=summary,
             about=about,
             html=self.html(about) if about not in ("", summary) else "",
@@ -167,8 +167,8 @@ def _part(part: DefinitionPart) -> DefinitionPart:
         rows.append(MORE)
     return replace(
         part,
-        title=clipped(part.title, LONGEST_NAME),
-        about=clipped(part.about, LONGEST_CELL),
+        title=clip(part.title, LONGEST_NAME),
+        about=clip(part.about, LONGEST_CELL),
         rows=rows,
     )
 
@@ -180,9 +180,9 @@ def _row(row: DefinitionRow) -> DefinitionRow:
         return row
     return replace(
         row,
-        name=clipped(row.name, LONGEST_NAME),
-        type=clipped(row.type, LONGEST_NAME),
-        about=clipped(row.about, LONGEST_CELL),
+        name=clip(row.name, LONGEST_NAME),
+        type=clip(row.type, LONGEST_NAME),
+        about=clip(row.about, LONGEST_CELL),
         depth=min(row.depth, DEEPEST_ROW),
     )
 

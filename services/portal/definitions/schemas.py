@@ -16,7 +16,7 @@ from services.portal.definitions.model import (
     DefinitionRow,
     Group,
     anchor,
-    clipped,
+    clip,
     objects,
     words,
 )
@@ -82,7 +82,7 @@ class Schemas:
         """The fields of a schema; of one that is no object, the one row that it is."""
         target, name = self._document.follow(schema)
         rows: list[DefinitionRow] = []
-        self._walk = Budget("schema", nodes=self._share())
+        self._walk = Budget("schema", nodes=self._steps_for_schema())
         try:
             fields = self._fields(target, 0, (name,) if name else ())
             rows += islice(fields, MOST_ROWS)
@@ -94,7 +94,7 @@ class Schemas:
             return rows
         return [DefinitionRow("", self.type_of(schema), self.about(target))]
 
-    def _share(self) -> int:
+    def _steps_for_schema(self) -> int:
         """Steps for one schema: never so many that little is left for the others."""
         left = self._budget.nodes or 0
         return min(STEPS, left // 10 + LEAST_STEPS)
@@ -110,7 +110,7 @@ class Schemas:
     def type_of(self, schema: object) -> str:
         """A type in a few words: `array of Seat`, `string (date-time) or null`."""
         try:
-            return clipped(self._type_of(schema, 0), 300)
+            return clip(self._type_of(schema, 0), 300)
         except BudgetExceeded:
             return "…"
 
@@ -128,13 +128,13 @@ class Schemas:
             kinds[kinds.index("array")] = f"array of {inner}" if inner else "array"
         elif name:
             return name
-        text = " or ".join(kinds) or self._combined(target, depth)
+        text = " or ".join(kinds) or self._combined_type(target, depth)
         form = words(target.get("format"))
         text = f"{text} ({form})" if form and text else text or form
         nullable = target.get("nullable") is True and "null" not in kinds
         return f"{text} or null" if nullable and text else text
 
-    def _combined(self, schema: Mapping[str, Any], depth: int) -> str:
+    def _combined_type(self, schema: Mapping[str, Any], depth: int) -> str:
         for key, joint in (("oneOf", " or "), ("anyOf", " or "), ("allOf", " and ")):
             parts = list_of(schema.get(key))
             inner = [self._type_of(part, depth + 1) for part in parts[:MOST_CHOICES]]
@@ -154,7 +154,7 @@ class Schemas:
 
     def about(self, schema: Mapping[str, Any]) -> str:
         """The description, the choices and the limits, as sentences."""
-        sentences = [clipped(words(schema.get("description")), 1_000)]
+        sentences = [clip(words(schema.get("description")), 1_000)]
         if "const" in schema:
             sentences.append(f"Always {_scalar(schema['const'])}")
         choices = [
@@ -199,7 +199,7 @@ class Schemas:
     ) -> Iterator[DefinitionRow]:
         self._step()
         target, name = self._document.follow(part)
-        title = clipped(words(target.get("title")), 200) or name or f"choice {number}"
+        title = clip(words(target.get("title")), 200) or name or f"choice {number}"
         inner = list(self._fields(target, depth + 1, (*ancestors, name)))
         if inner and name not in ancestors:
             yield DefinitionRow(
@@ -218,7 +218,7 @@ class Schemas:
         self._step()
         target, ref = self._document.follow(field)
         yield DefinitionRow(
-            name=clipped(name, 200),
+            name=clip(name, 200),
             type=self.type_of(field),
             about=self.about(target),
             required=required,
@@ -246,7 +246,7 @@ def _limits(schema: Mapping[str, Any]) -> Iterator[str]:
         if words(value):
             exclusive = schema.get(f"exclusive{key.capitalize()}") is True
             chosen = EXCLUSIVE.get(key, form) if exclusive else form
-            yield chosen.format(clipped(words(value), 300))
+            yield chosen.format(clip(words(value), 300))
 
 
 def _scalar(value: object) -> str:
@@ -254,7 +254,7 @@ def _scalar(value: object) -> str:
     if value is None:
         return "null"
     if isinstance(value, str | int | float):
-        return clipped(words(value), 200) or '""'
+        return clip(words(value), 200) or '""'
     return example(value, 200)
 
 
@@ -263,7 +263,7 @@ def example(value: object, most: int = LONGEST_EXAMPLE) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return clipped(value, most)
+        return clip(value, most)
     parts: list[str] = []
     length = 0
     encoder = json.JSONEncoder(indent=2, ensure_ascii=False, default=str)
@@ -272,4 +272,4 @@ def example(value: object, most: int = LONGEST_EXAMPLE) -> str:
         length += len(piece)
         if length > most:
             break
-    return clipped("".join(parts), most)
+    return clip("".join(parts), most)

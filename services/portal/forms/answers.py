@@ -74,18 +74,18 @@ def _lines(field: FormField, texts: Sequence[str]) -> list[Any] | None:
     lines = [line.strip() for text in texts for line in text.splitlines()]
     items = field.schema.get("items")
     inner = type_of(items) if isinstance(items, Mapping) else "string"
-    return [_typed(line, inner) for line in lines if line] or None
+    return [_typed_value(line, inner) for line in lines if line] or None
 
 
 def _single(field: FormField, text: str) -> Any:
     if field.kind == "yaml":
-        return _structured(text)
+        return _yaml_value(text)
     if field.picker is not None:
-        return field.picker.completed(text)
+        return field.picker.complete_ref(text)
     for option in field.options:
         if option.key == text:
             return option.value
-    return _typed(text, type_of(field.schema))
+    return _typed_value(text, type_of(field.schema))
 
 
 def _chosen(field: FormField, texts: list[str]) -> list[Any] | None:
@@ -93,12 +93,12 @@ def _chosen(field: FormField, texts: list[str]) -> list[Any] | None:
     if field.picker is not None:
         # Without scripts all of them stand in one text.
         pieces = [piece for text in texts for piece in re.split(r"[,\n]", text)]
-        texts = [field.picker.completed(piece) for piece in pieces if piece.strip()]
+        texts = [field.picker.complete_ref(piece) for piece in pieces if piece.strip()]
     values = [values_by_key.get(text, text) for text in dict.fromkeys(texts) if text]
     return values or None
 
 
-def _typed(text: str, kind: str) -> Any:
+def _typed_value(text: str, kind: str) -> Any:
     """The text as a value of this type; any other text stays one and is refused."""
     if kind == "boolean":
         return {"true": True, "false": False}.get(text.strip().lower(), text)
@@ -120,7 +120,7 @@ def _within_json(number: float, text: str) -> Any:
     return text if is_too_large or not math.isfinite(number) else number
 
 
-def _structured(text: str) -> Any:
+def _yaml_value(text: str) -> Any:
     """The value that the text says in YAML; what is none stays a text."""
     try:
         return load_yaml(text, label="answer", limits=FIELD)

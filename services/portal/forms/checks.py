@@ -30,7 +30,7 @@ def errors_in(
     """The first thing that is wrong with each field, by the field's path."""
     secrets = {field.path for field in fields if field.kind == "secret"}
     limits = {field.path: field.schema for field in fields}
-    plain = _plain(schema, limits)
+    plain = _with_field_rules(schema, limits)
     try:
         violations = find_violations(plain, values, checks_formats=True, budget=budget)
     except Invalid as error:
@@ -62,14 +62,15 @@ def cannot_check(reason: str) -> str:
     return f"The template's own form cannot be checked: {reason}"
 
 
-def _plain(
+def _with_field_rules(
     schema: Mapping[str, Any], limits: Mapping[Path, Mapping[str, Any]], path: Path = ()
 ) -> dict[str, Any]:
     """The schema with the rules that fields add (names of entities, for one)."""
     plain = dict(schema)
     if "properties" in plain:
         plain["properties"] = {
-            name: limits.get((*path, name)) or _plain(part, limits, (*path, name))
+            name: limits.get((*path, name))
+            or _with_field_rules(part, limits, (*path, name))
             for name, part in plain["properties"].items()
         }
     return plain

@@ -42,7 +42,7 @@ def without_conditions(
     Raises:
         BudgetExceeded: if the schema asks for too much work.
     """
-    schema = _resolved(schema, context)
+    schema = _resolve(schema, context)
     plain: dict[str, Any] = {k: v for k, v in schema.items() if k not in CONDITIONS}
     plain["properties"] = dict(mapping_of(schema.get("properties")))
     plain["required"] = [str(name) for name in list_of(schema.get("required"))]
@@ -54,7 +54,7 @@ def without_conditions(
         context.budget.pay_nodes(len(plain["properties"]) + len(plain["required"]))
         _merge(plain, more, after)
     for name, part in plain["properties"].items():
-        inner = _resolved(mapping_of(part), context)
+        inner = _resolve(mapping_of(part), context)
         if is_object(inner):
             below = mapping_of(values.get(name))
             plain["properties"][name] = without_conditions(
@@ -106,7 +106,7 @@ def _parts(
     for key in ("dependencies", "dependentSchemas", "dependentRequired"):
         for name, needs in mapping_of(schema.get(key)).items():
             if name in values:
-                for part in _needed(str(name), needs, values, context):
+                for part in _parts_of_answer(str(name), needs, values, context):
                     yield str(name), part
     for key in ("oneOf", "anyOf"):
         branches = [mapping_of(branch) for branch in list_of(schema.get(key))]
@@ -114,14 +114,14 @@ def _parts(
             yield "", _first_accepting(branches, values, context)
 
 
-def _needed(
+def _parts_of_answer(
     name: str, needs: object, values: Values, context: ConditionContext
 ) -> Iterator[Mapping[str, Any]]:
     """The parts that an answered question adds."""
     if isinstance(needs, list):
         yield {"required": needs}
         return
-    schema = _resolved(mapping_of(needs), context)
+    schema = _resolve(mapping_of(needs), context)
     branches = [mapping_of(branch) for branch in list_of(schema.get("oneOf"))]
     if not branches:
         yield schema
@@ -172,9 +172,7 @@ def _merge(target: dict[str, Any], part: Mapping[str, Any], after: str) -> None:
             target[key] = value
 
 
-def _resolved(
-    schema: Mapping[str, Any], context: ConditionContext
-) -> Mapping[str, Any]:
+def _resolve(schema: Mapping[str, Any], context: ConditionContext) -> Mapping[str, Any]:
     for _ in range(DEEPEST):
         pointer = schema.get("$ref")
         if not isinstance(pointer, str) or not pointer.startswith("#/"):

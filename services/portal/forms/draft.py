@@ -82,7 +82,7 @@ class Draft:
             if filled.page.number != but:
                 yield from pairs_of(filled.fields, filled.values)
 
-    def first_wrong(self) -> int | None:
+    def first_wrong_page(self) -> int | None:
         """The number of the first page with something wrong on it."""
         for filled in self.pages:
             if filled.errors:
@@ -96,7 +96,7 @@ class Draft:
             secrets |= secrets_of(filled.fields, self.form_texts)
         return secrets
 
-    def secrets_wanting(self) -> dict[Path, str]:
+    def missing_secrets(self) -> dict[Path, str]:
         """The secrets that are needed and were not typed."""
         typed = self.secrets()
         return {
@@ -114,21 +114,21 @@ def draft_of(
 ) -> Draft:
     """The form for these answers; `prefilled` are values from the address."""
     return Draft(
-        [_filled(page, form_texts, prefilled or {}) for page in pages], form_texts
+        [_filled_page(page, form_texts, prefilled or {}) for page in pages], form_texts
     )
 
 
-def _filled(
+def _filled_page(
     page: FormPage, form_texts: FormTexts, prefilled: Mapping[str, Any]
 ) -> FilledPage:
     try:
         check_tree(page.schema, label="the form", nodes=MOST_ELEMENTS, depth=60)
-        return _answered(page, form_texts, prefilled)
+        return _page_with_answers(page, form_texts, prefilled)
     except Invalid as error:
         return FilledPage(page, [], {}, {(): cannot_check(error.message)})
 
 
-def _answered(
+def _page_with_answers(
     page: FormPage, form_texts: FormTexts, prefilled: Mapping[str, Any]
 ) -> FilledPage:
     """The page with its answers.

@@ -48,7 +48,7 @@ def fields_of(
     """The fields of a decided schema, in the order that it asks for."""
     required = frozenset(map(str, schema.get("required") or ()))
     fields: list[FormField] = []
-    for name in _ordered(schema):
+    for name in _sorted_names(schema):
         part = schema["properties"][name]
         place = (*path, name)
         if is_object(part):
@@ -61,7 +61,7 @@ def fields_of(
     return fields
 
 
-def _ordered(schema: Mapping[str, Any]) -> list[str]:
+def _sorted_names(schema: Mapping[str, Any]) -> list[str]:
     names = dict.fromkeys(str(name) for name in schema["properties"])
     order_given = schema.get("ui:order")
     if not order_given or not isinstance(order_given, list):
@@ -105,7 +105,7 @@ def _field(
     if len(options) > MOST_CHOICES:
         # Nobody looks through so many: it is typed, and checked as before.
         options = ()
-    kind, picker = _kind(schema, options)
+    kind, picker = _control_kind(schema, options)
     limits = schema
     if (
         _ui(schema, "field") == "EntityNamePicker"
@@ -138,7 +138,7 @@ def _ui(schema: Mapping[str, Any], name: str) -> Any:
     return schema.get(f"ui:{name}", inner)
 
 
-def _kind(
+def _control_kind(
     schema: Mapping[str, Any], options: tuple[Option, ...]
 ) -> tuple[Kind, Picker | None]:
     special, widget = str(_ui(schema, "field")), str(_ui(schema, "widget"))

@@ -58,7 +58,7 @@ class Picker:
         question = ChoiceQuestion(self.choice_type, self.filters, owned=self.own)
         return question.address()
 
-    def completed(self, text: str) -> str:
+    def complete_ref(self, text: str) -> str:
         """The whole ref that a text means; a text that means none, as it is."""
         if self.choice_type == "tags":
             return text.strip()

@@ -10,7 +10,7 @@ MOST_NODES = 150
 SORT_SHOWN = 6  # neighbours of one relation on an overview
 
 
-def clustered(
+def merge_nodes(
     nodes: Sequence[Node], edges: Sequence[Edge], box: Callable[[Node], Node | None]
 ) -> tuple[list[Node], list[Edge]]:
     """The nodes merged into the boxes that `box` gives; None leaves a node as it is.
@@ -28,10 +28,10 @@ def clustered(
         if merged_node is not node:
             merged_node = replace(merged_node, members=sizes[merged_node.ref])
         merged.setdefault(merged_node.ref, merged_node)
-    return list(merged.values()), _renamed(edges, names)
+    return list(merged.values()), _rename_edges(edges, names)
 
 
-def nearest(
+def first_neighbours(
     focus: str, nodes: Mapping[str, Node], edges: Sequence[Edge], more_href: str
 ) -> tuple[list[Node], list[Edge]]:
     """Of each relation the first nodes, and one box for the rest."""
@@ -56,7 +56,7 @@ def nearest(
     return list(drawn_nodes.values()), drawn_edges
 
 
-def _renamed(edges: Sequence[Edge], names: Mapping[str, str]) -> list[Edge]:
+def _rename_edges(edges: Sequence[Edge], names: Mapping[str, str]) -> list[Edge]:
     unique_edges = dict.fromkeys(
         Edge(names[edge.source], names[edge.target], edge.relation)
         for edge in edges

@@ -87,7 +87,7 @@ def draw(nodes: Sequence[Node], edges: Sequence[Edge], focus: str = "") -> Pictu
     boxes = tuple(
         NodeBox(
             by_ref[name],
-            _clipped(by_ref[name].title),
+            _clip_title(by_ref[name].title),
             lefts[place],
             tops[name],
             widths[name],
@@ -129,13 +129,13 @@ def _arrows(
     )
 
 
-def _clipped(title: str) -> str:
+def _clip_title(title: str) -> str:
     long = len(title) > LONGEST_TITLE
     return title[: LONGEST_TITLE - 1] + "…" if long else title
 
 
 def _width(node: Node) -> float:
-    count = max(text_width(_clipped(node.title)), 0.8 * text_width(node.kind), 6.0)
+    count = max(text_width(_clip_title(node.title)), 0.8 * text_width(node.kind), 6.0)
     return round(count * CHARACTER + 2 * PADDING, 1)
 
 

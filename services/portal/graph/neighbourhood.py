@@ -50,7 +50,7 @@ async def neighbourhood(
             if entity is None:
                 continue
             entities[ref] = entity
-            for edge in _turned(ref, entity, direction, relations):
+            for edge in _edges_in_direction(ref, entity, direction, relations):
                 edges[edge] = None
                 other = edge.target if edge.source == ref else edge.source
                 if other not in nodes:
@@ -67,7 +67,7 @@ async def neighbourhood(
     return Neighbourhood(nodes, inner_edges, entities, cut)
 
 
-def _turned(
+def _edges_in_direction(
     ref: str, entity: Entity, direction: str, relations: Collection[str]
 ) -> list[Edge]:
     """The entity's arrows that lead on in this direction."""

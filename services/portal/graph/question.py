@@ -41,15 +41,17 @@ class GraphQuestion:
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
         """The question in an address; `show=impact` is short for the impact."""
-        many: dict[str, list[str]] = {}
+        values_by_name: dict[str, list[str]] = {}
         for name, value in pairs:
-            many.setdefault(name, []).append(value)
-        entity = _whole_ref(many.get("entity", [""])[-1].strip())
-        if many.get("show") == ["impact"]:
+            values_by_name.setdefault(name, []).append(value)
+        entity = _whole_ref(values_by_name.get("entity", [""])[-1].strip())
+        if values_by_name.get("show") == ["impact"]:
             return cls(entity, IMPACT_DEPTH, LEFT, (*NEEDS, "providesApi"))
-        depth = many.get("depth", ["1"])[-1]
-        direction = many.get("direction", [BOTH])[-1]
-        chosen = tuple(name for name in RELATIONS if name in many.get("relation", ()))
+        depth = values_by_name.get("depth", ["1"])[-1]
+        direction = values_by_name.get("direction", [BOTH])[-1]
+        chosen = tuple(
+            name for name in RELATIONS if name in values_by_name.get("relation", ())
+        )
         return cls(
             entity,
             min(DEEPEST, max(1, whole_number(depth, limit=999) or 1)),

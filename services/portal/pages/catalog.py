@@ -28,14 +28,14 @@ from services.portal.entities import (
     summary_of,
 )
 from services.portal.pages.catalog_facets import (
-    counted,
+    count_facets,
     facet_shown,
     offered_refs,
     reader_of,
-    searched,
+    search_texts,
 )
 from services.portal.tables import Column, Facet, Paging
-from services.portal.visit import Visit, Visiting, together
+from services.portal.visit import Visit, Visiting, gather
 from shared.contracts.entity import Entity
 
 ROW_FIELDS = (
@@ -89,15 +89,15 @@ class KindTab:
 async def catalog(visit: Visiting) -> Response:
     """The list; of htmx only the part that changes."""
     query = CatalogQuery.of(visit.request.query_params.multi_items())
-    reader, texts = await reader_of(visit, query), searched(visit)
-    answer, kinds, values, in_all = await together(
+    reader, texts = await reader_of(visit, query), search_texts(visit)
+    answer, kinds, values, in_all = await gather(
         visit.get(BY_QUERY, list_params(query, reader)),
         _kinds(visit, query, reader),
-        counted(visit, query, reader, texts),
+        count_facets(visit, query, reader, texts),
         _count(visit, query, reader),
     )
     entities = entities_of(answer["items"])
-    refs = [*_mentioned(entities), *offered_refs(values, query)]
+    refs = [*_mentioned_refs(entities), *offered_refs(values, query)]
     summaries = await visit.summaries(refs)
     facets = [
         facet_shown(name, offered, query, summaries, texts[name])
@@ -149,11 +149,11 @@ async def _count(visit: Visit, query: CatalogQuery, reader: Reader) -> int:
 
 async def _kinds(visit: Visit, query: CatalogQuery, reader: Reader) -> list[KindTab]:
     """The tabs, each with what its list holds: another kind's begins without types."""
-    free, typed = await together(
+    free, typed = await gather(
         _by_kind(visit, query.statements(reader, leave_out=("kind", "type"))),
         _by_kind(visit, query.statements(reader, leave_out=("kind",)))
         if query.values("type")
-        else _nothing(),
+        else _no_counts(),
     )
     narrowed = typed if query.values("type") else free
     counts = {**free, query.kind: narrowed.get(query.kind, 0)}
@@ -181,11 +181,11 @@ async def _by_kind(
     }
 
 
-async def _nothing() -> dict[str, int]:
+async def _no_counts() -> dict[str, int]:
     return {}
 
 
-def _mentioned(entities: Iterable[Entity]) -> list[str]:
+def _mentioned_refs(entities: Iterable[Entity]) -> list[str]:
     """Owners and systems of the rows."""
     return [
         ref

@@ -22,9 +22,9 @@ from services.portal.catalog_query import (
     facet_of,
 )
 from services.portal.frame import SECURITY_HEADERS
-from services.portal.stars import starred
+from services.portal.stars import starred_refs
 from services.portal.tables import Facet
-from services.portal.visit import Visit, Visiting, together
+from services.portal.visit import Visit, Visiting, gather
 from shared.contracts.errors import NotFound
 
 FIND = "find."
@@ -44,11 +44,11 @@ class OfferedValues:
 
 async def reader_of(visit: Visit, query: CatalogQuery) -> Reader:
     """Whose list it is; stars are looked up only where they matter."""
-    stars = await starred(visit) if query.starred else ()
+    stars = await starred_refs(visit) if query.starred else ()
     return Reader(visit.visitor.ownership, stars)
 
 
-def searched(visit: Visit) -> dict[str, str]:
+def search_texts(visit: Visit) -> dict[str, str]:
     """The text in the search box of each facet."""
     parameters = visit.request.query_params
     return {
@@ -56,14 +56,16 @@ def searched(visit: Visit) -> dict[str, str]:
     }
 
 
-async def counted(
+async def count_facets(
     visit: Visit, query: CatalogQuery, reader: Reader, texts: Mapping[str, str]
 ) -> dict[str, OfferedValues]:
     """All facets; one with ticked values is counted as if it had none."""
-    alone = [name for name in FACETS if query.values(name) or texts[name]]
-    quiet = [name for name in FACETS if name not in alone]
-    groups = [group for group in (quiet, *([name] for name in alone)) if group]
-    answers = await together(
+    single_names = [name for name in FACETS if query.values(name) or texts[name]]
+    shared_names = [name for name in FACETS if name not in single_names]
+    groups = [
+        group for group in (shared_names, *([name] for name in single_names)) if group
+    ]
+    answers = await gather(
         *(_count(visit, query, reader, group, texts[group[0]]) for group in groups)
     )
     values = ChainMap(*answers)
@@ -122,7 +124,7 @@ async def facet_values(name: str, visit: Visiting) -> Response:
     if name not in FACETS:
         raise NotFound(f"No facet {name}")
     query = CatalogQuery.of(visit.request.query_params.multi_items())
-    text = searched(visit)[name]
+    text = search_texts(visit)[name]
     reader = await reader_of(visit, query)
     values = await _count(visit, query, reader, [name], text)
     summaries = await visit.summaries(offered_refs(values, query))

@@ -16,7 +16,7 @@ from services.portal.entities import (
 )
 from services.portal.pages.first_steps import REGISTER
 from services.portal.pages.sign_in import sign_in_of_guest
-from services.portal.permissions import allowed, why_not
+from services.portal.permissions import allowed_permissions, why_not
 from services.portal.runs import RunSummary, run_of
 from services.portal.template_warnings import (
     ExpressionWarning,
@@ -24,7 +24,7 @@ from services.portal.template_warnings import (
     installed_actions,
     missing_actions,
 )
-from services.portal.visit import Visit, Visiting, together
+from services.portal.visit import Visit, Visiting, gather
 from shared.contracts.entity import Entity
 
 #: Cards that are shown; the catalog counts what else fits.
@@ -50,22 +50,22 @@ class Offer:
     type: str
     tags: tuple[str, ...]
     owner: Summary | None
-    missing: tuple[str, ...] = ()
+    missing_actions: tuple[str, ...] = ()
     #: Where expressions stand that cannot be parsed.
-    broken: tuple[str, ...] = ()
+    syntax_errors: tuple[str, ...] = ()
 
 
 @router.get("/create")
 async def create(visit: Visiting, text: str = "") -> Response:
     """The templates that the reader may see, and the reader's own latest runs."""
     text = text.strip()[:LONGEST_TEXT]
-    (templates, total), runs, installed, may = await together(
+    (templates, total), runs, installed, may = await gather(
         _templates(visit, text),
         _own_runs(visit),
         installed_actions(visit),
-        allowed(visit, [REGISTER]),
+        allowed_permissions(visit, [REGISTER]),
     )
-    owners, errors = await together(
+    owners, errors = await gather(
         visit.summaries(ref for template in templates for ref in _owners(template)),
         expression_errors(visit, templates),
     )
@@ -98,7 +98,7 @@ async def _own_runs(visit: Visit) -> list[RunSummary]:
 
 async def _templates(visit: Visit, text: str) -> tuple[list[Entity], int]:
     """The templates that contain a text, recommended ones first; how many in all."""
-    first, every = await together(
+    first, every = await gather(
         visit.get(BY_QUERY, _params(f"kind=template,metadata.tags={FIRST_TAG}", text)),
         visit.get(BY_QUERY, _params("kind=template", text)),
     )
@@ -137,6 +137,6 @@ def _offer(
         type=template.type,
         tags=tuple(template.tags),
         owner=owners.get(owner[0]) if owner else None,
-        missing=tuple(missing),
-        broken=tuple(dict.fromkeys(error.place for error in errors)),
+        missing_actions=tuple(missing),
+        syntax_errors=tuple(dict.fromkeys(error.place for error in errors)),
     )

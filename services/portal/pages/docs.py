@@ -25,7 +25,7 @@ from services.portal.entities import Summary, docs_href, split_ref
 from services.portal.model import ApiAnswer
 from services.portal.pages.diagrams import frame_address
 from services.portal.pages.search import QUERY, Result, result_of
-from services.portal.visit import Visit, Visiting, json_of, together
+from services.portal.visit import Visit, Visiting, gather, json_of
 from shared.contracts.errors import NotFound
 
 SITES_PATH = "/api/techdocs/sites"
@@ -50,8 +50,8 @@ class DocsCard:
     owner: Summary | None
     type: str
     built_at: str
-    broken: bool
-    building: bool
+    is_failed: bool
+    is_building: bool
 
 
 @router.get("/docs")
@@ -98,8 +98,8 @@ def _card(site: Mapping[str, Any], owners: Mapping[str, Summary]) -> DocsCard:
         owner=owners.get(_owner_ref(site)),
         type=str(site.get("type") or ""),
         built_at=str(site.get("built_at") or ""),
-        broken=site.get("status") == "failed",
-        building=site.get("status") == "building",
+        is_failed=site.get("status") == "failed",
+        is_building=site.get("status") == "building",
     )
 
 
@@ -119,7 +119,7 @@ async def page(
     triplet = "/".join(quote(part) for part in (namespace, kind, name))
     key = _key(path)
     ref = f"{kind}:{namespace}/{name}".lower()
-    state, answer, names = await together(
+    state, answer, names = await gather(
         visit.ask("GET", f"/api/techdocs/sites/{triplet}"),
         visit.ask("GET", f"/api/techdocs/pages/{triplet}/{quote(key)}"),
         visit.summaries([ref]),

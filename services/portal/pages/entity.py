@@ -28,21 +28,21 @@ from services.portal.entities import (
 )
 from services.portal.error_texts import error_advice, error_text
 from services.portal.formats import safe_url
-from services.portal.graph.clusters import nearest
+from services.portal.graph.clusters import first_neighbours
 from services.portal.graph.layout import Picture, draw
 from services.portal.graph.model import RELATIONS, edges_of, node_of
 from services.portal.history import TimelineEntry, actor_refs, moments_of
 from services.portal.pages.entity_actions import allowed_actions
 from services.portal.permissions import why_not
 from services.portal.source_errors import refused_documents
-from services.portal.stars import starred
+from services.portal.stars import starred_refs
 from services.portal.tabs import docs_of, tabs_of
 from services.portal.template_warnings import (
     expression_errors,
     installed_actions,
     warnings_of,
 )
-from services.portal.visit import Visit, Visiting, together
+from services.portal.visit import Visit, Visiting, gather
 from shared.contracts.annotations import EDIT_URL, ORPHAN, VIEW_URL
 from shared.contracts.entity import Entity, list_of, text_of
 from shared.guards.workers import run_beside
@@ -68,15 +68,15 @@ router = APIRouter()
 async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
     """The first tab: description, relations, latest changes, owner and contacts."""
     ref = ref_from(namespace, kind, name)
-    entity, past, actions, stars = await together(
+    entity, past, actions, stars = await gather(
         visit.entity(ref),
         latest(visit, ref, LATEST),
         allowed_actions(visit, ref),
-        starred(visit),
+        starred_refs(visit),
     )
     owner = next(iter(related_refs(entity, "ownedBy")), "")
     relations = list_of(entity.raw.get("relations"))[:MENTIONED]
-    summaries, contact, warnings, refused = await together(
+    summaries, contact, warnings, refused = await gather(
         visit.summaries(str(relation["targetRef"]) for relation in relations),
         _contact(visit, owner),
         _warnings(visit, entity),
@@ -105,7 +105,7 @@ async def _warnings(visit: Visit, entity: Entity) -> list[str]:
     """The warnings about a template; other kinds have none."""
     if entity.kind != "Template":
         return []
-    installed, errors = await together(
+    installed, errors = await gather(
         installed_actions(visit), expression_errors(visit, [entity])
     )
     return warnings_of(entity, installed, errors[0])
@@ -164,8 +164,8 @@ async def open_entity(
 
     Without `relations` only those that the head mentions.
     """
-    entity, actions, stars = await together(
-        visit.entity(ref), allowed_actions(visit, ref), starred(visit)
+    entity, actions, stars = await gather(
+        visit.entity(ref), allowed_actions(visit, ref), starred_refs(visit)
     )
     refs = related_refs(entity, "ownedBy", "partOf", *relations)
     summaries = await visit.summaries(refs[:MENTIONED])
@@ -189,7 +189,7 @@ async def _contact(visit: Visit, owner: str) -> dict[str, Any]:
         ("orderField", "metadata.name,asc"),
         ("limit", str(MEMBERS_SHOWN)),
     ]
-    owners, members = await together(
+    owners, members = await gather(
         visit.entities([owner], CONTACT_FIELDS),
         visit.get(BY_QUERY, params),
     )
@@ -228,7 +228,7 @@ def picture_of(
     ]
     if not edges:
         return None
-    return draw(*nearest(ref, nodes, edges, f"/graph?entity={ref}"), ref)
+    return draw(*first_neighbours(ref, nodes, edges, f"/graph?entity={ref}"), ref)
 
 
 def _groups(

@@ -19,14 +19,14 @@ from services.portal.entities import (
 )
 from services.portal.formats import safe_url
 from services.portal.pages.sign_in import sign_in_of_guest
-from services.portal.permissions import allowed, why_not
+from services.portal.permissions import allowed_permissions, why_not
 from services.portal.stars import star
-from services.portal.unregistering import (
+from services.portal.unregister_preview import (
     NOTHING,
+    preview_unregister,
     provider_names,
-    unregistering,
 )
-from services.portal.visit import Visit, Visiting, json_of, together
+from services.portal.visit import Visit, Visiting, gather, json_of
 from shared.contracts.annotations import MANAGED_BY_LOCATION, MANAGED_BY_ORIGIN, ORPHAN
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
@@ -46,11 +46,11 @@ async def allowed_actions(visit: Visit, ref: str) -> frozenset[str]:
 
     A Location has no owner: whoever registered it may unregister it.
     """
-    may = await allowed(visit, ACTIONS.values(), ref)
+    may = await allowed_permissions(visit, ACTIONS.values(), ref)
     actions = {name for name, permission in ACTIONS.items() if permission in may}
     if "unregister" not in actions and ref.startswith("location:"):
         answer = await visit.ask("GET", _location_path(ref))
-        if answer.ok and (await unregistering(visit, answer.json())).is_allowed:
+        if answer.ok and (await preview_unregister(visit, answer.json())).is_allowed:
             actions.add("unregister")
     return frozenset(actions)
 
@@ -81,14 +81,14 @@ async def set_star(
 async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
     """Asks for confirmation: what else would go, and what would stay or come back."""
     ref = ref_from(namespace, kind, name)
-    entity, location, may = await together(
+    entity, location, may = await gather(
         visit.entity(ref),
         visit.ask("GET", _location_path(ref)),
-        allowed(visit, ["catalog.entity.delete"], ref),
+        allowed_permissions(visit, ["catalog.entity.delete"], ref),
     )
     outcome = NOTHING
     if location.ok:
-        outcome = await unregistering(visit, location.json())
+        outcome = await preview_unregister(visit, location.json())
     other_refs = [other for other in outcome.leaving if other != ref]
     names = await visit.summaries(other_refs[:TOGETHER_SHOWN])
     origin = annotation(entity, MANAGED_BY_ORIGIN)
@@ -126,7 +126,7 @@ async def unregister(
     ref = ref_from(namespace, kind, name)
     if target == "location":
         location = await visit.get(_location_path(ref))
-        outcome = await unregistering(visit, location)
+        outcome = await preview_unregister(visit, location)
         returns = any(
             one["returns"] and ref in one["entityRefs"] for one in outcome.remainders
         )
@@ -143,7 +143,7 @@ async def unregister(
 
 
 @router.get("/catalog/{namespace}/{kind}/{name}/removed")
-async def removed(
+async def show_removed(
     namespace: str, kind: str, name: str, visit: Visiting, returns: bool = False
 ) -> Response:
     """Says whether the entity is removed, and whether it will come back."""

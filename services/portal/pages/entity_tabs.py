@@ -17,7 +17,7 @@ from services.portal.pages.entity import (
     picture_of,
 )
 from services.portal.raw_text import raw_text
-from services.portal.visit import Visiting, together, with_query
+from services.portal.visit import Visiting, gather, with_query
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     MANAGED_BY_ORIGIN,
@@ -135,7 +135,7 @@ async def activity(
     """All revisions, newest first, each with who, why and what changed."""
     ref = ref_from(namespace, kind, name)
     params = {"limit": str(ACTIVITY_PAGE), **({"cursor": before} if before else {})}
-    (entity, head), answer = await together(
+    (entity, head), answer = await gather(
         open_entity(visit, ref), visit.get(f"{entity_path(ref)}/history", params)
     )
     people = await visit.summaries(actor_refs(answer["items"]))

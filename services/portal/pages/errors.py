@@ -15,7 +15,7 @@ from services.portal.frame import Crumb
 from services.portal.pages.search import LONGEST, suggestions
 from services.portal.pages.sign_in import sign_in_address
 from services.portal.preferences import DisplayPreferences
-from services.portal.visit import Visit, state_of, visiting
+from services.portal.visit import Visit, state_of, visit_of
 from shared.contracts.errors import CallboardError, Unauthenticated
 from shared.kit.observability import logs
 
@@ -93,7 +93,7 @@ MOST_MATCHES = 5
 log = logs.get_logger("portal")
 
 
-async def failed(request: Request, error: Exception) -> Response:
+async def error_page(request: Request, error: Exception) -> Response:
     """The error's page; a reader without a token goes to the sign-in page, and back."""
     if isinstance(error, Unauthenticated):
         return _to_sign_in(request)
@@ -109,7 +109,7 @@ async def failed(request: Request, error: Exception) -> Response:
     matches: Sequence[dict[str, str]] = ()
     if status == HTTPStatus.NOT_FOUND and not request.url.path.startswith(RUNS):
         with contextlib.suppress(CallboardError):
-            visit = visit or await visiting(request)
+            visit = visit or await visit_of(request)
             matches = await suggestions(visit, _last_word(request), limit=MOST_MATCHES)
     return _page(request, status, message, visit, matches)
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from services.portal.pages.sign_in import WAYS, is_from_here
-from services.portal.permissions import allowed, why_not
-from services.portal.visit import Visit, together
+from services.portal.permissions import allowed_permissions, why_not
+from services.portal.visit import Visit, gather
 
 REGISTER = "catalog.location.create"
 
@@ -27,7 +27,7 @@ async def first_steps(visit: Visit, kinds: Sequence[object]) -> FirstSteps | Non
     """The first steps; None where the reader sees any entity."""
     if kinds:
         return None
-    ways, may = await together(visit.get(WAYS), allowed(visit, [REGISTER]))
+    ways, may = await gather(visit.get(WAYS), allowed_permissions(visit, [REGISTER]))
     return FirstSteps(
         may_register=REGISTER in may,
         why_not=why_not(visit),

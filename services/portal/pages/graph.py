@@ -20,7 +20,7 @@ from services.portal.entities import (
 )
 from services.portal.graph.clusters import (
     MOST_NODES,
-    clustered,
+    merge_nodes,
 )
 from services.portal.graph.layout import draw
 from services.portal.graph.model import (
@@ -62,7 +62,7 @@ async def graph(visit: Visiting) -> Response:
     """The picture that the address asks for, with its table."""
     question = GraphQuestion.of(visit.request.query_params.multi_items())
     if question.entity:
-        return await _focused(visit, question)
+        return await _focus_page(visit, question)
     return visit.page(
         "graph-overview.html",
         title="Relations",
@@ -72,7 +72,7 @@ async def graph(visit: Visiting) -> Response:
     )
 
 
-async def _focused(visit: Visit, question: GraphQuestion) -> Response:
+async def _focus_page(visit: Visit, question: GraphQuestion) -> Response:
     neighbours = await _around(visit, question)
     title = neighbours.nodes[question.entity].title
     nodes, edges, note = _readable(neighbours, question.entity)
@@ -132,7 +132,7 @@ def _readable(
     many, note = len(nodes), ""
     for label, relation in (("system", "partOf"), ("owner", "ownedBy"), ("kind", "")):
         box = _boxes(neighbours.entities, relation, focus)
-        nodes, edges = clustered(nodes, edges, box)
+        nodes, edges = merge_nodes(nodes, edges, box)
         note = f"{many} entities are too many for one picture: grouped by {label}."
         if len(nodes) <= MOST_NODES:
             break

@@ -14,7 +14,7 @@ from services.portal.entities import (
     split_ref,
     summarize,
 )
-from services.portal.visit import SUMMARY_FIELDS, Visit, together
+from services.portal.visit import SUMMARY_FIELDS, Visit, gather
 
 #: Boxes of the page; further ones are counted.
 MOST_BOXES = 30
@@ -69,7 +69,7 @@ async def overview(visit: Visit) -> Overview:
 
 
 async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
-    listed, counted = await together(
+    listed, counted = await gather(
         visit.get(BY_QUERY, _list_params(grouping)),
         visit.get(ENTITY_FACETS, _count_params(grouping)),
     )

@@ -39,8 +39,8 @@ from services.portal.owned_sources import sources_to_mend
 from services.portal.pages.catalog import ROW_FIELDS
 from services.portal.pages.first_steps import first_steps
 from services.portal.source_errors import first_seen, refused_documents
-from services.portal.stars import starred
-from services.portal.visit import Visit, Visiting, together
+from services.portal.stars import starred_refs
+from services.portal.visit import Visit, Visiting, gather
 from shared.contracts.entity import Entity
 
 OWN_READ = 200
@@ -91,8 +91,8 @@ class KindCount:
 async def home(visit: Visiting) -> Response:
     """The reader's own page; a newcomer's is a tour."""
     owned = _own_filter(visit)
-    (own, broken, kinds), docs, templates, stars, changes = await together(
-        _own(visit, owned) if owned else _everything(visit),
+    (own, broken, kinds), docs, templates, stars, changes = await gather(
+        _owned(visit, owned) if owned else _whole_catalog(visit),
         _list(visit, DOCS_FILTER, OWN_READ),
         _list(visit, "kind=template", TEMPLATES_SHOWN),
         _stars(visit),
@@ -105,7 +105,7 @@ async def home(visit: Visiting) -> Response:
         :DOCS_SHOWN
     ]
     documented = [str(entity.ref) for entity in entities if has_docs(entity)]
-    attention, failed = await together(
+    attention, failed = await gather(
         _attention(visit, entities, broken),
         failed_builds_of(visit, [*documented, *(site.ref for site in sites)]),
     )
@@ -136,7 +136,7 @@ def _own_filter(visit: Visit) -> str:
     return ",".join(f"relations.ownedBy={ref}" for ref in refs)
 
 
-async def _own(
+async def _owned(
     visit: Visit, owned: str
 ) -> tuple[Mapping[str, Any], list[Entity], list[KindCount]]:
     """What the reader owns, what of it has errors, and how many there are by kind.
@@ -146,7 +146,7 @@ async def _own(
     own = await _list(visit, owned, OWN_READ, OWN_FIELDS)
     entities = entities_of(own["items"])
     if own["totalItems"] > OWN_READ:
-        broken, kinds = await together(
+        broken, kinds = await gather(
             _list(visit, f"{owned},{HAS_ERRORS}", OWN_READ), _kind_counts(visit, owned)
         )
         return own, entities_of(broken["items"]), kinds
@@ -155,7 +155,7 @@ async def _own(
     return own, with_errors, _shown_counts(counts, "&own=1")
 
 
-async def _everything(
+async def _whole_catalog(
     visit: Visit,
 ) -> tuple[Mapping[str, Any], list[Entity], list[KindCount]]:
     """For a reader who owns nothing: the counts of the whole catalog by kind."""
@@ -176,7 +176,7 @@ async def _list(
 
 async def _stars(visit: Visit) -> list[Summary]:
     """What the reader starred, the latest first; what is gone is left out."""
-    refs = (await starred(visit))[::-1][:STARS_SHOWN]
+    refs = (await starred_refs(visit))[::-1][:STARS_SHOWN]
     summaries = await visit.summaries(refs)
     return [summaries[ref] for ref in refs if not summaries[ref].missing]
 
@@ -223,7 +223,7 @@ async def _attention(
     """
     systems = {entity.ref: spec_ref(entity, "system", "system") for entity in entities}
     messages = {item.message for entity in broken for item in errors_of(entity)}
-    summaries, refused, sources = await together(
+    summaries, refused, sources = await gather(
         visit.summaries(filter(None, systems.values())),
         refused_documents(visit, entities),
         sources_to_mend(visit, entities, messages),

@@ -7,7 +7,7 @@ from services.portal.api_paths import BY_QUERY
 from services.portal.entities import Summary, entities_of, split_ref
 from services.portal.forms.draft import Draft, FilledPage
 from services.portal.forms.model import FormField, Option, Path, Picker
-from services.portal.visit import Visit, together
+from services.portal.visit import Visit, gather
 
 NOT_OFFERED = "This is not among the choices; choose from the list."
 MOST_NAMESAKES = 50
@@ -15,11 +15,11 @@ MOST_NAMESAKES = 50
 MOST_CHECKED = 50
 
 
-async def named(visit: Visit, fields: Sequence[FormField]) -> list[FormField]:
+async def with_titles(visit: Visit, fields: Sequence[FormField]) -> list[FormField]:
     """The fields, those with a picker with the names of what was chosen."""
     refs = [ref for field in fields if field.picker for ref in chosen_in(field)]
     summaries = await visit.summaries(ref for ref in refs if "/" in ref)
-    return [_named(field, summaries) for field in fields]
+    return [_with_titles(field, summaries) for field in fields]
 
 
 def chosen_in(field: FormField) -> list[str]:
@@ -28,7 +28,7 @@ def chosen_in(field: FormField) -> list[str]:
     return [str(value) for value in values if value]
 
 
-def _named(field: FormField, summaries: Mapping[str, Summary]) -> FormField:
+def _with_titles(field: FormField, summaries: Mapping[str, Summary]) -> FormField:
     if field.picker is None:
         return field
     options = [
@@ -39,13 +39,13 @@ def _named(field: FormField, summaries: Mapping[str, Summary]) -> FormField:
     return replace(field, options=tuple(options))
 
 
-async def with_choices_checked(visit: Visit, draft: Draft) -> Draft:
+async def check_choices(visit: Visit, draft: Draft) -> Draft:
     """The form, with an error where an answer must be one of the choices and is not."""
-    pages = await together(*(_checked(visit, page) for page in draft.pages))
+    pages = await gather(*(_check_page(visit, page) for page in draft.pages))
     return replace(draft, pages=pages)
 
 
-async def _checked(visit: Visit, page: FilledPage) -> FilledPage:
+async def _check_page(visit: Visit, page: FilledPage) -> FilledPage:
     errors: dict[Path, str] = {}
     for field in page.fields:
         if (
@@ -55,9 +55,7 @@ async def _checked(visit: Visit, page: FilledPage) -> FilledPage:
         ):
             continue
         refs = chosen_in(field)[:MOST_CHECKED]
-        offered = await together(
-            *(_is_offered(visit, field.picker, ref) for ref in refs)
-        )
+        offered = await gather(*(_is_offered(visit, field.picker, ref) for ref in refs))
         if not all(offered):
             errors[field.path] = NOT_OFFERED
     return replace(page, errors={**errors, **page.errors}) if errors else page

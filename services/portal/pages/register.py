@@ -22,8 +22,8 @@ from services.portal.error_texts import ERROR_NAME
 from services.portal.model import ApiAnswer
 from services.portal.pages.first_steps import REGISTER
 from services.portal.pages.sign_in import sign_in_of_guest
-from services.portal.permissions import allowed, why_not
-from services.portal.unregistering import provider_names
+from services.portal.permissions import allowed_permissions, why_not
+from services.portal.unregister_preview import provider_names
 from services.portal.visit import Visit, Visiting, json_of
 from shared.contracts.errors import Invalid
 
@@ -59,12 +59,12 @@ class AddressPreview:
     error: str = ""
 
     @property
-    def provided(self) -> int:
+    def provided_count(self) -> int:
         """How many of the entities come from another source already."""
         return sum(bool(entity.source) for entity in self.entities)
 
     @property
-    def refused(self) -> int:
+    def refused_count(self) -> int:
         """How many of the entities another file provides: they stay with that file."""
         return sum(entity.is_other_file for entity in self.entities)
 
@@ -73,13 +73,13 @@ class AddressPreview:
 async def register(visit: Visiting, target: str = "") -> Response:
     """The form for an address; with an address, what would be registered."""
     target = target.strip()[:LONGEST]
-    if REGISTER not in await allowed(visit, [REGISTER]):
+    if REGISTER not in await allowed_permissions(visit, [REGISTER]):
         return _page(visit, target, None, why_not=why_not(visit))
     return _page(visit, target, await _preview(visit, target) if target else None)
 
 
 @router.post("/create/register")
-async def registered(
+async def register_location(
     visit: Visiting, target: Annotated[str, Form(max_length=LONGEST)]
 ) -> Response:
     """Registers the location, and shows the first of its entities."""
@@ -151,13 +151,13 @@ def _described_entity(
 def _page(
     visit: Visit, target: str, preview: AddressPreview | None, *, why_not: str = ""
 ) -> Response:
-    wrong = preview is not None and bool(preview.error)
+    has_error = preview is not None and bool(preview.error)
     return visit.page(
         "create/register.html",
         title="Register existing entities",
         nav="create",
         crumbs=[("Templates", "/create")],
-        status=HTTPStatus.UNPROCESSABLE_ENTITY if wrong else HTTPStatus.OK,
+        status=HTTPStatus.UNPROCESSABLE_ENTITY if has_error else HTTPStatus.OK,
         target=target,
         preview=preview,
         files=visit.state.file_locations,

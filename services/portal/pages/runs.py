@@ -20,7 +20,7 @@ from services.portal.runs import (
     run_of,
 )
 from services.portal.tables import Paging, columns
-from services.portal.visit import Visit, Visiting, together, with_query
+from services.portal.visit import Visit, Visiting, gather, with_query
 from shared.guards.workers import run_beside
 
 PAGE_SIZE = 20
@@ -81,10 +81,10 @@ def _paging(page: int, count: int, total: int, whose: str) -> Paging:
 @router.get("/create/tasks/{task}")
 async def run(visit: Visiting, task: str) -> Response:
     """One run; a script follows its events and replaces the parts that change."""
-    body, events = await together(visit.get(_path(task)), _events(visit, task))
+    body, events = await gather(visit.get(_path(task)), _events(visit, task))
     state = run_of(body)
     progress = await run_beside(progress_of, body, events)
-    names, answers = await together(
+    names, answers = await gather(
         visit.summaries(
             ref for ref in (state.template, state.created_by) if _is_entity(ref)
         ),

@@ -18,7 +18,7 @@ from services.portal.formats import safe_url
 from services.portal.frame import SECURITY_HEADERS
 from services.portal.highlighting import highlight, snippet
 from services.portal.tables import Facet, FacetChoice, Paging
-from services.portal.visit import Visit, Visiting, together, with_query
+from services.portal.visit import Visit, Visiting, gather, with_query
 
 QUERY = "/api/search/query"
 SUGGEST = "/api/search/suggest"
@@ -48,8 +48,8 @@ class SearchParameters:
         return cls(
             text=query.get("query", "").strip()[:LONGEST],
             type=kind if kind in dict(TYPES) else "",
-            kinds=_ticked(query.getlist("kind")),
-            lifecycles=_ticked(query.getlist("lifecycle")),
+            kinds=_ticked_values(query.getlist("kind")),
+            lifecycles=_ticked_values(query.getlist("lifecycle")),
             cursor=query.get("cursor", "")[:LONGEST],
         )
 
@@ -73,7 +73,7 @@ class SearchParameters:
         return f"/search?{query}" if query else "/search"
 
 
-def _ticked(values: Iterable[str]) -> tuple[str, ...]:
+def _ticked_values(values: Iterable[str]) -> tuple[str, ...]:
     """The values that an address ticks in one list, each once, up to the bound."""
     short = (value for value in values if len(value) <= LONGEST)
     return tuple(dict.fromkeys(short))[:MOST_TICKED]
@@ -107,7 +107,7 @@ class TypeChoice:
 async def search(visit: Visiting) -> Response:
     """The results; of htmx only the part that changes."""
     parameters = SearchParameters.of(visit)
-    answer, types, facets = await together(
+    answer, types, facets = await gather(
         visit.get(QUERY, parameters.params()),
         _types(visit, parameters),
         _facets(visit, parameters),
@@ -164,7 +164,7 @@ def _suggestion(suggestion: Mapping[str, Any]) -> dict[str, str]:
 async def _types(visit: Visit, parameters: SearchParameters) -> list[TypeChoice]:
     """How many were found of each type, whatever is chosen among them."""
     bare = replace(parameters, cursor="")
-    counts = await together(
+    counts = await gather(
         *(
             visit.get(QUERY, replace(bare, type=value).params(limit=0))
             for value, _ in TYPES

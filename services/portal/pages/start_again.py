@@ -24,14 +24,14 @@ def form_address(task: Mapping[str, Any]) -> str:
         return ""
     _, namespace, name = split_ref(ref)
     answers = _without_stars(mapping_of(spec.get("parameters")))
-    while answers and len(_encoded(answers)) > _LONGEST:
+    while answers and len(_encode(answers)) > _LONGEST:
         longest = max(answers, key=lambda key: len(json.dumps(answers[key])))
         del answers[longest]
     address = f"/create/templates/{quote(namespace)}/{quote(name)}"
-    return f"{address}?formData={_encoded(answers)}" if answers else address
+    return f"{address}?formData={_encode(answers)}" if answers else address
 
 
-def _encoded(answers: Mapping[str, Any]) -> str:
+def _encode(answers: Mapping[str, Any]) -> str:
     return quote(json.dumps(answers, ensure_ascii=False, separators=(",", ":")))
 
 

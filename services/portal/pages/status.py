@@ -23,7 +23,7 @@ from services.portal.source_errors import (
     ERRORS_SHOWN,
     first_seen,
 )
-from services.portal.visit import Visit, Visiting, together
+from services.portal.visit import Visit, Visiting, gather
 from shared.contracts.entity import Entity, mapping_of
 
 ROLES = {
@@ -105,19 +105,19 @@ class FailingLocation:
 async def status(visit: Visiting) -> Response:
     """The report as tables; of htmx only the part that changes."""
     report = await visit.get("/api/status")
-    (sources, total), builds = await together(
+    (sources, total), builds = await gather(
         _sources(visit), latest_failed_builds(visit)
     )
     services = [service_line(service) for service in report.get("services", ())]
     engines = [engine_line(engine) for engine in report.get("engines", ())]
-    away = [line.name for line in (*services, *engines) if not line.ready]
+    not_ready = [line.name for line in (*services, *engines) if not line.ready]
     return visit.page(
         "status.html",
         title="Status",
         nav="status",
         block="part" if visit.partial == "status" else None,
         well=report.get("status") == "ok",
-        away=away,
+        not_ready=not_ready,
         services=services,
         engines=engines,
         sources=sources,
@@ -162,15 +162,15 @@ def _source(location: Entity) -> FailingLocation:
 def service_line(service: Mapping[str, Any]) -> StatusLine:
     """A service, its dependencies that are not ok, and its figures."""
     checks = mapping_of(service.get("checks"))
-    wrong = _wrong(checks)
+    problems = _problems(checks)
     if service.get("error"):
-        wrong.insert(0, str(service["error"]))
+        problems.insert(0, str(service["error"]))
     name = str(service.get("name") or "")
     return StatusLine(
         name=name,
         ready=bool(service.get("ready")),
         about=ROLES.get(name, ""),
-        state="; ".join(wrong),
+        state="; ".join(problems),
         figures=tuple(_figures(mapping_of(service.get("figures")))),
     )
 
@@ -178,7 +178,7 @@ def service_line(service: Mapping[str, Any]) -> StatusLine:
 def engine_line(engine: Mapping[str, Any]) -> StatusLine:
     """A dependency, the services that use it, and the states that they report."""
     states = mapping_of(engine.get("seen_by"))
-    wrong = _wrong(states)
+    problems = _problems(states)
     name = str(engine.get("name") or "")
     about = CHECKS.get(name, ("", ""))[1]
     users = f"used by {', '.join(map(str, states))}" if states else ""
@@ -186,11 +186,11 @@ def engine_line(engine: Mapping[str, Any]) -> StatusLine:
         name=check_name(name),
         ready=bool(engine.get("ready")),
         about="; ".join(filter(None, (about, users))),
-        state="; ".join(wrong),
+        state="; ".join(problems),
     )
 
 
-def _wrong(states: Mapping[str, Any]) -> list[str]:
+def _problems(states: Mapping[str, Any]) -> list[str]:
     """The checks that are not ok, each with its state."""
     return [
         f"{check_name(name)}: {state}"

@@ -75,7 +75,9 @@ async def answers_of_run(
         for _, answers in await answers_of_pages(visit, filled)
         for answer in answers
     ]
-    rest = [AnsweredQuestion(name, _plain(value)) for name, value in parameters.items()]
+    rest = [
+        AnsweredQuestion(name, _value_text(value)) for name, value in parameters.items()
+    ]
     rest = [answer for answer in rest if answer.label not in current_names]
     return [answer for answer in answered if answer.text] + rest
 
@@ -135,7 +137,7 @@ def _name_of(field: FormField, text: str, names: Mapping[str, Summary]) -> str:
     return summary.title if summary else ref_title(text)
 
 
-def _plain(value: Any) -> str:
+def _value_text(value: Any) -> str:
     """A value without its question."""
     if isinstance(value, bool):
         return "Yes" if value else "No"

@@ -21,7 +21,7 @@ from services.portal.entities import ref_from
 from services.portal.forms.answers import form_texts_of, repo_parts
 from services.portal.forms.draft import Draft, draft_of
 from services.portal.forms.model import FormPage, pages_of
-from services.portal.pages.pickers import named, with_choices_checked
+from services.portal.pages.pickers import check_choices, with_titles
 from services.portal.pages.sign_in import sign_in_address
 from services.portal.pages.template_answers import answers_of_pages
 from services.portal.prose import render_prose
@@ -30,7 +30,7 @@ from services.portal.template_warnings import (
     installed_actions,
     warnings_of,
 )
-from services.portal.visit import Visit, Visiting, json_of, together
+from services.portal.visit import Visit, Visiting, gather, json_of
 from shared.contracts.entity import Entity, mapping_of
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import JsonLimits, load_json
@@ -62,7 +62,7 @@ class TemplateForm:
 
 @router.get("/create/templates/{namespace}/{name}")
 async def form(visit: Visiting, namespace: str, name: str) -> Response:
-    """The page that is asked for, or the next one if all is well on this one."""
+    """The page that the address names, or the next one if this one has no error."""
     query = visit.request.query_params
     template_form = await _template_form(visit, namespace, name)
     draft = await _draft(
@@ -82,15 +82,15 @@ async def form(visit: Visiting, namespace: str, name: str) -> Response:
 
 @router.post("/create/templates/{namespace}/{name}")
 async def start(visit: Visiting, namespace: str, name: str) -> Response:
-    """Starts the run; what is wrong is shown where it is wrong."""
+    """Starts the run; an error is shown at its question."""
     form = await visit.request.form()
     pairs = [(key, str(value)) for key, value in form.multi_items()]
     template_form = await _template_form(visit, namespace, name)
     draft = await _draft(visit, template_form, pairs)
-    wrong = draft.first_wrong()
-    if wrong is not None:
-        return await _page(visit, template_form, draft, wrong, complain=True)
-    if draft.secrets_wanting():
+    wrong_page = draft.first_wrong_page()
+    if wrong_page is not None:
+        return await _page(visit, template_form, draft, wrong_page, complain=True)
+    if draft.missing_secrets():
         return await _review(visit, template_form, draft, complain=True)
     answer = await visit.ask(
         "POST",
@@ -103,7 +103,7 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
     )
     if answer.status == HTTPStatus.BAD_REQUEST:
         body = answer.json() or {}
-        messages = [_worded(error) for error in body.get("errors") or ()]
+        messages = [_error_text(error) for error in body.get("errors") or ()]
         return await _review(
             visit, template_form, draft, refused=messages or [answer.error]
         )
@@ -113,7 +113,7 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
 async def _template_form(visit: Visit, namespace: str, name: str) -> TemplateForm:
     place = f"{quote(namespace)}/template/{quote(name)}"
     ref = ref_from(namespace, "template", name)
-    parameter_schema, answer, installed = await together(
+    parameter_schema, answer, installed = await gather(
         visit.get(f"{SCAFFOLDER}/templates/{place}/parameter-schema"),
         visit.ask("GET", entity_path(ref)),
         installed_actions(visit),
@@ -149,7 +149,7 @@ async def _draft(
 ) -> Draft:
     """The form for these answers; a template's author may make it costly."""
     draft = await run_beside(_fill, template_form, pairs, prefilled)
-    return await with_choices_checked(visit, draft)
+    return await check_choices(visit, draft)
 
 
 def _fill(
@@ -204,9 +204,9 @@ async def _page(
     if complain:
         filled = filled.with_errors()
     is_part = visit.partial == "questions"
-    fields, allowed = await together(
-        named(visit, [f for f in filled.fields if f.kind != "secret"]),
-        _yes() if is_part else _allowed(visit),
+    fields, allowed = await gather(
+        with_titles(visit, [f for f in filled.fields if f.kind != "secret"]),
+        _always_allowed() if is_part else _allowed(visit),
     )
     shown_paths = {field.path for field in fields}
     return visit.page(
@@ -228,7 +228,7 @@ async def _page(
         fields=fields,
         repo_parts=repo_parts,
         others=list(draft.pairs(but=number)),
-        wrong=[text for path, text in errors.items() if path not in shown_paths],
+        page_errors=[text for path, text in errors.items() if path not in shown_paths],
         count=sum(1 for path in errors if path in shown_paths),
         secret_later=any(page.secrets for page in draft.pages),
     )
@@ -238,9 +238,9 @@ async def _review_or_mend(
     visit: Visit, template_form: TemplateForm, draft: Draft
 ) -> Response:
     """The review, or the first page on which something is still wrong."""
-    wrong = draft.first_wrong()
-    if wrong is not None:
-        return _on_to(template_form, draft, wrong, check="1")
+    wrong_page = draft.first_wrong_page()
+    if wrong_page is not None:
+        return _on_to(template_form, draft, wrong_page, check="1")
     return await _review(visit, template_form, draft)
 
 
@@ -252,15 +252,13 @@ async def _review(
     complain: bool = False,
     refused: Sequence[str] = (),
 ) -> Response:
-    wanting = draft.secrets_wanting() if complain else {}
+    wanting = draft.missing_secrets() if complain else {}
     secrets = [
         replace(field, error=wanting.get(field.path, ""))
         for page in draft.pages
         for field in page.secrets
     ]
-    pages, allowed = await together(
-        answers_of_pages(visit, draft.pages), _allowed(visit)
-    )
+    pages, allowed = await gather(answers_of_pages(visit, draft.pages), _allowed(visit))
     return visit.page(
         "create/review.html",
         title=template_form.title,
@@ -283,7 +281,7 @@ async def _review(
     )
 
 
-async def _yes() -> bool:
+async def _always_allowed() -> bool:
     """The answer for a part of the page in which nothing depends on it."""
     return True
 
@@ -326,7 +324,7 @@ def _with_masks(draft: Draft) -> dict[str, Any]:
     return values
 
 
-def _worded(error: object) -> str:
+def _error_text(error: object) -> str:
     """An error of the scaffolder's check, with the name of the parameter."""
     if not isinstance(error, Mapping):
         return str(error)

@@ -26,7 +26,9 @@ class UnregisterPreview:
 NOTHING = UnregisterPreview()
 
 
-async def unregistering(visit: Visit, location: Mapping[str, Any]) -> UnregisterPreview:
+async def preview_unregister(
+    visit: Visit, location: Mapping[str, Any]
+) -> UnregisterPreview:
     """What unregistering a location would do, and whether the reader may do it."""
     path = f"/api/catalog/locations/{quote(str(location['id']))}/remaining"
     answer = await visit.get(path)
