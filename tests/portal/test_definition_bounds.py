@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.portal.definitions import definition_of
+from services.portal.definitions import asyncapi, definition_of
 from services.portal.definitions.languages import without_text
 from services.portal.definitions.model import Definition
 from services.portal.definitions.page_limits import (
@@ -16,6 +16,7 @@ from services.portal.definitions.page_limits import (
     MOST_ENTRIES,
     MOST_ROWS,
 )
+from tests.costs import limit_processor_time
 from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
 
@@ -283,3 +284,24 @@ async def test_descriptions_of_nothing_but_marks_share_a_budget(
     assert page.count("<li>a</li>\n<li>a</li>") > 1_000
     assert "<pre>- a\n- a" in page
     assert "&lt;ul&gt;" not in page
+
+
+def test_a_schema_that_many_messages_name_is_read_once() -> None:
+    """Twelve thousand messages of one payload are its rows, again and again."""
+    message = {"$ref": "#/components/messages/a"}
+    fields = {f"f{number}": {"$ref": "#/components/schemas/s"} for number in range(50)}
+    document = {
+        "asyncapi": "2.6.0",
+        "channels": {
+            f"c{number}": {"publish": {"message": {"oneOf": [message] * 40}}}
+            for number in range(300)
+        },
+        "components": {
+            "messages": {"a": {"payload": {"$ref": "#/components/schemas/s"}}},
+            "schemas": {"s": {"type": "object", "properties": fields}},
+        },
+    }
+    with limit_processor_time(2):
+        definition = asyncapi.read(json.dumps(document))
+    first, *_ = definition.groups[0].entries
+    assert len(first.parts[0].rows) == 50

@@ -187,6 +187,16 @@ def test_the_order_of_the_hint_is_kept() -> None:
     assert list(fields(draft(schema))) == ["c", "b", "d", "a"]
 
 
+@pytest.mark.parametrize("order", [5, True, "ab", {"a": 1}, None, 0.5])
+def test_an_order_that_is_no_list_is_none(order: object) -> None:
+    """The form is shown as the schema has it."""
+    schema = {
+        "properties": {name: {"type": "string"} for name in "ba"},
+        "ui:order": order,
+    }
+    assert list(fields(draft(schema))) == ["b", "a"]
+
+
 def test_secrets_never_come_into_an_address() -> None:
     """They are no values, ride in no pairs, and are asked for if they are needed."""
     schema = {**one(type="string", **{"ui:field": "Secret"}), "required": ["it"]}

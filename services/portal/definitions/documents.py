@@ -24,7 +24,7 @@ MOST_OUTSIDE = 200
 OUTSIDE_SHOWN = 8
 #: Steps of the walks through one definition, and seconds.
 LEAST_STEPS, MOST_STEPS = 20_000, 250_000
-MOST_SECONDS = 8.0
+MOST_SECONDS = 4.0
 #: Generated definitions repeat an anchor by the hundred; what the aliases stand for in
 #: all is what a page may have to walk.
 YAML = YamlLimits(

@@ -62,6 +62,7 @@ class Schemas:
         self._entry_ids = {name: anchor("schema", name) for name in self.named}
         self._budget = document.budget()
         self._walk = Budget("schema")
+        self._rows_by_pointer: dict[str, list[DefinitionRow]] = {}
 
     def group(self, most: int) -> Group:
         """The entries of the first named schemas."""
@@ -80,6 +81,21 @@ class Schemas:
 
     def rows(self, schema: object) -> list[DefinitionRow]:
         """The fields of a schema; of one that is no object, the one row that it is."""
+        pointer = mapping_of(schema).get("$ref")
+        if not isinstance(pointer, str) or len(mapping_of(schema)) > 1:
+            return self._rows(schema)
+        if pointer not in self._rows_by_pointer:
+            self._rows_by_pointer[pointer] = self._rows(schema)
+            return self._rows_by_pointer[pointer]
+        # Operations name the same few schemas: what a page shows again costs little.
+        rows = self._rows_by_pointer[pointer]
+        try:
+            self._budget.pay_nodes(len(rows))
+        except BudgetExceeded:
+            return [MORE]
+        return rows
+
+    def _rows(self, schema: object) -> list[DefinitionRow]:
         target, name = self._document.follow(schema)
         rows: list[DefinitionRow] = []
         self._walk = Budget("schema", nodes=self._steps_for_schema())
