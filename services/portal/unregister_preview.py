@@ -9,16 +9,25 @@ from services.portal.visit import Visit
 
 
 @dataclass(frozen=True, slots=True)
+class RemainingRefs:
+    """Entities that stay, or come back if it `returns`: the first of `total` refs."""
+
+    refs: tuple[str, ...]
+    total: int
+    returns: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class UnregisterPreview:
     """The refs that leave the catalog (the first of `total`), and what remains.
 
-    Each of `remainders` has a sentence that says why. `providers` still name the
-    location when it is unregistered.
+    `providers` still name the location when it is unregistered.
     """
 
     leaving: tuple[str, ...] = ()
     total: int = 0
-    remainders: tuple[Mapping[str, Any], ...] = ()
+    remainders: tuple[RemainingRefs, ...] = ()
     providers: tuple[str, ...] = ()
     is_allowed: bool = False
 
@@ -38,7 +47,13 @@ async def preview_unregister(
         leaving=tuple(leaving["entityRefs"]),
         total=leaving["totalEntities"],
         remainders=tuple(
-            {**item, "reason": _reason(item, own)} for item in answer["items"]
+            RemainingRefs(
+                tuple(item["entityRefs"]),
+                item["totalEntities"],
+                item["returns"],
+                _reason(item, own),
+            )
+            for item in answer["items"]
         ),
         providers=tuple(
             provider
@@ -50,17 +65,17 @@ async def preview_unregister(
     )
 
 
-def _reason(remainder: Mapping[str, Any], own: str) -> str:
+def _reason(item: Mapping[str, Any], own: str) -> str:
     """Why entities stay, or come back, after the location `own` is unregistered."""
-    names = provider_names(remainder["providers"])
-    if remainder["location"] == own:
+    names = provider_names(item["providers"])
+    if item["location"] == own:
         return f"Still provided by {names}, at the same address."
-    if remainder["returns"]:
+    if item["returns"]:
         return (
-            f"{remainder['location']} ({names}) has the same names and gets them as "
+            f"{item['location']} ({names}) has the same names and gets them as "
             "soon as they are free."
         )
-    return f"{remainder['location']} ({names}) leads to the same file."
+    return f"{item['location']} ({names}) leads to the same file."
 
 
 def provider_names(buckets: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from services.portal.forms.fields import key_of, type_of
-from services.portal.forms.model import FormField
+from services.portal.forms.model import FormField, Values
 from shared.contracts.errors import CallboardError
 from shared.guards.yaml_text import FIELD, dump_yaml, load_yaml
 
@@ -33,7 +33,7 @@ def form_texts_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def values_of(
-    fields: Iterable[FormField], form_texts: FormTexts, prefilled: Mapping[str, Any]
+    fields: Iterable[FormField], form_texts: FormTexts, prefilled: Values
 ) -> dict[str, Any]:
     """The JSON object of all answers; what was not answered is not in it."""
     values: dict[str, Any] = {}
@@ -147,7 +147,7 @@ def repo_parts(value: object) -> dict[str, str]:
     }
 
 
-def displayed_answer(field: FormField, values: Mapping[str, Any]) -> Any:
+def displayed_answer(field: FormField, values: Values) -> Any:
     """The answer as the form shows it: a text, or texts for a set of boxes."""
     value = _at(values, field.path)
     if value is MISSING or value is None:
@@ -163,9 +163,7 @@ def displayed_answer(field: FormField, values: Mapping[str, Any]) -> Any:
     return key_of(value)
 
 
-def pairs_of(
-    fields: Iterable[FormField], values: Mapping[str, Any]
-) -> Iterator[tuple[str, str]]:
+def pairs_of(fields: Iterable[FormField], values: Values) -> Iterator[tuple[str, str]]:
     """The answers as they go into an address or into hidden inputs; no secrets."""
     for field in fields:
         value = _at(values, field.path)
@@ -201,7 +199,7 @@ def _last(form_texts: FormTexts, name: str) -> str | None:
     return texts[-1] if texts else None
 
 
-def _at(values: Mapping[str, Any], path: Sequence[str]) -> Any:
+def _at(values: Values, path: Sequence[str]) -> Any:
     value: Any = values
     for part in path:
         if not isinstance(value, Mapping) or part not in value:

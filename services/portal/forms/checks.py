@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from services.portal.forms.answers import repo_parts
-from services.portal.forms.model import FormField, Path
+from services.portal.forms.model import FormField, Path, Schema, Values
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.schemas import Violation, find_violations
@@ -22,9 +22,9 @@ MOST_ERRORS = 100
 
 
 def errors_in(
-    schema: Mapping[str, Any],
+    schema: Schema,
     fields: list[FormField],
-    values: Mapping[str, Any],
+    values: Values,
     budget: Budget,
 ) -> dict[Path, str]:
     """The first thing that is wrong with each field, by the field's path."""
@@ -63,7 +63,7 @@ def cannot_check(reason: str) -> str:
 
 
 def _with_field_rules(
-    schema: Mapping[str, Any], limits: Mapping[Path, Mapping[str, Any]], path: Path = ()
+    schema: Schema, limits: Mapping[Path, Schema], path: Path = ()
 ) -> dict[str, Any]:
     """The schema with the rules that fields add (names of entities, for one)."""
     plain = dict(schema)

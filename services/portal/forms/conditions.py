@@ -4,11 +4,11 @@
 names, which is all that a form can show.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.portal.forms.model import Values
+from services.portal.forms.model import Schema, Values
 from shared.contracts.entity import list_of, mapping_of
 from shared.guards.budgets import Budget
 from shared.guards.json_pointers import value_at
@@ -29,13 +29,13 @@ class ConditionContext:
     wrong with conditions that are no schemas.
     """
 
-    root: Mapping[str, Any]
+    root: Schema
     budget: Budget
     faults: list[str] = field(default_factory=list)
 
 
 def without_conditions(
-    schema: Mapping[str, Any], values: Values, context: ConditionContext, depth: int = 0
+    schema: Schema, values: Values, context: ConditionContext, depth: int = 0
 ) -> dict[str, Any]:
     """The schema without conditions, for these values.
 
@@ -65,14 +65,14 @@ def without_conditions(
     return plain
 
 
-def is_object(schema: Mapping[str, Any]) -> bool:
+def is_object(schema: Schema) -> bool:
     """Whether the schema asks for several things under one name."""
     return "properties" in schema or (
         schema.get("type") == "object" and bool(CONDITIONS & schema.keys())
     )
 
 
-def controllers(schema: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
+def controllers(schema: Schema, depth: int = 0) -> frozenset[str]:
     """Names at the top of the schema on whose answers other questions depend."""
     names: set[str] = set()
     if not schema or depth > DEEPEST:
@@ -96,8 +96,8 @@ def controllers(schema: Mapping[str, Any], depth: int = 0) -> frozenset[str]:
 
 
 def _parts(
-    schema: Mapping[str, Any], values: Values, context: ConditionContext
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    schema: Schema, values: Values, context: ConditionContext
+) -> Iterator[tuple[str, Schema]]:
     """The parts that apply now, each with the name of the question that added it."""
     yield from (("", mapping_of(part)) for part in list_of(schema.get("allOf")))
     if "if" in schema:
@@ -116,7 +116,7 @@ def _parts(
 
 def _parts_of_answer(
     name: str, needs: object, values: Values, context: ConditionContext
-) -> Iterator[Mapping[str, Any]]:
+) -> Iterator[Schema]:
     """The parts that an answered question adds."""
     if isinstance(needs, list):
         yield {"required": needs}
@@ -136,17 +136,15 @@ def _parts_of_answer(
 
 
 def _first_accepting(
-    branches: list[Mapping[str, Any]], values: Values, context: ConditionContext
-) -> Mapping[str, Any]:
+    branches: list[Schema], values: Values, context: ConditionContext
+) -> Schema:
     for branch in branches:
         if accepts({**branch, "required": []}, values, context):
             return branch
     return branches[0]
 
 
-def accepts(
-    schema: Mapping[str, Any], value: object, context: ConditionContext
-) -> bool:
+def accepts(schema: Schema, value: object, context: ConditionContext) -> bool:
     """Whether a schema takes a value; one that is itself wrong takes nothing."""
     try:
         return is_valid(schema, value, root=context.root, budget=context.budget)
@@ -156,7 +154,7 @@ def accepts(
         return False
 
 
-def _merge(target: dict[str, Any], part: Mapping[str, Any], after: str) -> None:
+def _merge(target: dict[str, Any], part: Schema, after: str) -> None:
     """Adds a part; new questions come right after the one that added them."""
     added = dict(part["properties"])
     properties: dict[str, Any] = {}
@@ -172,7 +170,7 @@ def _merge(target: dict[str, Any], part: Mapping[str, Any], after: str) -> None:
             target[key] = value
 
 
-def _resolve(schema: Mapping[str, Any], context: ConditionContext) -> Mapping[str, Any]:
+def _resolve(schema: Schema, context: ConditionContext) -> Schema:
     for _ in range(DEEPEST):
         pointer = schema.get("$ref")
         if not isinstance(pointer, str) or not pointer.startswith("#/"):

@@ -26,7 +26,7 @@ from services.portal.forms.conditions import (
     without_conditions,
 )
 from services.portal.forms.fields import fields_of
-from services.portal.forms.model import FormField, FormPage, Path
+from services.portal.forms.model import FormField, FormPage, Path, Values
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.trees import check_tree
@@ -47,7 +47,7 @@ class FilledPage:
 
     page: FormPage
     fields: Sequence[FormField]
-    values: Mapping[str, Any]
+    values: Values
     errors: Mapping[Path, str]
 
     @property
@@ -110,7 +110,7 @@ class Draft:
 def draft_of(
     pages: Sequence[FormPage],
     form_texts: FormTexts,
-    prefilled: Mapping[str, Any] | None = None,
+    prefilled: Values | None = None,
 ) -> Draft:
     """The form for these answers; `prefilled` are values from the address."""
     return Draft(
@@ -119,7 +119,7 @@ def draft_of(
 
 
 def _filled_page(
-    page: FormPage, form_texts: FormTexts, prefilled: Mapping[str, Any]
+    page: FormPage, form_texts: FormTexts, prefilled: Values
 ) -> FilledPage:
     try:
         check_tree(page.schema, label="the form", nodes=MOST_ELEMENTS, depth=60)
@@ -129,7 +129,7 @@ def _filled_page(
 
 
 def _page_with_answers(
-    page: FormPage, form_texts: FormTexts, prefilled: Mapping[str, Any]
+    page: FormPage, form_texts: FormTexts, prefilled: Values
 ) -> FilledPage:
     """The page with its answers.
 

@@ -5,7 +5,7 @@ from itertools import islice
 from typing import Any
 
 from services.portal.forms.conditions import is_object
-from services.portal.forms.model import FormField, Kind, Option, Path, Picker
+from services.portal.forms.model import FormField, Kind, Option, Path, Picker, Schema
 from shared.contracts.ref import DEFAULT_NAMESPACE
 
 ENTITY_PICKERS = frozenset(
@@ -40,7 +40,7 @@ NAME_PATTERN = "^([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$"
 
 
 def fields_of(
-    schema: Mapping[str, Any],
+    schema: Schema,
     controls: frozenset[str] = frozenset(),
     path: Path = (),
     group: str = "",
@@ -61,7 +61,7 @@ def fields_of(
     return fields
 
 
-def _sorted_names(schema: Mapping[str, Any]) -> list[str]:
+def _sorted_names(schema: Schema) -> list[str]:
     names = dict.fromkeys(str(name) for name in schema["properties"])
     order_given = schema.get("ui:order")
     if not order_given or not isinstance(order_given, list):
@@ -74,7 +74,7 @@ def _sorted_names(schema: Mapping[str, Any]) -> list[str]:
     return sorted_names if "*" in order else [*sorted_names, *rest]
 
 
-def type_of(schema: Mapping[str, Any]) -> str:
+def type_of(schema: Schema) -> str:
     """The one type that a field is made for."""
     kind = schema.get("type")
     kinds = kind if isinstance(kind, list) else [kind]
@@ -94,7 +94,7 @@ def type_of(schema: Mapping[str, Any]) -> str:
 
 
 def _field(
-    schema: Mapping[str, Any],
+    schema: Schema,
     path: Path,
     group: str,
     required: bool,
@@ -131,7 +131,7 @@ def _field(
     )
 
 
-def _ui(schema: Mapping[str, Any], name: str) -> Any:
+def _ui(schema: Schema, name: str) -> Any:
     """A hint, written `ui:name` or inside `ui:options`."""
     options = schema.get("ui:options")
     inner = options.get(name) if isinstance(options, Mapping) else None
@@ -139,7 +139,7 @@ def _ui(schema: Mapping[str, Any], name: str) -> Any:
 
 
 def _control_kind(
-    schema: Mapping[str, Any], options: tuple[Option, ...]
+    schema: Schema, options: tuple[Option, ...]
 ) -> tuple[Kind, Picker | None]:
     special, widget = str(_ui(schema, "field")), str(_ui(schema, "widget"))
     kind = type_of(schema)
@@ -155,7 +155,7 @@ def _control_kind(
 
 
 def _plain_kind(
-    schema: Mapping[str, Any], options: tuple[Option, ...], widget: str, kind: str
+    schema: Schema, options: tuple[Option, ...], widget: str, kind: str
 ) -> Kind:
     if kind == "array":
         return _array(schema, options)
@@ -168,7 +168,7 @@ def _plain_kind(
     return plain.get(kind, "text")
 
 
-def _array(schema: Mapping[str, Any], options: tuple[Option, ...]) -> Kind:
+def _array(schema: Schema, options: tuple[Option, ...]) -> Kind:
     if options:
         return "checks"
     items = schema.get("items")
@@ -176,7 +176,7 @@ def _array(schema: Mapping[str, Any], options: tuple[Option, ...]) -> Kind:
     return "lines" if inner in {"string", "integer", "number"} else "yaml"
 
 
-def _options(schema: Mapping[str, Any]) -> Iterator[Option]:
+def _options(schema: Schema) -> Iterator[Option]:
     items = schema.get("items")
     if type_of(schema) == "array" and isinstance(items, Mapping):
         schema = items
@@ -209,7 +209,7 @@ def key_of(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _picker(schema: Mapping[str, Any], special: str) -> Picker:
+def _picker(schema: Schema, special: str) -> Picker:
     catalog_filter = _ui(schema, "catalogFilter")
     sets = (
         catalog_filter
@@ -259,7 +259,7 @@ def _statement(filters: Mapping[str, Any]) -> str:
     return ",".join(parts)
 
 
-def _repo(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _repo(schema: Schema) -> dict[str, Any]:
     hosts = _ui(schema, "allowedHosts")
     owners = _ui(schema, "allowedOwners") or _ui(schema, "allowedOrganizations")
     return {

@@ -9,7 +9,9 @@ from shared.contracts.errors import Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 
 Path = tuple[str, ...]
+#: Answers by name, and a JSON Schema with the hints of Backstage.
 Values = Mapping[str, Any]
+Schema = Mapping[str, Any]
 Kind = Literal[
     "text",
     "textarea",
@@ -85,7 +87,7 @@ class FormField:
     path: Path
     kind: Kind
     label: str
-    schema: Mapping[str, Any]
+    schema: Schema
     required: bool = False
     help: str = ""
     hint: str = ""
@@ -126,7 +128,7 @@ class FormPage:
     number: int
     title: str
     about: str
-    schema: Mapping[str, Any]
+    schema: Schema
 
 
 def pages_of(answer: Mapping[str, Any]) -> list[FormPage]:

@@ -128,7 +128,8 @@ async def unregister(
         location = await visit.get(_location_path(ref))
         outcome = await preview_unregister(visit, location)
         returns = any(
-            one["returns"] and ref in one["entityRefs"] for one in outcome.remainders
+            remainder.returns and ref in remainder.refs
+            for remainder in outcome.remainders
         )
         path = f"/api/catalog/locations/{quote(str(location['id']))}"
     elif target == "entity":

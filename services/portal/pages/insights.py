@@ -29,6 +29,9 @@ USUAL_PERIOD = "7d"
 #: Counted, and no part of a chart: one import has more entities than a year of changes.
 UNDRAWN = frozenset({"imported"})
 
+#: The counts of one figure as the API answers them.
+Figure = Mapping[str, Any]
+
 router = APIRouter()
 
 
@@ -135,18 +138,16 @@ async def week(visit: Visiting) -> Response:
     return visit.state.frame.response(html)
 
 
-async def _figures(visit: Visit, period: str) -> Sequence[Mapping[str, Any]] | None:
+async def _figures(visit: Visit, period: str) -> Sequence[Figure] | None:
     """The figures of a period; None while analytics does not answer."""
     answer = await visit.ask("GET", SUMMARY_PATH, params=[("period", period)])
     if not answer.ok:
         return None
-    figures: Sequence[Mapping[str, Any]] = answer.json()["figures"]
+    figures: Sequence[Figure] = answer.json()["figures"]
     return figures
 
 
-async def _views(
-    visit: Visit, figures: Iterable[Mapping[str, Any]]
-) -> list[FigureView]:
+async def _views(visit: Visit, figures: Iterable[Figure]) -> list[FigureView]:
     figures = list(figures)
     refs = {
         group["name"]
@@ -159,7 +160,7 @@ async def _views(
     return [_view(figure, summaries) for figure in figures]
 
 
-def _view(figure: Mapping[str, Any], summaries: Mapping[str, Summary]) -> FigureView:
+def _view(figure: Figure, summaries: Mapping[str, Summary]) -> FigureView:
     outcomes = _drawn(figure)
     rows = []
     for bucket in figure["buckets"]:
@@ -191,9 +192,9 @@ def _row(
     return FigureRow(title, href, counts, sum(counts))
 
 
-def _drawn(figure: Mapping[str, Any]) -> list[str]:
+def _drawn(figure: Figure) -> list[str]:
     return [str(outcome) for outcome in figure["outcomes"] if outcome not in UNDRAWN]
 
 
-def _total(figure: Mapping[str, Any]) -> int:
+def _total(figure: Figure) -> int:
     return sum(int(figure["totals"].get(outcome, 0)) for outcome in _drawn(figure))
