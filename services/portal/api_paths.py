@@ -1,4 +1,4 @@
-"""Paths of the public API that several pages request."""
+"""Paths and parameters of the public API that several pages request."""
 
 from urllib.parse import quote
 
@@ -15,3 +15,20 @@ def entity_path(ref: str) -> str:
     """The path of an entity."""
     kind, _, rest = ref.partition(":")
     return f"{BY_NAME}/{quote(kind)}/{quote(rest)}"
+
+
+def by_name_params(*filters: str, fields: str, limit: int) -> list[tuple[str, str]]:
+    """Of BY_QUERY for the first entities, by name, that one of the filters selects."""
+    return [
+        *(("filter", conditions) for conditions in filters),
+        ("fields", fields),
+        ("orderField", "metadata.name,asc"),
+        ("limit", str(limit)),
+    ]
+
+
+def text_params(text: str, fields: str) -> list[tuple[str, str]]:
+    """Of BY_QUERY for entities that contain a text in one of the fields, if any."""
+    if not text:
+        return []
+    return [("fullTextFilterTerm", text), ("fullTextFilterFields", fields)]

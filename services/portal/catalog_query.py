@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Self
 from urllib.parse import urlencode
 
+from services.portal.api_paths import text_params
 from services.portal.entities import Summary, ref_title, split_ref
 from services.portal.tables import Facet, FacetChoice
 from shared.guards.numbers import whole_number
@@ -149,12 +150,7 @@ class CatalogQuery:
 
     def search(self) -> list[tuple[str, str]]:
         """The API's parameters of the text filter."""
-        if not self.text:
-            return []
-        return [
-            ("fullTextFilterTerm", self.text),
-            ("fullTextFilterFields", TEXT_FIELDS),
-        ]
+        return text_params(self.text, TEXT_FIELDS)
 
     def order(self) -> tuple[str, str]:
         """The API's parameter of the order."""

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from services.portal.api_paths import BY_QUERY, ENTITY_FACETS
+from services.portal.api_paths import (
+    BY_QUERY,
+    ENTITY_FACETS,
+    by_name_params,
+    text_params,
+)
 from services.portal.choices.question import ChoiceQuestion
 from services.portal.entities import (
     entities_of,
@@ -148,16 +153,9 @@ def _with(question: ChoiceQuestion, statements: Iterable[str]) -> ChoiceQuestion
 
 
 async def _page(visit: Visit, question: ChoiceQuestion, limit: int) -> Any:
-    text = question.name_term
-    searched = [("fullTextFilterTerm", text), ("fullTextFilterFields", TEXT_FIELDS)]
-    params = [
-        *(("filter", filter_text) for filter_text in question.filters),
-        *(searched if text else ()),
-        ("fields", FIELDS),
-        ("limit", str(limit)),
-        ("orderField", "metadata.name,asc"),
-    ]
-    return await visit.get(BY_QUERY, params)
+    params = by_name_params(*question.filters, fields=FIELDS, limit=limit)
+    text = text_params(question.name_term, TEXT_FIELDS)
+    return await visit.get(BY_QUERY, params + text)
 
 
 def _choices(items: Iterable[Mapping[str, Any] | None]) -> list[FieldChoice]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.portal.api_paths import BY_QUERY, TASKS
+from services.portal.api_paths import BY_QUERY, TASKS, by_name_params, text_params
 from services.portal.entities import (
     Summary,
     entities_of,
@@ -107,15 +107,9 @@ async def _templates(visit: Visit, text: str) -> tuple[list[Entity], int]:
     return templates[:MOST_OFFERS], int(every["totalItems"])
 
 
-def _params(statement: str, text: str) -> list[tuple[str, str]]:
-    searched = [("fullTextFilterTerm", text), ("fullTextFilterFields", TEXT_FIELDS)]
-    return [
-        ("filter", statement),
-        *(searched if text else ()),
-        ("fields", FIELDS),
-        ("orderField", "metadata.name,asc"),
-        ("limit", str(MOST_OFFERS)),
-    ]
+def _params(conditions: str, text: str) -> list[tuple[str, str]]:
+    params = by_name_params(conditions, fields=FIELDS, limit=MOST_OFFERS)
+    return params + text_params(text, TEXT_FIELDS)
 
 
 def _owners(template: Entity) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.portal.api_paths import BY_QUERY, entity_path
+from services.portal.api_paths import BY_QUERY, by_name_params, entity_path
 from services.portal.entities import (
     Summary,
     annotation,
@@ -183,12 +183,11 @@ async def _contact(visit: Visit, owner: str) -> dict[str, Any]:
     """How to reach an owner: address, links, and who is in it."""
     if not owner:
         return {}
-    params = [
-        ("filter", f"kind=user,relations.memberOf={owner}"),
-        ("fields", "kind,metadata.name,metadata.namespace,metadata.title,spec.profile"),
-        ("orderField", "metadata.name,asc"),
-        ("limit", str(MEMBERS_SHOWN)),
-    ]
+    params = by_name_params(
+        f"kind=user,relations.memberOf={owner}",
+        fields="kind,metadata.name,metadata.namespace,metadata.title,spec.profile",
+        limit=MEMBERS_SHOWN,
+    )
     owners, members = await gather(
         visit.entities([owner], CONTACT_FIELDS),
         visit.get(BY_QUERY, params),

@@ -6,7 +6,7 @@ However large the catalog is, the page makes four bounded requests to it.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from services.portal.api_paths import BY_QUERY, ENTITY_FACETS
+from services.portal.api_paths import BY_QUERY, ENTITY_FACETS, by_name_params
 from services.portal.entities import (
     Summary,
     entities_of,
@@ -18,6 +18,7 @@ from services.portal.visit import SUMMARY_FIELDS, Visit, gather
 
 #: Boxes of the page; further ones are counted.
 MOST_BOXES = 30
+FIELDS = [*SUMMARY_FIELDS, "spec.domain"]
 PARTS = "kind=component,kind=api,kind=resource"
 
 
@@ -70,7 +71,12 @@ async def overview(visit: Visit) -> Overview:
 
 async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
     listed, counted = await gather(
-        visit.get(BY_QUERY, _list_params(grouping)),
+        visit.get(
+            BY_QUERY,
+            by_name_params(
+                f"kind={grouping.kind}", fields=",".join(FIELDS), limit=MOST_BOXES
+            ),
+        ),
         visit.get(ENTITY_FACETS, _count_params(grouping)),
     )
     members = {
@@ -82,7 +88,7 @@ async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
     entities = {str(one.ref): one for one in entities_of(listed["items"])}
     if total > len(entities):
         # The largest ones may stand anywhere in the list by name.
-        entities = await visit.entities(members, [*SUMMARY_FIELDS, "spec.domain"])
+        entities = await visit.entities(members, FIELDS)
     ranked = sorted(entities, key=lambda ref: (-members.get(ref, 0), ref))
     largest = {ref: entities[ref] for ref in ranked[:MOST_BOXES]}
     wholes = {
@@ -96,15 +102,6 @@ async def _boxes(visit: Visit, grouping: Grouping) -> Overview:
         for ref, one in largest.items()
     ]
     return Overview(boxes, grouping.kind, max(0, total - len(boxes)))
-
-
-def _list_params(grouping: Grouping) -> list[tuple[str, str]]:
-    return [
-        ("filter", f"kind={grouping.kind}"),
-        ("fields", ",".join([*SUMMARY_FIELDS, "spec.domain"])),
-        ("limit", str(MOST_BOXES)),
-        ("orderField", "metadata.name,asc"),
-    ]
 
 
 def _count_params(grouping: Grouping) -> list[tuple[str, str]]:

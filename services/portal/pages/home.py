@@ -9,7 +9,12 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.portal.api_paths import BY_QUERY, ENTITY_FACETS, HAS_ERRORS
+from services.portal.api_paths import (
+    BY_QUERY,
+    ENTITY_FACETS,
+    HAS_ERRORS,
+    by_name_params,
+)
 from services.portal.docs_states import (
     FailedBuild,
     failed_builds_of,
@@ -165,12 +170,7 @@ async def _whole_catalog(
 async def _list(
     visit: Visit, conditions: str, limit: int, fields: str = ROW_FIELDS
 ) -> Any:
-    params = [
-        ("filter", conditions),
-        ("fields", fields),
-        ("orderField", "metadata.name,asc"),
-        ("limit", str(limit)),
-    ]
+    params = by_name_params(conditions, fields=fields, limit=limit)
     return await visit.get(BY_QUERY, params)
 
 

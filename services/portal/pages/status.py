@@ -10,7 +10,7 @@ from typing import Any
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.portal.api_paths import BY_QUERY, HAS_ERRORS
+from services.portal.api_paths import BY_QUERY, HAS_ERRORS, by_name_params
 from services.portal.docs_states import latest_failed_builds
 from services.portal.entities import (
     entities_of,
@@ -132,12 +132,9 @@ async def _sources(visit: Visit) -> tuple[list[FailingLocation], int]:
 
     None while the catalog does not answer: the page says so of the catalog itself.
     """
-    params = [
-        ("filter", f"kind=location,{HAS_ERRORS}"),
-        ("fields", SOURCE_FIELDS),
-        ("orderField", "metadata.name,asc"),
-        ("limit", str(SOURCES_SHOWN)),
-    ]
+    params = by_name_params(
+        f"kind=location,{HAS_ERRORS}", fields=SOURCE_FIELDS, limit=SOURCES_SHOWN
+    )
     answer = await visit.ask("GET", BY_QUERY, params=params)
     if not answer.ok:
         return [], 0
