@@ -107,8 +107,7 @@ class Visit:
     @property
     def address(self) -> str:
         """Path and query of this page."""
-        url = self.request.url
-        return f"{url.path}?{url.query}" if url.query else url.path
+        return address_of(self.request)
 
     async def ask(
         self, method: str, path: str, *, params: Params | None = None, json: Any = None
@@ -190,10 +189,21 @@ class Visit:
         return response
 
     def go(self, address: str) -> Response:
-        """Redirects to another page after a change (303; for htmx `HX-Redirect`)."""
-        if self.request.headers.get("hx-request"):
-            return Response(status_code=204, headers={"hx-redirect": address})
-        return RedirectResponse(address, 303)
+        """Redirects to another page after a change."""
+        return redirect(self.request, address)
+
+
+def address_of(request: Request) -> str:
+    """Path and query of a request."""
+    url = request.url
+    return f"{url.path}?{url.query}" if url.query else url.path
+
+
+def redirect(request: Request, address: str) -> Response:
+    """A redirect by GET: 303, or `HX-Redirect` for htmx."""
+    if request.headers.get("hx-request"):
+        return Response(status_code=204, headers={"hx-redirect": address})
+    return RedirectResponse(address, 303)
 
 
 def json_of(answer: ApiAnswer) -> Any:

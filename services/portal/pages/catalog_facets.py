@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from services.portal.api_paths import ENTITY_FACETS
 from services.portal.catalog_query import (
@@ -21,7 +21,6 @@ from services.portal.catalog_query import (
     Reader,
     facet_of,
 )
-from services.portal.frame import SECURITY_HEADERS
 from services.portal.stars import starred_refs
 from services.portal.tables import Facet
 from services.portal.visit import Visit, Visiting, gather
@@ -130,4 +129,4 @@ async def facet_values(name: str, visit: Visiting) -> Response:
     summaries = await visit.summaries(offered_refs(values, query))
     facet = facet_shown(name, values[name], query, summaries, text)
     html = visit.state.frame.fragment("components/facet-values.html", facet=facet)
-    return HTMLResponse(html, headers=dict(SECURITY_HEADERS))
+    return visit.state.frame.response(html)

@@ -1,11 +1,10 @@
 """What comboboxes ask while somebody types: a piece of HTML with a few choices."""
 
 from fastapi import APIRouter
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from services.portal.choices.answers import choices_for
 from services.portal.choices.question import PATH, ChoiceQuestion
-from services.portal.frame import SECURITY_HEADERS
 from services.portal.visit import Visiting
 
 router = APIRouter()
@@ -19,4 +18,4 @@ async def choices(visit: Visiting) -> Response:
     html = visit.state.frame.fragment(
         "components/choices.html", choices=answer, term=question.term
     )
-    return HTMLResponse(html, headers=dict(SECURITY_HEADERS))
+    return visit.state.frame.response(html)

@@ -9,13 +9,13 @@ from urllib.parse import unquote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from services.portal.frame import Crumb
 from services.portal.pages.search import LONGEST, suggestions
 from services.portal.pages.sign_in import sign_in_address
 from services.portal.preferences import DisplayPreferences
-from services.portal.visit import Visit, state_of, visit_of
+from services.portal.visit import Visit, address_of, redirect, state_of, visit_of
 from shared.contracts.errors import CallboardError, Unauthenticated
 from shared.kit.observability import logs
 
@@ -96,7 +96,7 @@ log = logs.get_logger("portal")
 async def error_page(request: Request, error: Exception) -> Response:
     """The error's page; a reader without a token goes to the sign-in page, and back."""
     if isinstance(error, Unauthenticated):
-        return _to_sign_in(request)
+        return redirect(request, sign_in_address(address_of(request)))
     status, message = 500, ""
     if isinstance(error, CallboardError):
         status, message = error.status, error.message
@@ -119,18 +119,6 @@ def _last_word(request: Request) -> str:
     path = request.query_params.get("entity") or request.url.path
     name = path.rstrip("/").rpartition("/")[2]
     return " ".join(re.split(r"[-_.+\s]+", unquote(name)))[:LONGEST].strip()
-
-
-def _address(request: Request) -> str:
-    url = request.url
-    return f"{url.path}?{url.query}" if url.query else url.path
-
-
-def _to_sign_in(request: Request) -> Response:
-    target = sign_in_address(_address(request))
-    if request.headers.get("hx-request"):
-        return Response(status_code=204, headers={"hx-redirect": target})
-    return RedirectResponse(target, 303)
 
 
 def _advice(request: Request, status: int, visit: Visit | None) -> Advice:
@@ -156,7 +144,7 @@ def _sign_in(request: Request, status: int, visit: Visit | None) -> str:
     if not is_refusal or not _is_guest(visit):
         return ""
     # What was posted is not asked for again: it may be no page.
-    return sign_in_address(_address(request) if request.method == "GET" else "/")
+    return sign_in_address(address_of(request) if request.method == "GET" else "/")
 
 
 def _page(

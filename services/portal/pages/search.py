@@ -10,12 +10,11 @@ from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from markupsafe import Markup
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from services.portal.catalog_query import MOST_TICKED
 from services.portal.entities import kind_plural, kind_word
 from services.portal.formats import safe_url
-from services.portal.frame import SECURITY_HEADERS
 from services.portal.highlighting import highlight, snippet
 from services.portal.tables import Facet, FacetChoice, Paging
 from services.portal.visit import Visit, Visiting, gather, with_query
@@ -133,11 +132,9 @@ async def suggest(visit: Visiting, term: str = "") -> Response:
     """The lines under the search box; none if the search does not answer."""
     items = await suggestions(visit, term, limit=8)
     html = visit.state.frame.fragment("search/suggestions.html", items=items)
-    headers = {
-        **SECURITY_HEADERS,
-        "cache-control": f"private, max-age={SUGGESTIONS_SECONDS}",
-    }
-    return HTMLResponse(html, 200, headers)
+    response = visit.state.frame.response(html)
+    response.headers["cache-control"] = f"private, max-age={SUGGESTIONS_SECONDS}"
+    return response
 
 
 async def suggestions(visit: Visit, term: str, *, limit: int) -> list[dict[str, str]]:
