@@ -11,11 +11,20 @@ from typing import Any
 from services.portal.forms.fields import KNOWN_FIELDS
 from services.portal.visit import Visit
 from shared.contracts.entity import Entity, list_of, mapping_of
+from shared.contracts.errors import Invalid
 
 ACTIONS = "/api/scaffolder/v2/actions"
 CHECKS = "/api/scaffolder/v2/template-checks"
 _DEPTH = 40
 _MOST = 20
+
+
+class FaultyTemplate(Invalid):
+    """A template that cannot be run until its file is mended."""
+
+    def __init__(self, ref: str, message: str) -> None:
+        super().__init__(message)
+        self.ref = ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,6 +216,22 @@ def test_a_template_of_an_older_version_is_not_known() -> None:
         checked(builders.template(steps=[{"id": "a"}]))
 
 
+@pytest.mark.parametrize(
+    ("fields", "rule"),
+    [
+        ({"output": {"a": None}}, r"spec\.output\.a: must be a string"),
+        ({"output": {"links": 5}}, r"spec\.output\.links: must be a list"),
+        ({"steps": [{"action": "debug:log", "each": 5}]}, r"spec\.steps\.0\.each: "),
+    ],
+)
+def test_what_no_run_could_begin_with_is_refused(
+    fields: dict[str, Any], rule: str
+) -> None:
+    """As the scaffolder reads a template: its form would be an error."""
+    with pytest.raises(Invalid, match=rule):
+        checked(builders.template(**fields))
+
+
 def test_several_problems_are_told_at_once() -> None:
     """Nobody has to come back once for each mistake."""
     with pytest.raises(Invalid) as error:

@@ -48,6 +48,8 @@ class FakeServices(FakeApi):
         }
         self.sites: dict[str, dict[str, Any]] = {"default/component/booking": site()}
         self.steps = STEPS
+        #: What the scaffolder says of a template that it cannot read.
+        self.template_fault = ""
         self.actions = ["fetch:template", "publish:git", "debug:log"]
         self.registered: set[str] = set()
         self.provided: list[dict[str, Any]] = []
@@ -87,6 +89,9 @@ class FakeServices(FakeApi):
         self, method: str, path: str, many: dict[str, list[str]], json: Any
     ) -> ApiAnswer:
         collection, *tail = path.split("/v2/")[1].split("/")
+        if collection == "templates" and self.template_fault:
+            body = {"error": {"name": "InputError", "message": self.template_fault}}
+            return ApiAnswer(400, {}, orjson.dumps(body))
         if collection == "templates":
             about = {"title": "Python service", "description": "Two minutes."}
             is_known_template = tail[2] == TEMPLATE

@@ -248,6 +248,19 @@ async def test_a_runs_answers_are_worded_as_in_its_review(
     }
 
 
+async def test_a_template_that_cannot_be_read_is_its_owners_to_mend(
+    client: Client, api: FakeServices
+) -> None:
+    """Whoever opens its form did nothing wrong, and is led to its page."""
+    api.template_fault = "spec.output.a: is not of a type(s) string"
+    answer = await client().get("/create/templates/default/python-service")
+    assert answer.status_code == 400
+    assert "This template cannot be run" in answer.text
+    assert api.template_fault in answer.text
+    assert 'href="/catalog/default/template/python-service"' in answer.text
+    assert "question mark" not in answer.text
+
+
 async def test_answers_of_a_template_that_is_gone_stand_under_their_names(
     client: Client, api: FakeServices
 ) -> None:

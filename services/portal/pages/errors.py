@@ -11,10 +11,12 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from services.portal.entities import entity_href
 from services.portal.frame import Crumb
 from services.portal.pages.search import LONGEST, suggestions
 from services.portal.pages.sign_in import sign_in_address
 from services.portal.preferences import DisplayPreferences
+from services.portal.template_warnings import FaultyTemplate
 from services.portal.visit import Visit, address_of, redirect, state_of, visit_of
 from shared.contracts.errors import CallboardError, Unauthenticated
 from shared.kit.observability import logs
@@ -88,6 +90,11 @@ NO_RUN = Advice(
         "The runs that you may see are on the page of all runs.",
     ),
 )
+FAULTY_TEMPLATE = Advice(
+    "This template cannot be run",
+    "Its file breaks a rule. Nothing is wrong with what you did, and nothing was run.",
+    ("Its owners can mend it: its page names them and leads to the file.",),
+)
 RUNS = "/create/tasks/"
 MOST_MATCHES = 5
 log = logs.get_logger("portal")
@@ -111,7 +118,8 @@ async def error_page(request: Request, error: Exception) -> Response:
         with contextlib.suppress(CallboardError):
             visit = visit or await visit_of(request)
             matches = await suggestions(visit, _last_word(request), limit=MOST_MATCHES)
-    return _page(request, status, message, visit, matches)
+    template = error.ref if isinstance(error, FaultyTemplate) else ""
+    return _page(request, status, message, visit, matches, template=template)
 
 
 def _last_word(request: Request) -> str:
@@ -153,8 +161,10 @@ def _page(
     message: str,
     visit: Visit | None,
     matches: Sequence[dict[str, str]],
+    *,
+    template: str,
 ) -> Response:
-    advice = _advice(request, status, visit)
+    advice = FAULTY_TEMPLATE if template else _advice(request, status, visit)
     frame = state_of(request).frame
     html = frame.render(
         "error.html",
@@ -168,6 +178,7 @@ def _page(
             "is_searchable": advice is not NO_RUN,
             "sign_in": _sign_in(request, status, visit),
             "matches": matches,
+            "template": entity_href(template) if template else "",
             "number": logs.correlation_id(),
         },
         path=request.url.path,

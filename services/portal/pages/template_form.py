@@ -26,6 +26,7 @@ from services.portal.pages.sign_in import sign_in_address
 from services.portal.pages.template_answers import answers_of_pages
 from services.portal.prose import render_prose
 from services.portal.template_warnings import (
+    FaultyTemplate,
     expression_errors,
     installed_actions,
     warnings_of,
@@ -113,11 +114,14 @@ async def start(visit: Visiting, namespace: str, name: str) -> Response:
 async def _template_form(visit: Visit, namespace: str, name: str) -> TemplateForm:
     place = f"{quote(namespace)}/template/{quote(name)}"
     ref = ref_from(namespace, "template", name)
-    parameter_schema, answer, installed = await gather(
-        visit.get(f"{SCAFFOLDER}/templates/{place}/parameter-schema"),
+    form_answer, answer, installed = await gather(
+        visit.ask("GET", f"{SCAFFOLDER}/templates/{place}/parameter-schema"),
         visit.ask("GET", entity_path(ref)),
         installed_actions(visit),
     )
+    if form_answer.status == HTTPStatus.BAD_REQUEST:
+        raise FaultyTemplate(ref, form_answer.error)
+    parameter_schema = json_of(form_answer)
     template = Entity((answer.json() or {}) if answer.ok else {})
     errors = await expression_errors(visit, [template])
     return TemplateForm(
