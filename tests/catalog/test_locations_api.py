@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.kit.http.service_tokens import Principal
 from tests import builders
-from tests.catalog.running import OPEN, generated, pointing, running, write
+from tests.catalog.running import OPEN, Host, generated, pointing, running, write
 
 
 async def test_entities_are_there_when_registration_answers(
@@ -230,3 +230,43 @@ async def test_two_registrations_at_once_are_one(database: Any, data: Path) -> N
         assert len({answer.json()["location"]["id"] for answer in answers}) == 1
         kinds = [event.type for event in await catalog.published()]
         assert kinds == ["callboard.entity.created.v1"] * 51
+
+
+SPELLINGS = [
+    ("https:", "http:"),
+    ("/blob/", "/edit/"),
+    ("/blob/", "/raw/"),
+    ("/blob/", "/blame/"),
+    ("main/", "main//"),
+    ("catalog-info", "%63atalog-info"),
+    (".yaml", ".yaml?raw=true"),
+    (".yaml", ".yaml#L5"),
+    (".yaml", ".yaml/"),
+    ("/shop/", "/shop.git/"),
+]
+
+
+async def test_a_file_is_registered_once_however_its_address_is_written(
+    database: Any, data: Path
+) -> None:
+    """People copy addresses of pages that show, edit or blame a file."""
+    host = Host(data)
+    host.commit("shop", {"catalog-info.yaml": [builders.component("web")]})
+    url = host.url("shop")
+    async with running(database, data, host.config()) as catalog:
+        first = await catalog.register(url)
+        assert first.status_code == 201
+        for old, new in SPELLINGS:
+            other = url.replace(old, new)
+            again = await catalog.register(other)
+            assert (again.status_code, other) == (409, other)
+            message = again.json()["error"]["message"]
+            assert message.endswith(f"already exists as url:{url}")
+            preview = await catalog.register(other, "?dryRun=true")
+            assert preview.json()["exists"] is True
+        refreshed = await catalog.register(
+            url.replace("/blob/", "/edit/"), "?onConflict=refresh"
+        )
+        assert refreshed.json()["location"] == first.json()["location"]
+        exact = await catalog.register(url)
+        assert exact.json()["error"]["message"] == f"Location url:{url} already exists"

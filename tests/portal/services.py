@@ -89,14 +89,8 @@ class FakeServices(FakeApi):
         self, method: str, path: str, many: dict[str, list[str]], json: Any
     ) -> ApiAnswer:
         collection, *tail = path.split("/v2/")[1].split("/")
-        if collection == "templates" and self.template_fault:
-            body = {"error": {"name": "InputError", "message": self.template_fault}}
-            return ApiAnswer(400, {}, orjson.dumps(body))
         if collection == "templates":
-            about = {"title": "Python service", "description": "Two minutes."}
-            is_known_template = tail[2] == TEMPLATE
-            schema = {**about, "steps": self.steps}
-            return ok(schema) if is_known_template else missing("Template not found")
+            return self._form(tail[2])
         if collection == "template-checks":
             return ok({"items": [checked(spec) for spec in json["specs"]]})
         if collection == "actions":
@@ -107,6 +101,15 @@ class FakeServices(FakeApi):
         if tail[0] not in self.runs:
             return missing("Task not found")
         return self._run(tail[0], "/".join(tail[1:]))
+
+    def _form(self, template: str) -> ApiAnswer:
+        if self.template_fault:
+            body = {"error": {"name": "InputError", "message": self.template_fault}}
+            return ApiAnswer(400, {}, orjson.dumps(body))
+        if template != TEMPLATE:
+            return missing("Template not found")
+        about = {"title": "Python service", "description": "Two minutes."}
+        return ok({**about, "steps": self.steps})
 
     def _run(self, name: str, action: str) -> ApiAnswer:
         run, log = self.runs[name]

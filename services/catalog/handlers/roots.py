@@ -25,9 +25,31 @@ TRIES = 5
 
 
 def registered(catalog: CatalogContext, location: LocationRef) -> Root | None:
-    """The registration of a location, if there is one."""
+    """The registration of a location, if there is one.
+
+    In a Git repository that is the registration of the same file, however its address
+    is written: people copy it from the page that shows, edits or blames the file.
+    """
     root = catalog.state.roots.get(location.entity_name)
-    return root if root is not None and REGISTERED in root.buckets else None
+    if root is not None and REGISTERED in root.buckets:
+        return root
+    place = catalog.sources.source(location)
+    if not place.repository:
+        return None
+    return next(
+        (
+            root
+            for root in catalog.state.roots_of(place.key)
+            if REGISTERED in root.buckets
+            and catalog.sources.source(root.location) == place
+        ),
+        None,
+    )
+
+
+def _already_exists(location: LocationRef, root: Root) -> Conflict:
+    spelling = "" if root.location == location else f" as {root.location}"
+    return Conflict(f"Location {location} already exists{spelling}")
 
 
 async def ensure_root(
@@ -80,7 +102,7 @@ async def register(
             not existing_root.settled and not catalog.lock(existing_root).locked()
         )
         if not is_unfinished:
-            raise Conflict(f"Location {location} already exists")
+            raise _already_exists(location, existing_root)
     root = existing_root or await ensure_root(
         catalog, location, REGISTERED, identity, registrant=context.actor
     )
@@ -134,10 +156,11 @@ async def move(
     Raises:
         Conflict: if the other location is registered already.
     """
-    if location == root.location:
+    existing_root = registered(catalog, location)
+    if existing_root is not None and existing_root.name == root.name:
         return await ingest(catalog, root, context)
-    if registered(catalog, location) is not None:
-        raise Conflict(f"Location {location} already exists")
+    if existing_root is not None:
+        raise _already_exists(location, existing_root)
     # The new registration comes first: a crash in between leaves two, never none.
     await register(catalog, location, context, refresh=False, identity=root.id)
     await release_root(catalog, root, REGISTERED, context)
