@@ -13,7 +13,7 @@ from typing import Any
 from services.catalog.descriptor import envelope
 from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
-from services.catalog.ingest.candidates import checked, targets_of
+from services.catalog.ingest.candidates import check_document, targets_of
 from services.catalog.ingest.refusals import Refusal, paths_of
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import FetchedFile
@@ -65,7 +65,7 @@ class DescriptorChecks:
         try:
             result.ref = str(envelope.identify(document))
             contents = await self._read_placeholders(location, document)
-            entity, _ = await asyncio.to_thread(checked, document, contents)
+            entity, _ = await asyncio.to_thread(check_document, document, contents)
             if entity.kind == "Location":
                 async for target in self._targets(location, entity):
                     result.targets.append(target)

@@ -12,7 +12,7 @@ from typing import Self
 
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.discovery import Provider
-from services.catalog.handlers.pushes import Push, merged, pushed
+from services.catalog.handlers.pushes import Push, apply_push, merge_pushes
 from services.catalog.handlers.recent import RecentChangesUpdater
 from services.catalog.handlers.state_follower import StateFollower
 from shared.contracts.envelope import Envelope
@@ -66,7 +66,7 @@ class Pushes:
             Invalid: if one of them is no push.
             Unavailable: if a needed server does not answer.
         """
-        pushes = merged((_push(envelope), envelope.trace) for envelope in batch)
+        pushes = merge_pushes((_push(envelope), envelope.trace) for envelope in batch)
         outcomes = await asyncio.gather(
             *map(self._bring, pushes), return_exceptions=True
         )
@@ -79,7 +79,7 @@ class Pushes:
     async def _bring(self, push: Push) -> None:
         async with self._gate:
             pushes = self._pending_pushes.setdefault(push.key, {})
-            pushes[push.branch] = push.joined(pushes.get(push.branch))
+            pushes[push.branch] = push.joined_with(pushes.get(push.branch))
             task = self._tasks.get(push.key)
             if task is None:
                 task = asyncio.create_task(self._work(push.key), name="push")
@@ -115,7 +115,7 @@ class Pushes:
 
         try:
             await retry(
-                lambda: pushed(self._catalog, self._providers, push),
+                lambda: apply_push(self._catalog, self._providers, push),
                 BACKOFF,
                 on=may_retry,
                 note=note,

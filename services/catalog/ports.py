@@ -76,7 +76,7 @@ class SourceSnapshot(Protocol):
     ) -> Sequence[LocationRef]:
         """The files of that name in a location's repository; none outside Git."""
 
-    async def described(self, location: LocationRef, cause: Cause) -> Cause:
+    async def with_commit(self, location: LocationRef, cause: Cause) -> Cause:
         """The cause, with the commit that the location was read at, if there is one."""
 
     def place(self, location: LocationRef) -> RepositoryPath | None:

@@ -12,7 +12,7 @@ from services.catalog.query.facets import (
     FacetCounts,
     Facets,
     Narrowing,
-    distinct,
+    distinct_names,
     facets_of,
 )
 from services.catalog.query.scopes import ReaderScope
@@ -82,7 +82,7 @@ def narrow_facets(
     narrowing: Narrowing,
 ) -> Facets:
     """Of each facet the values that `narrowing` selects, as the route answers them."""
-    names = distinct(names)
+    names = distinct_names(names)
     counts = FacetCounts(model, criterion, scope)
     return facets_of(names, [counts.of(name, narrowing) for name in names])
 

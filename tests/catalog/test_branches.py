@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from services.catalog.handlers.pushes import Push, pushed
+from services.catalog.handlers.pushes import Push, apply_push
 from tests import builders
 from tests.catalog.running import Host, pointing, run, running
 
@@ -59,7 +59,7 @@ async def test_a_push_to_such_a_branch_is_noticed(database: Any, data: Path) -> 
         await catalog.register(f"https://{host.name}/web/blob/{BRANCH}/{FILE}")
         commit(host, {FILE: builders.component("web", owner="others")})
         push = Push(host.name, "web", BRANCH, frozenset([FILE]), "ann")
-        await pushed(catalog.work.catalog, [], push)
+        await apply_push(catalog.work.catalog, [], push)
         entity = await catalog.entity("component:default/web")
         assert entity is not None
         assert entity["spec"]["owner"] == "others"

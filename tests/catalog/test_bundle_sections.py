@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.ingest.bundling import bundled, outer_files
+from services.catalog.ingest.bundling import bundle_files, outer_files
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import load_yaml
 from tests.costs import limit_processor_time
@@ -61,7 +61,7 @@ def links_of(files: dict[str, Any]) -> dict[tuple[str, str], str]:
 
 def bundle(kind: str, files: dict[str, Any]) -> Any:
     """The one document that the files become; the first is the root."""
-    text = bundled(kind, next(iter(files)), files, links_of(files))
+    text = bundle_files(kind, next(iter(files)), files, links_of(files))
     return load_yaml(text, label="bundle")
 
 
@@ -105,7 +105,7 @@ def test_a_section_that_many_places_name_is_paid_for_each_time() -> None:
     root: dict[str, Any] = {f"x{n}": {"$ref": "big.yaml"} for n in range(200)}
     files = {"r.yaml": {"openapi": "3.0.0", **root}, "big.yaml": big}
     with limit_processor_time(10), pytest.raises(Invalid, match="too many elements"):
-        bundled("$openapi", "r.yaml", files, links_of(files))
+        bundle_files("$openapi", "r.yaml", files, links_of(files))
 
 
 @pytest.mark.parametrize("target", ["a.yaml#/x", "r.yaml#/components/schemas/X/y"])
@@ -120,7 +120,7 @@ def test_sections_and_pointers_in_a_ring_are_refused(target: str) -> None:
         "a.yaml": {"x": {"$ref": target}},
     }
     with pytest.raises(Invalid, match="leads"):
-        bundled("$openapi", "r.yaml", files, links_of(files))
+        bundle_files("$openapi", "r.yaml", files, links_of(files))
 
 
 def test_a_name_that_is_no_pointer_stays_as_it_is_written() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from services.catalog.handlers.including import MOST_FILES
 from services.catalog.handlers.parsing import compute
 from services.catalog.ingest.bundling import (
+    bundle_files,
     bundle_of,
-    bundled,
     outer_files,
     targets_in,
 )
@@ -288,7 +288,7 @@ def test_what_repeats_in_its_place_is_bounded() -> None:
     root = {"openapi": "3.0.0", "paths": paths}
     links = {("r.yaml", "p.yaml"): "p.yaml"}
     with pytest.raises(Invalid, match="too large"):
-        bundled("$openapi", "r.yaml", {"r.yaml": root, "p.yaml": item}, links)
+        bundle_files("$openapi", "r.yaml", {"r.yaml": root, "p.yaml": item}, links)
 
 
 @pytest.mark.parametrize("kind", ["openapi", "swagger"])
@@ -301,7 +301,9 @@ def test_a_bundle_costs_as_much_as_it_holds(kind: str) -> None:
     part = {f"S{n}": {"type": "string"} for n in range(30_000)}
     links = {("r.json", "p.yaml"): "p.yaml"}
     with limit_processor_time(8):
-        text = bundled("$openapi", "r.json", {"r.json": root, "p.yaml": part}, links)
+        text = bundle_files(
+            "$openapi", "r.json", {"r.json": root, "p.yaml": part}, links
+        )
     whole = json.loads(text)
     parts = (
         whole["definitions"] if kind == "swagger" else whole["components"]["schemas"]
@@ -317,7 +319,7 @@ def test_long_references_are_paid_for() -> None:
     root = {"openapi": "3.0.0", "x": [{"$ref": pointer}] * 5_000}
     links = {("r.yaml", "p.yaml"): "p.yaml"}
     with limit_processor_time(10), pytest.raises(Invalid, match="too large"):
-        bundled("$openapi", "r.yaml", {"r.yaml": root, "p.yaml": part}, links)
+        bundle_files("$openapi", "r.yaml", {"r.yaml": root, "p.yaml": part}, links)
 
 
 def test_a_file_names_only_so_many_others() -> None:
@@ -362,7 +364,7 @@ def test_a_bundle_needs_no_other_file(one: Any, other: Any) -> None:
     files = {"a.yaml": root, "b.yaml": {"x": other}}
     links = {(at, to): to for at in NAMES for to in NAMES}
     try:
-        text = bundled("$openapi", "a.yaml", files, links)
+        text = bundle_files("$openapi", "a.yaml", files, links)
     except Invalid:
         return  # What leads nowhere, or to itself, is refused.
     assert outer_files(load_yaml(text, label="")) == []

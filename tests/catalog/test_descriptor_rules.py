@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.catalog.descriptor.kinds import read_kind
-from services.catalog.ingest.candidates import checked
+from services.catalog.ingest.candidates import check_document
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import dump_yaml, load_yaml
 from tests import builders
@@ -36,7 +36,7 @@ VALID = [
 @pytest.mark.parametrize("entity", VALID, ids=lambda e: e["metadata"]["name"])
 def test_a_valid_entity_of_each_kind_passes(entity: dict[str, Any]) -> None:
     """The builders' entities are what the rules want."""
-    valid, _ = checked(entity)
+    valid, _ = check_document(entity)
     assert valid.namespace == "default"
 
 
@@ -93,7 +93,7 @@ def test_metadata_that_breaks_a_rule(
 ) -> None:
     """A wrong field of metadata is named, with the rule it breaks."""
     with pytest.raises(Invalid) as error:
-        checked(builders.component(metadata=metadata))
+        check_document(builders.component(metadata=metadata))
     assert field in error.value.message
     assert rule in error.value.message
 
@@ -114,7 +114,7 @@ def test_metadata_that_breaks_a_rule(
 )
 def test_metadata_that_is_odd_but_fine(metadata: dict[str, Any]) -> None:
     """What Backstage accepts is accepted."""
-    checked(builders.component(metadata=metadata))
+    check_document(builders.component(metadata=metadata))
 
 
 SPECS = [
@@ -159,7 +159,7 @@ def test_a_spec_that_breaks_a_rule(
 ) -> None:
     """A wrong field of a kind's spec is named, with the rule it breaks."""
     with pytest.raises(Invalid) as error:
-        checked(builders.entity(kind, "x", spec))
+        check_document(builders.entity(kind, "x", spec))
     assert problem in error.value.message
 
 
@@ -180,7 +180,7 @@ def test_a_spec_that_breaks_a_rule(
 def test_an_envelope_that_breaks_a_rule(change: dict[str, Any], problem: str) -> None:
     """The root holds the known fields and nothing else."""
     with pytest.raises(Invalid) as error:
-        checked({**builders.component(), **change})
+        check_document({**builders.component(), **change})
     assert problem in error.value.message
 
 
@@ -197,23 +197,25 @@ def test_an_envelope_that_breaks_a_rule(change: dict[str, Any], problem: str) ->
 def test_what_is_no_string_is_named(value: Any, problem: str) -> None:
     """The refusal says what stands there instead, and how it becomes a string."""
     with pytest.raises(Invalid) as error:
-        checked(builders.component(metadata={"annotations": {"a.example/b": value}}))
+        check_document(
+            builders.component(metadata={"annotations": {"a.example/b": value}})
+        )
     assert f"metadata.annotations.a.example/b: {problem}" in error.value.message
 
 
 def test_a_list_at_the_root_is_no_entity() -> None:
     """What is no object at all is told so."""
     with pytest.raises(Invalid, match="must be an object at its root, found a list"):
-        checked(["a"])
+        check_document(["a"])
 
 
 def test_a_template_of_an_older_version_is_not_known() -> None:
     """Templates are v1beta3; a step needs its action."""
     old = {**builders.template(), "apiVersion": "backstage.io/v1beta2"}
     with pytest.raises(Invalid, match="nothing here knows 'Template'"):
-        checked(old)
+        check_document(old)
     with pytest.raises(Invalid, match=r"spec\.steps\.0\.action: is required"):
-        checked(builders.template(steps=[{"id": "a"}]))
+        check_document(builders.template(steps=[{"id": "a"}]))
 
 
 @pytest.mark.parametrize(
@@ -229,19 +231,19 @@ def test_what_no_run_could_begin_with_is_refused(
 ) -> None:
     """As the scaffolder reads a template: its form would be an error."""
     with pytest.raises(Invalid, match=rule):
-        checked(builders.template(**fields))
+        check_document(builders.template(**fields))
 
 
 def test_several_problems_are_told_at_once() -> None:
     """Nobody has to come back once for each mistake."""
     with pytest.raises(Invalid) as error:
-        checked(builders.component(metadata={"title": "", "tags": ["A"]}))
+        check_document(builders.component(metadata={"title": "", "tags": ["A"]}))
     assert "metadata.title" in error.value.message
     assert "metadata.tags.0" in error.value.message
 
 
 def relations(entity: dict[str, Any]) -> set[tuple[str, str, str]]:
-    return {(r.type, r.target, r.inverse) for r in checked(entity)[1]}
+    return {(r.type, r.target, r.inverse) for r in check_document(entity)[1]}
 
 
 def test_relations_have_the_kinds_defaults() -> None:
@@ -288,7 +290,7 @@ def test_an_owner_that_can_be_nobody_relates_to_nothing() -> None:
 def test_the_order_of_refs_says_nothing() -> None:
     """Lists of refs are kept sorted, so that reordering them is no change."""
     one = builders.component(dependsOn=["resource:b", "component:a"])
-    valid, _ = checked(one)
+    valid, _ = check_document(one)
     assert valid.spec["dependsOn"] == ["component:a", "resource:b"]
 
 
@@ -347,7 +349,7 @@ def test_a_kind_that_cannot_be_read_names_its_field(change: str, problem: str) -
 def test_what_is_no_json_is_refused_as_a_whole() -> None:
     """The kinds' schemas cannot read it; an entity that is no JSON is none."""
     with pytest.raises(Invalid, match="cannot be JSON"):
-        checked(builders.component(odd={1: 2}))
+        check_document(builders.component(odd={1: 2}))
 
 
 @pytest.mark.parametrize(
@@ -366,9 +368,9 @@ def test_an_entity_of_very_many_values_is_refused(
     for part, more in fields.items():
         entity[part].update(more)
     with pytest.raises(Invalid, match=f"{place}: more than 50000 elements"):
-        checked(entity)
+        check_document(entity)
     members = [f"user:default/u{number}" for number in range(40_000)]
-    checked(
+    check_document(
         builders.entity(
             "Group", "all", {"type": "x", "children": [], "members": members}
         )

@@ -16,7 +16,7 @@ from services.catalog.handlers.catalog import CatalogContext, context_for
 from services.catalog.handlers.effort import Effort, RestingRoots
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.pushes import Push
-from services.catalog.ingest.candidates import MOST_PATTERNS, checked
+from services.catalog.ingest.candidates import MOST_PATTERNS, check_document
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
@@ -122,11 +122,11 @@ def test_a_location_has_only_so_many_patterns() -> None:
     """The error names the field and the limit; plain files are not counted."""
     files = [f"./{n}/catalog-info.yaml" for n in range(MOST_PATTERNS * 2)]
     patterns = [f"./{n}/*.yaml" for n in range(MOST_PATTERNS)]
-    checked(pointing("many", *files, *patterns))
+    check_document(pointing("many", *files, *patterns))
     urls = [f"https://git.example.org/a/blob/main/{n}/**" for n in range(2)]
     for more in (["./x/?.yaml"], urls):
         with pytest.raises(Invalid, match=r"spec\.targets: over 100 patterns"):
-            checked(pointing("many", *files, *patterns, *more))
+            check_document(pointing("many", *files, *patterns, *more))
 
 
 async def test_targets_that_are_named_again_are_counted(
@@ -204,7 +204,7 @@ def envelopes(*payloads: RepositoryPushed) -> list[Envelope]:
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     reader = Reader()
-    monkeypatch.setattr(events, "pushed", reader)
+    monkeypatch.setattr(events, "apply_push", reader)
     monkeypatch.setattr(events, "PATIENCE_SECONDS", 0.01)
     monkeypatch.setattr(events, "BACKOFF", Backoff.every(0.01))
     return reader

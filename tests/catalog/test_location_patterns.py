@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from services.catalog.handlers.pushes import Push, pushed
+from services.catalog.handlers.pushes import Push, apply_push
 from services.catalog.ingest.candidates import may_spread
 from services.catalog.ingest.rules import LocationPattern, rule_glob
 from services.catalog.model import LocationRef, RepositoryPath
@@ -92,7 +92,7 @@ async def test_a_push_brings_what_matches_a_pattern_now(
         assert await catalog.refs() == {"component:one"}
         host.commit("mono", {"b/x.yaml": builders.component("two")})
         push = Push(host.name, "mono", "main", frozenset(["b/x.yaml"]), "ann")
-        await pushed(catalog.work.catalog, [], push)
+        await apply_push(catalog.work.catalog, [], push)
         assert await catalog.refs() == {"component:one", "component:two"}
 
 
@@ -191,7 +191,7 @@ async def test_a_push_to_a_location_with_many_targets_is_cheap(
 
         state.get = counting_get
         push = Push(host.name, "MONO", "main", frozenset(["other.txt"]), "ann")
-        await pushed(catalog.work.catalog, [], push)
+        await apply_push(catalog.work.catalog, [], push)
         assert count_of_reads < file_count
 
 

@@ -13,7 +13,7 @@ from services.catalog.descriptor.definitions import (
     Reference,
     hash_of,
     reference_in,
-    separated,
+    separate_definition,
 )
 from services.catalog.store.definitions import UNUSED_AFTER, MongoDefinitionStore
 from services.catalog.store.entities import MongoEntityStore
@@ -257,7 +257,7 @@ async def test_a_text_that_is_put_again_is_not_removed(database: Any) -> None:
 async def test_the_store_holds_any_length(database: Any, size: int) -> None:
     """From the shortest to the longest that is kept."""
     text = "ä" * (size // 2)
-    entity, apart = separated(Entity(builders.api(definition=text)))
+    entity, apart = separate_definition(Entity(builders.api(definition=text)))
     store = MongoDefinitionStore(database)
     if size < INLINE_LIMIT:
         assert apart is None

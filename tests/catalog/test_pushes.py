@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.handlers.pushes import merged
+from services.catalog.handlers.pushes import merge_pushes
 from shared.contracts.envelope import Envelope
 from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import GIT_PUSH, dead
@@ -318,14 +318,14 @@ async def test_what_another_process_writes_is_shown(
 
 def test_pushes_to_one_branch_are_one() -> None:
     """A batch costs one reading per branch; unknown paths win."""
-    [joined_push] = merged(
+    [joined_push] = merge_pushes(
         [(event("web", "a"), {}), (event("web", "b", pusher_name=None), {})]
     )
     assert joined_push.paths == {"a", "b"}
     assert joined_push.actor == "bo"
-    [whole_push] = merged(
+    [whole_push] = merge_pushes(
         [(event("web", "a"), {}), (event("web"), {}), (event("web", "b"), {})]
     )
     assert whole_push.paths is None
     deletion, tag = event("web", after="0" * 40), event("web", ref="refs/tags/x")
-    assert merged([(deletion, {}), (tag, {})]) == []
+    assert merge_pushes([(deletion, {}), (tag, {})]) == []

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from services.catalog.ingest.differences import changed_paths
-from services.catalog.ingest.placeholders import marked
+from services.catalog.ingest.placeholders import find_marks
 from services.catalog.query.effort import check_facets
-from services.catalog.query.facets import distinct
+from services.catalog.query.facets import distinct_names
 from services.catalog.query.fields import cut, parse_fields
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.ordering import OrderField, check_orders
@@ -50,7 +50,7 @@ def related(demand: dict[str, Any]) -> object:
         (lambda: parse_fields(["a." * 64 + "a"]), "64"),
         (lambda: parse_fields(["a.b.c,"] * 200), "500"),
         (lambda: check_orders([OrderField("kind")] * 9), "8"),
-        (lambda: distinct([str(n) for n in range(101)]), "100"),
+        (lambda: distinct_names([str(n) for n in range(101)]), "100"),
     ],
 )
 def test_too_much_is_refused(ask: Callable[[], Any], rule: str) -> None:
@@ -106,5 +106,5 @@ def test_placeholders_are_not_looked_for_below_a_long_path() -> None:
     """Where one stands is written out for each value on the way."""
     deep = {"a" * 100_000: {str(n): {"b": 1, "c": 2} for n in range(50_000)}}
     with limit_processor_time(1):
-        marks = list(marked({"spec": {"definition": {"$txt": "x"}, **deep}}))
+        marks = list(find_marks({"spec": {"definition": {"$txt": "x"}, **deep}}))
     assert marks == [("spec.definition", "$txt")]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.handlers.reading_ahead import ahead
+from services.catalog.handlers.reading_ahead import read_ahead
 
 COUNT = 3
 SIZE = 20
@@ -36,14 +36,14 @@ async def let_read() -> None:
 
 
 async def test_all_of_it_in_order() -> None:
-    items = [item async for item in ahead(Walked(SIZE)(), COUNT)]
+    items = [item async for item in read_ahead(Walked(SIZE)(), COUNT)]
     assert items == list(range(SIZE))
 
 
 async def test_no_further_than_asked() -> None:
     """What is found is kept in memory until somebody takes it."""
     walk = Walked(SIZE)
-    reading = ahead(walk(), COUNT)
+    reading = read_ahead(walk(), COUNT)
     assert await anext(reading) == 0
     await let_read()
     # Those that wait, the one that was taken, and the one that waits for room.
@@ -54,7 +54,7 @@ async def test_a_failure_comes_after_what_was_found() -> None:
     items = []
 
     async def take() -> None:
-        async for item in ahead(Walked(SIZE, fails=True)(), COUNT):
+        async for item in read_ahead(Walked(SIZE, fails=True)(), COUNT):
             items.append(item)  # noqa: PERF401 - what came before the failure stays
 
     with pytest.raises(ValueError, match="the host is away"):
@@ -65,7 +65,7 @@ async def test_a_failure_comes_after_what_was_found() -> None:
 async def test_it_can_be_given_up_while_it_waits_for_room() -> None:
     """It once waited for ever for room to say that it had ended."""
     walk = Walked(SIZE)
-    reading = ahead(walk(), COUNT)
+    reading = read_ahead(walk(), COUNT)
     await anext(reading)
     await let_read()
     async with asyncio.timeout(5):

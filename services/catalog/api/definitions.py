@@ -58,7 +58,7 @@ class Definitions:
             size += record_size
         yield portion
 
-    async def completed(self, rendered: list[bytes]) -> list[bytes]:
+    async def complete(self, rendered: list[bytes]) -> list[bytes]:
         """The rendered entities, each reference replaced by its text.
 
         Raises:

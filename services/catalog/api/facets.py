@@ -14,7 +14,7 @@ from services.catalog.query.facets import (
     FacetCounts,
     FacetValues,
     Narrowing,
-    distinct,
+    distinct_names,
     facets_of,
 )
 from services.catalog.query.filters import parse_filters
@@ -35,7 +35,7 @@ async def facets(request: Request) -> ReadResponse:
         return reads.answer(body)
     query = query_as(key[1], FacetsQuery)
     criterion = parse_filters(query.filter)
-    answer = await _counted(request, query.facet, criterion, _narrowing(query))
+    answer = await _count(request, query.facet, criterion, _narrowing(query))
     reads.answers.keep(key, answer)
     return answer
 
@@ -51,10 +51,10 @@ async def by_body(request: Request) -> ReadResponse:
     await begin(request)
     body = await body_as(request, FacetsRequest)
     criterion = EVERYTHING if body.query is None else parse_predicate(body.query)
-    return await _counted(request, body.facets, criterion, None)
+    return await _count(request, body.facets, criterion, None)
 
 
-async def _counted(
+async def _count(
     request: Request,
     names: Sequence[str],
     criterion: Criterion,
@@ -65,7 +65,7 @@ async def _counted(
     It reflects the revision of its first facet; what comes meanwhile may be in others.
     """
     reads, principal = reads_of(request), caller_of(request)
-    names, first_revision = distinct(names), str(reads.model.revision)
+    names, first_revision = distinct_names(names), str(reads.model.revision)
     parts: list[FacetValues] = []
     revision: int | None = None
     for name in names:

@@ -242,10 +242,10 @@ async def by_entity(
     """The registration that an entity came from."""
     ref = f"{kind}:{namespace}/{name}".lower()
     entity = writes.catalog.state.get(ref)
-    if entity is None or not writes.permitted(caller, ref):
+    if entity is None or not writes.is_permitted(caller, ref):
         raise NotFound(f"No such entity {ref}")
     origin = parse_location(entity.origin)
-    root = roots.registered(writes.catalog, origin)
+    root = roots.find_registration(writes.catalog, origin)
     if root is None:
         raise NotFound(
             f"Found no location with type {origin.type} and target {origin.target}"

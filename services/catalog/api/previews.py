@@ -48,7 +48,7 @@ async def preview(
         "entityRef": location.entity_ref,
     }
     head: dict[str, Any] = {
-        "exists": roots.registered(writes.catalog, location) is not None,
+        "exists": roots.find_registration(writes.catalog, location) is not None,
         "location": location_document,
     }
     if with_provided:
@@ -78,7 +78,7 @@ async def _provided(
     provided = []
     async for item in in_turns(items[1:]):
         stored = writes.catalog.state.get(item.ref)
-        if stored is not None and writes.permitted(reader, item.ref):
+        if stored is not None and writes.is_permitted(reader, item.ref):
             provided.append(_provider(writes, stored, item))
     return provided
 

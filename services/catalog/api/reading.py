@@ -153,7 +153,7 @@ class Reads:
             raise Forbidden("The decision has no conditions")
         return self._conditional(principal.conditions)
 
-    def renewed(self, scope: ReaderScope) -> ReaderScope:
+    def renew(self, scope: ReaderScope) -> ReaderScope:
         """A caller's scope as it is now; the same one while nothing changes."""
         if scope.conditions is None:
             return scope
@@ -210,12 +210,12 @@ async def array(
 
     def rendered(part: Sequence[EntityRecord]) -> list[bytes]:
         # A hidden entity may have come since, to which a later part has a relation.
-        return render_all(reads.model, part, fields, reads.renewed(scope))
+        return render_all(reads.model, part, fields, reads.renew(scope))
 
     if len(records) <= CHUNK and reads.definitions.are_few(records):
         # The texts of definitions may have to be read: changes may come meanwhile.
         revision = str(reads.model.revision)
-        bodies = await reads.definitions.completed(rendered(records))
+        bodies = await reads.definitions.complete(rendered(records))
         return reads.answer(around[0] + b",".join(bodies) + around[1], revision)
     pieces = _pieces(reads, records, rendered, around)
     return StreamedResponse(pieces, reads.model.revision)
@@ -229,7 +229,7 @@ async def _pieces(
 ) -> AsyncIterator[bytes]:
     separator = around[0]
     for part in reads.definitions.portions(records, CHUNK):
-        bodies = await reads.definitions.completed(rendered(part))
+        bodies = await reads.definitions.complete(rendered(part))
         yield separator + b",".join(bodies)
         separator = b","
     yield around[1]

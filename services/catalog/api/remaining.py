@@ -8,7 +8,7 @@ from services.catalog.api.locations import visible_root
 from services.catalog.api.reading import CallerScope
 from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.writing import CatalogWrites, Writes
-from services.catalog.handlers.remainders import Remainder, unregistering
+from services.catalog.handlers.remainders import Remainder, removal_outcome
 from services.catalog.model import Root
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import Forbidden
@@ -55,7 +55,7 @@ async def remaining(
     `removable` says whether the caller may unregister the location.
     """
     root = visible_root(writes, scope, location_id)
-    outcome = await unregistering(writes.catalog, root)
+    outcome = await removal_outcome(writes.catalog, root)
     items = [
         _item(remainder, scope)
         for remainder in outcome.remainders

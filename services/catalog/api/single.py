@@ -106,8 +106,8 @@ async def _answer(
 async def _rendered_entity(
     reads: Reads, record: EntityRecord, scope: ReaderScope
 ) -> bytes:
-    rendered = render(reads.model, record, reads.renewed(scope))
-    return (await reads.definitions.completed([rendered]))[0]
+    rendered = render(reads.model, record, reads.renew(scope))
+    return (await reads.definitions.complete([rendered]))[0]
 
 
 def _criterion(request: Request, query: Predicate | None) -> Criterion:
@@ -130,11 +130,11 @@ async def _items(
     existing_records = [record for record in records if record is not None]
 
     def rendered(part: Sequence[EntityRecord]) -> list[bytes]:
-        return render_all(reads.model, part, fields, reads.renewed(scope))
+        return render_all(reads.model, part, fields, reads.renew(scope))
 
     if len(records) <= CHUNK and reads.definitions.are_few(existing_records):
         revision = str(reads.model.revision)
-        bodies = iter(await reads.definitions.completed(rendered(existing_records)))
+        bodies = iter(await reads.definitions.complete(rendered(existing_records)))
         items = [b"null" if record is None else next(bodies) for record in records]
         return reads.answer(b'{"items":[' + b",".join(items) + b"]}", revision)
     return StreamedResponse(
@@ -150,7 +150,7 @@ async def _item_pieces(
     separator = b'{"items":['
     for part in reads.definitions.portions(records, CHUNK):
         existing_records = [record for record in part if record is not None]
-        bodies = iter(await reads.definitions.completed(rendered(existing_records)))
+        bodies = iter(await reads.definitions.complete(rendered(existing_records)))
         items = [b"null" if record is None else next(bodies) for record in part]
         yield separator + b",".join(items)
         separator = b","

@@ -12,7 +12,7 @@ from services.catalog.handlers.catalog import (
     CommandContext,
     context_for,
 )
-from services.catalog.handlers.remainders import unregistering
+from services.catalog.handlers.remainders import removal_outcome
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.model import Root, StoredEntity
@@ -42,7 +42,7 @@ class Writes:
         body = self.model.entity_bytes(ref)
         return None if body is None else Entity(orjson.loads(body))
 
-    def permitted(self, principal: Principal, ref: str) -> bool:
+    def is_permitted(self, principal: Principal, ref: str) -> bool:
         """Whether the decision covers this entity."""
         if principal.decision == "allow":
             return True
@@ -55,9 +55,9 @@ class Writes:
         Raises:
             Forbidden: if they may know of it, but not do this.
         """
-        if self.permitted(principal, stored.ref):
+        if self.is_permitted(principal, stored.ref):
             return True
-        if not self.permitted(principal.granted(ENTITY_READ), stored.ref):
+        if not self.is_permitted(principal.granted(ENTITY_READ), stored.ref):
             return False
         raise Forbidden(f"{principal.subject} may not do this to {stored.ref}")
 
@@ -65,7 +65,7 @@ class Writes:
         """Whether the caller may not know of a registration."""
         ref = root.location.entity_ref
         reader = principal.granted(ENTITY_READ)
-        return self.model.record(ref) is not None and not self.permitted(reader, ref)
+        return self.model.record(ref) is not None and not self.is_permitted(reader, ref)
 
     def require_all(self, principal: Principal, root: Root) -> None:
         """Raise Forbidden unless the decision covers all entities of a root.
@@ -89,7 +89,7 @@ class Writes:
                 "register it, and may not do this"
             )
         for ref in sorted(brought_refs):
-            if not self.permitted(principal, ref):
+            if not self.is_permitted(principal, ref):
                 raise Forbidden(
                     f"{principal.subject} may not do this to all that {root.location} "
                     "has brought"
@@ -106,9 +106,9 @@ class Writes:
         except Forbidden:
             if root.registrant != principal.subject:
                 raise
-            outcome = await unregistering(self.catalog, root)
+            outcome = await removal_outcome(self.catalog, root)
             owned_refs = (ref for ref in outcome.deleted if not is_location(ref))
-            if not all(self.permitted(principal, ref) for ref in owned_refs):
+            if not all(self.is_permitted(principal, ref) for ref in owned_refs):
                 raise
 
     def require_writable(self) -> None:

@@ -73,7 +73,7 @@ def hash_of(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=20).hexdigest()
 
 
-def separated(entity: Entity) -> tuple[Entity, str | None]:
+def separate_definition(entity: Entity) -> tuple[Entity, str | None]:
     """The entity with a reference for its definition, and the text if it is long."""
     text = text_of(entity)
     if text is None or len(text) * 4 <= INLINE_LIMIT:

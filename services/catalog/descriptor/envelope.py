@@ -51,7 +51,7 @@ def _require(value: Any, path: str) -> str:
     return value
 
 
-def completed(document: EntityJson) -> Entity:
+def complete(document: EntityJson) -> Entity:
     """A copy with the default namespace, without what counts as absent."""
     metadata = {"namespace": DEFAULT_NAMESPACE, **document["metadata"]}
     if metadata["namespace"] is None:

@@ -11,7 +11,12 @@ from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.including import include
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.ingest import placeholders
-from services.catalog.ingest.candidates import Candidate, Context, candidate, checked
+from services.catalog.ingest.candidates import (
+    Candidate,
+    Context,
+    candidate,
+    check_document,
+)
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import SourceSnapshot
 from shared.contracts.entity import Entity
@@ -63,7 +68,7 @@ async def validate(
     included = await include(
         references, location, reading, admit=admit, compute=effort.compute
     )
-    await effort.compute(checked, entity, included.contents)
+    await effort.compute(check_document, entity, included.contents)
 
 
 async def analyse(

@@ -234,7 +234,7 @@ class CatalogState:
         placement = self._placements.get(ref)
         return placement.revision if placement else 0
 
-    def overtaken(self, ref: str, since: int, writer: object) -> bool:
+    def is_overtaken(self, ref: str, since: int, writer: object) -> bool:
         """Whether another writer changed an entity after the clock was `since`."""
         placement = self._placements.get(ref)
         if placement is None or placement.clock <= since:

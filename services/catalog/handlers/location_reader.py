@@ -7,7 +7,7 @@ from dataclasses import replace
 from services.catalog.descriptor.definitions import reference_of
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.effort import Effort
-from services.catalog.handlers.reading_ahead import ahead
+from services.catalog.handlers.reading_ahead import read_ahead
 from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity, targets_of
@@ -65,7 +65,7 @@ class LocationReader:
         """Its targets, some at a time."""
         part: list[TargetReading] = []
         size = 0
-        async with aclosing(ahead(self._targets(), AHEAD)) as readings:
+        async with aclosing(read_ahead(self._targets(), AHEAD)) as readings:
             async for reading in readings:
                 part.append(await self._completed(reading))
                 size += 1 + len(reading.candidates) + len(reading.refusals)
@@ -80,7 +80,7 @@ class LocationReader:
 
     async def removal_cause(self, cause: Cause) -> Cause:
         """The cause of what the location no longer names, with its commit."""
-        return await self._sources.described(self.root.location, cause)
+        return await self._sources.with_commit(self.root.location, cause)
 
     def _targets(self) -> AsyncIterator[TargetReading]:
         if self._only is None:
@@ -110,7 +110,7 @@ class LocationReader:
             return reading
         location = reading.target.location
         try:
-            cause = await self._sources.described(location, self._context.cause)
+            cause = await self._sources.with_commit(location, self._context.cause)
         except CallboardError:
             if error is None:
                 raise

@@ -91,7 +91,7 @@ class PlanWriter:
             writes = new_plan.writes
             refusals += new_plan.refusals
         if writes:
-            raise _contended(writes[0].ref)
+            raise _contention_error(writes[0].ref)
         return refusals
 
     async def _write_steps(self, steps: Sequence[Step]) -> None:
@@ -104,7 +104,7 @@ class PlanWriter:
                 if not pending_steps:
                     break
             else:
-                raise _contended(next(iter(pending_steps)))
+                raise _contention_error(next(iter(pending_steps)))
             await asyncio.sleep(0)
 
     def _changes(self, steps: Iterable[Step]) -> list[StoredChange]:
@@ -133,7 +133,7 @@ class PlanWriter:
     def _check_not_overtaken(self, changes: Iterable[EntityWrite | Step]) -> None:
         """Raise Overtaken if others changed one of these since this was made."""
         for change in changes:
-            if self._state.overtaken(change.ref, self._start_clock, self._mark):
+            if self._state.is_overtaken(change.ref, self._start_clock, self._mark):
                 raise Overtaken(change.ref)
 
     async def _write_root(self, root: Root) -> None:
@@ -153,5 +153,5 @@ async def learn(store: EntityStore, state: CatalogState, refs: Iterable[str]) ->
             state.drop(ref)
 
 
-def _contended(ref: str) -> CallboardError:
+def _contention_error(ref: str) -> CallboardError:
     return Conflict(f"{ref}: changed by others {TRIES} times meanwhile; try again")

@@ -32,7 +32,7 @@ class Push:
         """The repository as places are matched by it."""
         return RepositoryPath(self.host, self.repository, "", "").key
 
-    def joined(self, earlier: "Push | None") -> "Push":
+    def joined_with(self, earlier: "Push | None") -> "Push":
         """This push and an earlier one to the same branch as one."""
         if earlier is None:
             return self
@@ -47,7 +47,7 @@ class Push:
         )
 
 
-def merged(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]:
+def merge_pushes(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]:
     """Pushes of whole branches, each in its event's trace; several to one are one.
 
     Tags and deletions are none.
@@ -63,7 +63,7 @@ def merged(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]:
         actor = event.pusher_name or event.pusher
         push = Push(event.host, event.repository, branch, paths, actor, trace)
         key = (event.host, event.repository, branch)
-        pushes[key] = push.joined(pushes.get(key))
+        pushes[key] = push.joined_with(pushes.get(key))
     return list(pushes.values())
 
 
@@ -73,7 +73,7 @@ def _both(
     return None if paths is None or other_paths is None else paths | other_paths
 
 
-async def pushed(
+async def apply_push(
     catalog: CatalogContext, providers: Sequence[Provider], push: Push
 ) -> None:
     """Bring the catalog up to a push."""

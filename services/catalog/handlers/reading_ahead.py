@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from services.catalog.planning.reading import TargetReading
 
 
-async def ahead(
+async def read_ahead(
     walk: AsyncIterator[TargetReading], count: int
 ) -> AsyncGenerator[TargetReading, None]:
     """The same, while up to `count` more are being read."""

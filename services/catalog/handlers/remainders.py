@@ -46,7 +46,7 @@ class RemovalOutcome:
         return sorted(set(self.deleted) - returning_refs)
 
 
-async def unregistering(catalog: CatalogContext, root: Root) -> RemovalOutcome:
+async def removal_outcome(catalog: CatalogContext, root: Root) -> RemovalOutcome:
     """What removing the registration of a root deletes, and what stays."""
     state = catalog.state
     orphans = await orphans_of(state, root)

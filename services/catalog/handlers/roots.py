@@ -24,7 +24,7 @@ Report = Callable[[str, str], None]
 TRIES = 5
 
 
-def registered(catalog: CatalogContext, location: LocationRef) -> Root | None:
+def find_registration(catalog: CatalogContext, location: LocationRef) -> Root | None:
     """The registration of a location, if there is one.
 
     In a Git repository that is the registration of the same file, however its address
@@ -96,7 +96,7 @@ async def register(
     Raises:
         Conflict: if it is registered and `refresh` does not allow that.
     """
-    existing_root = registered(catalog, location)
+    existing_root = find_registration(catalog, location)
     if existing_root is not None and not refresh:
         is_unfinished = (
             not existing_root.settled and not catalog.lock(existing_root).locked()
@@ -123,7 +123,7 @@ async def require_readable(
     await catalog.rights.require(location, reader, raw=False)
     reading = catalog.sources.reading(location)
     with contextlib.suppress(Unavailable):
-        await reading.described(location, Cause(kind="registration"))
+        await reading.with_commit(location, Cause(kind="registration"))
 
 
 async def release_root(
@@ -156,7 +156,7 @@ async def move(
     Raises:
         Conflict: if the other location is registered already.
     """
-    existing_root = registered(catalog, location)
+    existing_root = find_registration(catalog, location)
     if existing_root is not None and existing_root.name == root.name:
         return await ingest(catalog, root, context)
     if existing_root is not None:

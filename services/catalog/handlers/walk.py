@@ -28,7 +28,7 @@ from services.catalog.ingest.problems import (
     FILE_ITEMS,
     BrokenFile,
     failure_item,
-    limited,
+    limit_items,
     refusal_item,
     remaining,
 )
@@ -219,12 +219,12 @@ class Walk:
                 return TargetReading(target, state)
             return await self._read(target, trusted_state)
         except CallboardError as error:
-            return self._failed(target, state, error)
+            return self._failed_reading(target, state, error)
 
     async def _require_admitted(self, target: Target) -> None:
         await self._admission.require(target.location, target.parent, target.origin)
 
-    def _failed(
+    def _failed_reading(
         self, target: Target, state: FileState | None, error: CallboardError
     ) -> TargetReading:
         is_missing = isinstance(error, NotFound)
@@ -264,10 +264,10 @@ class Walk:
         if state is not None and not has_placeholders and digest == state.digest:
             unchanged_state = replace(state, etag=etag, includes=includes)
             return TargetReading(target, unchanged_state, is_unchanged=True)
-        documents = await self._parsed(target, fetched)
+        documents = await self._parse(target, fetched)
         contents: dict[placeholders.Placeholder, Any] = {}
         if has_placeholders:
-            included = await self._included(target.location, documents)
+            included = await self._include(target.location, documents)
             contents = included.contents
             includes = (*fetched.links, *included.places)
             digest = _digest_of(fetched, included)
@@ -296,12 +296,12 @@ class Walk:
             etag=etag,
             place=fetched.place,
             includes=includes,
-            errors=limited([refusal_item(item) for item in refusals], FILE_ITEMS),
+            errors=limit_items([refusal_item(item) for item in refusals], FILE_ITEMS),
         )
         candidates = [item for item in items if isinstance(item, Candidate)]
         return TargetReading(target, new_state, candidates, refusals)
 
-    async def _parsed(self, target: Target, fetched: FetchedFile) -> list[Any]:
+    async def _parse(self, target: Target, fetched: FetchedFile) -> list[Any]:
         try:
             documents: list[Any] = await self._effort.compute(
                 load_documents, fetched.body
@@ -336,7 +336,7 @@ class Walk:
             items.append(item)
         return items
 
-    async def _included(
+    async def _include(
         self, base: LocationRef, documents: Sequence[Any]
     ) -> IncludedContents:
         async def admit(location: LocationRef) -> None:

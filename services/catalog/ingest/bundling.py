@@ -91,14 +91,14 @@ def outer_files(document: Any) -> list[str]:
 
 
 def bundle_of(name: str, root: str, bodies: Mapping[str, bytes], links: Links) -> str:
-    """The text of the bundle of these files, as `bundled`."""
+    """The text of the bundle of these files, as `bundle_files`."""
     files = {
         file: read_part(body, file.rpartition("/")[2]) for file, body in bodies.items()
     }
-    return bundled(name, root, files, links)
+    return bundle_files(name, root, files, links)
 
 
-def bundled(name: str, root: str, files: Mapping[str, Any], links: Links) -> str:
+def bundle_files(name: str, root: str, files: Mapping[str, Any], links: Links) -> str:
     """The text of the bundle.
 
     Args:

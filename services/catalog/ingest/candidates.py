@@ -83,7 +83,7 @@ class Candidate:
             return self.entity
         return self.entity.with_spec(definition=self.definition)
 
-    def merged(self, other: "Candidate") -> "Candidate":
+    def merge_parents(self, other: "Candidate") -> "Candidate":
         """The same, emitted by those that emit `other` too."""
         return replace(self, parents=tuple(dict.fromkeys(self.parents + other.parents)))
 
@@ -176,7 +176,7 @@ def require_size(entity: Entity) -> None:
         text = definitions.DEFINITION_LIMIT + ENTITY_LIMIT
         check_tree(value, label=label, nodes=ELEMENTS_LIMIT, text=text)
     check_tree(entity.raw, label="the entity", nodes=ELEMENTS_LIMIT)
-    stored_form = definitions.separated(entity)[0]
+    stored_form = definitions.separate_definition(entity)[0]
     if not _is_within_limits(stored_form):
         field, size = _biggest(stored_form)
         raise Invalid(
@@ -205,7 +205,7 @@ def _biggest(entity: Entity) -> tuple[str, int]:
     return max(sizes.items(), key=lambda item: item[1], default=("entity", 0))
 
 
-def annotated(entity: Entity, context: Context) -> Entity:
+def annotate(entity: Entity, context: Context) -> Entity:
     """A copy with its location in annotations; the descriptor's own links win."""
     location_annotations = {
         MANAGED_BY_LOCATION: str(context.location),
@@ -220,7 +220,7 @@ def annotated(entity: Entity, context: Context) -> Entity:
     return entity.with_metadata(annotations=annotations)
 
 
-def checked(
+def check_document(
     document: Any, contents: Mapping[placeholders.Placeholder, Any] | None = None
 ) -> tuple[Entity, tuple[StoredRelation, ...]]:
     """A document as a valid entity, with the relations it declares.
@@ -240,8 +240,8 @@ def checked(
 def _complete(
     document: EntityJson, contents: Mapping[placeholders.Placeholder, Any] | None
 ) -> Entity:
-    whole = placeholders.filled(document, contents) if contents else document
-    entity = envelope.completed(whole)
+    whole = placeholders.fill(document, contents) if contents else document
+    entity = envelope.complete(whole)
     rule_problems = envelope.problems(entity) or kinds.problems(entity)
     if rule_problems:
         problems = [*rule_problems, *_hints(document, rule_problems)]
@@ -269,7 +269,7 @@ def _hints(document: EntityJson, problems: Sequence[str]) -> list[str]:
     """A hint for each broken field that a placeholder fills."""
     return [
         _hint(name)
-        for place, name in placeholders.marked(document)
+        for place, name in placeholders.find_marks(document)
         if any(problem.startswith(f"{place}:") for problem in problems)
     ]
 
@@ -289,10 +289,10 @@ def candidate(
     ref = None
     try:
         ref = str(envelope.identify(document))
-        entity, relations = checked(document, contents)
-        entity = annotated(entity, context)
+        entity, relations = check_document(document, contents)
+        entity = annotate(entity, context)
         _require_allowed(entity, ref, context)
-        entity, definition = definitions.separated(entity)
+        entity, definition = definitions.separate_definition(entity)
         etag = etag_of(entity, relations)
     except CallboardError as error:
         return Refusal(ref, error)

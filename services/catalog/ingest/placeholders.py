@@ -96,7 +96,7 @@ def find_all(documents: Sequence[Any]) -> list[Placeholder]:
     return list(placeholders)
 
 
-def marked(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
+def find_marks(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
     """Where an object looks like a placeholder, with the name that it gives.
 
     Nothing is looked for below a path of more than `LONGEST_PLACE` characters.
@@ -106,10 +106,10 @@ def marked(value: Any, place: str = "") -> Iterator[tuple[str, str]]:
         if len(value) == 1 and str(name).startswith("$"):
             yield place, str(name)
         for key, item in value.items():
-            yield from marked(item, f"{place}.{key}" if place else str(key))
+            yield from find_marks(item, f"{place}.{key}" if place else str(key))
 
 
-def filled(value: Any, contents: Mapping[Placeholder, Any]) -> Any:
+def fill(value: Any, contents: Mapping[Placeholder, Any]) -> Any:
     """A copy of the document with each placeholder's content in its place.
 
     Raises:
@@ -123,9 +123,9 @@ def filled(value: Any, contents: Mapping[Placeholder, Any]) -> Any:
                 label = " ".join(placeholder)
                 raise Invalid(f"placeholder {label}: {replacement.message}")
             return replacement
-        return {key: filled(item, contents) for key, item in value.items()}
+        return {key: fill(item, contents) for key, item in value.items()}
     if isinstance(value, list):
-        return [filled(item, contents) for item in value]
+        return [fill(item, contents) for item in value]
     return value
 
 

@@ -65,7 +65,9 @@ def refusal_item(refusal: Refusal) -> StatusItemJson:
     return {**item, "error": {**item["error"], **marks}}
 
 
-def limited(items: Sequence[StatusItemJson], limit: int) -> tuple[StatusItemJson, ...]:
+def limit_items(
+    items: Sequence[StatusItemJson], limit: int
+) -> tuple[StatusItemJson, ...]:
     """The first items, and one with the number of the others."""
     if len(items) <= limit:
         return tuple(items)

@@ -35,12 +35,12 @@ def foreign_error(
     return taken_error(candidate.ref, owner.location)
 
 
-def described(
+def apply_candidate(
     before: StoredEntity | None, candidate: Candidate, cause: Cause
 ) -> StoredEntity | None:
     """What a candidate makes of an entity; None: nothing changes."""
     if before is None:
-        return _created(candidate, cause)
+        return _new_entity(candidate, cause)
     own_parents = candidate.parents
     parents = tuple(dict.fromkeys((*before.parents, *own_parents)))
     if is_foreign(before, candidate):
@@ -52,7 +52,7 @@ def described(
         return None
     return replace(
         before,
-        entity=_identified(candidate.entity, before.uid, candidate.etag),
+        entity=_with_identity(candidate.entity, before.uid, candidate.etag),
         relations=candidate.relations,
         location=candidate.location,
         origin=candidate.origin,
@@ -63,13 +63,13 @@ def described(
     )
 
 
-def _created(candidate: Candidate, cause: Cause) -> StoredEntity:
+def _new_entity(candidate: Candidate, cause: Cause) -> StoredEntity:
     identity, now = str(uuid.uuid4()), datetime.now(UTC)
     return StoredEntity(
         ref=candidate.ref,
         uid=identity,
         revision=0,
-        entity=_identified(candidate.entity, identity, candidate.etag),
+        entity=_with_identity(candidate.entity, identity, candidate.etag),
         relations=candidate.relations,
         location=candidate.location,
         origin=candidate.origin,
@@ -89,31 +89,33 @@ def with_problems(
     errors = tuple(items)
     if before.errors == errors:
         return before
-    etag = etag_of(_anonymous(before.entity), before.relations, errors)
-    entity = _identified(before.entity, before.uid, etag)
+    etag = etag_of(_without_identity(before.entity), before.relations, errors)
+    entity = _with_identity(before.entity, before.uid, etag)
     return replace(before, entity=entity, errors=errors, cause=cause)
 
 
-def moved(
+def move_entity(
     before: StoredEntity, parents: tuple[str, ...], origin: str, cause: Cause
 ) -> StoredEntity:
     """The entity under other parents, whose root is its origin now."""
-    entity = _anonymous(before.entity.with_annotations({MANAGED_BY_ORIGIN: origin}))
+    entity = _without_identity(
+        before.entity.with_annotations({MANAGED_BY_ORIGIN: origin})
+    )
     etag = etag_of(entity, before.relations, before.errors)
     return replace(
         before,
-        entity=_identified(entity, before.uid, etag),
+        entity=_with_identity(entity, before.uid, etag),
         parents=parents,
         origin=origin,
         cause=cause,
     )
 
 
-def _identified(entity: Entity, identity: str, etag: str) -> Entity:
+def _with_identity(entity: Entity, identity: str, etag: str) -> Entity:
     return entity.with_metadata(uid=identity, etag=etag)
 
 
-def _anonymous(entity: Entity) -> Entity:
+def _without_identity(entity: Entity) -> Entity:
     metadata = {
         name: value
         for name, value in entity.metadata.items()

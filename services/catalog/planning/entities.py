@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 
 from services.catalog.ingest.candidates import Candidate
-from services.catalog.planning.changes import described, foreign_error, is_foreign
+from services.catalog.planning.changes import apply_candidate, foreign_error, is_foreign
 from services.catalog.planning.plan import EntityWrite, IngestionPlan, NameRefusal
 from services.catalog.planning.view import CatalogView
 from shared.contracts.catalog import Cause
@@ -41,7 +41,7 @@ async def plan_entities(
         current = candidate
         if before is not None and is_location(candidate.ref):
             current = candidate.with_items(before.errors)
-        after = described(before, current, cause_of(candidate))
+        after = apply_candidate(before, current, cause_of(candidate))
         if after is not None:
             writes.append(EntityWrite(current, before, after))
     return IngestionPlan(tuple(writes), refusals=tuple(refusals))
@@ -61,7 +61,7 @@ def merge(
         if first is None:
             unique[candidate.ref] = candidate
         elif first.location == candidate.location:
-            unique[candidate.ref] = first.merged(candidate)
+            unique[candidate.ref] = first.merge_parents(candidate)
         else:
             refusals.append(NameRefusal(candidate, foreign_error(candidate, first)))
     return unique, refusals

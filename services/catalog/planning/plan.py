@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.differences import changed_paths
 from services.catalog.model import Root, StatusItemJson, StoredEntity
-from services.catalog.planning.changes import moved, with_problems
+from services.catalog.planning.changes import move_entity, with_problems
 from services.catalog.planning.view import CatalogView
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import Conflict
@@ -61,7 +61,7 @@ class Move:
         """The entity under those of the parents that it still has."""
         parents = tuple(parent for parent in before.parents if parent in self.parents)
         first = view.get(parents[0]) if parents else None
-        return moved(
+        return move_entity(
             before, parents, first.origin if first else before.origin, self.cause
         )
 

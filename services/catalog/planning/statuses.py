@@ -13,7 +13,7 @@ from services.catalog.ingest.problems import (
     LOCATION_ITEMS,
     REFUSED_NAMES,
     items_of_entity,
-    limited,
+    limit_items,
 )
 from services.catalog.model import (
     FileState,
@@ -21,7 +21,7 @@ from services.catalog.model import (
     StatusItemJson,
     TargetKey,
 )
-from services.catalog.planning.changes import described, foreign_error, is_foreign
+from services.catalog.planning.changes import apply_candidate, foreign_error, is_foreign
 from services.catalog.planning.outcomes import LocationOutcome
 from services.catalog.planning.plan import (
     DeletionRefusal,
@@ -107,7 +107,7 @@ def _own_writes(
     candidate = own_entity.with_items(items.get(own_entity.ref, ()))
     if is_foreign(before, own_entity):
         return ()
-    after = described(before, candidate, outcome.causes.of(own_entity))
+    after = apply_candidate(before, candidate, outcome.causes.of(own_entity))
     return () if after is None else (EntityWrite(candidate, before, after),)
 
 
@@ -172,7 +172,7 @@ def _location_items(
                 entity_items = items_of_entity(ref, states[key])
                 visible_items = _visible_items(view, ref, key, entity_items)
                 problems[ref] = (*visible_items, *problems.get(ref, ()))
-    return {ref: limited(items, LOCATION_ITEMS) for ref, items in problems.items()}
+    return {ref: limit_items(items, LOCATION_ITEMS) for ref, items in problems.items()}
 
 
 def _visible_items(

@@ -36,7 +36,7 @@ class Facets:
     totals: dict[str, int]
 
 
-def distinct(names: Sequence[str]) -> Sequence[str]:
+def distinct_names(names: Sequence[str]) -> Sequence[str]:
     """The names of the requested facets, each once.
 
     Raises:

@@ -159,7 +159,7 @@ class SourceReading:
             if path.rpartition("/")[2] == filename
         ]
 
-    async def described(self, location: LocationRef, cause: Cause) -> Cause:
+    async def with_commit(self, location: LocationRef, cause: Cause) -> Cause:
         target = self._target(location)
         if target is None:
             return cause.model_copy(update={"location": str(location)})
