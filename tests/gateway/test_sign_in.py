@@ -256,8 +256,8 @@ async def test_a_sign_in_form_has_so_many_fields(ask, gateway) -> None:
         "origin": gateway,
     }
     answer = await ask.post("/sign-in/as", content=fields, headers=headers)
-    assert answer.status_code == 400
-    assert "Too many fields" in answer.text
+    assert answer.status_code == 413
+    assert "form: at most" in answer.text
 
 
 async def test_what_a_sign_in_page_asks(ask) -> None:
