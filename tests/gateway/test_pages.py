@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.gateway.forward.pages import OUR_COOKIES, other_cookies
+from services.gateway.forward.pages import OWN_COOKIES, other_cookies
 from services.gateway.identity.keys import KeyRing
 from services.gateway.identity.readers import REMAINING_SECONDS, ReaderTokens
 from services.gateway.identity.tokens import API, READER, UserTokens
@@ -309,7 +309,7 @@ async def test_a_static_site_takes_the_portals_place(
 def test_no_cookie_of_ours_is_passed_on(cookie: bytes, passed: str) -> None:
     """Where one could still be found, none is."""
     assert other_cookies([(b"cookie", cookie)]) == passed
-    assert {SESSION_COOKIE.encode(), DOCS_COOKIE.encode()} == set(OUR_COOKIES)
+    assert {SESSION_COOKIE.encode(), DOCS_COOKIE.encode()} == set(OWN_COOKIES)
 
 
 def test_a_readers_token_is_made_now_and_then(tmp_path: Path) -> None:

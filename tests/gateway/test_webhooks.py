@@ -224,7 +224,7 @@ async def test_a_form_holds_the_payload_too(ask) -> None:
 
 async def test_a_form_of_many_fields_is_refused(ask) -> None:
     """Before they are taken apart: the host that signed it sends one."""
-    body = b"a=b&" * 100_000
+    body = b"a=b&" * 1_000
     headers = hook_headers(body)
     headers["content-type"] = "application/x-www-form-urlencoded"
     answer = await ask.post("/api/webhooks/gitea", content=body, headers=headers)

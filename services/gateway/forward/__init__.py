@@ -1,1 +1,1 @@
-"""Carries requests to the services behind `/api/{plugin}`, and answers unchanged."""
+"""Forwards requests to the services behind `/api/{plugin}`, and their responses."""

@@ -1,4 +1,4 @@
-"""Whether a caller may send a request to a service, and what the service is told."""
+"""Decides whether a request may reach a service, and signs its principal."""
 
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ class AdmittedRequest:
 
 
 class RequestAdmission:
-    """Asks the policy about each request, and signs its answer for the service."""
+    """Gets the policy's decisions about a request and signs them for the service."""
 
     def __init__(
         self, guard: PermissionChecker, routes: Routes, tokens: PrincipalTokens
@@ -29,11 +29,11 @@ class RequestAdmission:
     async def admit(
         self, identity: Identity, plugin: str, method: str, path: str
     ) -> AdmittedRequest:
-        """Let a request in; `path` is decoded, below the plugin's root.
+        """Admit a request; `path` is decoded and below the plugin's root.
 
         Raises:
-            Forbidden: if the policy says no, or the route is for services alone.
-            Unavailable: if the policy cannot be asked.
+            Forbidden: if the policy refuses it, or the route is only for services.
+            Unavailable: if the policy is.
         """
         need = self._routes.need(plugin, method, path)
         if need.only_services and not (identity.is_service or identity.by_service):
@@ -41,7 +41,9 @@ class RequestAdmission:
         decision = await self._guard.decision(identity, need.permission)
         if decision.result == "deny":
             raise Forbidden(decision.reason or f"Not allowed: {need.permission}")
-        also = {name: await self._guard.decision(identity, name) for name in need.also}
+        decisions = {
+            name: await self._guard.decision(identity, name) for name in need.also
+        }
         principal = Principal(
             subject=identity.subject,
             kind=identity.kind,
@@ -49,7 +51,7 @@ class RequestAdmission:
             permission=need.permission,
             decision="allow" if decision.result == "allow" else "conditional",
             conditions=decision.conditions,
-            also={name: _grant(each) for name, each in also.items()},
+            also={name: _grant(decision) for name, decision in decisions.items()},
         )
         return AdmittedRequest(need.permission, self._tokens.sign(principal))
 

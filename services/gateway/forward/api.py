@@ -1,4 +1,4 @@
-"""The path of a request to a service: who asks, may they, then to the service."""
+"""Forwards a request to a service: identity, permission, then the exchange."""
 
 from collections.abc import Iterable
 from contextlib import nullcontext
@@ -10,7 +10,7 @@ from services.gateway.forward import headers as hdr
 from services.gateway.forward.admission import RequestAdmission
 from services.gateway.forward.bodies import ClientGone, RequestBody
 from services.gateway.forward.exchange import ClientReply, exchange, trace_of
-from services.gateway.forward.metrics import PluginMeasures
+from services.gateway.forward.metrics import PluginMetrics
 from services.gateway.forward.services import ServiceConnections
 from services.gateway.forward.upstreams import ServiceRequest
 from services.gateway.model import DOCS_COOKIE, SESSION_COOKIE, Identity
@@ -44,20 +44,20 @@ class Forwarder:
         self._services = services
         self._authenticator = authenticator
         self._admission = admission
-        self._open = open_requests
+        self._open_requests = open_requests
         self._limit = limit
-        self._measured = {name: PluginMeasures(name) for name in plugins}
+        self._metrics = {name: PluginMetrics(name) for name in plugins}
         self._log = logs.get_logger("gateway")
 
     def serves(self, plugin: str) -> bool:
         """Whether requests to this plugin are forwarded."""
-        return plugin in self._measured
+        return plugin in self._metrics
 
     async def handle(
         self, plugin: str, rest: str, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Answer one request; `rest` is the decoded path below the plugin's root."""
-        reply = ClientReply(send, self._measured[plugin].begin())
+        reply = ClientReply(send, self._metrics[plugin].begin())
         if tracing.is_recording():
             route = route_of(plugin, scope["method"], rest) or "/{path}"
             tracing.set_route(scope["method"], f"/api/{plugin}{route}")
@@ -80,26 +80,26 @@ class Forwarder:
     ) -> None:
         body = RequestBody(scope["headers"], receive, self._limit)
         if checked_path(_below(scope).partition("?")[0]) != rest:
-            # What is judged must be what the service gets: no hidden slashes.
+            # The policy and the service must read the same path: no hidden slashes.
             raise NotFound("There is nothing at this path")
         identity = await self._identity(scope, plugin, rest)
         request = await self._request(identity, plugin, rest, scope)
-        # What the front end asks for a page is part of the page's own request.
-        inside = identity.by_front_end
-        with nullcontext() if inside else self._open.hold(identity):
+        # A request of the front end is part of the page's own request.
+        is_part_of_page = identity.by_front_end
+        with nullcontext() if is_part_of_page else self._open_requests.hold(identity):
             await exchange(self._services[plugin], request, body, receive, reply)
 
     async def _request(
         self, identity: Identity, plugin: str, rest: str, scope: Scope
     ) -> ServiceRequest:
-        """What the service gets to see; raises if the caller may not ask it."""
-        given: hdr.Headers = scope["headers"]
+        """The request to the service; raises if the caller may not send it."""
+        client_headers: hdr.Headers = scope["headers"]
         method: str = scope["method"]
         admitted = await self._admission.admit(identity, plugin, method, rest)
-        trace = trace_of(given)
+        trace = trace_of(client_headers)
         reads = method in SAFE_METHODS or admitted.permission.endswith(".read")
         if not reads:
-            # The trail of who asked for what change; what came of it are events.
+            # The audit trail of requested changes; their results are events.
             self._log.info(
                 "change_requested",
                 subject=identity.subject,
@@ -108,19 +108,23 @@ class Forwarder:
                 path=f"/api/{plugin}{rest}",
                 correlation=trace[-1][1],
             )
-        headers = [*hdr.to_service(given), (PRINCIPAL, admitted.principal), *trace]
+        headers = [
+            *hdr.to_service(client_headers),
+            (PRINCIPAL, admitted.principal),
+            *trace,
+        ]
         return ServiceRequest(
             method, _below(scope), headers, identity.subject, changes=not reads
         )
 
     async def _identity(self, scope: Scope, plugin: str, rest: str) -> Identity:
-        given: hdr.Headers = scope["headers"]
+        client_headers: hdr.Headers = scope["headers"]
         docs = plugin == "techdocs" and rest.startswith(DOCS_PATH)
         identity = await self._authenticator.authenticate(
-            hdr.text(given, AUTHORIZATION),
-            hdr.cookie(given, SESSION),
-            on_behalf_of=hdr.text(given, BEHALF),
-            docs_cookie=hdr.cookie(given, DOCS) if docs else None,
+            hdr.text(client_headers, AUTHORIZATION),
+            hdr.cookie(client_headers, SESSION),
+            on_behalf_of=hdr.text(client_headers, BEHALF),
+            docs_cookie=hdr.cookie(client_headers, DOCS) if docs else None,
         )
         if identity is None:
             raise Unauthenticated("Missing credentials")
@@ -128,7 +132,7 @@ class Forwarder:
 
 
 def _below(scope: Scope) -> str:
-    """The path below the plugin's root, with the query, as the client wrote them."""
+    """The path below the plugin's root with the query, undecoded."""
     raw = scope.get("raw_path") or quote(scope["path"]).encode()
     parts = raw.decode("latin-1").partition("?")[0].split("/", 3)
     path = f"/{parts[3]}" if len(parts) > 3 else "/"

@@ -1,7 +1,7 @@
-"""How often one client may fail to prove who it is, before it is told to wait.
+"""Limits failed authentications of one client.
 
-Whoever succeeds is always served: behind one address there may be many people, and none
-of them can shut the others out. Only what would be refused anyway becomes 429.
+Successful requests are always served: many people may share one address, and none of
+them can lock the others out. Only a response that refuses a request becomes 429.
 """
 
 import time
@@ -21,7 +21,7 @@ from shared.kit.http.error_responses import error_body
 
 Kind = Literal["token", "sign-in", "delivery"]
 Network = IPv4Network | IPv6Network
-#: Failures at once, and how many more each second.
+#: Failures that are allowed at once, and further ones for each second.
 BURSTS: dict[Kind, float] = {"token": 120, "sign-in": 60, "delivery": 60}
 PER_SECOND = 1.0
 MOST_CLIENTS = 10_000
@@ -29,19 +29,19 @@ SIGN_IN = ("/sign-in/", "/api/auth/")
 DELIVERIES = ("/api/webhooks/", "/api/events/http/")
 REFUSED = Counter(
     "callboard_gateway_attempts_refused_total",
-    "Failed attempts to prove who one is that were answered with 429",
+    "Failed authentications that were answered with 429",
     ["kind"],
 )
 
 
 @dataclass(slots=True)
-class _Bucket:
-    left: float
-    at: float
+class _TokenBucket:
+    tokens: float
+    updated_at: float
 
 
 class Attempts:
-    """Failed attempts by kind and client address."""
+    """Failed authentications by kind and client address."""
 
     def __init__(
         self,
@@ -49,34 +49,34 @@ class Attempts:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`proxies` are addresses or networks whose `X-Forwarded-For` is believed.
+        """`proxies` are addresses or networks whose `X-Forwarded-For` is trusted.
 
         Raises:
             ValueError: if one of them is neither.
         """
         self._proxies = [ip_network(text, strict=False) for text in proxies]
         self._clock = clock
-        self._buckets: OrderedDict[tuple[Kind, str], _Bucket] = OrderedDict()
+        self._buckets: OrderedDict[tuple[Kind, str], _TokenBucket] = OrderedDict()
 
     def client(self, scope: Scope) -> str:
-        """The address that a request came from; of IPv6 the network of one site."""
+        """The client's address; for IPv6 the network of one site."""
         peer = scope.get("client")
         address = str(peer[0]) if peer else ""
         if self._proxies and self._is_proxy(address):
             address = self._forwarded(scope["headers"]) or address
         try:
-            found = ip_address(address)
+            parsed_address = ip_address(address)
         except ValueError:
             return address
-        if isinstance(found, IPv6Address):
-            return str(IPv6Network((found, 64), strict=False))
+        if isinstance(parsed_address, IPv6Address):
+            return str(IPv6Network((parsed_address, 64), strict=False))
         return address
 
     def _forwarded(self, headers: hdr.Headers) -> str | None:
-        """The last address that no proxy of ours added itself."""
-        given = [value for name, value in headers if name == b"x-forwarded-for"]
-        listed = b",".join(given).decode("latin-1").split(",")
-        for text in reversed(listed):
+        """The last address that is no trusted proxy."""
+        values = [value for name, value in headers if name == b"x-forwarded-for"]
+        addresses = b",".join(values).decode("latin-1").split(",")
+        for text in reversed(addresses):
             address = text.strip()
             if address and not self._is_proxy(address):
                 return address
@@ -84,35 +84,35 @@ class Attempts:
 
     def _is_proxy(self, address: str) -> bool:
         try:
-            found = ip_address(address)
+            parsed_address = ip_address(address)
         except ValueError:
             return False
-        return any(found in network for network in self._proxies)
+        return any(parsed_address in network for network in self._proxies)
 
     def fail(self, kind: Kind, client: str) -> int:
-        """Count a failure; 0, or after how many seconds another one is allowed."""
+        """Count a failure; 0, or the seconds until another one is allowed."""
         now = self._clock()
         key = (kind, client)
-        bucket = self._buckets.pop(key, None) or _Bucket(BURSTS[kind], now)
-        bucket.left += (now - bucket.at) * PER_SECOND
-        bucket.left, bucket.at = min(bucket.left, BURSTS[kind]), now
+        bucket = self._buckets.pop(key, None) or _TokenBucket(BURSTS[kind], now)
+        bucket.tokens += (now - bucket.updated_at) * PER_SECOND
+        bucket.tokens, bucket.updated_at = min(bucket.tokens, BURSTS[kind]), now
         self._buckets[key] = bucket
         if len(self._buckets) > MOST_CLIENTS:
             self._buckets.popitem(last=False)
-        if bucket.left < 1:
+        if bucket.tokens < 1:
             REFUSED.labels(kind).inc()
-            return ceil((1 - bucket.left) / PER_SECOND)
-        bucket.left -= 1
+            return ceil((1 - bucket.tokens) / PER_SECOND)
+        bucket.tokens -= 1
         return 0
 
     def watched(self, scope: Scope, send: Send) -> Send:
-        """`send`, with failures of this request counted; the same if none can be."""
+        """`send` that counts failures of this request; unchanged if it cannot fail."""
         kind = kind_of(scope)
-        return send if kind is None else _Watched(self, kind, scope, send)
+        return send if kind is None else _CountingSend(self, kind, scope, send)
 
 
-class _Watched:
-    """Passes an answer on, or 429 in place of a refusal that is one too many."""
+class _CountingSend:
+    """Sends a response, or 429 in place of a refusal beyond the limit."""
 
     def __init__(
         self, attempts: Attempts, kind: Kind, scope: Scope, send: Send
@@ -137,7 +137,7 @@ class _Watched:
     def _has_failed(self, message: Message) -> bool:
         status: int = message["status"]
         if self._kind == "sign-in":
-            # The portal sends people back to its form with what was wrong.
+            # A failed form redirects back to the sign-in page.
             back = status == 303 and _leads_to(message, b"/sign-in")
             return back or status in (401, 403, 404)
         return status == 401 or (self._kind == "delivery" and status == 403)
@@ -164,7 +164,7 @@ def _leads_to(message: Message, path: bytes) -> bool:
 
 
 def kind_of(scope: Scope) -> Kind | None:
-    """What a request would prove; None: nothing that can fail."""
+    """The kind of authentication in a request; None: it has none."""
     path: str = scope["path"]
     if scope["method"] == "POST":
         if path.startswith(SIGN_IN):

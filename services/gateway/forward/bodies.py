@@ -1,4 +1,4 @@
-"""Request bodies on their way to a service, counted as they pass."""
+"""Request bodies on their way to a service, with a limit of size."""
 
 from collections.abc import AsyncIterator
 
@@ -9,19 +9,19 @@ from shared.contracts.errors import Invalid, TooLarge
 
 
 class ClientGone(Exception):
-    """The client left before its request was answered."""
+    """The client disconnected before its request was answered."""
 
 
 class RequestBody:
-    """One request's body: ready bytes when it is short, else a stream.
+    """One request's body: bytes if it arrives in one message, else a stream.
 
-    `failure` is why a stream broke off: the client library reports only that it did.
+    `failure` is the error that ended a stream; the client library hides it.
     """
 
     def __init__(self, headers: Headers, receive: Receive, limit: int) -> None:
         self._receive = receive
         self._limit = limit
-        self._seen = 0
+        self._size = 0
         self.failure: Exception | None = None
         length = find(headers, b"content-length")
         self.complete = length in (None, b"0") and (
@@ -40,7 +40,7 @@ class RequestBody:
         return TooLarge(f"body: over the limit of {self._limit} bytes")
 
     async def data(self) -> bytes | AsyncIterator[bytes] | None:
-        """What is given to the client library."""
+        """The body for the client library."""
         if self.complete:
             return None
         first, more = await self._next()
@@ -51,8 +51,8 @@ class RequestBody:
         if message["type"] == "http.disconnect":
             raise ClientGone
         body, more = message.get("body", b""), message.get("more_body", False)
-        self._seen += len(body)
-        if self._seen > self._limit:
+        self._size += len(body)
+        if self._size > self._limit:
             raise self._too_large()
         self.complete = not more
         return body, more

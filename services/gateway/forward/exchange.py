@@ -1,7 +1,7 @@
-"""One request passed to a service and its answer passed back, for as long as it lasts.
+"""Sends one request to a service and its response to the client.
 
-Plain ASGI on purpose: no framework objects on the way of most requests. Bodies stream
-both ways; what a service answers is passed on as it is.
+It is plain ASGI, without framework objects, because most requests pass here. Bodies are
+streamed in both directions; the response is passed on unchanged.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from shared.kit.http.error_responses import error_body
 from shared.kit.http.request_limits import CORRELATION
 from shared.kit.observability import tracing
 
-#: After this long the gateway looks whether the client is still there.
+#: Seconds after which the gateway watches whether the client is still connected.
 WATCH_AFTER_SECONDS = 0.25
 
 
@@ -30,27 +30,27 @@ async def exchange(
     receive: Receive,
     reply: Reply,
 ) -> None:
-    """Ask a service, and end that as soon as the client has left.
+    """Send the request, and cancel it when the client disconnects.
 
     Raises:
         CallboardError: if the service does not answer, or the body is too large.
-        ClientGone: if the client leaves while its body is read.
+        ClientGone: if the client disconnects while its body is read.
     """
     task = asyncio.current_task()
     watch = _ClientWatch(receive, body, task)
     try:
         await upstream.ask(request, body, reply)
     except asyncio.CancelledError:
-        if not watch.gone or task is None:
+        if not watch.has_left or task is None:
             raise
-        # Our own doing: the client left, and with it the reason to go on.
+        # The watch cancelled the request, because the client has disconnected.
         task.uncancel()
     finally:
         watch.stop()
 
 
 def trace_of(headers: hdr.Headers) -> list[tuple[str, str]]:
-    """The headers by which a request's trace goes on in the service."""
+    """The headers that continue a request's trace in the service."""
     fields = tracing.fields()
     request_id = hdr.text(headers, REQUEST_ID.encode())
     if request_id is None or not CORRELATION.fullmatch(request_id):
@@ -59,16 +59,16 @@ def trace_of(headers: hdr.Headers) -> list[tuple[str, str]]:
 
 
 class ClientReply(Reply):
-    """The answer to the client, begun at most once."""
+    """The response to the client, started at most once."""
 
-    def __init__(self, send: Send, began: Callable[[int], None]) -> None:
+    def __init__(self, send: Send, note_status: Callable[[int], None]) -> None:
         self._send = send
-        self._answered = began
+        self._note_status = note_status
         self.started = False
 
     async def start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         self.started = True
-        self._answered(status)
+        self._note_status(status)
         await self._send(
             {"type": "http.response.start", "status": status, "headers": headers}
         )
@@ -91,7 +91,7 @@ class ClientReply(Reply):
         await self.body(body, more=False)
 
     async def text(self, status: int, text: str, *, retry_after: int) -> None:
-        """Answer with words for people."""
+        """Send a response with text for people."""
         body = text.encode()
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
@@ -103,7 +103,7 @@ class ClientReply(Reply):
 
 
 class _ClientWatch:
-    """Cancels a request that takes long once its client has left."""
+    """Cancels a slow request when its client has disconnected."""
 
     def __init__(
         self, receive: Receive, body: RequestBody, task: asyncio.Task[Any] | None
@@ -111,15 +111,15 @@ class _ClientWatch:
         self._receive = receive
         self._body = body
         self._task = task
-        self._watching: asyncio.Task[None] | None = None
+        self._watch_task: asyncio.Task[None] | None = None
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin)
-        self.gone = False
+        self.has_left = False
 
     def _begin(self) -> None:
-        # While the body is being read, its reader is told of a client that leaves.
+        # While the body is being read, its reader gets the disconnection.
         if self._body.complete:
-            self._watching = self._loop.create_task(self._watch())
+            self._watch_task = self._loop.create_task(self._watch())
         else:
             self._timer = self._loop.call_later(WATCH_AFTER_SECONDS, self._begin)
 
@@ -127,12 +127,12 @@ class _ClientWatch:
         message: Message = {"type": ""}
         while message["type"] != "http.disconnect":
             message = await self._receive()
-        self.gone = True
+        self.has_left = True
         if self._task is not None:
             self._task.cancel()
 
     def stop(self) -> None:
-        """The request is answered."""
+        """Stop watching, because the request is answered."""
         self._timer.cancel()
-        if self._watching is not None:
-            self._watching.cancel()
+        if self._watch_task is not None:
+            self._watch_task.cancel()

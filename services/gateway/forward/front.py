@@ -1,7 +1,7 @@
-"""The first thing a request meets: a service's, a page, answered here, or nobody's.
+"""Routes each request: to a service, to the front end, or to the gateway's own app.
 
-ASGI middleware around the gateway's own app; a request must be to a host that is this
-portal, and a browser's request that changes something from a page of this site.
+It is ASGI middleware around the gateway's app. The host of a request must be this
+portal, and a changing request of a browser must come from a page of this site.
 """
 
 from collections.abc import Collection
@@ -19,19 +19,19 @@ from shared.kit.http.error_responses import error_body
 from shared.kit.http.request_limits import BODY_LIMIT
 
 API = "/api/"
-#: Below any plugin: answered by the gateway, which alone knows keys and cookies.
+#: Paths below every plugin that the gateway answers, because it has keys and cookies.
 AUTH_BELOW = "/.backstage/auth/"
 CROSS_SITE = "A page of another site sent this request"
-#: Headers by which a browser tells whose page sends a request.
-BROWSERS_WORD = frozenset({b"origin", b"sec-fetch-site"})
+#: Headers in which a browser names the site whose page sends a request.
+SITE_HEADERS = frozenset({b"origin", b"sec-fetch-site"})
 
 
 class RequestRouter:
-    """Sends each request where it belongs.
+    """Sends each request to the app that answers it.
 
-    `owned` are the names after `/api/` that the gateway answers itself, `paths` those
-    outside; `hosts` are the names and origins of this site, `attempts` counts who fails
-    to prove themselves.
+    `owned` are the names after `/api/` that the gateway answers itself, `paths` its
+    other paths; `hosts` are the names and origins of this site, `attempts` counts
+    failed authentications.
     """
 
     def __init__(
@@ -88,26 +88,26 @@ class RequestRouter:
             await _answer(send, 404, b"")
 
     def _check(self, scope: Scope, path: str) -> None:
-        """Refuse what is not for this portal, or is another site's doing."""
+        """Refuse requests to other hosts, and changes by pages of other sites."""
         headers: hdr.Headers = scope["headers"]
         self._hosts.check(headers, path)
         if scope["method"] not in SAFE_METHODS and self._is_foreign(headers, path):
             raise Forbidden(CROSS_SITE)
 
     def _is_foreign(self, headers: hdr.Headers, path: str) -> bool:
-        """Whether a change may be the doing of a page of another site.
+        """Whether a page of another site may have sent a change.
 
-        Below `/api/` a token is proof enough: no browser adds one by itself. Outside it
-        a browser's word about where a form comes from counts in any case: signing in
-        has no cookie yet, and must not be done by another site either.
+        Below `/api/` a token is enough proof, because no browser adds one by itself.
+        Outside, the browser's headers always count: a sign-in has no cookie yet, and
+        another site must not send it either.
         """
-        given = hdr.find(headers, b"authorization") or b""
+        authorization = hdr.find(headers, b"authorization") or b""
         is_page = not path.startswith(API)
-        if given[:7].lower() == b"bearer " and not is_page:
+        if authorization[:7].lower() == b"bearer " and not is_page:
             return False
-        if is_page and any(name in BROWSERS_WORD for name, _ in headers):
+        if is_page and any(name in SITE_HEADERS for name, _ in headers):
             return not self._hosts.sent(headers)
-        # Anywhere in the header: readers of cookies differ in what they take for one.
+        # Anywhere in the header, because parsers of cookies differ.
         has_session = any(
             name == b"cookie" and SESSION in value for name, value in headers
         )
@@ -115,7 +115,7 @@ class RequestRouter:
 
 
 async def _is_read(receive: Receive) -> bool:
-    """Drop the body: who is still writing would not read why they were refused."""
+    """Read and drop the body, so that a client that still writes gets the error."""
     size = 0
     while size <= BODY_LIMIT:
         message = await receive()

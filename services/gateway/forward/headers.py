@@ -1,6 +1,6 @@
-"""Which headers cross the gateway, and what is read out of them on the way.
+"""The headers that the gateway passes on, and those that it reads.
 
-Bytes in, bytes out: this runs for every request.
+It works on bytes, because it runs for every request.
 """
 
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ from shared.guards.cookies import cookie_in
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-#: RFC 9110, section 7.6.1, and what the client library writes itself.
+#: RFC 9110, section 7.6.1, and the headers that the client library writes itself.
 HOP_BY_HOP = frozenset(
     {
         b"connection",
@@ -24,8 +24,8 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-#: The services get the principal instead; nobody else's word about it may pass.
-KEPT_BACK = HOP_BY_HOP | {
+#: Headers of the client that services do not get; they get the principal instead.
+WITHHELD = HOP_BY_HOP | {
     b"authorization",
     b"cookie",
     b"host",
@@ -34,38 +34,38 @@ KEPT_BACK = HOP_BY_HOP | {
     REQUEST_ID.encode(),
     b"expect",
 }
-OUR_OWN = b"callboard-"
-#: Questions that clients of the catalog may put in headers of ours.
-OURS_FROM_CLIENTS = frozenset({AT_LEAST.encode()})
+OWN_PREFIX = b"callboard-"
+#: Callboard's own headers that clients may send.
+CLIENT_HEADERS = frozenset({AT_LEAST.encode()})
 
 
 def to_service(headers: Headers) -> list[tuple[str, str]]:
-    """What of the client's headers goes on to the service."""
+    """The client's headers that the service gets."""
     return [
         (name.decode("latin-1"), value.decode("latin-1"))
         for name, value in headers
-        if name not in KEPT_BACK
-        and (not name.startswith(OUR_OWN) or name in OURS_FROM_CLIENTS)
+        if name not in WITHHELD
+        and (not name.startswith(OWN_PREFIX) or name in CLIENT_HEADERS)
     ]
 
 
 def to_client(
     headers: Iterable[tuple[bytes, bytes]], prefix: str, upstream: str
 ) -> list[tuple[bytes, bytes]]:
-    """What of the service's headers goes back; redirects lead below `prefix`."""
-    kept = []
+    """The service's headers that the client gets; redirects lead below `prefix`."""
+    client_headers = []
     for name, value in headers:
         lower = name.lower()
         if lower in HOP_BY_HOP:
             continue
         if lower == b"location":
             value = public_location(value, prefix, upstream)  # noqa: PLW2901
-        kept.append((lower, value))
-    return kept
+        client_headers.append((lower, value))
+    return client_headers
 
 
 def public_location(value: bytes, prefix: str, upstream: str) -> bytes:
-    """A redirect's target as the client may follow it."""
+    """The target of a redirect for the client."""
     value = value.removeprefix(upstream.encode())
     if value.startswith(b"/") and not value.startswith((b"/api/", b"//")):
         return prefix.encode() + value
@@ -82,15 +82,15 @@ def find(headers: Headers, name: bytes) -> bytes | None:
 
 def text(headers: Headers, name: bytes) -> str | None:
     """The first value of a header, decoded."""
-    found = find(headers, name)
-    return None if found is None else found.decode("latin-1")
+    value = find(headers, name)
+    return None if value is None else value.decode("latin-1")
 
 
 def cookie(headers: Headers, name: bytes) -> str | None:
-    """The value of one cookie, in whichever header it is."""
+    """The value of one cookie, in any of the cookie headers."""
     for key, value in headers:
         if key == b"cookie" and name in value:
-            found = cookie_in(value.decode("latin-1"), name.decode("latin-1"))
-            if found is not None:
-                return found
+            cookie_value = cookie_in(value.decode("latin-1"), name.decode("latin-1"))
+            if cookie_value is not None:
+                return cookie_value
     return None

@@ -1,8 +1,8 @@
-"""By which names this portal is called, and whose pages may send it a change.
+"""The host names of this portal, and the origins that may send it a change.
 
-A web page of anybody can make its own name point to this machine (DNS rebinding): then
-its requests are of one origin with the portal for the browser, and `Host` is all that
-tells them apart. So `Host` must be a name that the configuration knows.
+A foreign web page can make its own name point to this machine (DNS rebinding): for the
+browser its requests then have the portal's origin, and only `Host` distinguishes them.
+So `Host` must be a name of the configuration.
 """
 
 from collections.abc import Iterable
@@ -13,12 +13,12 @@ from services.gateway.forward.headers import Headers, find, text
 from shared.contracts.errors import CallboardError, Invalid
 
 HOST = b"host"
-#: Asked for by whoever keeps the process running, by whatever address it has.
+#: Paths of probes, which use any address of the process.
 HEALTH_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 HEALTH_BELOW = "/.backstage/health/"
 SAME_ORIGIN = b"same-origin"
-#: Spellings of `Host` that are remembered as good.
-MOST_KNOWN = 100
+#: Values of `Host` that are cached as accepted.
+CACHED_HOSTS = 100
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -32,10 +32,10 @@ class Misdirected(CallboardError):
 class OwnHosts:
     """The portal's names, from its addresses and the list `backend.allowedHosts`.
 
-    `base_url` is where people find it; `addresses` are further ones that the
-    installation itself uses; `names` may begin with `*.`. A port is not looked at:
-    nobody can make somebody else's name point anywhere. While the portal's own address
-    is the loopback, it may be called by any name that always is.
+    `base_url` is the public address; the installation itself also uses `addresses`;
+    `names` may begin with `*.`. Ports are ignored, because only the owner of a name can
+    make it point anywhere. If the public address is the loopback, all names that always
+    mean the loopback are accepted.
     """
 
     def __init__(
@@ -45,43 +45,43 @@ class OwnHosts:
         self._scheme = base.scheme
         urls = [base, *map(urlsplit, addresses)]
         self._origins = frozenset(_origin(url) for url in urls)
-        listed = [name.lower().rstrip(".") for name in names]
-        self._names = {url.hostname or "" for url in urls} | set(listed)
-        self._below = tuple(name[1:] for name in listed if name.startswith("*."))
+        allowed_names = [name.lower().rstrip(".") for name in names]
+        self._names = {url.hostname or "" for url in urls} | set(allowed_names)
+        self._below = tuple(name[1:] for name in allowed_names if name.startswith("*."))
         self._is_local = is_loopback(base.hostname or "")
-        self._known: set[bytes] = set()
+        self._accepted: set[bytes] = set()
 
     def check(self, headers: Headers, path: str) -> None:
         """Refuse a request to a host that is not this portal.
 
         Raises:
             Invalid: if it names no host, or several.
-            Misdirected: if the host is somebody else's.
+            Misdirected: if the host is not this portal.
         """
         if path in HEALTH_PATHS or path.startswith(HEALTH_BELOW):
             return
-        given = [value for name, value in headers if name == HOST]
-        if len(given) != 1:
+        values = [value for name, value in headers if name == HOST]
+        if len(values) != 1:
             raise Invalid("Host: must be given once")
-        if given[0] not in self._known:
-            self._learn(given[0])
+        if values[0] not in self._accepted:
+            self._accept(values[0])
 
-    def _learn(self, given: bytes) -> None:
-        host = given.decode("latin-1")
+    def _accept(self, value: bytes) -> None:
+        host = value.decode("latin-1")
         name = _name_in(host)
         if not name or not self._is_own(name):
             raise Misdirected(
                 f"Host: {host[:100]!r} is not this portal's; its names are those of "
                 "backend.baseUrl and backend.allowedHosts"
             )
-        if len(self._known) < MOST_KNOWN:
-            self._known.add(given)
+        if len(self._accepted) < CACHED_HOSTS:
+            self._accepted.add(value)
 
     def sent(self, headers: Headers) -> bool:
-        """Whether a browser says that a page of this portal sent the request.
+        """Whether, by the browser's headers, a page of this portal sent the request.
 
-        Fetch Metadata where the browser sends it, else `Origin`. A request with neither
-        is nobody's page: no browser of today sends a form without them.
+        Fetch Metadata counts if the browser sends it, else `Origin`. A request with
+        neither comes from no page: every current browser sends one with a form.
         """
         site = find(headers, b"sec-fetch-site")
         if site is not None:
@@ -89,7 +89,7 @@ class OwnHosts:
         origin = text(headers, b"origin")
         if origin is None:
             return False
-        # `Host` is one of the portal's names: it was checked.
+        # `Host` was checked to be one of the portal's names.
         own = f"{self._scheme}://{(text(headers, HOST) or '').lower()}"
         return origin in self._origins or origin.lower() == own
 
@@ -122,7 +122,7 @@ def _name_in(host: str) -> str:
 
 
 def _origin(url: SplitResult) -> str:
-    """The origin as a browser writes it: a default port is left out."""
+    """The origin as a browser writes it, without a default port."""
     name = url.hostname or ""
     host = f"[{name}]" if ":" in name else name
     if url.port is None or url.port == DEFAULT_PORTS.get(url.scheme):

@@ -1,4 +1,4 @@
-"""How many requests each plugin was sent, what came of them, and how fast."""
+"""The number of forwarded requests by plugin and status, and their durations."""
 
 import time
 from collections.abc import Callable
@@ -12,13 +12,13 @@ REQUESTS = Counter(
 )
 SECONDS = Histogram(
     "callboard_gateway_request_seconds",
-    "Time until the answer to a forwarded request began",
+    "Time until the response to a forwarded request began",
     ["plugin"],
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5),
 )
 
 
-class PluginMeasures:
+class PluginMetrics:
     """One plugin's metrics, with their labels resolved once."""
 
     def __init__(self, plugin: str) -> None:
@@ -27,15 +27,15 @@ class PluginMeasures:
         self._by_status: dict[int, Counter] = {}
 
     def begin(self) -> Callable[[int], None]:
-        """Call what is returned with the status when the answer begins."""
-        began = time.perf_counter()
+        """Returns a function to call with the status when the response begins."""
+        start = time.perf_counter()
 
-        def answered(status: int) -> None:
+        def note_status(status: int) -> None:
             counter = self._by_status.get(status)
             if counter is None:
                 counter = REQUESTS.labels(self._plugin, str(status))
                 self._by_status[status] = counter
             counter.inc()
-            self._seconds.observe(time.perf_counter() - began)
+            self._seconds.observe(time.perf_counter() - start)
 
-        return answered
+        return note_status

@@ -1,7 +1,7 @@
-"""Everything outside `/api`: passed to the front end, with who reads.
+"""Forwards requests outside `/api` to the front end, with a token for the reader.
 
-The front end is a client of the public API like any other: it gets a token with which
-it asks the API for its reader, and never the reader's session.
+The front end is a client of the public API: it sends the token with its requests for
+the reader, and never gets the reader's session.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from services.gateway.forward import headers as hdr
 from services.gateway.forward.bodies import ClientGone, RequestBody
 from services.gateway.forward.exchange import ClientReply, exchange, trace_of
-from services.gateway.forward.metrics import PluginMeasures
+from services.gateway.forward.metrics import PluginMetrics
 from services.gateway.forward.upstreams import ServiceRequest, Upstream
 from services.gateway.model import DOCS_COOKIE, SESSION_COOKIE, Identity
 from services.gateway.open_requests import OpenRequests
@@ -26,7 +26,7 @@ from shared.kit.observability import tracing
 
 FRONT_END = "portal"
 SESSION = SESSION_COOKIE.encode()
-OUR_COOKIES = (SESSION, DOCS_COOKIE.encode())
+OWN_COOKIES = (SESSION, DOCS_COOKIE.encode())
 FORWARDED_FOR = b"x-forwarded-for"
 NOBODY = "nobody"
 AWAY = """\
@@ -41,9 +41,9 @@ Nothing was lost: what shows them is being restarted, or cannot be reached.
 
 
 class PageForwarder:
-    """Forwards requests for pages to the front end, whatever that is.
+    """Forwards requests for pages to the front end.
 
-    `position` is where the event stream stands, so that an open page misses nothing.
+    `position` is that of the event stream, so that an open page misses no event.
     """
 
     def __init__(
@@ -59,12 +59,12 @@ class PageForwarder:
         self._authenticator = authenticator
         self._readers = readers
         self._position = position
-        self._open = open_requests
-        self._measures = PluginMeasures(FRONT_END)
+        self._open_requests = open_requests
+        self._metrics = PluginMetrics(FRONT_END)
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        reply = ClientReply(send, self._measures.begin())
+        reply = ClientReply(send, self._metrics.begin())
         tracing.set_route(scope["method"], "/{path}")
         try:
             with tracing.request_trace(scope["headers"]):
@@ -82,31 +82,35 @@ class PageForwarder:
         body = RequestBody(scope["headers"], receive, BODY_LIMIT)
         reader = await self._reader(scope["headers"])
         request = self._request(scope, reader)
-        with self._open.hold(reader) if reader else nullcontext():
+        with self._open_requests.hold(reader) if reader else nullcontext():
             await exchange(self._front_end, request, body, receive, reply)
 
-    async def _reader(self, given: hdr.Headers) -> Identity | None:
-        """Who reads; a bad token is nobody's, and the front end offers to sign in."""
+    async def _reader(self, headers: hdr.Headers) -> Identity | None:
+        """The reader; None also for a bad token, so that the page offers to sign in."""
         try:
             return await self._authenticator.authenticate(
-                hdr.text(given, b"authorization"),
-                hdr.cookie(given, SESSION),
-                on_behalf_of=hdr.text(given, ON_BEHALF_OF.encode()),
+                hdr.text(headers, b"authorization"),
+                hdr.cookie(headers, SESSION),
+                on_behalf_of=hdr.text(headers, ON_BEHALF_OF.encode()),
             )
         except Unauthenticated:
             return None
 
     def _request(self, scope: Scope, reader: Identity | None) -> ServiceRequest:
         method: str = scope["method"]
-        given: hdr.Headers = scope["headers"]
+        client_headers: hdr.Headers = scope["headers"]
         headers = [
-            *(pair for pair in hdr.to_service(given) if pair[0] != "x-forwarded-for"),
-            ("host", hdr.text(given, b"host") or ""),
+            *(
+                pair
+                for pair in hdr.to_service(client_headers)
+                if pair[0] != "x-forwarded-for"
+            ),
+            ("host", hdr.text(client_headers, b"host") or ""),
             ("x-forwarded-for", _forwarded_for(scope)),
             (POSITION, self._position()),
-            *trace_of(given),
+            *trace_of(client_headers),
         ]
-        if cookies := other_cookies(given):
+        if cookies := other_cookies(client_headers):
             headers.append(("cookie", cookies))
         if reader is not None:
             headers.append(("authorization", f"Bearer {self._readers.token(reader)}"))
@@ -122,32 +126,36 @@ class PageForwarder:
 def other_cookies(headers: hdr.Headers) -> str:
     """The cookies that are not the gateway's own.
 
-    Readers of cookies differ in what they take for one: where one of ours could still
-    be found, no cookie is passed on.
+    Parsers of cookies differ: if one could still find a cookie of the gateway, none is
+    passed on.
     """
     pairs = [
         pair.strip()
         for name, value in headers
         if name == b"cookie"
         for pair in value.split(b";")
-        if pair.partition(b"=")[0].strip() not in OUR_COOKIES
+        if pair.partition(b"=")[0].strip() not in OWN_COOKIES
     ]
-    found = b"; ".join(pairs)
-    return "" if any(name in found for name in OUR_COOKIES) else found.decode("latin-1")
+    cookies = b"; ".join(pairs)
+    return (
+        ""
+        if any(name in cookies for name in OWN_COOKIES)
+        else cookies.decode("latin-1")
+    )
 
 
 def _forwarded_for(scope: Scope) -> str:
-    """The addresses that a request came through, the last one as it reached us."""
-    given: Sequence[bytes] = [
+    """The addresses of the request's path; the last one is the gateway's peer."""
+    values: Sequence[bytes] = [
         value for name, value in scope["headers"] if name == FORWARDED_FOR
     ]
     peer = scope.get("client")
     own = str(peer[0]) if peer else "unknown"
-    return ", ".join([*(value.decode("latin-1") for value in given), own])
+    return ", ".join([*(value.decode("latin-1") for value in values), own])
 
 
 def _target(scope: Scope) -> str:
-    """Path and query as the client wrote them."""
+    """The undecoded path and query."""
     raw = scope.get("raw_path") or quote(scope["path"]).encode()
     path = raw.decode("latin-1").partition("?")[0]
     query = scope.get("query_string", b"")

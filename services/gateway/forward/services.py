@@ -1,6 +1,6 @@
-"""The services behind the gateway, and what it asks them itself.
+"""The connections to the services, and the gateway's own requests to them.
 
-Such a question goes straight to the service: no other part of the gateway sees it.
+The gateway's own requests go directly to the service.
 """
 
 from collections.abc import Mapping
@@ -67,7 +67,7 @@ class ServiceQuestions:
         json: Any = None,
         reader: Identity | None = None,
     ) -> ServiceAnswer:
-        """What the service answers; see the port."""
+        """The response of a service; see the port."""
         method = "GET" if json is None else "POST"
         query = f"?{urlencode(params, doseq=True)}" if params else ""
         try:
@@ -75,13 +75,13 @@ class ServiceQuestions:
         except CallboardError as error:
             return ServiceAnswer(error.status, None, error.message)
         headers = [(PRINCIPAL, principal), ("content-type", "application/json")]
-        return await self._put(service, method, path + query, headers, json)
+        return await self._send(service, method, path + query, headers, json)
 
     async def probe(self, service: str, path: str) -> ServiceAnswer:
-        """What it answers to somebody who does not say who they are; see the port."""
-        return await self._put(service, "GET", path, [], None)
+        """The response to an anonymous request; see the port."""
+        return await self._send(service, "GET", path, [], None)
 
-    async def _put(
+    async def _send(
         self,
         service: str,
         method: str,
@@ -90,7 +90,7 @@ class ServiceQuestions:
         json: Any,
     ) -> ServiceAnswer:
         reply = _WholeReply()
-        # It changes nothing, whatever its method: it may be asked again elsewhere.
+        # With any method it changes nothing, so another replica may be tried.
         request = ServiceRequest(
             method, path, [*headers, *_trace()], OWN.subject, changes=False
         )
@@ -128,7 +128,7 @@ def _body(json: Any) -> RequestBody:
 
 
 class _WholeReply(Reply):
-    """Collects an answer."""
+    """Collects a response."""
 
     def __init__(self) -> None:
         self.started = False

@@ -1,7 +1,7 @@
-"""One service behind the gateway, of which there may be several replicas.
+"""One service behind the gateway, with one or several replicas.
 
-A question that changes nothing is asked again elsewhere when a replica does not answer,
-unless it may be why; a change only where it is certain that nothing of it has begun.
+A safe request is sent to another replica if one does not answer, unless the request may
+be the reason; a changing request only if it certainly did not reach the first one.
 """
 
 import asyncio
@@ -21,31 +21,31 @@ from shared.contracts.errors import Unavailable
 from shared.contracts.headers import UNTOUCHED
 from shared.kit.http.replicas import Replicas
 
-#: Answers up to this size are passed on in one piece.
+#: Responses up to this size are passed on in one piece.
 WHOLE = 1024 * 1024
-#: The services keep an idle connection for 75 s: ours must end first.
+#: Services close an idle connection after 75 s; the gateway must close it first.
 KEEPALIVE_SECONDS = 60.0
 CONNECT_SECONDS = 3.0
-#: How long a replica may think about a question while there is another to ask.
+#: Seconds in which a replica must answer while there is another one.
 PATIENCE_SECONDS = 3.0
-#: And the last one, before its silence is taken for an answer.
+#: Seconds in which the last replica must answer.
 LAST_PATIENCE_SECONDS = 60.0
-#: How long a change may take: a registration reads thousands of files.
+#: Seconds that a change may take: a registration reads thousands of files.
 CHANGE_SECONDS = 600.0
-#: A connection that was kept and breaks off so soon was being closed already.
+#: A reused connection that breaks within so many seconds was being closed already.
 STALE_SECONDS = 0.25
-#: How often several replicas are asked whether they are well, to know who was.
-LOOK_SECONDS = 2.0
-AWAY = (aiohttp.ClientError, TimeoutError, ConnectionError, OSError)
-NOT_BEGUN = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-BROKEN_OFF = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
-#: Whether the request of this task made its connection, or took one that was kept.
+#: Seconds between two health checks of several replicas.
+HEALTH_SECONDS = 2.0
+UNREACHABLE = (aiohttp.ClientError, TimeoutError, ConnectionError, OSError)
+NOT_SENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+BROKEN = (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError)
+#: Whether the request of this task opened its connection or reused one.
 _is_fresh: ContextVar[bool] = ContextVar("is_fresh", default=False)
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceRequest:
-    """A request as its service gets it: path and query as the client wrote them."""
+    """A request to a service, with the undecoded path and query."""
 
     method: str
     path: str
@@ -55,7 +55,7 @@ class ServiceRequest:
 
 
 class Reply(Protocol):
-    """The answer to the client, begun at most once."""
+    """The response to the client, started at most once."""
 
     started: bool
 
@@ -83,54 +83,58 @@ class Upstream:
         self._prefix = f"/api/{plugin}" if prefix is None else prefix
         self._patience = patience
         self._replicas = Replicas(addresses)
-        self._watches = {each: ReplicaWatch() for each in self._replicas.addresses}
+        self._watches = {
+            address: ReplicaWatch() for address in self._replicas.addresses
+        }
         self._strikes = Strikes()
         self._questions: aiohttp.ClientSession | None = None
         self._changes: aiohttp.ClientSession | None = None
-        self._looking: asyncio.Task[None] | None = None
+        self._health_task: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Make the connections' pools."""
+        """Open the connection pools."""
         self._questions = _session(keep=True)
-        # A change goes over a connection of its own: one that its service is just
-        # closing, as at a restart, would leave open whether it was done.
+        # A change gets a new connection: on one that the service is just closing, as at
+        # a restart, it would be unknown whether the change was made.
         self._changes = _session(keep=False)
         if len(self._watches) > 1:
-            name = f"look-{self._plugin}"
-            self._looking = asyncio.create_task(self._look(self._questions), name=name)
+            name = f"health-{self._plugin}"
+            self._health_task = asyncio.create_task(
+                self._check_health(self._questions), name=name
+            )
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        if self._health_task is not None:
+            self._health_task.cancel()
+            await asyncio.gather(self._health_task, return_exceptions=True)
         for session in (self._questions, self._changes):
             if session is not None:
                 await session.close()
 
-    async def _look(self, session: aiohttp.ClientSession) -> None:
-        """Notice which replicas are well, also while nobody asks them anything."""
+    async def _check_health(self, session: aiohttp.ClientSession) -> None:
+        """Check the health of the replicas, also without any requests."""
 
-        async def look(address: str) -> None:
-            with suppress(*AWAY):
+        async def check(address: str) -> None:
+            with suppress(*UNREACHABLE):
                 async with (
-                    asyncio.timeout(LOOK_SECONDS),
+                    asyncio.timeout(HEALTH_SECONDS),
                     session.get(f"{address}/healthz") as answer,
                 ):
                     await answer.read()
                 self._watches[address].answer()
 
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            await asyncio.gather(*map(look, self._watches))
+            await asyncio.sleep(HEALTH_SECONDS)
+            await asyncio.gather(*map(check, self._watches))
 
     async def ask(
         self, question: ServiceRequest, body: RequestBody, reply: Reply
     ) -> None:
-        """Ask one replica after the other until one answers, and pass that on.
+        """Try one replica after the other until one answers; pass its response on.
 
         Raises:
-            Unavailable: if none does, or the question is why they do not.
+            Unavailable: if none answers, or the request may be the reason.
         """
         data = await body.data()
         name = (question.method, question.path, data if data is None else hash(data))
@@ -142,9 +146,9 @@ class Upstream:
             patience = PATIENCE_SECONDS if left else self._patience
             attempt = _Attempt(self._prefix, address, left, patience)
             try:
-                if await self._put(attempt, question, data, reply, again=again):
+                if await self._send(attempt, question, data, reply, again=again):
                     return
-            except AWAY as error:
+            except UNREACHABLE as error:
                 if body.failure is not None:
                     raise body.failure from error
                 if len(order) > 1:
@@ -152,11 +156,11 @@ class Upstream:
                 if attempt.is_suspect:
                     self._strikes.add(name)
                 if reply.started or not attempt.may_go_on(question, error):
-                    raise self._away() from error
+                    raise self._unavailable() from error
             else:
                 self._replicas.away(address)
 
-    async def _put(
+    async def _send(
         self,
         attempt: "_Attempt",
         question: ServiceRequest,
@@ -165,11 +169,11 @@ class Upstream:
         *,
         again: bool,
     ) -> bool:
-        """Put a question to one replica, twice if its connection was a stale one."""
+        """Send a request to one replica, twice if its connection was stale."""
         session, watch = self._session(question), self._watches[attempt.address]
         try:
             return await attempt.go(session, question, data, reply, watch)
-        except BROKEN_OFF:
+        except BROKEN:
             may_repeat = again and not question.changes and not reply.started
             if not (may_repeat and attempt.is_stale) or self._changes is None:
                 raise
@@ -181,28 +185,28 @@ class Upstream:
             raise Unavailable("The gateway is starting")
         return session
 
-    def _away(self) -> Unavailable:
+    def _unavailable(self) -> Unavailable:
         return Unavailable(f"The {self._plugin} does not answer", retry_after=1)
 
 
 class _Attempt:
-    """One replica asked; `left` others could be asked after it."""
+    """One attempt at a replica; `left` others could be tried after it."""
 
     def __init__(self, prefix: str, address: str, left: int, patience: float) -> None:
         self._prefix = prefix
         self.address = address
         self._left = left
         self._patience = patience
-        #: The connection was kept from before, and broke off at once.
+        #: Whether the connection was reused and broke at once.
         self.is_stale = False
-        #: The question may be why the replica does not answer.
+        #: Whether the request may be the reason that the replica does not answer.
         self.is_suspect = False
 
     def may_go_on(self, question: ServiceRequest, error: Exception) -> bool:
-        """Whether the next one may be asked after this failure."""
+        """Whether the next replica may be tried after this failure."""
         if not self._left or self.is_suspect:
             return False
-        return not question.changes or isinstance(error, NOT_BEGUN)
+        return not question.changes or isinstance(error, NOT_SENT)
 
     async def go(
         self,
@@ -212,29 +216,29 @@ class _Attempt:
         to: Reply,
         watch: ReplicaWatch,
     ) -> bool:
-        """Pass the answer on; False: it is no answer while there are others to ask."""
-        token, began = watch.send(), time.monotonic()
+        """Pass the response on; False: the replica is not ready, try another one."""
+        token, start = watch.send(), time.monotonic()
         _is_fresh.set(False)
         try:
-            answering = await self._answering(session, question, data)
+            response = await self._response(session, question, data)
             watch.answer(token)
-        except NOT_BEGUN:
+        except NOT_SENT:
             watch.withdraw(token)
             raise
-        except AWAY:
-            took = time.monotonic() - began
+        except UNREACHABLE:
+            took = time.monotonic() - start
             self.is_stale = took < STALE_SECONDS and not _is_fresh.get()
             self.is_suspect = not self.is_stale and watch.is_suspect(token)
             raise
         finally:
             watch.end(token)
-        async with answering as answer:
-            if self._left and self._is_unready(answer, question):
+        async with response:
+            if self._left and self._is_unready(response, question):
                 return False
-            await self._pass_on(answer, question.method, to)
+            await self._pass_on(response, question.method, to)
             return True
 
-    async def _answering(
+    async def _response(
         self, session: aiohttp.ClientSession, question: ServiceRequest, data: object
     ) -> aiohttp.ClientResponse:
         url = URL(self.address + question.path, encoded=True)
@@ -257,7 +261,7 @@ class _Attempt:
     async def _pass_on(
         self, answer: aiohttp.ClientResponse, method: str, reply: Reply
     ) -> None:
-        """Headers, then the body: whole when it is small, else as it comes."""
+        """Send the headers, then the body: a small one whole, else as a stream."""
         headers = hdr.to_client(answer.raw_headers, self._prefix, self.address)
         length = answer.content_length
         if method == "HEAD" or (length is not None and length <= WHOLE):
@@ -272,7 +276,7 @@ class _Attempt:
 
 
 class _Connector(aiohttp.TCPConnector):
-    """Notes for its task that a connection is a new one."""
+    """Records for its task that a connection is new."""
 
     async def _create_connection(self, *args: Any) -> Any:
         _is_fresh.set(True)
@@ -294,6 +298,6 @@ def _session(*, keep: bool) -> aiohttp.ClientSession:
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
         read_bufsize=256 * 1024,
     )
-    # By itself it asks again whenever a connection breaks off, whatever the reason.
+    # The client would repeat every request whose connection breaks.
     session._retry_connection = False  # noqa: SLF001
     return session

@@ -1,4 +1,4 @@
-"""The HTTP face that all services share: errors, limits, health, metrics, callers."""
+"""The app that all services share: errors, limits, health, metrics, callers."""
 
 import asyncio
 import re
@@ -39,16 +39,16 @@ Check = Callable[[], Awaitable[None]]
 HEARTBEAT_SECONDS = 15.0
 CHECK_SECONDS = 3.0
 _LINE_ENDS = re.compile(r"\r\n|\r|\n")
-#: The driver's words on a lost server repeat all that it knows of it.
+#: Limit of an error's text: the database driver's errors describe all servers.
 LONGEST_CAUSE = 300
-#: Where a request that was let in carries who is asking.
+#: The key of the caller in the scope of a permitted request.
 CALLER = "callboard.caller"
 
 
 def make_app(
     name: str, *, lifespan: Any = None, body_limit: int = BODY_LIMIT
 ) -> ServiceApp:
-    """A FastAPI app with the house's errors, limits and health routes.
+    """A FastAPI app with Callboard's errors, limits and health routes.
 
     `app.state.checks` maps a dependency's name to a coroutine function that raises
     when it is not usable; `app.state.tokens` must hold a `PrincipalTokens`.
@@ -63,12 +63,12 @@ def make_app(
         if not isinstance(error, CallboardError | HTTPException):
             log.error("request_failed", path=request.url.path, exc_info=error)
         elif isinstance(error, Unavailable) and error.__cause__ is not None:
-            # Whoever asked is told what is away; who runs it needs to know why.
-            log.warning("unavailable", path=request.url.path, cause=_why(error))
+            # The client is told what is unavailable; the operator needs the cause.
+            log.warning("unavailable", path=request.url.path, cause=_cause_of(error))
         return error_response(request, error)
 
     async def left(request: Request, _: Exception) -> Response:
-        # Nobody reads it, and no fault of ours is worth a line of the log.
+        # Nobody reads the response, and a disconnection is no error to log.
         return error_response(request, Invalid("body: the client left in the middle"))
 
     async def malformed(request: Request, error: Exception) -> Response:
@@ -89,9 +89,9 @@ def make_app(
 
 
 def _telemetry() -> TelemetryConfig:
-    """FastAPI records the server's spans where an exporter is configured, only those.
+    """FastAPI records only the server's spans, and only if an exporter is configured.
 
-    What probes and scrapers ask belongs to no trace.
+    Requests of probes and scrapers belong to no trace.
     """
     return TelemetryConfig(
         auto_configure=False,
@@ -103,11 +103,11 @@ def _telemetry() -> TelemetryConfig:
     )
 
 
-def _why(error: Exception) -> str:
-    """What lies behind an error; not in its words where they may repeat a document."""
+def _cause_of(error: Exception) -> str:
+    """The cause of an error; only its type if its text may repeat a document."""
     cause, name = error.__cause__, type(error.__cause__).__name__
-    known = name if isinstance(cause, ValueError) else f"{name}: {cause}"
-    return known[:LONGEST_CAUSE]
+    cause_text = name if isinstance(cause, ValueError) else f"{name}: {cause}"
+    return cause_text[:LONGEST_CAUSE]
 
 
 def _health(app: FastAPI) -> None:
@@ -117,12 +117,12 @@ def _health(app: FastAPI) -> None:
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> Response:
-        found = await run_checks(app.state.checks)
-        ready = all(state == "ok" for state in found.values())
+        states = await run_checks(app.state.checks)
+        ready = all(state == "ok" for state in states.values())
         body = {
             "service": app.state.name,
             "status": "ok" if ready else "not ready",
-            "checks": found,
+            "checks": states,
             "figures": figures(app.state.name),
         }
         return json_response(body, status=200 if ready else 503)
@@ -133,7 +133,7 @@ def _health(app: FastAPI) -> None:
 
 
 def figures(service: str) -> dict[str, float]:
-    """What this service measures at the moment: its gauges without a label."""
+    """The current values of this service's gauges without labels."""
     prefix = f"callboard_{service}_"
     return {
         metric.name.removeprefix(prefix): metric.samples[0].value
@@ -143,7 +143,7 @@ def figures(service: str) -> dict[str, float]:
 
 
 async def run_checks(checks: Mapping[str, Check]) -> dict[str, str]:
-    """Each dependency's state: "ok", or what is wrong with it."""
+    """The state of each dependency: "ok", or its error."""
 
     async def one(check: Check) -> str:
         try:
@@ -167,14 +167,14 @@ def json_response(
 
 
 def caller_of(request: Request) -> Principal:
-    """Who is asking.
+    """The caller of a request.
 
     Raises:
-        Unauthenticated: if the gateway did not say.
+        Unauthenticated: if the request has no valid principal.
     """
-    known = request.scope.get(CALLER)
-    if isinstance(known, Principal):
-        return known
+    permitted = request.scope.get(CALLER)
+    if isinstance(permitted, Principal):
+        return permitted
     token = request.headers.get(PRINCIPAL)
     if not token:
         raise Unauthenticated("Missing credentials")
@@ -191,7 +191,7 @@ Caller = Annotated[Principal, Depends(caller)]
 
 
 async def service_caller(caller: Caller) -> Principal:
-    """The service that asks; raises Forbidden if a person does."""
+    """The calling service; raises Forbidden if the caller is a person."""
     if not caller.is_service:
         raise Forbidden("Only services may ask for this")
     return caller
@@ -220,7 +220,7 @@ def sse_frame(
 def sse(
     frames: AsyncIterator[bytes], *, heartbeat: float = HEARTBEAT_SECONDS
 ) -> Response:
-    """A stream of server-sent events with a comment whenever it is quiet."""
+    """A stream of server-sent events, with comments while there are no events."""
     headers = {"cache-control": "no-store", "x-accel-buffering": "no"}
     return StreamingResponse(
         _with_heartbeat(frames, heartbeat), 200, headers, "text/event-stream"
@@ -256,10 +256,10 @@ async def _next(frames: AsyncIterator[bytes]) -> bytes:
 
 
 class _PermittedOnly:
-    """Lets in who was asked about the permission that this very route needs.
+    """Admits a request whose principal has a decision about the route's permission.
 
-    The path is read by the gateway's rules once more: a request that the gateway could
-    have judged as another never reaches the router.
+    The path is checked by the gateway's rules again, so that no request reaches the
+    router that the gateway could have read as another one.
     """
 
     def __init__(self, app: ASGIApp, state: Any) -> None:
@@ -285,7 +285,7 @@ class _PermittedOnly:
             tracing.set_route(scope["method"], route)
         principal = caller_of(Request(scope))
         if principal.is_service and principal.permission is None:
-            # One of our services, for itself: no policy was asked.
+            # A service calls for itself, without the policy.
             return principal
         need = need_of(self.state.name, scope["method"], path)
         if principal.permission != need.permission:

@@ -1,8 +1,8 @@
 """Records spans and sends them to a collector: OpenTelemetry's SDK, OTLP over HTTP.
 
-Loaded only where an exporter is configured: it takes 9 MB. Spans wait in a queue of
-bounded length for a thread of their own, so that a collector which is slow or away
-costs spans and nothing else; a queue that is full drops the oldest ones.
+It is loaded only if an exporter is configured, because it takes 9 MB. Spans wait in a
+bounded queue for a thread of their own, so that a slow or unavailable collector costs
+only spans; a full queue drops the oldest ones.
 """
 
 import threading
@@ -25,7 +25,7 @@ QUERY = "url.query"
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """Where spans go; what is None is taken from `OTEL_EXPORTER_OTLP_…`."""
+    """The receiver of spans; `OTEL_EXPORTER_OTLP_…` replaces what is None."""
 
     endpoint: str | None = None
     headers: Mapping[str, str] | None = field(default=None, repr=False)
@@ -44,7 +44,7 @@ def export_spans(provider: TracerProvider, collector: Collector) -> None:
 
 
 def shut_down(provider: TracerProvider, seconds: float) -> None:
-    """Send the spans that wait, for as long as `seconds`; the rest is lost."""
+    """Send the waiting spans within `seconds`; the rest is lost."""
     # The SDK's own limit is 30 s, longer than a process may take to end.
     closing = threading.Thread(target=provider.shutdown, daemon=True)
     closing.start()
@@ -52,10 +52,10 @@ def shut_down(provider: TracerProvider, seconds: float) -> None:
 
 
 def make_provider(name: str, sampling_ratio: float | None = None) -> TracerProvider:
-    """What records the spans of the service `name`.
+    """The provider that records the spans of the service `name`.
 
-    A trace that the caller began is recorded if the caller records it; of those that
-    begin here the share `sampling_ratio`, or what `OTEL_TRACES_SAMPLER` says.
+    A trace of the caller is recorded if the caller records it; of traces that begin
+    here the share `sampling_ratio` is, or as `OTEL_TRACES_SAMPLER` configures.
     """
     sampler = None
     if sampling_ratio is not None:
@@ -69,7 +69,7 @@ def make_provider(name: str, sampling_ratio: float | None = None) -> TracerProvi
 
 
 class QueryRemover(SpanProcessor):
-    """Leaves the names of a query's parameters in spans, and none of their values."""
+    """Removes the values of a query's parameters from spans, not their names."""
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:  # noqa: ARG002 - the SDK's signature
         query = (span.attributes or {}).get(QUERY)

@@ -1,6 +1,6 @@
-"""Structured logs in JSON lines, each with the trace that it belongs to.
+"""Structured logs in JSON lines, each with its trace.
 
-`correlation` is bound per request. Values under secret-looking keys never show.
+`correlation` is bound for each request. Values of keys that may be secret are redacted.
 """
 
 import logging
@@ -25,7 +25,7 @@ SECRET_KEYS = re.compile(
 
 @contextmanager
 def correlated(request_id: str | None) -> Iterator[None]:
-    """Within, log lines and calls carry a request's id, if it has one."""
+    """Add a request's id, if it has one, to log lines and calls in the context."""
     token = correlation.set(request_id or "")
     try:
         yield
@@ -34,7 +34,7 @@ def correlated(request_id: str | None) -> Iterator[None]:
 
 
 def correlation_id() -> str:
-    """The id by which a request is traced in logs: the client's, else the trace's."""
+    """The id of a request in logs: the client's, else the trace's."""
     return correlation.get() or tracing.trace_id()
 
 
@@ -58,7 +58,7 @@ def _redact(
 
 
 def configure(service: str, level: str = "info") -> None:
-    """Send this process' logs to standard error, one JSON object a line."""
+    """Write this process' logs to standard error, one JSON object in each line."""
     number = logging.getLevelNamesMapping().get(level.upper(), logging.INFO)
     structlog.configure(
         processors=[
@@ -79,9 +79,8 @@ def configure(service: str, level: str = "info") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(_JsonFormatter(service))
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
-    # Faust and aiokafka log each rebalance at warning level, and OpenTelemetry each
-    # header of a client that is too long and each attempt to send: not an operator's
-    # news.
+    # At warning level, Faust and aiokafka log each rebalance, and OpenTelemetry each
+    # client's header that is too long and each attempt to send.
     for noisy in ("aiokafka", "faust", "mode", "asyncio", *_OPENTELEMETRY):
         logging.getLogger(noisy).setLevel(logging.ERROR)
 
@@ -93,7 +92,7 @@ def _stderr() -> Any:
 
 
 class _Enduring:
-    """Standard error, on a disk that may be full: then lines are lost, not work."""
+    """Standard error on a disk that may be full: lines are lost, not work."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -109,7 +108,7 @@ class _Enduring:
 
 
 class _JsonFormatter(logging.Formatter):
-    """The standard library's records in the same shape."""
+    """Formats the standard library's records in the same way."""
 
     def __init__(self, service: str) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""The trace that runs through requests, events, builds and template runs.
+"""Traces of requests, events, builds and template runs.
 
-This is OpenTelemetry's API, which FastAPI loads anyway. While no exporter is configured
-(`exporting`) spans are not made at all, and the context of the caller's trace is passed
-on as it came: in headers, in events and in the documents that work waits in.
+It uses OpenTelemetry's API, which FastAPI loads anyway. Without an exporter
+(`exporting`) no spans are created, and the context of the caller's trace is passed on
+unchanged: in headers, in events and in the documents of waiting work.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -51,9 +51,9 @@ _W3C = TraceContextTextMapPropagator()
 _HEADERS = {name.encode(): name for name in TRACE_FIELDS}
 _NO_TRACE = Context()
 _SAMPLED = TraceFlags(TraceFlags.SAMPLED)
-#: Where the current context stays the current one.
+#: Keeps the current context.
 _CURRENT = nullcontext()
-#: What records this process' spans: nothing, or one tracer.
+#: The tracer that records this process' spans, or none.
 _recorders: list[trace.Tracer] = []
 
 
@@ -65,7 +65,7 @@ def record(provider: trace.TracerProvider) -> None:
 
 def is_recording() -> bool:
     """Whether this process records spans: an exporter is configured."""
-    # Not asked of OpenTelemetry, which reads the environment each time.
+    # OpenTelemetry's own function would read the environment each time.
     return bool(_recorders)
 
 
@@ -78,8 +78,8 @@ def trace_id() -> str:
 def fields() -> dict[str, str]:
     """The current trace's context, for headers, events and documents.
 
-    Written here (W3C Trace Context, section 3.2): every request of the gateway needs
-    it, and the library's propagator takes four times as long.
+    It is formatted here (W3C Trace Context, section 3.2), because every request of the
+    gateway needs it and the library's propagator takes four times as long.
     """
     current = trace.get_current_span().get_span_context()
     if not current.is_valid:
@@ -92,31 +92,31 @@ def fields() -> dict[str, str]:
 
 
 def continued(carrier: Trace) -> AbstractContextManager[None]:
-    """Within, spans, logs and events belong to the trace in `carrier`.
+    """In this context, spans, logs and events belong to the trace in `carrier`.
 
-    A span of the same trace that is current already stays so; a carrier without a
-    context, or with a malformed one, begins a trace of its own.
+    A current span of the same trace stays current; a carrier without a context, or with
+    a malformed one, begins a new trace.
     """
     extracted = _extract(carrier)
-    given = trace.get_current_span(extracted).get_span_context()
+    caller_context = trace.get_current_span(extracted).get_span_context()
     current = trace.get_current_span().get_span_context()
-    if given.is_valid and given.trace_id == current.trace_id:
+    if caller_context.is_valid and caller_context.trace_id == current.trace_id:
         return _CURRENT
     return _Attached(_begun(extracted))
 
 
 def request_trace(headers: AsgiHeaders) -> AbstractContextManager[None]:
-    """Within, spans, logs and events belong to the trace of a request.
+    """In this context, spans, logs and events belong to the trace of a request.
 
-    It is the trace of the server's span where FastAPI records one, else the caller's,
-    else one of its own.
+    It is the trace of the server's span if FastAPI records one, else the caller's, else
+    a new one.
     """
     if trace.get_current_span() is not trace.INVALID_SPAN:
         return _CURRENT
     carrier: dict[str, str] = {}
     for name, value in headers:
         if name in _HEADERS:
-            # Several lines of a header are one (RFC 9110, 5.2): two parents are none.
+            # Lines of a header are joined (RFC 9110, 5.2); two parents are invalid.
             field, text = _HEADERS[name], value.decode("latin-1")
             carrier[field] = f"{carrier[field]},{text}" if field in carrier else text
     return _Attached(_begun(_extract(carrier)))
@@ -129,9 +129,9 @@ def span(
     *,
     kind: SpanKind = SpanKind.INTERNAL,
 ) -> Iterator[Span]:
-    """A span of the current trace; nothing at all while no exporter is configured.
+    """A span of the current trace; none is created without an exporter.
 
-    An error that leaves it is noted by its type: a message may repeat what is secret.
+    An error inside it is recorded by its type, because its message may be secret.
     """
     if not is_recording():
         yield trace.INVALID_SPAN
@@ -156,22 +156,22 @@ def shared_span(
 ) -> Iterator[None]:
     """A span of work that several traces caused: a batch of messages.
 
-    What the work does belongs to the first trace; each of the others shows a span of
-    the same time with a link to the first.
+    Spans of the work belong to the first trace; each other trace gets a span of the
+    same time with a link to the first.
     """
-    first, *others = _distinct(traces)
+    first, *further = _distinct(traces)
     with (
         continued(first),
         span(name, attributes, kind=kind) as current,
         ExitStack() as stack,
     ):
-        for other in others if is_recording() else ():
+        for other in further if is_recording() else ():
             stack.enter_context(_beside(name, other, attributes, kind, current))
         yield
 
 
 def set_route(method: str, route: str | None) -> None:
-    """Name the server's span by the route that answers it."""
+    """Name the server's span by its route."""
     current = trace.get_current_span()
     if route is not None and current.is_recording():
         current.set_attribute("http.route", route)
@@ -186,17 +186,17 @@ def _extract(carrier: Trace) -> Context:
 
 
 def _begun(extracted: Context) -> Context:
-    """The context as it is, or a trace's own beginning where nobody records one."""
+    """The extracted context, or a new trace if it has none and nobody records one."""
     if trace.get_current_span(extracted) is not trace.INVALID_SPAN or is_recording():
         return extracted
-    # As OpenTelemetry makes its own ids; nothing is secret about them.
+    # OpenTelemetry generates ids in the same way; they are not secret.
     trace_number, span_number = getrandbits(128) or 1, getrandbits(64) or 1
     beginning = SpanContext(trace_number, span_number, False, _SAMPLED)
     return trace.set_span_in_context(NonRecordingSpan(beginning), extracted)
 
 
 class _Attached(AbstractContextManager[None]):
-    """A context that is the current one within; cheaper than a generator."""
+    """Attaches a context; cheaper than a generator."""
 
     __slots__ = ("_context", "_token")
 
@@ -211,11 +211,11 @@ class _Attached(AbstractContextManager[None]):
 
 
 def _distinct(traces: Sequence[Trace]) -> list[Trace]:
-    """The first context of each trace, in their order; at least one, maybe empty."""
+    """The first context of each trace, in order; one empty context without any."""
     firsts: dict[str, Trace] = {}
-    for each in traces:
-        if each.get("traceparent"):
-            firsts.setdefault(each["traceparent"][:35], each)
+    for carrier in traces:
+        if carrier.get("traceparent"):
+            firsts.setdefault(carrier["traceparent"][:35], carrier)
     return list(firsts.values()) or [{}]
 
 
@@ -241,7 +241,7 @@ def _fail(current: Span, error: Exception) -> None:
 
 
 class _FieldsGetter(Getter[Trace]):
-    """Reads a carrier of ours; the library's own looks what kind of thing it is."""
+    """Reads Callboard's carriers; the library's own getter inspects their type."""
 
     def get(self, carrier: Trace, key: str) -> list[str] | None:
         text = carrier.get(key)
