@@ -36,7 +36,7 @@ def error_advice(item: StatusItem) -> str:
     """What the reader may do about a source that cannot be read, "" if nothing."""
     since = _SINCE.search(item.message)
     if not since or "line" in item.error:
-        # A file that can be mended at its place: the page has the link to it.
+        # The page has a link to the place in the file where it can be fixed.
         return ""
     advice = since["advice"] or ""
     return f"{advice}." if advice else ""

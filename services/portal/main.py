@@ -1,4 +1,4 @@
-"""How the portal is put together: its pages, and the API that they ask."""
+"""How the portal is put together: its pages, and the API that they call."""
 
 import os
 from collections.abc import AsyncIterator
@@ -20,7 +20,7 @@ NAME = "portal"
 def create_app(
     settings: Settings | None = None, *, config: PagesConfig | None = None
 ) -> FastAPI:
-    """The portal's process: pages, and what every service answers of itself."""
+    """The portal's process: pages, and the health and metrics of every service."""
     settings = settings or Settings()
     config = config or load_config(settings.config, os.environ, PagesConfig)
     api = PublicApi(settings.gateway_url)

@@ -1,4 +1,4 @@
-"""The name of whoever is signed in, looked up once a minute and not on every page."""
+"""Names of the people who are signed in, looked up at most once a minute."""
 
 import time
 

@@ -32,7 +32,7 @@ NO_ANSWER = orjson.dumps(
 
 
 class PublicApi:
-    """`Api` over kept connections; use as an async context manager.
+    """`Api` over a pool of connections; use as an async context manager.
 
     `addresses` is the gateway's, or those of its replicas with commas between them.
     """
@@ -77,7 +77,7 @@ class PublicApi:
         headers = _headers(visitor, has_body=body is not None)
         order = [*self._replicas.order(visitor.subject if visitor else NOBODY)]
         is_reading = method in SAFE_METHODS or path.endswith(READING)
-        # A connection that was kept may break off as it is used: a read is asked again.
+        # A connection of the pool may break off as it is used: a read is sent again.
         for address in [*order, order[0]] if is_reading else order:
             try:
                 return await self._ask(method, address + path, headers, body)

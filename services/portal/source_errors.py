@@ -41,7 +41,7 @@ class RefusedDocuments:
 def source_of(entity: Entity) -> str:
     """The ref of the Location entity of an entity's file.
 
-    "" where another file names it: that one's status tells of other files too. The
+    "" where another file names it: the status of that one is about other files too. The
     name's rule (`generated-` and the SHA-1 of the location) is Backstage's.
     """
     location = annotation(entity, MANAGED_BY_LOCATION)

@@ -20,7 +20,7 @@ _MOST = 20
 
 
 class FaultyTemplate(Invalid):
-    """A template that cannot be run until its file is mended."""
+    """A template that cannot be run until its file is corrected."""
 
     def __init__(self, ref: str, message: str) -> None:
         super().__init__(message)

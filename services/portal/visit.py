@@ -214,7 +214,7 @@ def json_of(answer: ApiAnswer) -> Any:
 
 
 async def visit_of(request: Request) -> Visit:
-    """The visit of whoever asks.
+    """The visit of the reader who sent a request.
 
     Raises:
         Unauthenticated: if nobody is signed in; the error page offers to.

@@ -1,4 +1,4 @@
-"""The entries of a definition that a search term means."""
+"""Searches the entries of a definition."""
 
 from services.portal.definitions.model import Definition, DefinitionEntry
 
@@ -7,7 +7,7 @@ LONGEST_TERM = 200
 
 
 def matching_entries(definition: Definition | None, term: str) -> list[DefinitionEntry]:
-    """The first entries that have all words of `term` in what is said of them."""
+    """The first entries with all words of `term` in their texts."""
     words = term[:LONGEST_TERM].lower().split()
     entries: list[DefinitionEntry] = []
     if definition is None or not words:

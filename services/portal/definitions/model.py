@@ -70,7 +70,7 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """A definition that was read, or the `problem` that kept it from being read.
+    """A definition as it was read, or the `problem` for which it could not be read.
 
     `raw` is the text as it is in the catalog, `file_name` what it downloads as. `notes`
     say what of it is not shown, and why. `html` is `about` as the page shows it.

@@ -94,7 +94,7 @@ class _Reader:
                 yield next(filter(None, tags), UNTAGGED), entry
 
     def _webhooks(self) -> Iterator[Group]:
-        """What the API sends to whoever asked for it (OpenAPI 3.1)."""
+        """The requests that the API sends to its subscribers (OpenAPI 3.1)."""
         entries = (
             ("", entry)
             for name, item in objects(self._document.get("webhooks"))

@@ -1,4 +1,4 @@
-"""What comboboxes ask while somebody types: a piece of HTML with a few choices."""
+"""Choices of comboboxes while the reader types, as a fragment of HTML."""
 
 from fastapi import APIRouter
 from starlette.responses import Response

@@ -163,7 +163,7 @@ async def _elsewhere(visit: Visit, triplet: str, path: str, answer: ApiAnswer) -
 
 
 def _without_docs(visit: Visit, entity: Summary, state: ApiAnswer) -> Response:
-    """An entity that never said where its docs are; other errors are themselves."""
+    """The page of an entity without docs. Raises any other error of the API."""
     if state.status != HTTPStatus.NOT_FOUND:
         json_of(state)
     return visit.page(

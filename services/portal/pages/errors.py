@@ -93,7 +93,7 @@ NO_RUN = Advice(
 FAULTY_TEMPLATE = Advice(
     "This template cannot be run",
     "Its file breaks a rule. Nothing is wrong with what you did, and nothing was run.",
-    ("Its owners can mend it: its page names them and leads to the file.",),
+    ("Its owners can correct it: its page names them and leads to the file.",),
 )
 RUNS = "/create/tasks/"
 MOST_MATCHES = 5

@@ -202,7 +202,7 @@ async def _page(
 ) -> Response:
     """One page of questions; `complain` shows what is wrong with the answers."""
     filled = draft.pages[number]
-    # What is wrong with the template itself is said at once.
+    # Errors of the template itself are shown at once.
     faults = {path: text for path, text in filled.errors.items() if not path}
     errors = dict(filled.errors) if complain else faults
     if complain:
@@ -311,7 +311,7 @@ def _with_masks(draft: Draft) -> dict[str, Any]:
     """The values; a secret's own place in them holds as many stars as it is long.
 
     A password that the template reads among its parameters stands there as it was
-    typed, as in Backstage: the scaffolder keeps it as the secret that it is.
+    typed, as in Backstage: the scaffolder stores it as a secret.
     """
     values = draft.values
     typed = draft.secrets()
