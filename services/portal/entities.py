@@ -101,7 +101,9 @@ def counted_kind(kind: str, count: int) -> str:
 def ref_title(ref: str) -> str:
     """A readable name of an entity of which only the ref is known."""
     _, namespace, name = split_ref(ref)
-    return name if namespace == DEFAULT_NAMESPACE else f"{namespace}/{name}"
+    return clipped_title(
+        name if namespace == DEFAULT_NAMESPACE else f"{namespace}/{name}"
+    )
 
 
 def ref_from(namespace: str, kind: str, name: str) -> str:
@@ -124,6 +126,11 @@ def title_of(entity: Entity) -> str:
     if entity.kind.lower() == "location" and entity.name.startswith(GENERATED):
         plain = text_of(entity.spec.get("target")) or plain
     title = text_of(entity.profile.get("displayName")) or entity.title or plain
+    return clipped_title(title)
+
+
+def clipped_title(title: str) -> str:
+    """A title, or the beginning of a very long one."""
     return title if len(title) <= LONGEST_TITLE else f"{title[:LONGEST_TITLE]}…"
 
 

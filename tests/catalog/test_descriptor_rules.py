@@ -73,6 +73,11 @@ METADATA = [
             ("callboard.dev/Visibility", "internal"),
         ]
     ),
+    (
+        {"labels": {"callboard.dev/visibility": "restricted"}},
+        "metadata.labels.callboard.dev/visibility",
+        "must be an annotation",
+    ),
     ({"tags": None}, "metadata.tags", "must be a list"),
     ({"tags": "x"}, "metadata.tags", "must be a list"),
     ({"tags": [1]}, "metadata.tags.0", "must be a string"),

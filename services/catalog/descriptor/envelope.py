@@ -11,7 +11,7 @@ from typing import Any
 from services.catalog.descriptor import fields
 from services.catalog.model import EntityJson
 from shared.contracts.annotations import PUBLIC, RESTRICTED, VISIBILITY
-from shared.contracts.entity import Entity
+from shared.contracts.entity import Entity, mapping_of, text_of
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, EntityRef
 
@@ -116,20 +116,17 @@ def _pair_problems(
 
 def _visibility_problems(metadata: Mapping[str, Any]) -> Iterator[str]:
     """A value that only looks like "restricted" would leave an entity open to all."""
-    annotations = metadata.get("annotations")
-    if not isinstance(annotations, Mapping):
-        return
-    for key, value in annotations.items():
+    annotations, labels = metadata.get("annotations"), metadata.get("labels")
+    for key, value in mapping_of(annotations).items():
         is_visibility = isinstance(key, str) and key.lower() == VISIBILITY
-        if (
-            is_visibility
-            and isinstance(value, str)
-            and value.lower() not in VISIBILITIES
-        ):
+        if is_visibility and text_of(value).lower() not in VISIBILITIES:
             yield (
                 f"metadata.annotations.{key}: must be {' or '.join(VISIBILITIES)}, "
-                f"not {value[:40]!r}"
+                f"not {text_of(value)[:40]!r}"
             )
+    for key in mapping_of(labels):
+        if isinstance(key, str) and key.lower() == VISIBILITY:
+            yield f"metadata.labels.{key}: must be an annotation, not a label"
 
 
 def _list_problems(

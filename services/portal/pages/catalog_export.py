@@ -17,7 +17,8 @@ from services.portal.pages.catalog_facets import reader_of
 from services.portal.visit import Visit, Visiting
 from shared.contracts.entity import Entity
 
-BATCH = 1000
+#: Entities of one request: so many are written before others get their turn.
+BATCH = 250
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 HEAD = (
     "ref",

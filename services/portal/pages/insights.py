@@ -12,7 +12,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.portal.bar_chart import BarChart, bar_chart, window_label
-from services.portal.entities import Summary
+from services.portal.entities import Summary, clipped_title
 from services.portal.formats import moment
 from services.portal.tables import Column
 from services.portal.visit import Visit, Visiting
@@ -184,7 +184,7 @@ def _row(
 ) -> FigureRow:
     name = str(group["name"])
     summary = summaries.get(name)
-    title = summary.title if summary else name or "Without an owner"
+    title = summary.title if summary else clipped_title(name) or "Without an owner"
     href = summary.href if summary and not summary.missing else ""
     if not summary and "/" in name:
         href = f"https://{quote(name)}"
