@@ -70,24 +70,24 @@ class FakeApi:
             return _error(503, "ServiceUnavailableError", "catalog is away")
         if path in self.forbidden:
             return _error(403, "NotAllowedError", "Sign in as a user to do this")
-        many: dict[str, list[str]] = {}
+        query: dict[str, list[str]] = {}
         for name, value in pairs:
             for item in value if isinstance(value, list | tuple) else [value]:
-                many.setdefault(name, []).append(str(item))
+                query.setdefault(name, []).append(str(item))
         if path.startswith("/api/auth/"):
-            return self._auth(path, many)
-        answer = self._answer(method, path, many, json)
+            return self._auth(path, query)
+        answer = self._answer(method, path, query, json)
         if self.stale:
             marked = {**answer.headers, "callboard-stale": str(self.stale)}
             return replace(answer, headers=marked)
         return answer
 
     def _answer(
-        self, method: str, path: str, many: dict[str, list[str]], json: Any
+        self, method: str, path: str, query: dict[str, list[str]], json: Any
     ) -> ApiAnswer:
         answers: dict[str, Callable[[], Any]] = {
-            f"{CATALOG}/entities/by-query": lambda: self._by_query(many),
-            f"{CATALOG}/entity-facets": lambda: self._facets(many),
+            f"{CATALOG}/entities/by-query": lambda: self._by_query(query),
+            f"{CATALOG}/entity-facets": lambda: self._facets(query),
             f"{CATALOG}/entities/by-refs": lambda: {
                 "items": [self._visible(ref) for ref in json["entityRefs"]]
             },
@@ -114,12 +114,12 @@ class FakeApi:
             return ApiAnswer(204, {}, b"")
         return _error(404, "NotFoundError", f"No route for {path}")
 
-    def _auth(self, path: str, many: dict[str, list[str]]) -> ApiAnswer:
+    def _auth(self, path: str, query: dict[str, list[str]]) -> ApiAnswer:
         if path == "/api/auth/ways":
             return _ok(self.ways)
         if self.people is None:
             return _error(503, "ServiceUnavailableError", "The policy is away")
-        text = many["text"][0].lower()
+        text = query["text"][0].lower()
         items = [person for person in self.people if text in person["title"].lower()]
         return _ok({"items": items, "is_empty": not self.has_people})
 
@@ -167,34 +167,37 @@ class FakeApi:
             return _ok({"items": items, "totalItems": len(items)})
         return _ok(entity)
 
-    def _by_query(self, many: dict[str, list[str]]) -> Any:
-        entities = self._filtered(many)
-        order, _, direction = many.get("orderField", [""])[0].partition(",")
+    def _by_query(self, query: dict[str, list[str]]) -> Any:
+        entities = self._filtered(query)
+        order, _, direction = query.get("orderField", [""])[0].partition(",")
         if order:
             entities = [entity for entity in entities if _values(entity, order)]
             entities.sort(
                 key=lambda entity: _values(entity, order)[0],
                 reverse=direction == "desc",
             )
-        term = many.get("fullTextFilterTerm", [""])[0].lower()
-        fields = ",".join(many.get("fullTextFilterFields", [])).split(",")
+        term = query.get("fullTextFilterTerm", [""])[0].lower()
+        fields = ",".join(query.get("fullTextFilterFields", [])).split(",")
         if term:
             entities = [
                 entity
                 for entity in entities
                 if any(term in v for f in fields for v in _values(entity, f))
             ]
-        offset, limit = int(many.get("offset", ["0"])[0]), many.get("limit", ["20"])[0]
+        offset, limit = (
+            int(query.get("offset", ["0"])[0]),
+            query.get("limit", ["20"])[0],
+        )
         items = entities[offset : offset + int(limit)]
         return {"items": items, "totalItems": len(entities), "pageInfo": {}}
 
-    def _facets(self, many: dict[str, list[str]]) -> Any:
-        entities = self._filtered(many)
-        text = many.get("valueText", [""])[0].lower()
-        limit = int(many.get("valueLimit", ["1000000"])[0])
+    def _facets(self, query: dict[str, list[str]]) -> Any:
+        entities = self._filtered(query)
+        text = query.get("valueText", [""])[0].lower()
+        limit = int(query.get("valueLimit", ["1000000"])[0])
         facets: dict[str, list[Any]] = {}
         totals: dict[str, int] = {}
-        for facet in many["facet"]:
+        for facet in query["facet"]:
             counts = Counter(
                 value
                 for entity in entities
@@ -215,8 +218,8 @@ class FakeApi:
         title = named.get("metadata", {}).get("title") or profile.get("displayName")
         return str(title or "")
 
-    def _filtered(self, many: dict[str, list[str]]) -> list[Entity]:
-        sets = [_statements(text) for text in many.get("filter", [])]
+    def _filtered(self, query: dict[str, list[str]]) -> list[Entity]:
+        sets = [_statements(text) for text in query.get("filter", [])]
         return [
             entity
             for ref, entity in self.entities.items()

@@ -64,29 +64,29 @@ class FakeServices(FakeApi):
         self.figures: Callable[[str], list[Any]] | None = figures
 
     def _answer(
-        self, method: str, path: str, many: dict[str, list[str]], json: Any
+        self, method: str, path: str, query: dict[str, list[str]], json: Any
     ) -> ApiAnswer:
         plugin = path.split("/")[2]
         if plugin == "scaffolder":
-            return self._scaffolder(method, path, many, json)
+            return self._scaffolder(method, path, query, json)
         if plugin == "techdocs":
             return self._techdocs(path, json)
         if plugin == "search":
-            return self._search(path, many)
+            return self._search(path, query)
         if plugin in {"analytics", "status"}:
-            return self._analytics(many) if many else ok(self.status)
+            return self._analytics(query) if query else ok(self.status)
         if path == "/api/catalog/locations" and method == "POST":
-            return self._locations(json["target"], dry="dryRun" in many)
-        return super()._answer(method, path, many, json)
+            return self._locations(json["target"], dry="dryRun" in query)
+        return super()._answer(method, path, query, json)
 
-    def _analytics(self, many: dict[str, list[str]]) -> ApiAnswer:
+    def _analytics(self, query: dict[str, list[str]]) -> ApiAnswer:
         if self.figures is None:
             body = {"error": {"name": "ServiceUnavailableError", "message": "away"}}
             return ApiAnswer(503, {}, orjson.dumps(body))
-        return ok({"figures": self.figures(many["period"][0])})
+        return ok({"figures": self.figures(query["period"][0])})
 
     def _scaffolder(
-        self, method: str, path: str, many: dict[str, list[str]], json: Any
+        self, method: str, path: str, query: dict[str, list[str]], json: Any
     ) -> ApiAnswer:
         collection, *tail = path.split("/v2/")[1].split("/")
         if collection == "templates":
@@ -97,7 +97,7 @@ class FakeServices(FakeApi):
             return ok([{"id": name} for name in self.actions])
         if not tail:
             self.started.append(json) if method == "POST" else None
-            return self._tasks(method, many)
+            return self._tasks(method, query)
         if tail[0] not in self.runs:
             return missing("Task not found")
         return self._run(tail[0], "/".join(tail[1:]))
@@ -139,12 +139,12 @@ class FakeServices(FakeApi):
         }
         return ApiAnswer(201, {}, orjson.dumps(body))
 
-    def _tasks(self, method: str, many: dict[str, list[str]]) -> ApiAnswer:
+    def _tasks(self, method: str, query: dict[str, list[str]]) -> ApiAnswer:
         if method == "POST":
             if self.refused:
                 return ApiAnswer(400, {}, orjson.dumps({"errors": self.refused}))
             return ApiAnswer(201, {}, orjson.dumps({"id": TASK}))
-        creators = many.get("createdBy")
+        creators = query.get("createdBy")
         tasks = [
             run
             for run, _ in self.runs.values()
@@ -188,14 +188,14 @@ class FakeServices(FakeApi):
             {**page_article, "html": self.articles.get(place, page_article["html"])}
         )
 
-    def _search(self, path: str, many: dict[str, list[str]]) -> ApiAnswer:
-        term = many.get("term", [""])[0].lower()
-        types = many.get("types[0]")
-        matches = self._matching_results(term, types, many.get("filters[kind]"))
+    def _search(self, path: str, query: dict[str, list[str]]) -> ApiAnswer:
+        term = query.get("term", [""])[0].lower()
+        types = query.get("types[0]")
+        matches = self._matching_results(term, types, query.get("filters[kind]"))
         if path.endswith("/suggest"):
             return ok({"suggestions": [suggestion(match) for match in matches[:8]]})
-        size = int(many.get("pageLimit", ["25"])[0])
-        page = int(many.get("pageCursor", ["0"])[0])
+        size = int(query.get("pageLimit", ["25"])[0])
+        page = int(query.get("pageCursor", ["0"])[0])
         page_matches = [
             marked(match, term) for match in matches[page * size : (page + 1) * size]
         ]

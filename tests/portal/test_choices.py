@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 import pytest
 
-from services.portal.choices.question import ChoiceQuestion
+from services.portal.choices.query import ChoiceQuery
 from services.portal.forms.draft import draft_of
 from services.portal.forms.model import FormPage
 from tests.portal.company import GUEST, entity
@@ -13,7 +13,7 @@ from tests.portal.conftest import Client
 from tests.portal.fakes import FakeApi
 from tests.portal.services import FakeServices
 
-GROUPS = ChoiceQuestion(filters=("kind=group,kind=user",)).address()
+GROUPS = ChoiceQuery(filters=("kind=group,kind=user",)).address()
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ async def test_a_text_is_looked_for_in_names_and_titles(
 
 async def test_what_belongs_to_the_reader_only(client: Client) -> None:
     """OwnedEntityPicker: own things of the kind; a guest has none."""
-    address = ChoiceQuestion(filters=("kind=component",), owned=True).address()
+    address = ChoiceQuery(filters=("kind=component",), owned=True).address()
     page = (await client().get(address)).text
     assert 'data-value="component:default/booking"' in page
     assert "ledger" not in page

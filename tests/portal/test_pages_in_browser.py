@@ -104,7 +104,7 @@ def open_page(browser: Any, live_portal: Any) -> Iterator[Open]:
 
 
 @pytest.fixture(scope="module")
-def looking(browser: Any, live_portal: Any) -> Iterator[Any]:
+def reader_page(browser: Any, live_portal: Any) -> Iterator[Any]:
     """One page for all looks, signed in as Ann; axe itself is an injected script."""
     context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
     sign_in(context, live_portal.url)
@@ -114,21 +114,21 @@ def looking(browser: Any, live_portal: Any) -> Iterator[Any]:
 
 @pytest.mark.parametrize("name", PAGES)
 def test_pages_are_for_everybody(
-    looking: Any, live_portal: Any, artefacts: Path, name: str
+    reader_page: Any, live_portal: Any, artefacts: Path, name: str
 ) -> None:
     """No violation of axe's rules, nothing wider than the screen; pictures are kept."""
     for size, mode in SCREENS:
-        looking.set_viewport_size({"width": size[0], "height": size[1]})
-        looking.emulate_media(color_scheme=mode, reduced_motion="reduce")
-        looking.goto(live_portal.url + PAGES[name])
-        looking.evaluate(
+        reader_page.set_viewport_size({"width": size[0], "height": size[1]})
+        reader_page.emulate_media(color_scheme=mode, reduced_motion="reduce")
+        reader_page.goto(live_portal.url + PAGES[name])
+        reader_page.evaluate(
             "[...document.querySelectorAll('.api-entry')].slice(0, 3)"
             ".forEach(entry => entry.open = true)"
         )
-        looking.screenshot(path=artefacts / f"{name}-{size[0]}-{mode}.png")
-        assert violations(looking) == []
-        assert not looking.evaluate(TOO_WIDE)
-    looking.goto("about:blank")  # or it would listen on
+        reader_page.screenshot(path=artefacts / f"{name}-{size[0]}-{mode}.png")
+        assert violations(reader_page) == []
+        assert not reader_page.evaluate(TOO_WIDE)
+    reader_page.goto("about:blank")  # or it would listen on
 
 
 def choose(page: Any, field: str, typed: str, label: str) -> None:

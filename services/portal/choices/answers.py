@@ -13,7 +13,7 @@ from services.portal.api_paths import (
     by_name_params,
     text_params,
 )
-from services.portal.choices.question import ChoiceQuestion
+from services.portal.choices.query import ChoiceQuery
 from services.portal.entities import (
     entities_of,
     kind_word,
@@ -56,30 +56,30 @@ class Choices:
     total: int
 
 
-async def choices_for(visit: Visit, question: ChoiceQuestion) -> Choices:
-    """The choices for one question."""
-    if question.choice_type == "tags":
-        return await _values(visit, question, TAGS)
-    if question.choice_type in REPOSITORY_PARTS:
-        return await _repository_parts(visit, question)
-    if question.choice_type == "groups":
-        return await _own_groups(visit, question)
-    return await _entities(visit, question)
+async def choices_for(visit: Visit, query: ChoiceQuery) -> Choices:
+    """The choices for one query."""
+    if query.choice_type == "tags":
+        return await _values(visit, query, TAGS)
+    if query.choice_type in REPOSITORY_PARTS:
+        return await _repository_parts(visit, query)
+    if query.choice_type == "groups":
+        return await _own_groups(visit, query)
+    return await _entities(visit, query)
 
 
-async def _entities(visit: Visit, question: ChoiceQuestion) -> Choices:
+async def _entities(visit: Visit, query: ChoiceQuery) -> Choices:
     """Entities with exactly the typed name, the reader's own, and the first of all."""
     own = [ref for ref in visit.visitor.ownership if "," not in ref]
-    if question.owned:
-        question = _with(question, [f"relations.ownedBy={ref}" for ref in own])
-        own = own if question.filters else []
+    if query.owned:
+        query = _with(query, [f"relations.ownedBy={ref}" for ref in own])
+        own = own if query.filters else []
         if not own:
             return Choices((), 0)
     exact_matches, own_teams, owned, page = await gather(
-        _exact_matches(visit, question),
-        _reader_and_teams(visit, question, own),
-        _owned_choices(visit, question, own),
-        _page(visit, question, MOST_CHOICES),
+        _exact_matches(visit, query),
+        _reader_and_teams(visit, query, own),
+        _owned_choices(visit, query, own),
+        _page(visit, query, MOST_CHOICES),
     )
     choices = [
         *exact_matches,
@@ -94,25 +94,25 @@ async def _entities(visit: Visit, question: ChoiceQuestion) -> Choices:
     return Choices(list(items.values())[:MOST_CHOICES], int(page["totalItems"]))
 
 
-async def _exact_matches(visit: Visit, question: ChoiceQuestion) -> list[FieldChoice]:
+async def _exact_matches(visit: Visit, query: ChoiceQuery) -> list[FieldChoice]:
     """Entities with exactly the typed name, which may stand far down the list."""
-    name = question.name_term
-    if not name or "," in name or "=" in name or _names(question, "metadata.name"):
+    name = query.name_term
+    if not name or "," in name or "=" in name or _names(query, "metadata.name"):
         return []
-    exact_question = replace(_with(question, [f"metadata.name={name}"]), term="")
-    return _choices((await _page(visit, exact_question, MOST_OWN))["items"])
+    exact_query = replace(_with(query, [f"metadata.name={name}"]), term="")
+    return _choices((await _page(visit, exact_query, MOST_OWN))["items"])
 
 
 async def _reader_and_teams(
-    visit: Visit, question: ChoiceQuestion, own: Sequence[str]
+    visit: Visit, query: ChoiceQuery, own: Sequence[str]
 ) -> list[FieldChoice]:
     """The reader and the reader's groups, where the field offers people or groups."""
-    kinds = question.kinds
-    if not own or (kinds and not kinds & OWNERS) or _names(question, "metadata.name"):
+    kinds = query.kinds
+    if not own or (kinds and not kinds & OWNERS) or _names(query, "metadata.name"):
         return []
     names = dict.fromkeys(split_ref(ref)[2] for ref in own)
-    team_question = _with(question, [f"metadata.name={name}" for name in names])
-    items = (await _page(visit, team_question, MOST_CHOICES))["items"]
+    team_query = _with(query, [f"metadata.name={name}" for name in names])
+    items = (await _page(visit, team_query, MOST_CHOICES))["items"]
     own_refs = frozenset(own)
     return [
         replace(item, own=True) for item in _choices(items) if item.value in own_refs
@@ -120,41 +120,39 @@ async def _reader_and_teams(
 
 
 async def _owned_choices(
-    visit: Visit, question: ChoiceQuestion, own: Sequence[str]
+    visit: Visit, query: ChoiceQuery, own: Sequence[str]
 ) -> list[FieldChoice]:
     """What belongs to the reader or their teams."""
-    kinds = question.kinds
+    kinds = query.kinds
     owners_only = bool(kinds) and kinds <= OWNERS
-    if not own or owners_only or _names(question, "relations.ownedby"):
+    if not own or owners_only or _names(query, "relations.ownedby"):
         return []
-    owned_question = _with(question, [f"relations.ownedBy={ref}" for ref in own])
-    items = (await _page(visit, owned_question, MOST_OWN))["items"]
+    owned_query = _with(query, [f"relations.ownedBy={ref}" for ref in own])
+    items = (await _page(visit, owned_query, MOST_OWN))["items"]
     return [replace(item, own=True) for item in _choices(items)]
 
 
-def _names(question: ChoiceQuestion, key: str) -> bool:
+def _names(query: ChoiceQuery, key: str) -> bool:
     """Whether a filter has a condition on a key: a second one would widen it."""
     return any(
         part.partition("=")[0].strip().lower() == key
-        for text in question.filters
+        for text in query.filters
         for part in text.split(",")
     )
 
 
-def _with(question: ChoiceQuestion, statements: Iterable[str]) -> ChoiceQuestion:
-    """The question with conditions on one key added to each filter."""
+def _with(query: ChoiceQuery, statements: Iterable[str]) -> ChoiceQuery:
+    """The query with conditions on one key added to each filter."""
     more = ",".join(statements)
     if not more:
-        return replace(question, filters=())
-    filters = tuple(f"{filter_text},{more}" for filter_text in question.filters) or (
-        more,
-    )
-    return replace(question, filters=filters)
+        return replace(query, filters=())
+    filters = tuple(f"{filter_text},{more}" for filter_text in query.filters) or (more,)
+    return replace(query, filters=filters)
 
 
-async def _page(visit: Visit, question: ChoiceQuestion, limit: int) -> Any:
-    params = by_name_params(*question.filters, fields=FIELDS, limit=limit)
-    text = text_params(question.name_term, TEXT_FIELDS)
+async def _page(visit: Visit, query: ChoiceQuery, limit: int) -> Any:
+    params = by_name_params(*query.filters, fields=FIELDS, limit=limit)
+    text = text_params(query.name_term, TEXT_FIELDS)
     return await visit.get(BY_QUERY, params + text)
 
 
@@ -167,10 +165,10 @@ def _choices(items: Iterable[Mapping[str, Any] | None]) -> list[FieldChoice]:
     ]
 
 
-async def _own_groups(visit: Visit, question: ChoiceQuestion) -> Choices:
+async def _own_groups(visit: Visit, query: ChoiceQuery) -> Choices:
     groups = [ref for ref in visit.visitor.ownership if ref.startswith("group:")]
     names = await visit.summaries(groups)
-    text = question.name_term.lower()
+    text = query.name_term.lower()
     choices = [
         FieldChoice(
             ref, summary.title, f"{summary.kind} · {split_ref(ref)[2]}", own=True
@@ -182,9 +180,9 @@ async def _own_groups(visit: Visit, question: ChoiceQuestion) -> Choices:
     return Choices(choices[:MOST_CHOICES], len(choices))
 
 
-async def _values(visit: Visit, question: ChoiceQuestion, field: str) -> Choices:
+async def _values(visit: Visit, query: ChoiceQuery, field: str) -> Choices:
     """The most frequent values of a field that contain the text."""
-    answer = await visit.get(ENTITY_FACETS, _value_params(question, field))
+    answer = await visit.get(ENTITY_FACETS, _value_params(query, field))
     values = sorted(answer["facets"].get(field, ()), key=lambda item: -item["count"])
     items = [
         FieldChoice(
@@ -196,22 +194,20 @@ async def _values(visit: Visit, question: ChoiceQuestion, field: str) -> Choices
 
 
 def _value_params(
-    question: ChoiceQuestion, field: str, limit: int = MOST_CHOICES
+    query: ChoiceQuery, field: str, limit: int = MOST_CHOICES
 ) -> list[tuple[str, str]]:
     return [
         ("facet", field),
-        *(("filter", filter_text) for filter_text in question.filters),
-        *([("valueText", question.term)] if question.term else ()),
+        *(("filter", filter_text) for filter_text in query.filters),
+        *([("valueText", query.term)] if query.term else ()),
         ("valueLimit", str(limit)),
     ]
 
 
-async def _repository_parts(visit: Visit, question: ChoiceQuestion) -> Choices:
+async def _repository_parts(visit: Visit, query: ChoiceQuery) -> Choices:
     """Names or owners of the repositories that entities come from."""
-    answer = await visit.get(
-        ENTITY_FACETS, _value_params(question, SOURCE, MOST_SOURCES)
-    )
-    place = REPOSITORY_PARTS[question.choice_type]
+    answer = await visit.get(ENTITY_FACETS, _value_params(query, SOURCE, MOST_SOURCES))
+    place = REPOSITORY_PARTS[query.choice_type]
     choices: dict[str, FieldChoice] = {}
     for item in answer["facets"].get(SOURCE, ()):
         try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from services.portal.choices.question import ChoiceQuestion
+from services.portal.choices.query import ChoiceQuery
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import DEFAULT_NAMESPACE, parse_ref
 
@@ -57,8 +57,8 @@ class Picker:
     @property
     def source(self) -> str:
         """The address that offers the choices."""
-        question = ChoiceQuestion(self.choice_type, self.filters, owned=self.own)
-        return question.address()
+        query = ChoiceQuery(self.choice_type, self.filters, owned=self.own)
+        return query.address()
 
     def complete_ref(self, text: str) -> str:
         """The whole ref that a text means; a text that means none, as it is."""

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from services.portal.choices.answers import choices_for
-from services.portal.choices.question import PATH, ChoiceQuestion
+from services.portal.choices.query import PATH, ChoiceQuery
 from services.portal.visit import Visiting
 
 router = APIRouter()
@@ -13,9 +13,9 @@ router = APIRouter()
 @router.get(PATH)
 async def choices(visit: Visiting) -> Response:
     """The options of a list box, and a line that says how many there are."""
-    question = ChoiceQuestion.of(visit.request.query_params.multi_items())
-    answer = await choices_for(visit, question)
+    query = ChoiceQuery.of(visit.request.query_params.multi_items())
+    answer = await choices_for(visit, query)
     html = visit.state.frame.fragment(
-        "components/choices.html", choices=answer, term=question.term
+        "components/choices.html", choices=answer, term=query.term
     )
     return visit.state.frame.response(html)

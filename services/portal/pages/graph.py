@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.portal.choices.question import ChoiceQuestion
+from services.portal.choices.query import ChoiceQuery
 from services.portal.entities import (
     Summary,
     entity_href,
@@ -33,14 +33,14 @@ from services.portal.graph.neighbourhood import (
     Neighbourhood,
     neighbourhood,
 )
-from services.portal.graph.question import DIRECTIONS, GraphQuestion
+from services.portal.graph.query import DIRECTIONS, GraphQuery
 from services.portal.pages.graph_overview import overview
 from services.portal.visit import SUMMARY_FIELDS, Visit, Visiting
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid, NotFound
 
 FIELDS = [*SUMMARY_FIELDS, "relations"]
-CHOICES = ChoiceQuestion().address()
+CHOICES = ChoiceQuery().address()
 #: Of up to so many entities of one step also the relations among them are looked up.
 MOST_RELATED = 150
 HEADS = ("spec.system", "spec.owner")
@@ -60,9 +60,9 @@ class TableRow:
 @router.get("/graph")
 async def graph(visit: Visiting) -> Response:
     """The picture that the address asks for, with its table."""
-    question = GraphQuestion.of(visit.request.query_params.multi_items())
-    if question.entity:
-        return await _focus_page(visit, question)
+    query = GraphQuery.of(visit.request.query_params.multi_items())
+    if query.entity:
+        return await _focus_page(visit, query)
     return visit.page(
         "graph-overview.html",
         title="Relations",
@@ -72,20 +72,20 @@ async def graph(visit: Visiting) -> Response:
     )
 
 
-async def _focus_page(visit: Visit, question: GraphQuestion) -> Response:
-    neighbours = await _around(visit, question)
-    title = neighbours.nodes[question.entity].title
-    nodes, edges, note = _readable(neighbours, question.entity)
+async def _focus_page(visit: Visit, query: GraphQuery) -> Response:
+    neighbours = await _around(visit, query)
+    title = neighbours.nodes[query.entity].title
+    nodes, edges, note = _readable(neighbours, query.entity)
     picture = await asyncio.to_thread(
-        draw, _focusable(nodes, question), edges, question.entity
+        draw, _focusable(nodes, query), edges, query.entity
     )
-    impact = await _impact(visit, neighbours, question)
+    impact = await _impact(visit, neighbours, query)
     return visit.page(
         "graph.html",
         title=title,
         nav="graph",
         crumbs=[("Graph", "/graph")],
-        question=question,
+        query=query,
         choices=CHOICES,
         directions=DIRECTIONS,
         relations=[(name, words) for name, (_, words) in RELATIONS.items()],
@@ -95,12 +95,12 @@ async def _focus_page(visit: Visit, question: GraphQuestion) -> Response:
         rows=_table(neighbours),
         impact=impact,
         owners_to_notify=len({owner.ref for _, owner in impact if owner}),
-        entity_href=entity_href(question.entity),
+        entity_href=entity_href(query.entity),
     )
 
 
-async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:
-    kind, namespace, name = split_ref(question.entity)
+async def _around(visit: Visit, query: GraphQuery) -> Neighbourhood:
+    kind, namespace, name = split_ref(query.entity)
     if not (kind and namespace and name):
         raise Invalid("entity: must be a full ref such as component:default/booking")
 
@@ -111,14 +111,14 @@ async def _around(visit: Visit, question: GraphQuestion) -> Neighbourhood:
         return [entities.get(ref) for ref in refs]
 
     neighbours = await neighbourhood(
-        question.entity,
+        query.entity,
         fetch,
-        depth=question.depth,
-        direction=question.direction,
-        relations=question.relations,
+        depth=query.depth,
+        direction=query.direction,
+        relations=query.relations,
     )
-    if question.entity not in neighbours.entities:
-        raise NotFound(f"No entity named '{question.entity}'")
+    if query.entity not in neighbours.entities:
+        raise NotFound(f"No entity named '{query.entity}'")
     return neighbours
 
 
@@ -161,12 +161,12 @@ def _boxes(
     return box
 
 
-def _focusable(nodes: Sequence[Node], question: GraphQuestion) -> list[Node]:
-    """A click on a node moves the question there; on the focus, opens its page."""
+def _focusable(nodes: Sequence[Node], query: GraphQuery) -> list[Node]:
+    """A click on a node moves the query there; on the focus, opens its page."""
     return [
         node
-        if node.members or node.missing or node.ref == question.entity
-        else replace(node, href=question.around(node.ref))
+        if node.members or node.missing or node.ref == query.entity
+        else replace(node, href=query.around(node.ref))
         for node in nodes
     ]
 
@@ -182,15 +182,15 @@ def _table(neighbours: Neighbourhood) -> list[TableRow]:
 
 
 async def _impact(
-    visit: Visit, neighbours: Neighbourhood, question: GraphQuestion
+    visit: Visit, neighbours: Neighbourhood, query: GraphQuery
 ) -> list[tuple[Summary, Summary | None]]:
     """All entities that depend on the focus, with their owners."""
-    if question.direction != LEFT:
+    if query.direction != LEFT:
         return []
     owners = {
         ref: first_ref(entity, "ownedBy")
         for ref, entity in neighbours.entities.items()
-        if ref != question.entity
+        if ref != query.entity
     }
     owner_summaries = await visit.summaries(owner for owner in owners.values() if owner)
     return [

@@ -30,7 +30,7 @@ def _whole_ref(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class GraphQuestion:
+class GraphQuery:
     """Around which entity ("" for the overview), how far, which way, by what."""
 
     entity: str = ""
@@ -40,7 +40,7 @@ class GraphQuestion:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
-        """The question in an address; `show=impact` is short for the impact."""
+        """The query in an address; `show=impact` is short for the impact."""
         values_by_name: dict[str, list[str]] = {}
         for name, value in pairs:
             values_by_name.setdefault(name, []).append(value)
@@ -60,11 +60,11 @@ class GraphQuestion:
         )
 
     def around(self, ref: str) -> str:
-        """The address of the same question about another entity."""
+        """The address of the same query about another entity."""
         return replace(self, entity=ref).address()
 
     def address(self) -> str:
-        """The address of this question."""
+        """The address of this query."""
         pairs = [("entity", self.entity)] if self.entity else []
         if self.depth != 1:
             pairs.append(("depth", str(self.depth)))

@@ -14,7 +14,7 @@ ChoiceType = Literal["entities", "groups", "tags", "repositories", "repository-o
 
 
 @dataclass(frozen=True, slots=True)
-class ChoiceQuestion:
+class ChoiceQuery:
     """Which choices a combobox asks for.
 
     `filters` are statements of the catalog's filter language, any of which may hold;
@@ -28,7 +28,7 @@ class ChoiceQuestion:
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
-        """The question in an address; what makes no sense is left out."""
+        """The query in an address; what makes no sense is left out."""
         values_by_name: dict[str, list[str]] = {}
         for name, value in pairs:
             if value.strip():
