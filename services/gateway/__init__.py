@@ -1,7 +1,7 @@
-"""The gateway owns the front door: identity, policy, routing, webhooks, the portal.
+"""The gateway authenticates and authorizes requests, and forwards them to services.
 
-Says `git-push`; hears every topic for its live stream. It keeps nothing of the domain:
-its own database holds webhook deliveries and readers' settings.
+It publishes `git-push` and consumes every topic for its live stream. It owns no domain
+data: its database contains webhook deliveries, ended sessions and settings of people.
 """
 
 #: What the command line may use.

@@ -57,7 +57,7 @@ BREACHES = {
         "services/analytics/model.py",
         "import services.analytics.stream",
     ),
-    "Gateway: floors meet in ports alone": (
+    "Gateway: rooms meet only in ports": (
         "services/gateway/stream/events.py",
         "import services.gateway.forward.front",
     ),
