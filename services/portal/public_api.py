@@ -82,7 +82,7 @@ class PublicApi:
             try:
                 return await self._ask(method, address + path, headers, body)
             except NOT_REACHED:
-                self._replicas.away(address)
+                self._replicas.mark_unavailable(address)
             except AWAY:
                 if not is_reading:
                     break

@@ -13,7 +13,7 @@ from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.upstreams import ServiceRequest, Upstream
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.headers import UNTOUCHED
-from shared.kit.http.replicas import AWAY_SECONDS, Replicas
+from shared.kit.http.replicas import REST_SECONDS, Replicas
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -197,9 +197,9 @@ def test_who_was_away_is_asked_last_for_a_moment() -> None:
     now = [0.0]
     replicas = Replicas("http://a/, http://b", clock=lambda: now[0])
     first, second = replicas.order("ann")
-    replicas.away(first)
+    replicas.mark_unavailable(first)
     assert list(replicas.order("ann")) == [second, first]
-    now[0] = AWAY_SECONDS + 0.1
+    now[0] = REST_SECONDS + 0.1
     assert list(replicas.order("ann")) == [first, second]
 
 

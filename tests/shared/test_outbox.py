@@ -12,9 +12,9 @@ from shared.kit.events.outbox import (
     UNSENT,
     OutboxRelay,
     mark,
-    mark_anew,
     pending_event,
-    waiting,
+    pending_fields,
+    replace_old_marks,
 )
 from tests.shared.test_consumer_group import event
 from tests.waiting import until
@@ -22,7 +22,7 @@ from tests.waiting import until
 
 def document(name: str, *events: str) -> dict[str, Any]:
     pending = [pending_event("t", name, event(e)) for e in events]
-    return {"_id": name, **waiting(pending)}
+    return {"_id": name, **pending_fields(pending)}
 
 
 def pushing(more: list[dict[str, Any]]) -> dict[str, Any]:
@@ -137,7 +137,10 @@ async def test_nothing_is_lost_between_writers_and_relays(database: Any) -> None
             while True:
                 state = await states.find_one({"_id": name})
                 [event_] = document(name, f"{name}-{number}")["pending"]
-                newer = {"revision": number, **waiting([*state["pending"], event_])}
+                newer = {
+                    "revision": number,
+                    **pending_fields([*state["pending"], event_]),
+                }
                 same = {"_id": name, "revision": number - 1}
                 if (await states.replace_one(same, newer)).matched_count:
                     break
@@ -161,8 +164,8 @@ async def test_documents_of_before_there_were_marks(database: Any) -> None:
         [old, document("b", "b1"), {"_id": "c", "pending": [], "unsent": 1}]
     )
     before = await database.states.find_one({"_id": "b"})
-    await mark_anew(database.states)
-    await mark_anew(database.states)
+    await replace_old_marks(database.states)
+    await replace_old_marks(database.states)
     assert await database.states.find_one({"_id": "b"}) == before
     assert "unsent" not in await database.states.find_one({"_id": "c"})
     bus = MemoryBus()

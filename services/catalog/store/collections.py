@@ -2,14 +2,14 @@
 
 from shared.kit.documents.migrations import StoredCollection
 from shared.kit.documents.mongo import Index
-from shared.kit.events.outbox import mark_anew
+from shared.kit.events.outbox import replace_old_marks
 
 #: By the outbox, and by when they were written: what other processes changed.
 ENTITIES = StoredCollection(
     "entities",
     shape=2,
     indexes=(Index.on("unsent"), Index.on("updated")),
-    steps={2: mark_anew},
+    steps={2: replace_old_marks},
 )
 #: Found by their ids alone, which are made of ref and revision.
 REVISIONS = StoredCollection("revisions")

@@ -288,5 +288,9 @@ def _step(
         else documents.tombstone(change.ref, revision, now)
     )
     pending = list(stored_version.get("pending", ())) if stored_version else []
-    document = {**state, "event": event["id"], **outbox.waiting([*pending, event])}
+    document = {
+        **state,
+        "event": event["id"],
+        **outbox.pending_fields([*pending, event]),
+    }
     return _Step(change, document, stored, expected)

@@ -152,13 +152,13 @@ class Upstream:
                 if body.failure is not None:
                     raise body.failure from error
                 if len(order) > 1:
-                    self._replicas.away(address)
+                    self._replicas.mark_unavailable(address)
                 if attempt.is_suspect:
                     self._strikes.add(name)
                 if reply.started or not attempt.may_go_on(question, error):
                     raise self._unavailable() from error
             else:
-                self._replicas.away(address)
+                self._replicas.mark_unavailable(address)
 
     async def _send(
         self,

@@ -42,7 +42,7 @@ _LISTED = 1000
 TASKS = StoredCollection(
     "tasks",
     shape=2,
-    steps={2: outbox.mark_anew},
+    steps={2: outbox.replace_old_marks},
     indexes=tuple(
         Index.on(field) for field in ("status", "created_by", "arrival", "unsent")
     ),
@@ -76,7 +76,7 @@ class MongoTaskStore:
 
     async def create(self, task: Task, change: Payload) -> None:
         document = documents.written(task, self._vault)
-        document |= outbox.waiting(_pending(task, [change]))
+        document |= outbox.pending_fields(_pending(task, [change]))
         with unavailable_as_error(self._tasks):
             await self._tasks.insert_one(document)
         self._nudge()

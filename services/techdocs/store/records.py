@@ -46,7 +46,7 @@ ATTEMPTS = 10
 SITES = StoredCollection(
     "sites",
     shape=2,
-    steps={2: outbox.mark_anew},
+    steps={2: outbox.replace_old_marks},
     indexes=tuple(
         Index.on(field, sparse=True)
         for field in (
@@ -148,7 +148,7 @@ class MongoRecords:
         fields |= {"history": [], "looked": None}
         if document.get("current"):
             event = withdrawal(documented(document))
-            fields |= outbox.waiting([*document["pending"], event])
+            fields |= outbox.pending_fields([*document["pending"], event])
         update = {"$set": fields, "$unset": {"built_at": "", "site": ""}}
         return bool((await self._all.update_one(same, update)).matched_count)
 
@@ -278,7 +278,7 @@ class MongoRecords:
                         # With a request since its claim, the record stays due.
                         fields |= {"due": 0, "tries": 0}
                     if event is not None:
-                        fields |= outbox.waiting([*document["pending"], event])
+                        fields |= outbox.pending_fields([*document["pending"], event])
                     update: Document = {"$set": fields}
                     if isinstance(outcome, Failed) and outcome.withdraws:
                         update["$unset"] = {"built_at": "", "site": ""}

@@ -55,7 +55,7 @@ def pending_event(topic: str, key: str, envelope: Envelope) -> PendingEvent:
     }
 
 
-def waiting(events: Sequence[StoredEvent]) -> Document:
+def pending_fields(events: Sequence[StoredEvent]) -> Document:
     """The fields of a document that hold its pending events, the newest last."""
     return {"pending": list(events), "unsent": mark(events)}
 
@@ -69,7 +69,7 @@ def mark(events: Sequence[StoredEvent]) -> str:
     return f"{time.time_ns():016x}-{_last(events)}"
 
 
-async def mark_anew(collection: Collection) -> None:
+async def replace_old_marks(collection: Collection) -> None:
     """Replace the marks of an older version (`unsent: 1`)."""
     async for document in collection.find({"unsent": 1}, {"pending": 1}):
         change: Document = {"$unset": {"unsent": ""}}

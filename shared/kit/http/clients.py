@@ -200,7 +200,7 @@ class ServiceCalls:
                     headers=headers,
                     allow_redirects=False,
                 )
-            replicas.away(address)
+            replicas.mark_unavailable(address)
         return await self._session.request(
             method, last + path, data=data, headers=headers, allow_redirects=False
         )

@@ -12,7 +12,7 @@ from zlib import crc32
 from shared.contracts.errors import Invalid
 
 #: Seconds for which a replica that did not answer is tried last.
-AWAY_SECONDS = 1.0
+REST_SECONDS = 1.0
 CALLERS = 4096
 
 
@@ -31,7 +31,7 @@ class Replicas:
         if not self.addresses:
             raise Invalid("a service's URL: must be an address, or several with commas")
         self._clock = clock
-        self._away: dict[str, float] = {}
+        self._unavailable_until: dict[str, float] = {}
         self._ranked = lru_cache(CALLERS)(self._rank)
 
     def order(self, caller: str) -> Sequence[str]:
@@ -39,15 +39,17 @@ class Replicas:
         if len(self.addresses) == 1:
             return self.addresses
         ranked = self._ranked(caller)
-        if not self._away:
+        if not self._unavailable_until:
             return ranked
         now = self._clock()
-        self._away = {url: until for url, until in self._away.items() if until > now}
-        return sorted(ranked, key=self._away.__contains__)
+        self._unavailable_until = {
+            url: until for url, until in self._unavailable_until.items() if until > now
+        }
+        return sorted(ranked, key=self._unavailable_until.__contains__)
 
-    def away(self, address: str) -> None:
+    def mark_unavailable(self, address: str) -> None:
         """Try a replica that did not answer last for a moment."""
-        self._away[address] = self._clock() + AWAY_SECONDS
+        self._unavailable_until[address] = self._clock() + REST_SECONDS
 
     def _rank(self, caller: str) -> tuple[str, ...]:
         def weight(address: str) -> int:
