@@ -12,6 +12,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from deploy.cli.configuration import PortalConfig
+from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.config.sections import Section, keys_of
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
@@ -35,6 +36,9 @@ def page() -> str:
 
 
 def _sections(section: type[Section], path: str) -> Iterator[str]:
+    if section is Integrations:
+        yield from _git_hosts(path)
+        return
     for key, nested in keys_of(section).items():
         if nested.section is None:
             continue
@@ -44,10 +48,27 @@ def _sections(section: type[Section], path: str) -> Iterator[str]:
             heading += ".<name>"
         elif _is_list(field):
             heading += "[]"
-        yield f"## `{heading}`\n"
-        yield f"{_text(nested.section.__doc__)}\n"
-        yield from _table(nested.section)
-        yield from _sections(nested.section, f"{heading}.")
+        yield from _section(nested.section, heading, _text(nested.section.__doc__))
+
+
+def _section(section: type[Section], heading: str, summary: str) -> Iterator[str]:
+    yield f"## `{heading}`\n"
+    yield f"{summary}\n"
+    yield from _table(section)
+    yield from _sections(section, f"{heading}.")
+
+
+def _git_hosts(path: str) -> Iterator[str]:
+    """One section for all types of Git hosts: they differ in the default of `host`."""
+    hosts = [
+        f"`{key}`: {_default(_field(nested.section, 'host'))}"
+        for key, nested in keys_of(Integrations).items()
+        if nested.section is not None
+    ]
+    summary = f"{_text(Integration.__doc__)} The default of `host`, by type: "
+    yield from _section(
+        Integration, f"{path}<type>[]", f"{summary}{', '.join(hosts)}."
+    )
 
 
 def _table(section: type[Section]) -> Iterator[str]:
