@@ -66,9 +66,7 @@ def _git_hosts(path: str) -> Iterator[str]:
         if nested.section is not None
     ]
     summary = f"{_text(Integration.__doc__)} The default of `host`, by type: "
-    yield from _section(
-        Integration, f"{path}<type>[]", f"{summary}{', '.join(hosts)}."
-    )
+    yield from _section(Integration, f"{path}<type>[]", f"{summary}{', '.join(hosts)}.")
 
 
 def _table(section: type[Section]) -> Iterator[str]:

@@ -29,7 +29,7 @@ BREACHES = {
         "shared/contracts/ref.py",
         "import orjson",
     ),
-    "Guards know no plumbing: every room may use them": (
+    "Guards know no plumbing: every package may use them": (
         "shared/guards/budgets.py",
         "import shared.kit.processes.tasks",
     ),
@@ -37,27 +37,27 @@ BREACHES = {
         "shared/kit/processes/tasks.py",
         "import shared.kit.documents.mongo",
     ),
-    "Catalog: rooms point down": (
+    "Catalog: packages point down": (
         "services/catalog/query/scopes.py",
         "import services.catalog.handlers.roots",
     ),
-    "Scaffolder: rooms point down": (
+    "Scaffolder: packages point down": (
         "services/scaffolder/dialect/values.py",
         "import services.scaffolder.runs.pool",
     ),
-    "TechDocs: rooms point down": (
+    "TechDocs: packages point down": (
         "services/techdocs/generator/markup.py",
         "import services.techdocs.handlers.queue",
     ),
-    "Search: rooms point down": (
+    "Search: packages point down": (
         "services/search/words.py",
         "import services.search.query",
     ),
-    "Analytics: rooms point down": (
+    "Analytics: packages point down": (
         "services/analytics/model.py",
         "import services.analytics.stream",
     ),
-    "Gateway: rooms meet only in ports": (
+    "Gateway: packages meet only in ports": (
         "services/gateway/stream/events.py",
         "import services.gateway.forward.front",
     ),

@@ -137,7 +137,7 @@ def test_every_form_of_binding_is_checked() -> None:
 
 @pytest.mark.parametrize("place", RULES["clean"])
 def test_variables_say_what_they_hold(place: str) -> None:
-    """In folders that are clean no variable is called by a bare participle or pronoun."""
+    """In clean folders no variable is called by a bare participle or pronoun."""
     assert (ROOT / place).exists(), "a folder of [tool.callboard.names] is gone"
     assert unclear_variables(place) == []
 
