@@ -39,13 +39,13 @@ from services.catalog.handlers.recent import RecentChangesUpdater
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.handlers.takeovers import Takeovers
 from services.catalog.loading import ReadModelLoader
-from services.catalog.model import Root
+from services.catalog.model import RootLocation
 from services.catalog.readers.reading import CatalogSources
 from services.catalog.readmodel import ReadModel
 from services.catalog.settings import Settings
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.revisions import MongoRevisionLog
-from services.catalog.store.roots import MongoRootStore
+from services.catalog.store.roots import MongoRootLocationStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from services.catalog.worker import NAME, Work, report
 from shared.contracts.errors import Unavailable
@@ -162,7 +162,7 @@ async def _assemble(
     )
     catalog = CatalogContext(
         store=store,
-        roots=MongoRootStore(database),
+        roots=MongoRootLocationStore(database),
         definitions=store.definitions,
         sources=CatalogSources(urls, folders_of(desired)),
         state=CatalogState(model),
@@ -195,7 +195,7 @@ def _snapshot_file(settings: Settings) -> SnapshotFile:
     return SnapshotFile(settings.snapshot_file, secret)
 
 
-def _traced(root: Root) -> AbstractContextManager[object]:
+def _traced(root: RootLocation) -> AbstractContextManager[object]:
     attributes = {"callboard.entity.ref": root.location.entity_ref}
     return tracing.span("ingest location", attributes)
 

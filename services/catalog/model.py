@@ -148,10 +148,10 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
+class RootLocation:
     """A location that was registered, configured or discovered.
 
-    `buckets` are the reasons for it: `registered`, `config`, `git:<provider>`; a root
+    `providers` are what names it: `registered`, `config`, `git:<provider>`; a root
     without any is deleted. `id` is the registration's uuid, `registrant` who registered
     it. `settled` is false until the first whole reading is stored: after a crash before
     that, the next start finishes it. `version` counts writes, by which concurrent
@@ -159,7 +159,7 @@ class Root:
     """
 
     location: LocationRef
-    buckets: frozenset[str]
+    providers: frozenset[str]
     created: datetime
     id: str | None = None
     files: Mapping[TargetKey, FileState] = field(default_factory=dict)

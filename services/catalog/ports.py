@@ -16,7 +16,7 @@ from services.catalog.model import (
     EntityRevision,
     LocationRef,
     RepositoryPath,
-    Root,
+    RootLocation,
     StoredChange,
     StoredEntity,
 )
@@ -171,19 +171,19 @@ class RevisionLog(Protocol):
         """The event (its JSON) of each (ref, revision) that is stored."""
 
 
-class RootStore(Protocol):
+class RootLocationStore(Protocol):
     """The roots: registered, configured and discovered locations."""
 
-    async def every(self) -> Sequence[Root]:
+    async def every(self) -> Sequence[RootLocation]:
         """All of them."""
 
-    async def load(self, names: Sequence[str]) -> Sequence[Root]:
+    async def load(self, names: Sequence[str]) -> Sequence[RootLocation]:
         """Those with these names."""
 
-    async def put(self, root: Root) -> Root | None:
+    async def put(self, root: RootLocation) -> RootLocation | None:
         """Store the next version of a root; None if another process was faster."""
 
-    async def remove(self, root: Root) -> None:
+    async def remove(self, root: RootLocation) -> None:
         """Forget a root."""
 
 

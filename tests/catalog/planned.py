@@ -19,7 +19,7 @@ from services.catalog.ingest.rules import DEFAULT, Rules
 from services.catalog.model import (
     FileState,
     LocationRef,
-    Root,
+    RootLocation,
     StoredEntity,
     TargetKey,
 )
@@ -36,9 +36,9 @@ CAUSE = Cause(kind="registration", commit="c0ffee")
 Files = Mapping[str, Sequence[Mapping[str, Any]] | CallboardError]
 
 
-def root_of(name: str) -> Root:
+def root_of(name: str) -> RootLocation:
     """A registered location whose target is a file."""
-    return Root(place_of(name), frozenset({"registered"}), datetime.now(UTC))
+    return RootLocation(place_of(name), frozenset({"registered"}), datetime.now(UTC))
 
 
 def place_of(name: str) -> LocationRef:
@@ -49,7 +49,7 @@ def place_of(name: str) -> LocationRef:
 class MemoryReading:
     """A `LocationReading` of these files, a target a slice."""
 
-    root: Root
+    root: RootLocation
     files: Files
     is_whole: bool = True
     cause: Cause = CAUSE
@@ -112,7 +112,7 @@ class MemoryReading:
 class EmptyCatalog:
     """The view of a catalog that holds nothing but roots' names."""
 
-    def __init__(self, roots: Iterable[Root]) -> None:
+    def __init__(self, roots: Iterable[RootLocation]) -> None:
         self._roots = {root.location.entity_ref for root in roots}
 
     def get(self, _ref: str) -> StoredEntity | None:
@@ -121,7 +121,7 @@ class EmptyCatalog:
     def parents(self, _ref: str) -> tuple[str, ...] | None:
         return None
 
-    def provider(self, _ref: str) -> str | None:
+    def providing_location(self, _ref: str) -> str | None:
         return None
 
     def emitted(self, _parent: str, _location: str) -> frozenset[str]:
@@ -180,9 +180,9 @@ class PlannedState:
         entity = self._changed[ref]
         return entity.parents if entity is not None else None
 
-    def provider(self, ref: str) -> str | None:
+    def providing_location(self, ref: str) -> str | None:
         if ref not in self._changed:
-            return self._view.provider(ref)
+            return self._view.providing_location(ref)
         entity = self._changed[ref]
         return entity.location if entity is not None and entity.parents else None
 
@@ -209,12 +209,12 @@ class PlannedState:
 class PlannedCatalog:
     """A catalog in memory that readings are planned into."""
 
-    def __init__(self, *roots: Root) -> None:
+    def __init__(self, *roots: RootLocation) -> None:
         self.roots = {root.name: root for root in roots}
         self.state = PlannedState(EmptyCatalog(roots))
         self.refs: set[str] = set()
 
-    async def read(self, root: Root, files: Files) -> list[IngestionPlan]:
+    async def read(self, root: RootLocation, files: Files) -> list[IngestionPlan]:
         """Plan a reading of a root, and apply it; the plans that change something."""
         already = len(self.state.plans)
         reading = MemoryReading(self.roots[root.name], files)

@@ -9,7 +9,7 @@ import pytest
 
 from services.catalog.handlers.plan_writer import CHUNK
 from services.catalog.store.entities import MongoEntityStore
-from services.catalog.store.roots import MongoRootStore
+from services.catalog.store.roots import MongoRootLocationStore
 from shared.kit.events.bus import MemoryBus
 from shared.kit.events.outbox import OutboxRelay
 from tests import builders
@@ -82,10 +82,10 @@ async def published_revisions(catalog: Any) -> dict[str, list[int]]:
 
 
 DEATHS = [
-    (MongoRootStore, "put", 1, False),
-    (MongoRootStore, "put", 1, True),
-    (MongoRootStore, "put", 2, False),
-    (MongoRootStore, "put", 2, True),
+    (MongoRootLocationStore, "put", 1, False),
+    (MongoRootLocationStore, "put", 1, True),
+    (MongoRootLocationStore, "put", 2, False),
+    (MongoRootLocationStore, "put", 2, True),
     (MongoEntityStore, "write", 1, False),
     (MongoEntityStore, "write", 1, True),
     (MongoEntityStore, "write", 2, False),

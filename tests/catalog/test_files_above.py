@@ -16,7 +16,7 @@ class Link:
 
 
 @dataclass
-class Root:
+class RootLocation:
     """A registration that has read no file itself."""
 
     files: dict[Any, Any] = field(default_factory=dict)
@@ -27,7 +27,7 @@ class Registered(dict[str, Link]):
 
     def __init__(self, links: dict[str, Link], *names: str) -> None:
         super().__init__(links)
-        self.roots = {name: Root() for name in names}
+        self.roots = {name: RootLocation() for name in names}
 
 
 def test_the_files_of_all_ways_belong_to_their_roots() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.catalog.model import Root
+from services.catalog.model import RootLocation
 from services.catalog.planning.plan import Deletion, IngestionPlan
 from services.catalog.planning.removals import GUARD_ABOVE, plan_dismissal
 from shared.contracts.errors import Invalid
@@ -279,7 +279,7 @@ def file_sets(draw: st.DrawFn) -> Files:
     return files
 
 
-def targets_in(root: Root, files: Files) -> set[tuple[str, str]]:
+def targets_in(root: RootLocation, files: Files) -> set[tuple[str, str]]:
     """The Location entities and files that a root leads to, found in the plain way."""
     first = root.location.target.rpartition("/")[2]
     keys = {(root.location.entity_ref, first)}
@@ -301,7 +301,7 @@ def documents_of(files: Files, name: str) -> list[Mapping[str, Any]]:
     return [] if isinstance(content, Exception) else list(content)
 
 
-def check_holds(catalog: PlannedCatalog, root: Root, files: Files) -> None:
+def check_holds(catalog: PlannedCatalog, root: RootLocation, files: Files) -> None:
     """The catalog holds what the files describe, each entity under all its parents."""
     keys = targets_in(root, files)
     component_names = {

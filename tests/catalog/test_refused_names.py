@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.refused_names import Release
 from services.catalog.ingest.candidates import refused_ref, status_item, taken_error
-from services.catalog.model import FileState, LocationRef, Root
+from services.catalog.model import FileState, LocationRef, RootLocation
 from services.catalog.readmodel import ReadModel
 from shared.contracts.errors import Conflict, Invalid
 
@@ -19,7 +19,7 @@ FILES = ["one", "two"]
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 
 
-def root_of(number: int, refused: dict[str, list[str]]) -> Root:
+def root_of(number: int, refused: dict[str, list[str]]) -> RootLocation:
     """A root with files that were refused names; each has another error as well."""
     location = LocationRef("url", f"https://host/{number}")
     files = {}
@@ -29,7 +29,7 @@ def root_of(number: int, refused: dict[str, list[str]]) -> Root:
         parent = location.entity_ref
         files[parent, name] = FileState(parent, name, None, errors=items)
     created = BEGIN + timedelta(days=number)
-    return Root(location, frozenset({"registered"}), created, files=files)
+    return RootLocation(location, frozenset({"registered"}), created, files=files)
 
 
 refusals = st.dictionaries(

@@ -11,13 +11,13 @@ from services.catalog.model import (
     FileState,
     LocationRef,
     RepositoryPath,
-    Root,
+    RootLocation,
     StoredChange,
     StoredEntity,
     StoredRelation,
 )
 from services.catalog.store.entities import MongoEntityStore
-from services.catalog.store.roots import MongoRootStore
+from services.catalog.store.roots import MongoRootLocationStore
 from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted, EntityUpdated
 from shared.contracts.entity import Entity
 from shared.contracts.events import payload_of
@@ -191,10 +191,10 @@ async def test_many_at_once(store: MongoEntityStore) -> None:
 
 async def test_roots_are_kept_by_version(database: Any) -> None:
     """Who writes over a version that is not there any more is told so."""
-    store = MongoRootStore(database)
+    store = MongoRootLocationStore(database)
     place = RepositoryPath("git.example.org", "web", "main", "a.yaml")
     file = FileState("location:default/x", "url:x", "d", None, place, (place,), ({},))
-    root = Root(
+    root = RootLocation(
         LocationRef("url", "https://x.example/a.yaml"),
         frozenset({"registered", "git:all"}),
         NOW,

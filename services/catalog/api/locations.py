@@ -23,7 +23,7 @@ from services.catalog.api.sources import Sources
 from services.catalog.api.writing import CatalogWrites, Writes, context_of
 from services.catalog.handlers import roots
 from services.catalog.ingest.selecting import holds
-from services.catalog.model import LocationRef, Root, parse_location
+from services.catalog.model import LocationRef, RootLocation, parse_location
 from services.catalog.query.predicates import Predicate
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import CallboardError, Invalid, NotFound
@@ -90,7 +90,7 @@ class LocationPage(ResponseModel):
     page_info: NextPage
 
 
-def _document(root: Root) -> dict[str, str | None]:
+def _document(root: RootLocation) -> dict[str, str | None]:
     """A registration as a `LocationDocument`; lists of thousands have no models."""
     location = root.location
     return {
@@ -101,23 +101,25 @@ def _document(root: Root) -> dict[str, str | None]:
     }
 
 
-def _visible_registrations(writes: Writes, scope: ReaderScope) -> list[Root]:
+def _visible_registrations(writes: Writes, scope: ReaderScope) -> list[RootLocation]:
     """What is registered, but for what leads to restricted entities alone."""
-    registrations = writes.catalog.state.in_bucket(roots.REGISTERED)
+    registrations = writes.catalog.state.provided_by(roots.REGISTERED)
     visible_roots = (
         root for root in registrations if not scope.hides(root.location.entity_ref)
     )
     return sorted(visible_roots, key=lambda root: (root.created, root.name))
 
 
-def _with_id(writes: Writes, identity: str, is_hidden: Callable[[Root], bool]) -> Root:
+def _with_id(
+    writes: Writes, identity: str, is_hidden: Callable[[RootLocation], bool]
+) -> RootLocation:
     root = writes.catalog.state.root_with_id(identity)
     if root is None or is_hidden(root):
         raise NotFound(f"Found no location with ID {identity}")
     return root
 
 
-def visible_root(writes: Writes, scope: ReaderScope, identity: str) -> Root:
+def visible_root(writes: Writes, scope: ReaderScope, identity: str) -> RootLocation:
     """The registration with an id, if the caller may know of it.
 
     Raises:
@@ -128,7 +130,9 @@ def visible_root(writes: Writes, scope: ReaderScope, identity: str) -> Root:
     )
 
 
-async def _known_root(writes: Writes, principal: Principal, identity: str) -> Root:
+async def _known_root(
+    writes: Writes, principal: Principal, identity: str
+) -> RootLocation:
     """The registration with an id, also one that another replica has just made.
 
     Raises:

@@ -90,7 +90,7 @@ def _provider(writes: Writes, stored: StoredEntity, item: Candidate) -> dict[str
         "entityRef": stored.ref,
         "location": stored.location,
         "origin": stored.origin,
-        "providers": sorted(root.buckets) if root is not None else [],
+        "providers": sorted(root.providers) if root is not None else [],
         # First registrant wins: another file's entity stays as it is.
         "isOtherFile": is_foreign(stored, item),
     }

@@ -9,7 +9,7 @@ from services.catalog.api.reading import CallerScope
 from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.writing import CatalogWrites, Writes
 from services.catalog.handlers.remainders import Remainder, removal_outcome
-from services.catalog.model import Root
+from services.catalog.model import RootLocation
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import Forbidden
 from shared.contracts.permissions import LOCATION_DELETE
@@ -72,7 +72,7 @@ def _item(remainder: Remainder, scope: ReaderScope) -> RemainingEntities:
     ref_list = _ref_list(remainder.refs, scope)
     return RemainingEntities(
         location=str(remainder.root.location),
-        providers=sorted(remainder.root.buckets),
+        providers=sorted(remainder.root.providers),
         returns=remainder.returns,
         total_entities=ref_list.total_entities,
         entity_refs=ref_list.entity_refs,
@@ -86,7 +86,9 @@ def _ref_list(refs: Sequence[str], scope: ReaderScope) -> RefList:
     )
 
 
-async def _is_removable(writes: Writes, principal: Principal, root: Root) -> bool:
+async def _is_removable(
+    writes: Writes, principal: Principal, root: RootLocation
+) -> bool:
     try:
         await writes.require_removal(principal.granted(LOCATION_DELETE), root)
     except Forbidden:

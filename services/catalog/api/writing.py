@@ -15,7 +15,7 @@ from services.catalog.handlers.catalog import (
 from services.catalog.handlers.remainders import removal_outcome
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.handlers.state_follower import StateFollower
-from services.catalog.model import Root, StoredEntity
+from services.catalog.model import RootLocation, StoredEntity
 from services.catalog.planning.entities import is_location
 from services.catalog.readmodel import ReadModel
 from shared.contracts.catalog import CauseKind
@@ -61,13 +61,13 @@ class Writes:
             return False
         raise Forbidden(f"{principal.subject} may not do this to {stored.ref}")
 
-    def hides(self, principal: Principal, root: Root) -> bool:
+    def hides(self, principal: Principal, root: RootLocation) -> bool:
         """Whether the caller may not know of a registration."""
         ref = root.location.entity_ref
         reader = principal.granted(ENTITY_READ)
         return self.model.record(ref) is not None and not self.is_permitted(reader, ref)
 
-    def require_all(self, principal: Principal, root: Root) -> None:
+    def require_all(self, principal: Principal, root: RootLocation) -> None:
         """Raise Forbidden unless the decision covers all entities of a root.
 
         A root without entities belongs to its registrant. Location entities do not
@@ -95,7 +95,7 @@ class Writes:
                     "has brought"
                 )
 
-    async def require_removal(self, principal: Principal, root: Root) -> None:
+    async def require_removal(self, principal: Principal, root: RootLocation) -> None:
         """Raise Forbidden unless the caller may unregister a location.
 
         The registrant may if the decision covers all entities that are deleted with it;

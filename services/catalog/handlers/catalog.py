@@ -10,12 +10,12 @@ from services.catalog.handlers.effort import Effort, RestingRoots
 from services.catalog.handlers.plan_writer import PlanWriter
 from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import Root
+from services.catalog.model import RootLocation
 from services.catalog.ports import (
     DefinitionStore,
     DescriptorSources,
     EntityStore,
-    RootStore,
+    RootLocationStore,
 )
 from shared.contracts.catalog import Cause, CauseKind
 
@@ -46,7 +46,7 @@ class CatalogContext:
     """The ports that the handlers share, and what this process knows."""
 
     store: EntityStore
-    roots: RootStore
+    roots: RootLocationStore
     definitions: DefinitionStore
     sources: DescriptorSources
     state: CatalogState
@@ -58,7 +58,7 @@ class CatalogContext:
     #: Called after every write: the outbox has something to say.
     on_write: Callable[[], None] = lambda: None
     #: Entered around every reading of a root: it is a span of a trace.
-    traced: Callable[[Root], AbstractContextManager[object]] = nullcontext
+    traced: Callable[[RootLocation], AbstractContextManager[object]] = nullcontext
     rights: SourceRights = field(init=False)
 
     def __post_init__(self) -> None:
@@ -72,6 +72,6 @@ class CatalogContext:
         """Where plans are applied that are made from now on."""
         return PlanWriter(self.store, self.roots, self.state, actor)
 
-    def lock(self, root: Root) -> asyncio.Lock:
+    def lock(self, root: RootLocation) -> asyncio.Lock:
         """One reading of a root at a time in this process."""
         return self.locks.setdefault(root.name, asyncio.Lock())

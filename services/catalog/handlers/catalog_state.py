@@ -11,7 +11,7 @@ from datetime import datetime
 
 from services.catalog.handlers.refused_names import RefusedNames
 from services.catalog.handlers.source_index import SourceIndex
-from services.catalog.model import Root, StoredEntity
+from services.catalog.model import RootLocation, StoredEntity
 from services.catalog.ports import Entities, WriteResult
 from shared.contracts.annotations import RESTRICTED, VISIBILITY
 from shared.guards.turns import in_turns
@@ -41,7 +41,7 @@ class CatalogState:
 
     def __init__(self, entities: Entities) -> None:
         self.entities = entities
-        self.roots: dict[str, Root] = {}
+        self.roots: dict[str, RootLocation] = {}
         self._emitted: dict[str, dict[str, set[str]]] = {}
         self._placements: dict[str, EntityPlacement] = {}
         self._by_id: dict[str, str] = {}
@@ -152,7 +152,7 @@ class CatalogState:
             if not refs_by_location:
                 self._emitted.pop(parent, None)
 
-    def put_root(self, root: Root) -> None:
+    def put_root(self, root: RootLocation) -> None:
         """Take over a root's state."""
         before = self.drop_root(root.name)
         self.roots[root.name] = root
@@ -180,18 +180,18 @@ class CatalogState:
                 self._by_repository.pop(key, None)
         return self.refused.discard(root)
 
-    def root_with_id(self, identity: str) -> Root | None:
+    def root_with_id(self, identity: str) -> RootLocation | None:
         """The registered root with this id."""
         return self.roots.get(self._by_id.get(identity, ""))
 
-    def roots_of(self, repository: str) -> list[Root]:
+    def roots_of(self, repository: str) -> list[RootLocation]:
         """The roots that were read from a repository (`host/repository`)."""
         names = sorted(self._by_repository.get(repository, ()))
         return [self.roots[name] for name in names]
 
-    def in_bucket(self, bucket: str) -> Iterable[Root]:
-        """The roots in a bucket."""
-        return [root for root in self.roots.values() if bucket in root.buckets]
+    def provided_by(self, provider_id: str) -> Iterable[RootLocation]:
+        """The roots that a provider names."""
+        return [root for root in self.roots.values() if provider_id in root.providers]
 
     def is_root(self, ref: str) -> bool:
         """Whether a Location entity stands for a root."""
@@ -201,7 +201,7 @@ class CatalogState:
         """Whether an entity is there for its owners and the platform team alone."""
         return self.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
 
-    def provider(self, ref: str) -> str | None:
+    def providing_location(self, ref: str) -> str | None:
         """The location of a shown entity; None if no location emits it."""
         placement = self._placements.get(ref)
         if placement is None or not placement.parents:

@@ -11,7 +11,7 @@ from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.roots import CONFIG, Report, ensure_root, release_root
-from services.catalog.model import LocationRef, Root
+from services.catalog.model import LocationRef, RootLocation
 from shared.contracts.errors import CallboardError, NotFound, Unavailable
 
 #: A listing that lacks more than this share of the roots known is not believed.
@@ -29,8 +29,8 @@ class Provider:
     path: str
 
     @property
-    def bucket(self) -> str:
-        """The bucket of the roots that it found."""
+    def provider_id(self) -> str:
+        """What the roots that it found name it by."""
         return f"git:{self.name}"
 
 
@@ -39,7 +39,7 @@ async def configure(
 ) -> None:
     """Make the configured roots those of the configuration."""
     locations_by_name = {location.entity_name: location for location in locations}
-    for root in list(catalog.state.in_bucket(CONFIG)):
+    for root in list(catalog.state.provided_by(CONFIG)):
         if root.name not in locations_by_name:
             await release_root(catalog, root, CONFIG, context)
     for location in locations_by_name.values():
@@ -50,12 +50,12 @@ async def retire(
     catalog: CatalogContext, providers: Sequence[Provider], context: CommandContext
 ) -> None:
     """Remove the roots of providers that are no longer configured."""
-    buckets = {provider.bucket for provider in providers}
+    configured_ids = {provider.provider_id for provider in providers}
     for root in list(catalog.state.roots.values()):
-        for bucket in root.buckets:
-            if bucket.startswith("git:") and bucket not in buckets:
+        for provider_id in root.providers:
+            if provider_id.startswith("git:") and provider_id not in configured_ids:
                 await release_root(
-                    catalog, catalog.state.roots[root.name], bucket, context
+                    catalog, catalog.state.roots[root.name], provider_id, context
                 )
 
 
@@ -81,19 +81,19 @@ async def reconcile_repository(
     provider: Provider,
     repository: str,
     context: CommandContext,
-) -> Root | None:
+) -> RootLocation | None:
     """Add or remove the root of one repository; returns a root that was just added."""
     location = catalog.sources.descriptor(
         provider.host, repository, provider.branch, provider.path
     )
     root = catalog.state.roots.get(location.entity_name)
     is_there = await has_descriptor(catalog, location)
-    is_discovered = root is not None and provider.bucket in root.buckets
+    is_discovered = root is not None and provider.provider_id in root.providers
     if is_there and not is_discovered:
-        root = await ensure_root(catalog, location, provider.bucket)
+        root = await ensure_root(catalog, location, provider.provider_id)
         return await ingest(catalog, root, context)
     if is_there is False and root is not None and is_discovered:
-        await release_root(catalog, root, provider.bucket, context)
+        await release_root(catalog, root, provider.provider_id, context)
     return None
 
 
@@ -110,7 +110,7 @@ async def discover(
         ).entity_name: repository
         for repository in listing
     }
-    discovered_roots = list(catalog.state.in_bucket(provider.bucket))
+    discovered_roots = list(catalog.state.provided_by(provider.provider_id))
     vanished_roots = [
         root for root in discovered_roots if root.name not in repositories
     ]
@@ -119,7 +119,7 @@ async def discover(
         report(provider.name, f"{count} of {total} repositories vanished")
         vanished_roots = []
     for root in vanished_roots:
-        await release_root(catalog, root, provider.bucket, context)
+        await release_root(catalog, root, provider.provider_id, context)
     for repository in repositories.values():
         try:
             await reconcile_repository(catalog, provider, repository, context)

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.location_reader import LocationReader
 from services.catalog.handlers.plan_writer import Overtaken
-from services.catalog.model import Root, TargetKey
+from services.catalog.model import RootLocation, TargetKey
 from services.catalog.planning.stages import plan_in_stages
 from shared.contracts.errors import Conflict
 
@@ -14,12 +14,12 @@ TRIES = 5
 
 async def ingest(
     catalog: CatalogContext,
-    root: Root,
+    root: RootLocation,
     context: CommandContext,
     *,
     only: Collection[TargetKey] | None = None,
     force: bool = False,
-) -> Root:
+) -> RootLocation:
     """Read a root (or the targets `only` of it) and store what it describes.
 
     `force` reads those targets even if they look unchanged. The root's new state; the

@@ -11,7 +11,7 @@ from services.catalog.handlers.reading_ahead import read_ahead
 from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity, targets_of
-from services.catalog.model import LocationRef, Root, TargetKey, parse_location
+from services.catalog.model import LocationRef, RootLocation, TargetKey, parse_location
 from services.catalog.planning.reading import NamedTargets, Target, TargetReading
 from services.catalog.ports import SourceSnapshot
 from shared.contracts.catalog import Cause
@@ -32,7 +32,7 @@ class LocationReader:
     def __init__(
         self,
         catalog: CatalogContext,
-        root: Root,
+        root: RootLocation,
         context: CommandContext,
         effort: Effort,
         *,

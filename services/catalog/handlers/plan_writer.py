@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from services.catalog.handlers.catalog_state import CatalogState
-from services.catalog.model import Root, StoredChange
+from services.catalog.model import RootLocation, StoredChange
 from services.catalog.planning.entities import plan_entities
 from services.catalog.planning.plan import (
     EntityWrite,
@@ -16,7 +16,7 @@ from services.catalog.planning.plan import (
     NameRefusal,
     Step,
 )
-from services.catalog.ports import EntityStore, RootStore
+from services.catalog.ports import EntityStore, RootLocationStore
 from shared.contracts.errors import CallboardError, Conflict
 
 TRIES = 5
@@ -37,7 +37,11 @@ class PlanWriter:
     """
 
     def __init__(
-        self, store: EntityStore, roots: RootStore, state: CatalogState, actor: str
+        self,
+        store: EntityStore,
+        roots: RootLocationStore,
+        state: CatalogState,
+        actor: str,
     ) -> None:
         self._store = store
         self._roots = roots
@@ -136,7 +140,7 @@ class PlanWriter:
             if self._state.is_overtaken(change.ref, self._start_clock, self._mark):
                 raise Overtaken(change.ref)
 
-    async def _write_root(self, root: Root) -> None:
+    async def _write_root(self, root: RootLocation) -> None:
         stored = await self._roots.put(root)
         if stored is None:
             raise Overtaken(root.name)

@@ -7,7 +7,7 @@ from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.discovery import Provider, reconcile_repository
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.ingest.candidates import may_spread, targets_of
-from services.catalog.model import FileState, RepositoryPath, Root, TargetKey
+from services.catalog.model import FileState, RepositoryPath, RootLocation, TargetKey
 from shared.contracts.catalog import Cause
 from shared.contracts.gateway import NO_COMMIT, RepositoryPushed
 from shared.contracts.trace import Trace
@@ -99,7 +99,7 @@ async def apply_push(
 
 async def _reconcile(
     catalog: CatalogContext, provider: Provider, push: Push, context: CommandContext
-) -> Root | None:
+) -> RootLocation | None:
     """Reconcile the repository if the push may have added or removed its descriptor."""
     place = RepositoryPath(
         push.host, push.repository, push.branch, provider.path.strip("/")
@@ -108,7 +108,7 @@ async def _reconcile(
         provider.host, push.repository, provider.branch, provider.path
     )
     root = catalog.state.roots.get(location.entity_name)
-    is_known = root is not None and provider.bucket in root.buckets
+    is_known = root is not None and provider.provider_id in root.providers
     if is_known and not is_pattern(place.path) and not push.touches(place):
         return None
     return await reconcile_repository(catalog, provider, push.repository, context)
@@ -122,7 +122,7 @@ def _touched(states: Iterable[FileState], push: Push) -> set[TargetKey]:
     }
 
 
-def _spreads(catalog: CatalogContext, root: Root) -> bool:
+def _spreads(catalog: CatalogContext, root: RootLocation) -> bool:
     """Whether patterns may match files now that were not there before."""
     texts = [root.location.target]
     for parent in {parent for parent, _ in root.files}:

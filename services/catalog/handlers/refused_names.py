@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from services.catalog.ingest.candidates import refused_ref
-from services.catalog.model import Root, TargetKey
+from services.catalog.model import RootLocation, TargetKey
 
 #: The process that frees a name settles it; others wait, in case that process died.
 FOREIGN_SECONDS = 1.0
@@ -56,14 +56,14 @@ class RefusedNames:
             if is_free(ref):
                 self.release(ref, is_own=True)
 
-    def add(self, root: Root) -> list[str]:
+    def add(self, root: RootLocation) -> list[str]:
         """Index a root; returns the names that it is refused."""
         names = [(ref, key) for key, ref in _refusals(root)]
         for ref, key in names:
             self._keys.setdefault(ref, {}).setdefault(root.name, set()).add(key)
         return [ref for ref, _ in names]
 
-    def discard(self, root: Root) -> set[str]:
+    def discard(self, root: RootLocation) -> set[str]:
         """Remove a root from the index; returns the names that it was refused."""
         names = {ref for _, ref in _refusals(root)}
         for ref in names:
@@ -129,7 +129,7 @@ class RefusedNames:
                     await self._change_event.wait()
 
 
-def _refusals(root: Root) -> Iterator[tuple[TargetKey, str]]:
+def _refusals(root: RootLocation) -> Iterator[tuple[TargetKey, str]]:
     for key, state in root.files.items():
         for item in state.errors:
             ref = refused_ref(item)

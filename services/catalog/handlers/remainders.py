@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.roots import REGISTERED
-from services.catalog.model import Root
+from services.catalog.model import RootLocation
 from services.catalog.planning.orphans import orphans_of
 
 
@@ -18,7 +18,7 @@ class Remainder:
     come back.
     """
 
-    root: Root
+    root: RootLocation
     refs: list[str]
     returns: bool = False
 
@@ -46,14 +46,16 @@ class RemovalOutcome:
         return sorted(set(self.deleted) - returning_refs)
 
 
-async def removal_outcome(catalog: CatalogContext, root: Root) -> RemovalOutcome:
+async def removal_outcome(
+    catalog: CatalogContext, root: RootLocation
+) -> RemovalOutcome:
     """What removing the registration of a root deletes, and what stays."""
     state = catalog.state
     orphans = await orphans_of(state, root)
-    other_buckets = root.buckets - {REGISTERED}
-    if other_buckets:
+    other_providers = root.providers - {REGISTERED}
+    if other_providers:
         refs = sorted([*orphans.deleted, *orphans.roots])
-        remainder = Remainder(replace(root, buckets=other_buckets), refs)
+        remainder = Remainder(replace(root, providers=other_providers), refs)
         return RemovalOutcome([], [remainder] if refs else [])
     names = {
         ref: root_ref.rpartition("/")[2] for ref, root_ref in orphans.roots.items()
@@ -69,7 +71,7 @@ async def removal_outcome(catalog: CatalogContext, root: Root) -> RemovalOutcome
     return RemovalOutcome(orphans.deleted, staying_entities + returning_entities)
 
 
-def _claimant(state: CatalogState, ref: str, leaving: Root) -> str:
+def _claimant(state: CatalogState, ref: str, leaving: RootLocation) -> str:
     """The root that gets a name when it becomes free: the oldest that is refused it."""
     names = state.refused.targets(ref).keys() - {leaving.name}
     return min(names, key=lambda name: (state.roots[name].created, name), default="")

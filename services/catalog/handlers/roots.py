@@ -12,7 +12,7 @@ from services.catalog.handlers.source_rights import Admission, SourceReader
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.ingest.refusals import error_of_all
-from services.catalog.model import LocationRef, Root
+from services.catalog.model import LocationRef, RootLocation
 from services.catalog.planning.removals import plan_dismissal
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
@@ -24,14 +24,16 @@ Report = Callable[[str, str], None]
 TRIES = 5
 
 
-def find_registration(catalog: CatalogContext, location: LocationRef) -> Root | None:
+def find_registration(
+    catalog: CatalogContext, location: LocationRef
+) -> RootLocation | None:
     """The registration of a location, if there is one.
 
     In a Git repository that is the registration of the same file, however its address
     is written: people copy it from the page that shows, edits or blames the file.
     """
     root = catalog.state.roots.get(location.entity_name)
-    if root is not None and REGISTERED in root.buckets:
+    if root is not None and REGISTERED in root.providers:
         return root
     place = catalog.sources.source(location)
     if not place.repository:
@@ -40,14 +42,14 @@ def find_registration(catalog: CatalogContext, location: LocationRef) -> Root | 
         (
             root
             for root in catalog.state.roots_of(place.key)
-            if REGISTERED in root.buckets
+            if REGISTERED in root.providers
             and catalog.sources.source(root.location) == place
         ),
         None,
     )
 
 
-def _already_exists(location: LocationRef, root: Root) -> Conflict:
+def _already_exists(location: LocationRef, root: RootLocation) -> Conflict:
     spelling = "" if root.location == location else f" as {root.location}"
     return Conflict(f"Location {location} already exists{spelling}")
 
@@ -55,23 +57,25 @@ def _already_exists(location: LocationRef, root: Root) -> Conflict:
 async def ensure_root(
     catalog: CatalogContext,
     location: LocationRef,
-    bucket: str,
+    provider_id: str,
     identity: str | None = None,
     *,
     registrant: str = "",
-) -> Root:
-    """Make sure that there is a root for a location, and that it is in a bucket."""
+) -> RootLocation:
+    """Make sure that there is a root for a location, which the provider names."""
     name = location.entity_name
     for _ in range(TRIES):
         root = catalog.state.roots.get(name)
-        if root is not None and bucket in root.buckets:
+        if root is not None and provider_id in root.providers:
             return root
-        new_root = root or Root(location, frozenset(), datetime.now(UTC))
-        if bucket == REGISTERED:
+        new_root = root or RootLocation(location, frozenset(), datetime.now(UTC))
+        if provider_id == REGISTERED:
             new_id = identity or str(uuid4())
             new_root = replace(new_root, id=new_id, registrant=registrant)
         stored = await catalog.roots.put(
-            replace(new_root, buckets=new_root.buckets | {bucket}, settled=False)
+            replace(
+                new_root, providers=new_root.providers | {provider_id}, settled=False
+            )
         )
         if stored is not None:
             catalog.state.put_root(stored)
@@ -88,7 +92,7 @@ async def register(
     *,
     refresh: bool,
     identity: str | None = None,
-) -> Root:
+) -> RootLocation:
     """Register a location and read it; when this returns, its entities are there.
 
     A registration whose first reading was interrupted is continued.
@@ -127,17 +131,20 @@ async def require_readable(
 
 
 async def release_root(
-    catalog: CatalogContext, root: Root, bucket: str, context: CommandContext
+    catalog: CatalogContext,
+    root: RootLocation,
+    provider_id: str,
+    context: CommandContext,
 ) -> None:
-    """Remove a bucket from a root; a root without any is deleted with its entities."""
+    """Take a provider from a root; one without any is deleted with its entities."""
     for _ in range(TRIES):
-        remaining_buckets = root.buckets - {bucket}
-        if not remaining_buckets:
+        remaining_providers = root.providers - {provider_id}
+        if not remaining_providers:
             await dismiss(catalog, root, context)
             return
-        identity = None if bucket == REGISTERED else root.id
+        identity = None if provider_id == REGISTERED else root.id
         stored = await catalog.roots.put(
-            replace(root, buckets=remaining_buckets, id=identity)
+            replace(root, providers=remaining_providers, id=identity)
         )
         if stored is not None:
             catalog.state.put_root(stored)
@@ -149,8 +156,11 @@ async def release_root(
 
 
 async def move(
-    catalog: CatalogContext, root: Root, location: LocationRef, context: CommandContext
-) -> Root:
+    catalog: CatalogContext,
+    root: RootLocation,
+    location: LocationRef,
+    context: CommandContext,
+) -> RootLocation:
     """Point a registration at another location; its id stays.
 
     Raises:
@@ -168,7 +178,9 @@ async def move(
     return await ingest(catalog, catalog.state.roots[location.entity_name], context)
 
 
-async def dismiss(catalog: CatalogContext, root: Root, context: CommandContext) -> None:
+async def dismiss(
+    catalog: CatalogContext, root: RootLocation, context: CommandContext
+) -> None:
     """Delete a root and the entities that only it provides.
 
     The entities are deleted first: after a crash the root can be deleted again.
@@ -191,7 +203,7 @@ async def preview(
         CallboardError: the problems of the first file that has any.
     """
     await catalog.rights.require(location, reader, raw=False)
-    root = Root(location, frozenset(), datetime.now(UTC))
+    root = RootLocation(location, frozenset(), datetime.now(UTC))
     reading = catalog.sources.reading(location)
     own_entity = location_entity(location, reading.links(location))
     locations = {own_entity.ref: own_entity.location}
@@ -244,7 +256,7 @@ async def resume(
             report_unreadable(stored, report)
 
 
-def report_unreadable(root: Root, report: Report) -> None:
+def report_unreadable(root: RootLocation, report: Report) -> None:
     """Report the problems of a root's own file, as few people read its entity."""
     for state in root.files.values():
         if state.parent == root.location.entity_ref:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import SourceView
-from services.catalog.model import LocationRef, RepositoryPath, Root
+from services.catalog.model import LocationRef, RepositoryPath, RootLocation
 from services.catalog.ports import DescriptorSources
 from shared.guards.turns import in_turns
 
@@ -182,12 +182,12 @@ class Admission:
     """
 
     def __init__(
-        self, rights: SourceRights, root: Root, reader: SourceReader | None
+        self, rights: SourceRights, root: RootLocation, reader: SourceReader | None
     ) -> None:
         self._rights = rights
         self._root = root
         self._reader = reader or rights.nobody()
-        self._by_operator = any(b.startswith(CONFIGURED) for b in root.buckets)
+        self._by_operator = any(b.startswith(CONFIGURED) for b in root.providers)
         self._sources_by_parent: dict[str, frozenset[str]] = {}
 
     async def require(
@@ -216,7 +216,7 @@ class Admission:
         source = self._rights.source(str(location))
         if origin is None and self._by_operator:
             return True
-        if origin is not None and "config" in self._root.buckets:
+        if origin is not None and "config" in self._root.providers:
             return True
         if origin is not None and self._rights.source(str(origin)) == source:
             return True

@@ -43,7 +43,7 @@ from services.catalog.ingest.rules import Rules
 from services.catalog.model import (
     FileState,
     LocationRef,
-    Root,
+    RootLocation,
     StatusItemJson,
     TargetKey,
 )
@@ -69,7 +69,7 @@ class Walk:
 
     def __init__(
         self,
-        root: Root,
+        root: RootLocation,
         sources: SourceSnapshot,
         rules: Rules,
         state: CatalogView | None,

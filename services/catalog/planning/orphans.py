@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from services.catalog.model import Root
+from services.catalog.model import RootLocation
 from services.catalog.planning.outcomes import Edge
 from services.catalog.planning.view import CatalogView
 from shared.guards.turns import in_turns
@@ -29,7 +29,7 @@ class OrphanDeletion:
     roots: dict[str, str]
 
 
-async def orphans_of(view: CatalogView, root: Root) -> OrphanDeletion:
+async def orphans_of(view: CatalogView, root: RootLocation) -> OrphanDeletion:
     """The orphans that a root leaves when it is taken out of the catalog."""
     ref = root.location.entity_ref
 

@@ -12,7 +12,7 @@ from services.catalog.ingest.problems import (
 )
 from services.catalog.model import (
     FileState,
-    Root,
+    RootLocation,
     StatusItemJson,
     TargetKey,
 )
@@ -93,7 +93,7 @@ class LocationOutcome:
     causes: Causes
 
     @property
-    def root(self) -> Root:
+    def root(self) -> RootLocation:
         """The location as it was before."""
         return self.reading.root
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.differences import changed_paths
-from services.catalog.model import Root, StatusItemJson, StoredEntity
+from services.catalog.model import RootLocation, StatusItemJson, StoredEntity
 from services.catalog.planning.changes import move_entity, with_problems
 from services.catalog.planning.view import CatalogView
 from shared.contracts.catalog import Cause
@@ -157,7 +157,7 @@ class IngestionPlan:
     deletions: tuple[Deletion, ...] = ()
     refusals: tuple[NameRefusal, ...] = ()
     deletion_refusal: DeletionRefusal | None = None
-    root: Root | None = field(default=None, repr=False)
+    root: RootLocation | None = field(default=None, repr=False)
 
     @property
     def steps(self) -> Sequence[Step]:

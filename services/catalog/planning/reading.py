@@ -6,7 +6,7 @@ from typing import Protocol
 
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.refusals import Refusal
-from services.catalog.model import FileState, LocationRef, Root, TargetKey
+from services.catalog.model import FileState, LocationRef, RootLocation, TargetKey
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError
 
@@ -69,7 +69,7 @@ class LocationReading(Protocol):
     """One reading of a location, or of some of its targets."""
 
     @property
-    def root(self) -> Root:
+    def root(self) -> RootLocation:
         """The location with its state after the reading before."""
 
     @property

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 
-from services.catalog.model import Root
+from services.catalog.model import RootLocation
 from services.catalog.planning.entities import plan_entities
 from services.catalog.planning.orphans import (
     OrphanDeletion,
@@ -82,7 +82,7 @@ async def plan_removals(
     return _plan_of(orphans, cause)
 
 
-def _is_root(view: CatalogView, root: Root) -> Callable[[str], bool]:
+def _is_root(view: CatalogView, root: RootLocation) -> Callable[[str], bool]:
     own_ref = root.location.entity_ref
     return lambda ref: ref == own_ref or view.is_root(ref)
 
@@ -96,7 +96,9 @@ def _plan_of(orphans: OrphanDeletion, cause: Cause) -> IngestionPlan:
     )
 
 
-async def plan_dismissal(view: CatalogView, root: Root, cause: Cause) -> IngestionPlan:
+async def plan_dismissal(
+    view: CatalogView, root: RootLocation, cause: Cause
+) -> IngestionPlan:
     """The plan that deletes a root: its entities are deleted or move to other roots."""
     ref = root.location.entity_ref
     orphans = await orphans_of(view, root)
@@ -105,7 +107,9 @@ async def plan_dismissal(view: CatalogView, root: Root, cause: Cause) -> Ingesti
     return _plan_of(orphans, cause)
 
 
-def _are_too_many(view: CatalogView, root: Root, deleted: Sequence[str]) -> bool:
+def _are_too_many(
+    view: CatalogView, root: RootLocation, deleted: Sequence[str]
+) -> bool:
     if len(deleted) <= GUARD_ABOVE:
         return False
     emitted = {ref for key in root.files for ref in view.emitted(*key)}
@@ -113,7 +117,7 @@ def _are_too_many(view: CatalogView, root: Root, deleted: Sequence[str]) -> bool
 
 
 def _deletion_refusal(
-    view: CatalogView, root: Root, deleted: Sequence[str]
+    view: CatalogView, root: RootLocation, deleted: Sequence[str]
 ) -> DeletionRefusal:
     error = Conflict(
         f"{root.location}: no longer names {len(deleted)} entities, more than "

@@ -17,7 +17,7 @@ from services.catalog.ingest.problems import (
 )
 from services.catalog.model import (
     FileState,
-    Root,
+    RootLocation,
     StatusItemJson,
     TargetKey,
 )
@@ -165,7 +165,7 @@ def _location_items(
         items = _visible_items(view, key[0], key, state.errors)
         problems[key[0]] = (*problems.get(key[0], ()), *items)
     for ref in problems.keys() | outcome.locations:
-        location = view.provider(ref) or ""
+        location = view.providing_location(ref) or ""
         for parent in view.parents(ref) or ():
             key = (parent, location)
             if key in states:
@@ -187,7 +187,7 @@ def _visible_items(
 
 def _following_root(
     view: CatalogView, outcome: LocationOutcome, own_entity: Candidate | None
-) -> Root | None:
+) -> RootLocation | None:
     """The root's state after this reading; None: it stays as it is."""
     root, reading = outcome.root, outcome.reading
     files = {

@@ -14,7 +14,7 @@ class CatalogView(Protocol):
     def parents(self, ref: str) -> tuple[str, ...] | None:
         """The Location entities that emit an entity; None: there is no such entity."""
 
-    def provider(self, ref: str) -> str | None:
+    def providing_location(self, ref: str) -> str | None:
         """The location of an entity; None if no location emits it."""
 
     def emitted(self, parent: str, location: str) -> frozenset[str]:

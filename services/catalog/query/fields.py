@@ -8,7 +8,7 @@ from services.catalog.query.effort import check_paths
 from shared.contracts.errors import Invalid
 
 DERIVED = frozenset({"relations", "status"})
-"""Root fields that are not in the stored document."""
+"""RootLocation fields that are not in the stored document."""
 
 
 def parse_fields(texts: Sequence[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ LONGEST = 200
 """Characters of a path or a value that is searched by; more is not a search term."""
 
 SKIPPED = frozenset({"attachments", "relations", "status"})
-"""Root fields that are not searched by their values."""
+"""RootLocation fields that are not searched by their values."""
 
 NAMED_APART = frozenset({"metadata.name", "metadata.namespace", "metadata.uid"})
 NOT_INDEXED = NAMED_APART | {"metadata.etag"}

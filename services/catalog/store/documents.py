@@ -15,7 +15,7 @@ from services.catalog.model import (
     FileState,
     LocationRef,
     RepositoryPath,
-    Root,
+    RootLocation,
     StoredEntity,
     StoredRelation,
 )
@@ -85,14 +85,14 @@ def stored_entity(document: Document) -> StoredEntity:
     )
 
 
-def root_document(root: Root) -> Document:
+def root_document(root: RootLocation) -> Document:
     """A root's document."""
     return {
         "_id": root.name,
         "id": root.id,
         "type": root.location.type,
         "target": root.location.target,
-        "buckets": sorted(root.buckets),
+        "buckets": sorted(root.providers),
         "created": root.created.isoformat(),
         "files": _text([_file(state) for state in root.files.values()]),
         "settled": root.settled,
@@ -102,12 +102,12 @@ def root_document(root: Root) -> Document:
     }
 
 
-def stored_root(document: Document) -> Root:
+def stored_root(document: Document) -> RootLocation:
     """The root in a document."""
     states = [_state(item) for item in orjson.loads(document["files"])]
-    return Root(
+    return RootLocation(
         location=LocationRef(document["type"], document["target"]),
-        buckets=frozenset(document["buckets"]),
+        providers=frozenset(document["buckets"]),
         created=datetime.fromisoformat(document["created"]),
         id=document["id"],
         files={(state.parent, state.location): state for state in states},

@@ -5,31 +5,31 @@ from dataclasses import replace
 
 from pymongo.errors import DuplicateKeyError
 
-from services.catalog.model import Root
+from services.catalog.model import RootLocation
 from services.catalog.store.collections import LOCATIONS
 from services.catalog.store.documents import root_document, stored_root
 from shared.kit.documents.mongo import Database, unavailable_as_error
 
 
-class MongoRootStore:
-    """The `RootStore` port."""
+class MongoRootLocationStore:
+    """The `RootLocationStore` port."""
 
     def __init__(self, database: Database) -> None:
         self._collection = database[LOCATIONS.name]
 
-    async def every(self) -> Sequence[Root]:
+    async def every(self) -> Sequence[RootLocation]:
         with unavailable_as_error(self._collection):
             documents = await self._collection.find({}).to_list(None)
         return [stored_root(document) for document in documents]
 
-    async def load(self, names: Sequence[str]) -> Sequence[Root]:
+    async def load(self, names: Sequence[str]) -> Sequence[RootLocation]:
         with unavailable_as_error(self._collection):
             documents = await self._collection.find(
                 {"_id": {"$in": list(names)}}
             ).to_list(None)
         return [stored_root(document) for document in documents]
 
-    async def put(self, root: Root) -> Root | None:
+    async def put(self, root: RootLocation) -> RootLocation | None:
         new_root = replace(root, version=root.version + 1)
         document = root_document(new_root)
         with unavailable_as_error(self._collection):
@@ -44,6 +44,6 @@ class MongoRootStore:
             )
         return new_root if result.matched_count else None
 
-    async def remove(self, root: Root) -> None:
+    async def remove(self, root: RootLocation) -> None:
         with unavailable_as_error(self._collection):
             await self._collection.delete_one({"_id": root.name})
