@@ -19,6 +19,7 @@ from deploy.cli.portal import Portal, PortalError
 from deploy.cli.printing import DEFAULT_DATA, command_line, console, plain
 from deploy.cli.validation import Finding, check_path
 from deploy.embedded.rundata import RunData
+from shared.contracts.checks import check_name, check_order
 from shared.contracts.errors import NotFound
 
 app = typer.Typer(
@@ -195,12 +196,14 @@ def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     else:
         table = Table("service", "dependency", "state")
         for service in response["services"]:
-            for name, state in (
-                service.get("checks") or {"-": service["status"]}
-            ).items():
+            checks = service.get("checks") or {"-": service["status"]}
+            for name in sorted(checks, key=check_order):
+                state = checks[name]
                 colour = "green" if state == "ok" else "red"
                 table.add_row(
-                    plain(service["name"]), plain(name), f"[{colour}]{plain(state)}[/]"
+                    plain(service["name"]),
+                    plain(check_name(name)),
+                    f"[{colour}]{plain(state)}[/]",
                 )
         out.print(table)
     raise typer.Exit(0 if response["status"] == "ok" else 1)

@@ -39,7 +39,7 @@ KIND_PLURALS = {
     "system": "Systems",
     "domain": "Domains",
     "group": "Groups",
-    "user": "People",
+    "user": "Users",
     "template": "Templates",
     "location": "Locations",
 }
@@ -92,10 +92,8 @@ def kind_plural(kind: str) -> str:
 
 
 def counted_kind(kind: str, count: int) -> str:
-    """The word after a count: 1 Component, 2 Components; 1 Person."""
-    if count != 1:
-        return kind_plural(kind)
-    return "Person" if kind.lower() == "user" else kind_word(kind)
+    """The word after a count: 1 Component, 2 Components."""
+    return kind_word(kind) if count == 1 else kind_plural(kind)
 
 
 def ref_title(ref: str) -> str:
@@ -177,9 +175,14 @@ def spec_ref(entity: Entity, field: str, kind: str) -> str:
 
 
 def first_ref(entity: Entity, relation: str) -> str:
-    """The first ref of a relation, else of the spec field for it, "" if none."""
+    """The first ref of a relation, else of the spec field for it, "" if none.
+
+    A component may be part of a component and of a system: the system comes first.
+    """
     refs = related_refs(entity, relation)
-    return refs[0] if refs else spec_ref(entity, *SPEC_FIELDS[relation])
+    field, kind = SPEC_FIELDS[relation]
+    of_kind = (ref for ref in refs if split_ref(ref)[0] == kind)
+    return next(of_kind, refs[0]) if refs else spec_ref(entity, field, kind)
 
 
 def annotation(entity: Entity, name: str) -> str:

@@ -71,7 +71,7 @@ PLACES = (
     NavigationEntry("home", "/", "Home", "home"),
     NavigationEntry("catalog", "/catalog", "Catalog", "catalog"),
     NavigationEntry("docs", "/docs", "Docs", "docs"),
-    NavigationEntry("create", "/create", "Templates", "create"),
+    NavigationEntry("create", "/create", "Create", "create"),
     NavigationEntry("graph", "/graph", "Graph", "graph"),
     NavigationEntry("search", "/search", "Search", "search"),
     NavigationEntry("insights", "/insights", "Insights", "insights"),

@@ -228,7 +228,7 @@ def test_reading_needs_no_scripts(opened: Open, pictures: Path) -> None:
     """Filters, entity, docs and search are forms and links."""
     page = opened("/catalog", None, java_script_enabled=False)
     page.get_by_role("button", name="Continue as a guest").click()
-    page.get_by_label("Narrow by name or description").fill("settlement")
+    page.get_by_label("Filter by name or description").fill("settlement")
     page.get_by_role("button", name="Apply").click()
     page.get_by_role("link", name="Settlement runner").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Settlement runner")

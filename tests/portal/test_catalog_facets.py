@@ -58,6 +58,24 @@ async def test_without_scripts_the_button_searches_a_facet(
     assert page.count('name="owner"') == 1
 
 
+async def test_only_systems_are_listed_as_systems(client: Client, api: FakeApi) -> None:
+    """A component that has parts is none, nor is a domain that has systems."""
+    part = api.entities["component:default/booking"]
+    part["relations"].insert(
+        0, {"type": "partOf", "targetRef": "component:default/website"}
+    )
+    reader = client()
+    page = (await reader.get("/catalog")).text
+    systems = re.findall(r'name="system" value="([^"]+)"', page)
+    assert systems
+    assert all(ref.startswith("system:") for ref in systems)
+    assert 'name="system"' not in (await reader.get("/catalog?kind=system")).text
+    page = (await reader.get("/catalog/default/component/booking")).text
+    assert "<dt>System</dt>" in page
+    page = (await reader.get("/catalog/default/component/booking/dependencies")).text
+    assert ">Component and System<" in page
+
+
 async def test_tabs_count_what_their_lists_hold(client: Client) -> None:
     """The open kind and all kinds within the ticked types, other kinds with any."""
     page = (await client().get("/catalog?type=library")).text

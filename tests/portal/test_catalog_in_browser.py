@@ -11,7 +11,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 def test_typing_narrows_the_catalog_and_keeps_the_box(open_page: Open) -> None:
     """The list follows the keys; focus, text and address are kept."""
     page = open_page("/catalog")
-    box = page.get_by_label("Narrow by name or description")
+    box = page.get_by_label("Filter by name or description")
     box.click()
     page.keyboard.type("seat", delay=15)
     expect(page.locator("[data-row]")).to_have_count(2)
@@ -39,7 +39,7 @@ def test_ticks_go_into_the_address_and_back_takes_them_out(open_page: Open) -> N
 def test_the_catalog_works_without_scripts(open_page: Open) -> None:
     """It is a form with a button, and links."""
     page = open_page("/catalog", scripts=False)
-    page.get_by_label("Narrow by name or description").fill("auditorium")
+    page.get_by_label("Filter by name or description").fill("auditorium")
     page.get_by_role("button", name="Apply").click()
     expect(page.locator("[data-row]")).to_have_count(1)
     page.get_by_role("link", name="APIs").click()

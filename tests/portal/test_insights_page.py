@@ -49,6 +49,7 @@ async def test_an_import_is_told_and_not_drawn(client: Client) -> None:
     """Imported entities stand in a sentence: they would make all else invisible."""
     text = await page(client)
     assert "12 entities were imported" in text
+    assert "these are not counted as changes" in text
     assert "series-imported" not in text
 
 
@@ -79,6 +80,15 @@ async def test_without_a_count_the_page_says_what_will_be_there(
     assert "<figure" not in text
     assert "No run of a template ended in this period." in text
     assert "Nothing was counted yet" in text
+
+
+async def test_the_page_says_since_when_is_counted(client: Client) -> None:
+    """A time in UTC, and that the portal may have started after it."""
+    text = await page(client, "/insights?period=7d")
+    assert re.search(r"Counted since <time [^>]*>3 Mar, 00:00 UTC</time>", text)
+    assert "the beginning of the first day with a count" in text
+    assert "the portal itself may have started later" in text
+    assert "window" not in text
 
 
 async def test_while_analytics_is_away_the_page_stands(

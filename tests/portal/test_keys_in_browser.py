@@ -21,7 +21,7 @@ def test_the_sign_in_page_works_by_keyboard(open_page: Open) -> None:
     page.get_by_label("Find a person").press("Tab")
     page.keyboard.press("Enter")
     page.wait_for_url("**/graph")
-    expect(page.locator("h1")).to_have_text("Relations")
+    expect(page.locator("h1")).to_have_text("Graph")
 
 
 def test_the_keyboard_goes_everywhere(open_page: Open) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from services.portal.entities import KINDS
 from services.portal.highlighting import highlight, snippet
 from services.portal.pages.search import result_of
-from services.portal.pages.status import CHECKS, engine_line, service_line
+from services.portal.pages.status import CHECK_PURPOSES, engine_line, service_line
+from shared.contracts.checks import CHECK_NAMES
 from tests.builders import entity
 from tests.portal.answers import site
 from tests.portal.company import GUEST
@@ -217,7 +219,8 @@ def test_status_words_any_report() -> None:
         ("Entities", "100,000"),
         ("Unpublished events", "0.5"),
     )
-    assert engine_line({"name": "kafka", "seen_by": {"x": "ok"}}).about == "used by x"
+    line = engine_line({"name": "kafka", "seen_by": {"x": "ok"}})
+    assert line.about == "reported by x"
 
 
 async def test_status_calls_checks_by_names_that_people_know(
@@ -233,17 +236,82 @@ async def test_status_calls_checks_by_names_that_people_know(
     api.status = {"status": "not ready", "services": services, "engines": engines}
     page = (await client().get("/status")).text
     names = page.split('id="engines"')[1].split("</section>")[0]
-    for text in ("Documentation builders", "Start-up", "used by techdocs"):
+    for text in ("Documentation builders", "Start-up", "reported by techdocs"):
         assert text in names
     assert ">Unavailable<" in names
     assert ">Ready<" in names
     assert "Documentation builders: stopped" in page.split('id="engines"')[0]
     assert "Documentation builders is not ready" not in page
-    assert CHECKS.keys() >= {
+    assert CHECK_NAMES.keys() == CHECK_PURPOSES.keys()
+    assert CHECK_NAMES.keys() >= {
         name
         for file in ROOT.glob("services/*/main.py")
         for name in re.findall(r'checks\["([^"]+)"\]', file.read_text())
     }
+
+
+async def test_status_lists_stores_before_what_works_on_them(
+    client: Client, api: FakeServices
+) -> None:
+    """The order is not that of the API's keys; a check without a name is the last."""
+    engines = [
+        {"name": name, "ready": True, "seen_by": {"catalog": "ok"}}
+        for name in ("another", "builders", "documents", "events", "open")
+    ]
+    api.status = {"status": "ok", "services": [], "engines": engines}
+    page = (await client().get("/status")).text
+    names = re.findall('class="name">([^<]+)', page.split('id="engines"')[1])
+    assert names[:5] == [
+        "Document store",
+        "Event log",
+        "Documentation builders",
+        "Start-up",
+        "another",
+    ]
+
+
+async def test_results_call_owners_by_their_titles(client: Client) -> None:
+    """As all other pages do; an owner that does not exist by its name."""
+    page = (await client().get("/search?query=seats-db")).text
+    assert "Owned by Platform" in page
+    result = {"document": {"kind": "API", "owner": "user:default/cy"}}
+    assert result_of(result).owner == "cy"
+    assert result_of({**result, "type": "techdocs"}).owner == ""
+
+
+def test_snippets_of_people_have_no_bare_colons() -> None:
+    """The search joins description, name and address with them."""
+    document = {"kind": "User", "title": "cy", "text": "Engineer : Cy : cy@x.example"}
+    result = {"type": "software-catalog", "document": document}
+    assert result_of(result).text == "Engineer · Cy · cy@x.example"
+    document["kind"] = "API"
+    assert result_of(result).text == "Engineer : Cy : cy@x.example"
+
+
+async def test_search_filters_are_ordered_and_worded_as_in_the_catalog(
+    client: Client,
+) -> None:
+    """Kinds in the order of the catalog's tabs; lifecycles as descriptors have them."""
+    page = (await client().get("/search?query=seat")).text
+    kinds = re.findall(r'name="kind" value="(\w+)"', page)
+    order = [kind for kind in KINDS if kind in kinds]
+    assert kinds == order
+    assert len(kinds) > 4
+    assert ">production<" in page.split(">Lifecycle<")[1].split("</fieldset>")[0]
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/catalog", "/docs", "/create", "/graph", "/search", "/insights"]
+)
+async def test_a_page_is_called_as_the_navigation_calls_it(
+    client: Client, path: str
+) -> None:
+    """One name for one thing: in the bar, in the breadcrumbs and as the title."""
+    page = (await client().get(path)).text
+    entry = re.search(rf'class="bar-link" href="{path}"[^>]*>.*?<span>(\w+)<', page)
+    assert entry
+    assert f'aria-current="page">{entry[1]}</span>' in page
+    assert f"<title>{entry[1]} · " in page
 
 
 async def test_settings_show_choices_and_who_one_is(client: Client) -> None:
@@ -254,7 +322,9 @@ async def test_settings_show_choices_and_who_one_is(client: Client) -> None:
     assert 'name="density" value="compact" checked' in page
     assert "Box Office" in page
     assert "user:default/ann" in page
-    assert "needs a person" in (await client(GUEST).get("/settings")).text
+    assert "Teams and parent teams" in page
+    assert "Entity ref" in page
+    assert "sign in as a person" in (await client(GUEST).get("/settings")).text
     page = (await client("service:operator").get("/settings")).text
     assert "installation&#39;s token" in page
     assert "Teams" not in page

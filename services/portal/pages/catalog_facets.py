@@ -21,6 +21,7 @@ from services.portal.catalog_query import (
     Reader,
     facet_of,
 )
+from services.portal.entities import split_ref
 from services.portal.stars import starred_refs
 from services.portal.tables import Facet
 from services.portal.visit import Visit, Visiting, gather
@@ -83,10 +84,20 @@ async def _count(
     answer = await visit.get(ENTITY_FACETS, params)
     facets, totals = answer["facets"], answer.get("totals", {})
     return {
-        name: OfferedValues(counts, int(totals.get(FACETS[name][0], len(counts))))
+        name: _offered(
+            name, facets.get(FACETS[name][0], ()), totals.get(FACETS[name][0])
+        )
         for name in names
-        for counts in [facets.get(FACETS[name][0], ())]
     }
+
+
+def _offered(name: str, counts: Counts, total: Any) -> OfferedValues:
+    """The values of one facet: what contains a system or component is no system."""
+    left = counts
+    if name == "system":
+        left = [item for item in counts if split_ref(str(item["value"]))[0] == name]
+    dropped = len(counts) - len(left)
+    return OfferedValues(left, int(total or len(counts)) - dropped)
 
 
 def offered_refs(values: Mapping[str, OfferedValues], query: CatalogQuery) -> list[str]:

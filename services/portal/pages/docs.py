@@ -64,7 +64,7 @@ async def docs(visit: Visiting, text: str = "") -> Response:
     owners = await visit.summaries(filter(None, map(_owner_ref, cards)))
     return visit.page(
         "docs/index.html",
-        title="Documentation",
+        title="Docs",
         nav="docs",
         block="part" if visit.partial == "sites" else None,
         text=text,

@@ -9,7 +9,13 @@ from starlette.responses import Response
 from services.portal.api_paths import entity_path
 from services.portal.definitions import file_name_of, matching_entries
 from services.portal.definitions.entry_search import LONGEST_TERM
-from services.portal.entities import annotation, ref_from, related_refs
+from services.portal.entities import (
+    annotation,
+    kind_word,
+    ref_from,
+    related_refs,
+    split_ref,
+)
 from services.portal.history import actor_refs, moments_of
 from services.portal.pages.entity import (
     entity_page,
@@ -29,14 +35,15 @@ from shared.contracts.headers import NOSNIFF
 from shared.guards.workers import run_beside
 
 ACTIVITY_PAGE = 20
+#: Relation, heading and what it means; without a heading the kinds of the targets.
 LISTS = (
     ("dependsOn", "Depends on", "What this needs to work"),
     ("consumesApi", "Uses APIs", "APIs of others that this calls"),
-    ("dependencyOf", "Impact", "What depends on this"),
+    ("dependencyOf", "Dependents", "What depends on this directly"),
     ("apiConsumedBy", "Used by", "Who calls this API"),
     ("providesApi", "Provides APIs", "What others may call"),
     ("apiProvidedBy", "Provided by", "Who answers this API"),
-    ("partOf", "Part of", ""),
+    ("partOf", "", ""),
     ("hasPart", "Has parts", ""),
     ("ownedBy", "Owned by", ""),
     ("ownerOf", "Owns", ""),
@@ -71,7 +78,9 @@ async def dependencies(
         refs = related_refs(entity, relation)
         targets = [summaries[other] for other in refs if other in summaries]
         if refs:
-            lists.append((relation, heading, about, targets, len(refs)))
+            kinds = dict.fromkeys(kind_word(split_ref(ref)[0]) for ref in refs)
+            title = heading or " and ".join(kinds)
+            lists.append((relation, title, about, targets, len(refs)))
     return entity_page(
         visit,
         entity,

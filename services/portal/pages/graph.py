@@ -65,7 +65,7 @@ async def graph(visit: Visiting) -> Response:
         return await _focus_page(visit, query)
     return visit.page(
         "graph-overview.html",
-        title="Relations",
+        title="Graph",
         nav="graph",
         choices=CHOICES,
         overview=await overview(visit),

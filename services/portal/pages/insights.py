@@ -114,6 +114,7 @@ async def insights(visit: Visiting) -> Response:
     figures = await _figures(visit, period)
     views = await _views(visit, figures or ())
     starts = [figure["since"] for figure in figures or () if figure["since"]]
+    counted_since = moment(min(starts, default=None))
     return visit.page(
         "insights.html",
         title="Insights",
@@ -122,7 +123,11 @@ async def insights(visit: Visiting) -> Response:
         periods=PERIODS,
         figures=views,
         is_available=figures is not None,
-        counted_since=min(starts, default=""),
+        counted_since=counted_since,
+        counted_label=f"{window_label(counted_since, 'hour')} UTC"
+        if counted_since
+        else "",
+        step=figures[0]["step"] if figures else "",
     )
 
 

@@ -156,7 +156,7 @@ def _page(
         "create/register.html",
         title="Register existing entities",
         nav="create",
-        crumbs=[("Templates", "/create")],
+        crumbs=[("Create", "/create")],
         status=HTTPStatus.UNPROCESSABLE_ENTITY if has_error else HTTPStatus.OK,
         target=target,
         preview=preview,

@@ -13,11 +13,21 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from services.portal.catalog_query import MOST_TICKED
-from services.portal.entities import kind_plural, kind_word
+from services.portal.entities import (
+    KINDS,
+    SPEC_FIELDS,
+    Summary,
+    kind_plural,
+    kind_word,
+    ref_title,
+    spec_ref,
+)
 from services.portal.formats import safe_url
 from services.portal.highlighting import highlight, snippet
 from services.portal.tables import Facet, FacetChoice, Paging
 from services.portal.visit import Visit, Visiting, gather, with_query
+from shared.contracts.entity import Entity
+from shared.contracts.errors import Unavailable
 
 QUERY = "/api/search/query"
 SUGGEST = "/api/search/suggest"
@@ -25,6 +35,7 @@ PAGE_SIZE = 20
 LONGEST = 100
 TYPES = (("", "Everything"), ("software-catalog", "Catalog"), ("techdocs", "Docs"))
 SUGGESTIONS_SECONDS = 5
+KIND_RANKS = {kind: rank for rank, kind in enumerate(KINDS)}
 
 router = APIRouter()
 
@@ -111,6 +122,7 @@ async def search(visit: Visiting) -> Response:
         _types(visit, parameters),
         _facets(visit, parameters),
     )
+    owners = await _owners(visit, answer["results"])
     response = visit.page(
         "search/search.html",
         title=f"Search: {parameters.text}" if parameters.text else "Search",
@@ -120,7 +132,9 @@ async def search(visit: Visiting) -> Response:
         parameters=parameters,
         types=types,
         facets=facets,
-        results=[result_of(result, parameters.text) for result in answer["results"]],
+        results=[
+            result_of(result, parameters.text, owners) for result in answer["results"]
+        ],
         paging=_paging(parameters, answer),
     )
     response.headers["hx-push-url"] = parameters.address()
@@ -209,17 +223,43 @@ async def _facets(visit: Visit, parameters: SearchParameters) -> list[Facet]:
 def _choices(
     values: set[str], chosen: tuple[str, ...], *, plural: bool = False
 ) -> tuple[FacetChoice, ...]:
+    """The values in the order of the catalog's tabs, else of the alphabet."""
     return tuple(
         FacetChoice(
-            value,
-            kind_plural(value) if plural else value.capitalize(),
-            chosen=value in chosen,
+            value, kind_plural(value) if plural else value, chosen=value in chosen
         )
-        for value in sorted(values - {"location"} | set(chosen))
+        for value in sorted(
+            values - {"location"} | set(chosen),
+            key=lambda value: (KIND_RANKS.get(value, len(KINDS)), value),
+        )
     )
 
 
-def result_of(result: Mapping[str, Any], term: str = "") -> Result:
+async def _owners(
+    visit: Visit, results: Iterable[Mapping[str, Any]]
+) -> Mapping[str, Summary]:
+    """The owners of the results; none while the catalog does not answer."""
+    refs = filter(None, (_owner_ref(result) for result in results))
+    try:
+        return await visit.summaries(refs)
+    except Unavailable:
+        return {}
+
+
+def _owner_ref(result: Mapping[str, Any]) -> str:
+    """The canonical ref of an entity's owner; "" of a page of documentation."""
+    document = result.get("document") or {}
+    if result.get("type") == "techdocs":
+        return ""
+    entity = Entity({"metadata": document, "spec": document})
+    return spec_ref(entity, *SPEC_FIELDS["ownedBy"])
+
+
+def result_of(
+    result: Mapping[str, Any],
+    term: str = "",
+    owners: Mapping[str, Summary] | None = None,
+) -> Result:
     """A result of the search API as a line of the page.
 
     An API without a highlighted word was found by its operations: the result leads to
@@ -231,7 +271,11 @@ def result_of(result: Mapping[str, Any], term: str = "") -> Result:
     pre, post = str(marks.get("preTag", "")), str(marks.get("postTag", ""))
     docs = result.get("type") == "techdocs"
     kind = str(document.get("kind") or "").lower()
-    text = fields.get("text") or document.get("text") or ""
+    text = str(fields.get("text") or document.get("text") or "")
+    if kind in ("user", "group") and not docs:
+        # The search API joins description, name and address as Backstage does.
+        text = text.replace(" : ", " · ")
+    owner = _owner_ref(result)
     href = safe_url(document.get("location")) or "/search"
     is_marked = bool(pre) and any(pre in str(field) for field in fields.values())
     if kind == "api" and not docs and term.strip() and not is_marked:
@@ -241,13 +285,18 @@ def result_of(result: Mapping[str, Any], term: str = "") -> Result:
         title=highlight(
             str(fields.get("title") or document.get("title") or ""), pre, post
         ),
-        text=snippet(str(text), pre, post),
+        text=snippet(text, pre, post),
         kind="Docs" if docs else kind_word(kind),
         icon="docs" if docs else kind,
         within=str(document.get("entityTitle") or "") if docs else "",
         lifecycle="" if docs else str(document.get("lifecycle") or ""),
-        owner="" if docs else str(document.get("owner") or "").rpartition("/")[2],
+        owner=_title(owner, owners or {}),
     )
+
+
+def _title(ref: str, summaries: Mapping[str, Summary]) -> str:
+    summary = summaries.get(ref)
+    return summary.title if summary else ref_title(ref) if ref else ""
 
 
 def _paging(parameters: SearchParameters, answer: Mapping[str, Any]) -> Paging:

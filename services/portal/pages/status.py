@@ -3,7 +3,7 @@
 The facts are the gateway's report; the page puts them in words and refreshes itself.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,7 @@ from services.portal.source_errors import (
     first_seen,
 )
 from services.portal.visit import Visit, Visiting, gather
+from shared.contracts.checks import check_name, check_order
 from shared.contracts.entity import Entity, mapping_of
 
 ROLES = {
@@ -43,19 +44,19 @@ FIGURES = {
     "running": "Runs in progress",
     "waiting": "Sites to check",
 }
-#: Checks that services report: what each is called, and what it is for.
-CHECKS = {
-    "documents": ("Document store", "Keeps entities, runs and builds"),
-    "events": ("Event log", "Carries changes from one service to the others"),
-    "index": ("Search index", "Answers searches"),
-    "gateway": ("Gateway", "Answers what pages ask"),
-    "policy": ("Access policy", "Decides who may do what"),
-    "catalog loaded": ("Catalog in memory", "Holds all entities for queries"),
-    "pushes": ("Push notifications", "Git hosts report changes by them"),
-    "tables": ("Activity tables", "Hold what analytics counted"),
-    "open": ("Start-up", "Connects a service to all that it needs"),
-    "builders": ("Documentation builders", "Processes that build documentation"),
-    "runs": ("Template runners", "Processes that run templates"),
+#: What the checks that services report are for.
+CHECK_PURPOSES = {
+    "documents": "Stores entities, runs and builds",
+    "events": "Carries changes from one service to the others",
+    "index": "Answers searches",
+    "gateway": "Answers the requests of pages",
+    "policy": "Decides who may do what",
+    "catalog loaded": "Holds all entities for queries",
+    "pushes": "Git hosts report changes by them",
+    "tables": "Hold what analytics counted",
+    "open": "A service is connected to all that it needs",
+    "builders": "Processes that build documentation",
+    "runs": "Processes that run templates",
 }
 
 SENDERS = {
@@ -109,7 +110,7 @@ async def status(visit: Visiting) -> Response:
         _sources(visit), latest_failed_builds(visit)
     )
     services = [service_line(service) for service in report.get("services", ())]
-    engines = [engine_line(engine) for engine in report.get("engines", ())]
+    engines = [engine_line(engine) for engine in _in_order(report.get("engines", ()))]
     not_ready = [line.name for line in (*services, *engines) if not line.ready]
     return visit.page(
         "status.html",
@@ -172,17 +173,21 @@ def service_line(service: Mapping[str, Any]) -> StatusLine:
     )
 
 
+def _in_order(engines: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(engines, key=lambda engine: check_order(str(engine.get("name"))))
+
+
 def engine_line(engine: Mapping[str, Any]) -> StatusLine:
-    """A dependency, the services that use it, and the states that they report."""
+    """A dependency, the services that report on it, and the states that they see."""
     states = mapping_of(engine.get("seen_by"))
     problems = _problems(states)
     name = str(engine.get("name") or "")
-    about = CHECKS.get(name, ("", ""))[1]
-    users = f"used by {', '.join(map(str, states))}" if states else ""
+    about = CHECK_PURPOSES.get(name, "")
+    reporters = f"reported by {', '.join(map(str, states))}" if states else ""
     return StatusLine(
         name=check_name(name),
         ready=bool(engine.get("ready")),
-        about="; ".join(filter(None, (about, users))),
+        about="; ".join(filter(None, (about, reporters))),
         state="; ".join(problems),
     )
 
@@ -194,11 +199,6 @@ def _problems(states: Mapping[str, Any]) -> list[str]:
         for name, state in states.items()
         if state != "ok"
     ]
-
-
-def check_name(name: str) -> str:
-    """What a service's check is called on pages: the API's names are for programs."""
-    return CHECKS.get(name, (name, ""))[0]
 
 
 def webhook_lines(webhooks: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -217,7 +217,7 @@ async def _page(
         "create/form.html",
         title=template_form.title,
         nav="create",
-        crumbs=[("Templates", "/create")],
+        crumbs=[("Create", "/create")],
         status=HTTPStatus.UNPROCESSABLE_ENTITY
         if errors and complain
         else HTTPStatus.OK,
@@ -267,7 +267,7 @@ async def _review(
         "create/review.html",
         title=template_form.title,
         nav="create",
-        crumbs=[("Templates", "/create")],
+        crumbs=[("Create", "/create")],
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wanting or refused else HTTPStatus.OK,
         template_form=template_form,
         pages=pages,
