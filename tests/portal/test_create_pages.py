@@ -69,7 +69,7 @@ async def test_the_first_page_asks_with_what_the_catalog_has(client: Client) -> 
     assert "In lower case and dashes" in page
     source = "/choices?what=entities&amp;filter=kind=Group"
     assert f'data-combobox="{source}' in page
-    assert "This is needed" not in page
+    assert "Required." not in page
 
 
 async def test_wrong_answers_are_said_at_their_field(client: Client) -> None:
@@ -80,7 +80,7 @@ async def test_wrong_answers_are_said_at_their_field(client: Client) -> None:
     assert 'aria-describedby="f-name-help f-name-error" aria-invalid="true"' in (
         answer.text
     )
-    assert "This does not have the form that is asked for" in answer.text
+    assert "Must match" in answer.text
     assert "2 answers need another look" in answer.text
 
 
@@ -133,7 +133,7 @@ async def test_a_review_of_a_wrong_draft_goes_back_to_mend_it(client: Client) ->
     assert answer.status_code == 303
     assert "page=0&check=1" in answer.headers["location"]
     again = await client().get(answer.headers["location"])
-    assert "This is needed" in again.text
+    assert "Required." in again.text
 
 
 async def test_creating_starts_the_run(client: Client, api: FakeServices) -> None:

@@ -69,12 +69,12 @@ async def test_errors_of_the_descriptor_stand_on_top(client: Client) -> None:
 
 async def test_errors_say_since_when(client: Client, api: FakeApi) -> None:
     """Where the catalog knows when a source could no longer be read."""
-    assert "Since <time" not in (await client().get(BOOKING)).text
+    assert "Reported <time" not in (await client().get(BOOKING)).text
     error = {"name": "NotFoundError", "since": "2026-11-22T15:40:00+00:00"}
     items = [{"level": "error", "message": "NotFoundError: gone", "error": error}]
     api.entities["component:default/booking"]["status"] = {"items": items}
     text = (await client().get(BOOKING)).text
-    assert 'Since <time datetime="2026-11-22T15:40:00+00:00"' in text
+    assert 'Reported <time datetime="2026-11-22T15:40:00+00:00"' in text
 
 
 async def test_what_else_is_refused_of_a_file_shows_on_its_good_entities(

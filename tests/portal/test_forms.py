@@ -113,7 +113,7 @@ def test_answers_survive_the_address() -> None:
 @pytest.mark.parametrize(
     ("schema", "answers", "says"),
     [
-        ({"type": "string"}, "", "This is needed."),
+        ({"type": "string"}, "", "Required."),
         ({"type": "string", "minLength": 3}, "p.it=ab", "At least 3"),
         ({"type": "string", "maxLength": 3}, "p.it=abcd", "At most 3"),
         ({"type": "string", "pattern": "^[a-z]+$"}, "p.it=X", "^[a-z]+$"),
@@ -121,7 +121,7 @@ def test_answers_survive_the_address() -> None:
         ({"type": "integer", "minimum": 5}, "p.it=4", "5 or more"),
         ({"type": "string", "enum": ["a"]}, "p.it=b", "Choose one"),
         ({"type": "string", "format": "email"}, "p.it=x", "no email"),
-        ({"type": "string", "ui:field": "EntityNamePicker"}, "p.it=-x", "form"),
+        ({"type": "string", "ui:field": "EntityNamePicker"}, "p.it=-x", "Must match"),
         ({"type": "array", "items": {"type": "string"}, "uniqueItems": True},
          "p.it=a%0Aa", "twice"),
     ],

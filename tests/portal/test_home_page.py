@@ -58,10 +58,10 @@ async def test_one_broken_file_is_one_line(client: Client, api: FakeApi) -> None
     text = (await client().get("/")).text
     assert text.count("YAML error at line 3, column 9") == 1
     assert f"and {len(owned) - 1} more with the same error" in text
-    assert "since <time" not in text
+    assert "reported <time" not in text
     items[0]["error"] = {"since": "2026-11-22T15:40:00+00:00"}
     text = (await client().get("/")).text
-    assert 'since <time datetime="2026-11-22T15:40:00+00:00"' in text
+    assert 'reported <time datetime="2026-11-22T15:40:00+00:00"' in text
 
 
 async def test_what_is_refused_of_own_files_needs_attention(
@@ -118,7 +118,7 @@ class TestDocumentation:
         assert "Documentation of Booking" in attention
         assert 'href="/docs/default/component/booking/"' in attention
         assert "mkdocs.yml: &lt;nav&gt; at line 3" in attention
-        assert 'since <time datetime="2026-11-22T15:40:00+00:00"' in attention
+        assert 'reported <time datetime="2026-11-22T15:40:00+00:00"' in attention
         [call] = [call for call in api.calls if "techdocs" in call[1]]
         assert len(call[2]["entityRefs"]) == 2
         page_of_carla = (await client(CARLA).get("/")).text

@@ -9,7 +9,7 @@ from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.schemas import Violation, find_violations
 
-NEEDED = "This is needed."
+NEEDED = "Required."
 TYPES = {
     "integer": "a whole number",
     "number": "a number",
@@ -103,7 +103,7 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "required": lambda _: NEEDED,
     "minLength": _length,
     "maxLength": lambda limit: f"At most {limit} characters, please.",
-    "pattern": lambda limit: f"This does not have the form that is asked for: {limit}",
+    "pattern": lambda limit: f"Must match {limit}",
     "enum": lambda _: "Choose one of the values that are offered.",
     "const": lambda limit: f"This must be {limit}.",
     "minimum": lambda limit: f"This must be {limit} or more.",
