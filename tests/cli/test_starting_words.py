@@ -33,6 +33,18 @@ def test_the_status_of_nothing_names_the_folder(tmp_path: Path) -> None:
     assert f"up --data {tmp_path}`" in done.stderr
 
 
+def test_the_status_has_the_words_of_the_page(monkeypatch: Any, tmp_path: Path) -> None:
+    """Checks are called by their names for people, stores first."""
+    checks = {"open": "ok", "documents": "ok", "another": "ok"}
+    services = [{"name": "catalog", "status": "ok", "checks": checks}]
+    report = {"status": "ok", "services": services}
+    monkeypatch.setattr("deploy.cli.commands._portal", lambda _: None)
+    monkeypatch.setattr("deploy.cli.commands._request_or_exit", lambda *_: report)
+    done = CliRunner().invoke(app, ["status", "--data", str(tmp_path)])
+    places = [done.stdout.index(s) for s in ("Document store", "Start-up", "another")]
+    assert places == sorted(places)
+
+
 def test_a_port_that_is_none_is_refused_by_its_range(tmp_path: Path) -> None:
     """Before anything is started."""
     done = CliRunner().invoke(app, ["up", "--data", str(tmp_path), "--port", "99999"])

@@ -1,8 +1,8 @@
 """A template's form: pages of questions, a review, and the run that they start.
 
 The answers stand in the address, so that a half-filled form can be kept and shared, and
-the browser can go back in it. Secrets are entered on the last page and posted; none is in
-an address. Works without scripts.
+the browser can go back in it. Secrets are entered on the last page and posted; none is
+in an address. Works without scripts.
 """
 
 import contextlib
