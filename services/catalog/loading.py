@@ -66,7 +66,7 @@ class ReadModelLoader:
     async def _read(self) -> None:
         newest: list[StoredEntity] = []
         async for batch in self.store.every():
-            await self.catalog.state.show_all(batch)
+            await self.catalog.state.put_all(batch)
             newest = newest_of([*newest, *batch])
         await self.recent.fill(newest)
         await asyncio.to_thread(self.model.prepare)

@@ -143,9 +143,7 @@ async def _assemble(
     bus: Bus | None,
 ) -> Work:
     if database is None:
-        client = mongo.connect(settings.documents)
-        stack.callback(client.close)
-        database = mongo.database(client, NAME)
+        database = _connect(settings, stack)
     kafka = None
     if bus is None:
         bus = kafka = await stack.enter_async_context(KafkaBus(settings.event_log))
@@ -168,14 +166,13 @@ async def _assemble(
         state=CatalogState(model),
         rules=rules_of(config, folder),
         on_write=relay.nudge,
-        traced=_traced,
+        traced=_ingestion_span,
     )
     follower = StateFollower(catalog)
     file, marks = _snapshot_file(settings), SnapshotMarks(database)
     loader = ReadModelLoader(
         model, catalog, store, follower, recent_changes, file, marks
     )
-    takeovers = Takeovers(catalog, follower, report)
     return Work(
         settings,
         catalog,
@@ -186,8 +183,14 @@ async def _assemble(
         follower,
         kafka,
         loader,
-        takeovers,
+        Takeovers(catalog, follower, report),
     )
+
+
+def _connect(settings: Settings, stack: AsyncExitStack) -> Database:
+    client = mongo.connect(settings.documents)
+    stack.callback(client.close)
+    return mongo.database(client, NAME)
 
 
 def _snapshot_file(settings: Settings) -> SnapshotFile:
@@ -195,7 +198,7 @@ def _snapshot_file(settings: Settings) -> SnapshotFile:
     return SnapshotFile(settings.snapshot_file, secret)
 
 
-def _traced(root: RootLocation) -> AbstractContextManager[object]:
+def _ingestion_span(root: RootLocation) -> AbstractContextManager[object]:
     attributes = {"callboard.entity.ref": root.location.entity_ref}
     return tracing.span("ingest location", attributes)
 

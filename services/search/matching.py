@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from services.search.model import Document
-from services.search.query import Term, inner, slips
+from services.search.query import Term, fuzziness, infix_token
 from services.search.words import (
     DIGITS,
     LETTERS,
@@ -260,7 +260,7 @@ def _typed(term: Term) -> Iterator[str]:
 
 def inner_tokens(term: Term) -> tuple[str, ...]:
     """The typed words that are searched inside of longer words."""
-    tokens = (inner(word) for word in term.words)
+    tokens = (infix_token(word) for word in term.words)
     return tuple(token for token in tokens if token is not None)
 
 
@@ -282,7 +282,7 @@ def forgiven_words(term: Term, documents: Sequence[Document]) -> set[str]:
     """The words in these documents that a misspelt typed word may stand for."""
     words: set[str] = set()
     tokens = [word.tokens[0] for word in term.words if word.kind == "word"]
-    typed = [(token, frozenset(token), slips(token)) for token in tokens]
+    typed = [(token, frozenset(token), fuzziness(token)) for token in tokens]
     comparisons_left = COMPARISON_LIMIT
     for candidate in _document_words(documents):
         letters = frozenset(candidate)
@@ -312,7 +312,7 @@ def _document_words(documents: Sequence[Document]) -> Iterator[str]:
 
 @lru_cache(maxsize=4096)
 def _is_near(token: str, word: str) -> bool:
-    allowed = slips(token)
+    allowed = fuzziness(token)
     # The index finds words by the same distance.
     return allowed > 0 and distance(token, word, allowed) <= allowed
 

@@ -215,22 +215,22 @@ def _is_single_letter(word: Word) -> bool:
     return word.kind == "run" and len(word.tokens[0]) == 1
 
 
-def inner(word: Word) -> str | None:
-    """The token to search inside of longer words; None if the word is too short."""
+def infix_token(word: Word) -> str | None:
+    """The infix to search in longer words; None if the word is too short."""
     token = word.tokens[0]
     if word.kind != "word" or len(token) < SHORTEST_INNER or token.isdigit():
         return None
     return token
 
 
-def loose_grams(run: str) -> tuple[tuple[str, ...], int]:
+def approximate_grams(run: str) -> tuple[tuple[str, ...], int]:
     """A run's grams, and how many of them a text must have to match approximately."""
     grams = tuple(dict.fromkeys(inner_grams(run)))
     return grams, max(min(2, len(grams)), (len(grams) + 1) // 2)
 
 
-def slips(token: str) -> int:
-    """The number of typing errors that are allowed in a word."""
+def fuzziness(token: str) -> int:
+    """The most edits (typing errors) between a word and what it matches."""
     if token.isdigit():
         return 0
     return sum(len(token) >= length for length in FORGIVEN)
@@ -250,7 +250,7 @@ def steps(term: Term) -> tuple[Step, ...]:
 def _is_forgiven(word: Word) -> bool:
     if word.kind == "run":
         return len(word.tokens[0]) > 2
-    return word.kind == "word" and slips(word.tokens[0]) > 0
+    return word.kind == "word" and fuzziness(word.tokens[0]) > 0
 
 
 def parse_question(

@@ -108,7 +108,7 @@ def tokens(pieces: list[str]) -> list[str]:
     """The indexed tokens of the pieces of a text, in their order."""
     if all(map(str.isascii, pieces)):
         return pieces
-    return list(in_a_row(pieces, whole=True))
+    return list(phrase_tokens(pieces, whole=True))
 
 
 def words_of(pieces: list[str]) -> list[str]:
@@ -118,8 +118,8 @@ def words_of(pieces: list[str]) -> list[str]:
     return [piece for piece in pieces if not is_run(piece)]
 
 
-def in_a_row(pieces: Iterable[str], *, whole: bool = False) -> Iterator[str]:
-    """The indexed tokens of pieces; unless `whole`, the last run may be longer."""
+def phrase_tokens(pieces: Iterable[str], *, whole: bool = False) -> Iterator[str]:
+    """The tokens of a phrase of pieces; unless `whole`, the last run may be longer."""
     tokens = list(pieces)
     for number, piece in enumerate(tokens, 1):
         if not is_run(piece):

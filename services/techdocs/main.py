@@ -47,11 +47,11 @@ def create_app(
     *,
     catalog: ReadersCatalog | None = None,
     bus: Bus | None = None,
-    table: Collection | None = None,
+    collection: Collection | None = None,
 ) -> FastAPI:
     """The techdocs service.
 
-    `catalog` takes the place of the real one over HTTP, `table` of the collection in
+    `catalog` takes the place of the real one over HTTP, `collection` of the one in
     the configured store, `bus` of the event log; a `MemoryBus` also brings the events
     that the service consumes.
     """
@@ -63,16 +63,16 @@ def create_app(
     async def opens(stack: AsyncExitStack) -> None:
         calls = ServiceCalls(secret, NAME, settings.urls())
         await stack.enter_async_context(calls)
-        owner = catalog or HttpDocsCatalog(calls)
-        log: Bus = KafkaBus(settings.event_log) if bus is None else bus
-        if isinstance(log, KafkaBus) and log is not bus:
-            await stack.enter_async_context(log)
-        sites = table
+        docs_catalog = catalog or HttpDocsCatalog(calls)
+        event_log: Bus = KafkaBus(settings.event_log) if bus is None else bus
+        if isinstance(event_log, KafkaBus) and event_log is not bus:
+            await stack.enter_async_context(event_log)
+        sites = collection
         if sites is None:
             client = connect(settings.documents)
             stack.callback(client.close)
             sites = database(client, NAME)[SITES.name]
-        await _open(stack, app, settings, config, (owner, log, sites))
+        await _open(stack, app, settings, config, (docs_catalog, event_log, sites))
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -97,10 +97,10 @@ async def _open(
     adapters: tuple[ReadersCatalog, Bus, Collection],
 ) -> None:
     """Start everything, in the order in which it is needed."""
-    catalog, bus, table = adapters
-    relay = await stack.enter_async_context(OutboxRelay(table, bus))
-    owner = stack.enter_context(leases.owner(settings.data / NAME))
-    records = await _records(settings, config, owner, table, relay)
+    catalog, bus, collection = adapters
+    relay = await stack.enter_async_context(OutboxRelay(collection, bus))
+    lease_owner = stack.enter_context(leases.owner(settings.data / NAME))
+    records = await _records(settings, config, lease_owner, collection, relay)
     generator = ProcessGenerator(config.techdocs.build_seconds)
     await stack.enter_async_context(generator)
     tools = _build_tools(settings, config, records, generator, catalog)
@@ -109,8 +109,8 @@ async def _open(
         tools,
         progress,
         concurrency=config.techdocs.concurrency,
-        finished=_finished,
-        traced=_traced,
+        finished=_report_outcome,
+        traced=_build_span,
     )
     await stack.enter_async_context(queue)
     work = make_consumer(
@@ -144,13 +144,13 @@ async def _open(
 async def _records(
     settings: Settings,
     config: TechdocsConfig,
-    owner: str,
-    table: Collection,
+    lease_owner: str,
+    collection: Collection,
     relay: OutboxRelay,
 ) -> MongoRecords:
     records = MongoRecords(
-        table,
-        owner,
+        collection,
+        lease_owner,
         nudge=relay.nudge,
         keep_last=settings.keep_last,
         keep_days=settings.keep_days,
@@ -200,13 +200,13 @@ def _plugins(config: TechdocsConfig) -> tuple[str, ...]:
 
 
 @contextmanager
-def _traced(record: Documented) -> Iterator[None]:
+def _build_span(record: Documented) -> Iterator[None]:
     attributes = {"callboard.entity.ref": record.ref}
     with tracing.continued(record.trace), tracing.span("build docs", attributes):
         yield
 
 
-def _finished(record: Documented, outcome: Outcome, seconds: float) -> None:
+def _report_outcome(record: Documented, outcome: Outcome, seconds: float) -> None:
     name = type(outcome).__name__.lower()
     metrics.BUILDS.labels(name).inc()
     metrics.BUILD_SECONDS.observe(seconds)

@@ -137,9 +137,12 @@ class Installation:
         async with contextlib.AsyncExitStack() as stack:
             client = mongo.connect(self._mongodb)
             stack.callback(client.close)
-            table = client[self._database]["sites"]
+            collection = client[self._database]["sites"]
             app = create_app(
-                self.settings(**given), catalog=self.catalog, bus=bus, table=table
+                self.settings(**given),
+                catalog=self.catalog,
+                bus=bus,
+                collection=collection,
             )
             await stack.enter_async_context(app.router.lifespan_context(app))
             http = httpx.AsyncClient(

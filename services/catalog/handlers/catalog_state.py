@@ -68,21 +68,21 @@ class CatalogState:
         targets = self._emitted.get(parent, {}).values()
         return frozenset(ref for refs in targets for ref in refs)
 
-    async def show(self, result: WriteResult, writer: object) -> None:
-        """Take over what `writer` wrote, in slices that do not hold the loop up."""
+    async def apply(self, result: WriteResult, writer: object) -> None:
+        """Apply a write of `writer`, in slices that do not hold the loop up."""
         async for ref in in_turns(result.deleted):
             self.drop(ref, writer)
-        await self.show_all(result.stored, writer)
+        await self.put_all(result.stored, writer)
 
-    async def show_all(
+    async def put_all(
         self, states: Sequence[StoredEntity], writer: object = None
     ) -> None:
-        """Take over states, in slices."""
+        """Put states, in slices that do not hold the loop up."""
         async for stored in in_turns(states):
             self.put_many([stored], writer)
 
     def put_many(self, states: Sequence[StoredEntity], writer: object = None) -> None:
-        """Take over states, unless newer ones are known."""
+        """Put the states that are newer than those of this process."""
         self.clock += 1
         newer: dict[str, StoredEntity] = {}
         for stored in states:
@@ -202,7 +202,7 @@ class CatalogState:
         return self.entities.has_value(ref, VISIBILITY_PATH, RESTRICTED)
 
     def providing_location(self, ref: str) -> str | None:
-        """The location of a shown entity; None if no location emits it."""
+        """The location of an entity; None if no location emits it."""
         placement = self._placements.get(ref)
         if placement is None or not placement.parents:
             return None
@@ -222,15 +222,15 @@ class CatalogState:
                 yield parent, location
 
     def revisions(self) -> dict[str, int]:
-        """The revision that is shown of every entity, by its ref."""
+        """The revision of every entity in this state, by its ref."""
         return {ref: placement.revision for ref, placement in self._placements.items()}
 
-    def moments(self) -> list[datetime]:
-        """When each entity that is shown was written, in no order."""
+    def updated_times(self) -> list[datetime]:
+        """When each entity was written, in no order."""
         return [placement.updated for placement in self._placements.values()]
 
     def revision(self, ref: str) -> int:
-        """The revision that is shown of an entity; 0: it is not shown."""
+        """The revision of an entity in this state; 0: it is not there."""
         placement = self._placements.get(ref)
         return placement.revision if placement else 0
 
@@ -242,6 +242,6 @@ class CatalogState:
         return placement.writer is not writer
 
     def parents(self, ref: str) -> tuple[str, ...] | None:
-        """The Location entities that emit an entity; None: it is not shown."""
+        """The Location entities that emit an entity; None: it is not there."""
         placement = self._placements.get(ref)
         return placement.parents if placement else None

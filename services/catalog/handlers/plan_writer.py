@@ -129,7 +129,7 @@ class PlanWriter:
         if not changes:
             return frozenset()
         result = await self._store.write(changes)
-        await self._state.show(result, self._mark)
+        await self._state.apply(result, self._mark)
         if result.lost:
             await learn(self._store, self._state, result.lost)
         return frozenset(result.lost)

@@ -72,8 +72,8 @@ class StateFollower:
         """Compare all revisions with the store's; returns the refs that differed."""
         state = self._catalog.state
         # Between two of these at most so many of the known entities were written.
-        moments = (await asyncio.to_thread(sorted, state.moments()))[LOAD::LOAD]
-        stored_revisions = await self._catalog.store.versions(moments)
+        times = (await asyncio.to_thread(sorted, state.updated_times()))[LOAD::LOAD]
+        stored_revisions = await self._catalog.store.versions(times)
         current_revisions = state.revisions()
         differing_refs = await asyncio.to_thread(
             _differing, stored_revisions, current_revisions

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from services.gateway.identity.tokens import READER, UserTokens
 from services.gateway.model import Identity
 
-#: A form may take ten minutes to arrive before the front end sends a request.
+#: For so long a token is valid at least: the front end gets it with a request whose
+#: form may take ten minutes to arrive, and uses it after that.
 REMAINING_SECONDS = 660
 REUSE_SECONDS = 240
-READERS = 4096
+MOST_READERS = 4096
 
 
 class ReaderTokens:
@@ -38,7 +39,7 @@ class ReaderTokens:
             REUSE_SECONDS + REMAINING_SECONDS,
             ownership=reader.ownership,
         )
-        if len(self._issued_tokens) >= READERS:
+        if len(self._issued_tokens) >= MOST_READERS:
             self._issued_tokens.clear()
         self._issued_tokens[reader] = (now + REUSE_SECONDS, token)
         return token

@@ -35,7 +35,7 @@ async def dependencies(request: Request) -> ScaffolderDependencies:
     return cast("ScaffolderDependencies", request.app.state.dependencies)
 
 
-Open = Annotated[ScaffolderDependencies, Depends(dependencies)]
+Dependencies = Annotated[ScaffolderDependencies, Depends(dependencies)]
 
 
 def initiator_of(principal: Principal) -> Initiator:

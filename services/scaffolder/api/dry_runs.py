@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
-from services.scaffolder.api.dependencies import Open, initiator_of
+from services.scaffolder.api.dependencies import Dependencies, initiator_of
 from services.scaffolder.api.tasks import refused
 from services.scaffolder.handlers import creating
 from services.scaffolder.handlers.creating import BadParameters
@@ -29,7 +29,7 @@ class DryRun(ClosedRequestModel):
 
 
 @router.post("/v2/dry-run")
-async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
+async def run(body: DryRun, caller: Caller, dependencies: Dependencies) -> Response:
     """Run the template dry: the log, the files and the output."""
     trial = Trial(
         Entity(body.template), body.values, body.secrets, body.directory_contents
@@ -49,7 +49,7 @@ async def run(body: DryRun, caller: Caller, dependencies: Open) -> Response:
     return json_response(result)
 
 
-async def _user(dependencies: Open, initiator: Initiator) -> RunUser:
+async def _user(dependencies: Dependencies, initiator: Initiator) -> RunUser:
     """The user of a dry run; without the catalog, the ref alone has to do."""
     try:
         return await creating.user_of(dependencies.catalog, initiator)

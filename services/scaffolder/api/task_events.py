@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from services.scaffolder.api import shapes
-from services.scaffolder.api.dependencies import Open, ScaffolderDependencies
+from services.scaffolder.api.dependencies import Dependencies, ScaffolderDependencies
 from services.scaffolder.api.tasks import visible_task
 from services.scaffolder.model import Task, TaskEvent
 from shared.contracts.errors import Unavailable
@@ -27,7 +27,7 @@ After = Annotated[int, Query(ge=0, le=MOST_LINES)]
 
 @router.get("/v2/tasks/{task_id}/events")
 async def events(
-    task_id: str, caller: Caller, dependencies: Open, after: After = 0
+    task_id: str, caller: Caller, dependencies: Dependencies, after: After = 0
 ) -> Response:
     """The lines after a number; waits for one if there are none yet."""
     task = await visible_task(dependencies, task_id, caller)
@@ -44,7 +44,7 @@ async def events(
 
 @router.get("/v2/tasks/{task_id}/eventstream", **EVENTS)
 async def eventstream(
-    task_id: str, caller: Caller, dependencies: Open, after: After = 0
+    task_id: str, caller: Caller, dependencies: Dependencies, after: After = 0
 ) -> Response:
     """The lines of the log as server-sent events, until the run has ended."""
     task = await visible_task(dependencies, task_id, caller)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from services.scaffolder.api import shapes
 from services.scaffolder.api.dependencies import (
-    Open,
+    Dependencies,
     ScaffolderDependencies,
     creators,
     initiator_of,
@@ -57,7 +57,7 @@ def refused(error: BadParameters) -> Response:
 
 
 @router.post("/v2/tasks", status_code=201)
-async def create(body: NewTask, caller: Caller, dependencies: Open) -> Response:
+async def create(body: NewTask, caller: Caller, dependencies: Dependencies) -> Response:
     """Create a run; 400 with `errors` if the values break the rules."""
     if len(orjson.dumps(body.values)) > VALUES_LIMIT:
         raise TooLarge(f"values: over the limit of {VALUES_LIMIT} bytes together")
@@ -84,7 +84,7 @@ async def create(body: NewTask, caller: Caller, dependencies: Open) -> Response:
 @router.get("/v2/tasks")
 async def listed(
     caller: Caller,
-    dependencies: Open,
+    dependencies: Dependencies,
     created_by: Annotated[list[str] | None, Query(alias="createdBy")] = None,
     status: Annotated[list[str] | None, Query()] = None,
     order: Annotated[list[str] | None, Query()] = None,
@@ -133,13 +133,13 @@ async def visible_task(
 
 
 @router.get("/v2/tasks/{task_id}")
-async def one(task_id: str, caller: Caller, dependencies: Open) -> Response:
+async def one(task_id: str, caller: Caller, dependencies: Dependencies) -> Response:
     """One run."""
     return json_response(shapes.task(await visible_task(dependencies, task_id, caller)))
 
 
 @router.post("/v2/tasks/{task_id}/cancel")
-async def cancel(task_id: str, caller: Caller, dependencies: Open) -> Response:
+async def cancel(task_id: str, caller: Caller, dependencies: Dependencies) -> Response:
     """Cancel a run; 409 once it has ended."""
     task = await visible_task(dependencies, task_id, caller)
     await ending.cancel_task(
@@ -162,7 +162,7 @@ def _retriable_by(caller: Principal) -> tuple[str, ...] | None:
 
 @router.post("/v2/tasks/{task_id}/retry", status_code=201)
 async def retry(
-    task_id: str, caller: Caller, dependencies: Open, body: Retry | None = None
+    task_id: str, caller: Caller, dependencies: Dependencies, body: Retry | None = None
 ) -> Response:
     """Open a failed or cancelled run again."""
     stored = await dependencies.store.get(task_id)

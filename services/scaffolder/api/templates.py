@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from services.scaffolder.api.dependencies import Open, initiator_of
+from services.scaffolder.api.dependencies import Dependencies, initiator_of
 from services.scaffolder.handlers.creating import load_template
 from services.scaffolder.model import JsonObject
 from services.scaffolder.templates import template_entity
@@ -17,7 +17,7 @@ router = APIRouter(route_class=BoundedRoute)
 
 @router.get("/v2/templates/{namespace}/{kind}/{name}/parameter-schema")
 async def parameter_schema(
-    namespace: str, kind: str, name: str, caller: Caller, dependencies: Open
+    namespace: str, kind: str, name: str, caller: Caller, dependencies: Dependencies
 ) -> Response:
     """A template's form."""
     ref = f"{kind}:{namespace}/{name}"
@@ -26,7 +26,7 @@ async def parameter_schema(
 
 
 @router.get("/v2/actions")
-async def actions(caller: Caller, dependencies: Open) -> Response:
+async def actions(caller: Caller, dependencies: Dependencies) -> Response:
     """Every action with its schemas and examples."""
     del caller
     return json_response([action.document() for action in dependencies.registry.all()])

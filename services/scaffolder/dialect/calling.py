@@ -6,7 +6,7 @@ from typing import Any
 
 from services.scaffolder.dialect.failure import ValueFailure
 from services.scaffolder.dialect.limits import RenderingBudget, check_operand
-from services.scaffolder.dialect.values import UNDEFINED, empty
+from services.scaffolder.dialect.values import UNDEFINED, is_nullish
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Call:
         Raises:
             ValueFailure: if it is neither text nor one of these.
         """
-        if empty(self.value) or self.value is False:
+        if is_nullish(self.value) or self.value is False:
             return ""
         if not isinstance(self.value, str):
             raise ValueFailure("Filter input must be a string")
@@ -64,7 +64,7 @@ _QUICK = frozenset(
 )
 
 
-def performed(name: str, operation: Operation, call: Call) -> Any:
+def perform(name: str, operation: Operation, call: Call) -> Any:
     """The result of an operation; the budget pays for what it reads and makes.
 
     Value and arguments are paid by their length first, and a text that is too long for

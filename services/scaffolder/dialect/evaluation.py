@@ -12,11 +12,11 @@ from typing import Any
 from jinja2 import nodes
 
 from services.scaffolder.dialect import arithmetic
-from services.scaffolder.dialect.calling import Call, Operation, performed
+from services.scaffolder.dialect.calling import Call, Operation, perform
 from services.scaffolder.dialect.checks import passes
 from services.scaffolder.dialect.failure import TemplateRenderError, ValueFailure
 from services.scaffolder.dialect.limits import RenderingBudget, check_operand
-from services.scaffolder.dialect.methods import item, method
+from services.scaffolder.dialect.methods import find_method, get_item
 from services.scaffolder.dialect.methods_list import MUTATORS
 from services.scaffolder.dialect.scope import Names, NameScope
 from services.scaffolder.dialect.values import (
@@ -26,8 +26,7 @@ from services.scaffolder.dialect.values import (
     Keywords,
     Record,
     add,
-    empty,
-    kind,
+    is_nullish,
     length,
     less,
     less_or_equal,
@@ -35,6 +34,7 @@ from services.scaffolder.dialect.values import (
     strict_equal,
     text,
     truthy,
+    type_name,
 )
 from shared.guards import text_search
 
@@ -51,7 +51,10 @@ class Library:
 
 
 class Evaluation:
-    """Evaluates the expressions of one rendering."""
+    """Evaluates the expressions of one rendering.
+
+    With `copies_context` the template changes copies of the context's values.
+    """
 
     def __init__(
         self,
@@ -59,15 +62,16 @@ class Evaluation:
         library: Library,
         budget: RenderingBudget,
         *,
-        detached: bool = True,
+        copies_context: bool = True,
     ) -> None:
         self.context = context
         self.library = library
         self.budget = budget
-        self.detached = detached
+        self.copies_context = copies_context
         self.scope = NameScope(is_top=True)
-        self.shared: Record = {}
-        self.owned: Record = {}
+        #: The names that the template sets outside of loops and macros.
+        self.top_names: Record = {}
+        self._context_copies: Record = {}
         self.globals: Record = {
             "range": Callable("range", self._range),
             "cycler": Callable("cycler", lambda call: Cycler(list(call.args))),
@@ -92,23 +96,23 @@ class Evaluation:
             ) from failure
 
     def name(self, name: str) -> Any:
-        """The value of a name: in frames, shared names, context, then globals."""
+        """The value of a name: in scopes, top names, the context, then globals."""
         if name in _RESERVED:
             raise ValueFailure(f'Template name "{name}" is reserved')
         value = self.scope.get(name)
         if value is not UNDEFINED:
             return value
-        if name in self.shared:
-            return self.shared[name]
+        if name in self.top_names:
+            return self.top_names[name]
         if name in self.context:
-            return self._own(name) if self.detached else self.context[name]
+            return self._copy_of(name) if self.copies_context else self.context[name]
         return self.globals.get(name, UNDEFINED)
 
-    def _own(self, name: str) -> Any:
+    def _copy_of(self, name: str) -> Any:
         """A copy of a value of the context, which the template may change."""
-        if name not in self.owned:
-            self.owned[name] = _copied(self.context[name], self.budget)
-        return self.owned[name]
+        if name not in self._context_copies:
+            self._context_copies[name] = _copied(self.context[name], self.budget)
+        return self._context_copies[name]
 
     def lookup(self, subject: Any, key: Any) -> Any:
         """A member of a value: an item, a length, or a method bound to it."""
@@ -120,15 +124,17 @@ class Evaluation:
                 return length(subject) if isinstance(subject, str) else len(subject)
             if isinstance(subject, Cycler):
                 return _cycler_member(subject, key)
-        member = UNDEFINED if empty(subject) else item(subject, key)
+        member = UNDEFINED if is_nullish(subject) else get_item(subject, key)
         if member is not UNDEFINED or not isinstance(key, str):
             return member
         python_words = self.library.python_words
-        operation = method(subject, key, python_words=python_words)
+        operation = find_method(subject, key, python_words=python_words)
         if operation is None:
             return UNDEFINED
-        if isinstance(subject, list) and key in MUTATORS and not self.detached:
-            raise ValueFailure(f'"{key}" must be written out where it is called')
+        if isinstance(subject, list) and key in MUTATORS and not self.copies_context:
+            raise ValueFailure(
+                f'"{key}" changes a list: call it by name, as in list.{key}(…)'
+            )
         return Callable(key, _bound(key, operation, subject))
 
     def call(self, function: Any, call: Call, name: str) -> Any:
@@ -139,7 +145,7 @@ class Evaluation:
         """
         if not isinstance(function, Callable):
             raise ValueFailure(
-                f'Template value "{name}" resolved to {kind(function)} '
+                f'Template value "{name}" resolved to {type_name(function)} '
                 "and cannot be called"
             )
         if not function.is_macro and any(
@@ -166,10 +172,10 @@ class Evaluation:
             raise ValueFailure(f'Unknown template filter "{node.name}"')
         call = Call(value, self.arguments(node), self.budget)
         try:
-            return performed(node.name, operation, call)
+            return perform(node.name, operation, call)
         except ValueFailure as failure:
             raise ValueFailure(
-                f'Filter "{node.name}" failed for {kind(value)} input: {failure}'
+                f'Filter "{node.name}" failed for {type_name(value)} input: {failure}'
             ) from failure
 
     def _range(self, call: Call) -> list[Any]:
@@ -184,7 +190,7 @@ class Evaluation:
 
 def _bound(name: str, operation: Operation, subject: Any) -> Operation:
     def called(call: Call) -> Any:
-        return performed(name, operation, Call(subject, call.args, call.budget))
+        return perform(name, operation, Call(subject, call.args, call.budget))
 
     return called
 
@@ -300,10 +306,10 @@ def _sliced(self: Evaluation, subject: Any, node: nodes.Slice) -> list[Any]:
         UNDEFINED if part is None else self.evaluate(part)
         for part in (node.start, node.stop, node.step)
     ]
-    step = 1 if empty(bounds[2]) else arithmetic.integer(bounds[2])
+    step = 1 if is_nullish(bounds[2]) else arithmetic.integer(bounds[2])
     if step == 0:
         raise ValueFailure("Slice step must have finite non-zero numeric coercion")
-    ends = [None if empty(end) else arithmetic.integer(end) for end in bounds[:2]]
+    ends = [None if is_nullish(end) else arithmetic.integer(end) for end in bounds[:2]]
     if not isinstance(subject, (str, list)):
         return []
     self.budget.spend(len(subject))
@@ -320,7 +326,7 @@ def _binary(operation: Function[[Any, Any], Any]) -> Function[[Evaluation, Any],
 def _test(self: Evaluation, node: nodes.Test) -> bool:
     args = [self.evaluate(arg) for arg in node.args or ()]
     call = Call(self.evaluate(node.node), args, self.budget)
-    return bool(performed(node.name, lambda tested: passes(node.name, tested), call))
+    return bool(perform(node.name, lambda tested: passes(node.name, tested), call))
 
 
 _COMPARISONS: dict[str, Function[[Any, Any], bool]] = {

@@ -15,8 +15,8 @@ from services.scaffolder.dialect.values import (
     Record,
     SafeText,
     add,
-    empty,
     interpolated_text,
+    is_nullish,
     is_number,
     length,
     less,
@@ -165,7 +165,7 @@ def join(call: Call) -> str:
 def size(call: Call) -> Any:
     """How many items, members or UTF-16 units there are."""
     value = call.value
-    if empty(value):
+    if is_nullish(value):
         return 0
     if isinstance(value, str):
         return length(value)

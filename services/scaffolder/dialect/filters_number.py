@@ -8,7 +8,13 @@ from services.scaffolder.dialect import json_text
 from services.scaffolder.dialect.arithmetic import integer
 from services.scaffolder.dialect.calling import Call, Operation
 from services.scaffolder.dialect.filters_list import dump_indent
-from services.scaffolder.dialect.values import UNDEFINED, empty, number, text, to_number
+from services.scaffolder.dialect.values import (
+    UNDEFINED,
+    is_nullish,
+    number,
+    text,
+    to_number,
+)
 
 _FLOAT = re.compile(r"\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)")
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -32,7 +38,9 @@ def whole(call: Call) -> Any:
     """JavaScript's `parseInt`: the leading digits, in a base (10)."""
     base = integer(call.arg(1, 10)) or 10
     source = (
-        "" if isinstance(call.value, bool) or empty(call.value) else text(call.value)
+        ""
+        if isinstance(call.value, bool) or is_nullish(call.value)
+        else text(call.value)
     )
     if not 2 <= base <= _LARGEST_BASE:
         return call.arg(0)
@@ -51,7 +59,9 @@ def whole(call: Call) -> Any:
 def decimal(call: Call) -> Any:
     """JavaScript's `parseFloat`."""
     source = (
-        "" if isinstance(call.value, bool) or empty(call.value) else text(call.value)
+        ""
+        if isinstance(call.value, bool) or is_nullish(call.value)
+        else text(call.value)
     )
     match = _FLOAT.match(source[:_LONGEST])
     return number(float(match[1])) if match else call.arg(0)

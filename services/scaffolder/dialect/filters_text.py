@@ -14,8 +14,8 @@ from services.scaffolder.dialect.values import (
     UNDEFINED,
     Pattern,
     SafeText,
-    empty,
     interpolated_text,
+    is_nullish,
     is_number,
     text,
     truthy,
@@ -103,7 +103,7 @@ def indent(call: Call) -> str:
 
 def nl2br(call: Call) -> str:
     """A `<br />` at each line end."""
-    source = "" if empty(call.value) else text(call.value)
+    source = "" if is_nullish(call.value) else text(call.value)
     call.afford(len(source) + 6 * source.count("\n"))
     return source.replace("\r\n", "\n").replace("\n", "<br />\n")
 
@@ -127,12 +127,12 @@ def replace(call: Call) -> Any:
 
 def safe(call: Call) -> SafeText:
     """Marked as not to be escaped."""
-    return SafeText("" if empty(call.value) else text(call.value))
+    return SafeText("" if is_nullish(call.value) else text(call.value))
 
 
 def string(call: Call) -> str:
     """As text."""
-    if empty(call.value):
+    if is_nullish(call.value):
         raise ValueFailure("string requires a value")
     return text(call.value)
 
@@ -205,7 +205,7 @@ def truncate(call: Call) -> str:
         space = source.rfind(" ", 0, longest + 1)
         longest = longest if space < 0 else space
     ending = call.arg(2, None)
-    return source[: max(0, longest)] + ("..." if empty(ending) else text(ending))
+    return source[: max(0, longest)] + ("..." if is_nullish(ending) else text(ending))
 
 
 def urlencode(call: Call) -> str:

@@ -254,14 +254,16 @@ _TABLES: dict[type, dict[str, Operation]] = {
 }
 
 
-def method(subject: Any, name: str, *, python_words: bool = False) -> Operation | None:
+def find_method(
+    subject: Any, name: str, *, python_words: bool = False
+) -> Operation | None:
     """The method `name` of a value, or None."""
     table = _TABLES.get(type(subject), _NONE)
     is_pythons = table is OBJECT or (table is LIST and name in _PYTHONS)
     return None if is_pythons and not python_words else table.get(name)
 
 
-def item(subject: Any, key: Any) -> Any:
+def get_item(subject: Any, key: Any) -> Any:
     """The value at `key` as JavaScript finds it; undefined where there is none."""
     if isinstance(subject, dict):
         return subject.get(text(key), UNDEFINED)

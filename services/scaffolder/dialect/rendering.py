@@ -110,7 +110,7 @@ class Rendering(Evaluation):
     def assign(self, name: str, value: Any) -> None:
         self.scope.set(name, value)
         if self.scope.is_top:
-            self.shared[name] = value
+            self.top_names[name] = value
 
 
 def _output(self: Rendering, node: nodes.Output) -> None:

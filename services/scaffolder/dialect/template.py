@@ -216,9 +216,12 @@ class TemplateDialect:
         self, source: str, context: Names, budget: RenderingBudget | None
     ) -> Rendering:
         # Methods such as `push` change a list: a copy, made for such templates only.
-        detached = MUTATES.search(source) is not None
+        copies_context = MUTATES.search(source) is not None
         return Rendering(
-            context, self._library, budget or RenderingBudget(), detached=detached
+            context,
+            self._library,
+            budget or RenderingBudget(),
+            copies_context=copies_context,
         )
 
     def _parse(self, source: str) -> list[nodes.Node]:

@@ -207,20 +207,20 @@ def _collect(items: list[Any], parts: list[str], budget: RenderingBudget) -> Non
             parts.append(",")
         if isinstance(item, list):
             _collect(item, parts, budget)
-        elif not empty(item):
+        elif not is_nullish(item):
             piece = text(item)
             budget.write(len(piece) + 1)
             parts.append(piece)
 
 
-def empty(value: Any) -> bool:
-    """Null or undefined."""
+def is_nullish(value: Any) -> bool:
+    """Whether a value is null or undefined."""
     return value is None or value is UNDEFINED
 
 
 def interpolated_text(value: Any) -> str:
     """The text of an interpolation: nothing for null and undefined."""
-    return "" if empty(value) else text(value)
+    return "" if is_nullish(value) else text(value)
 
 
 def length(value: str) -> int:
@@ -231,9 +231,9 @@ def length(value: str) -> int:
     return len(value) + sum(1 for character in value if ord(character) > 0xFFFF)
 
 
-def kind(value: Any) -> str:
+def type_name(value: Any) -> str:
     """The name of the type for error messages."""
-    if empty(value):
+    if is_nullish(value):
         return "null" if value is None else "undefined"
     names: tuple[tuple[type, str], ...] = (
         (bool, "boolean"),
@@ -263,9 +263,9 @@ def strict_equal(left: Any, right: Any) -> bool:
 
 def loose_equal(left: Any, right: Any) -> bool:
     """JavaScript's `==`."""
-    if empty(left) or empty(right):
-        return empty(left) and empty(right)
-    if kind(left) == kind(right):
+    if is_nullish(left) or is_nullish(right):
+        return is_nullish(left) and is_nullish(right)
+    if type_name(left) == type_name(right):
         return strict_equal(left, right)
     if isinstance(left, (list, dict)) and isinstance(right, (list, dict)):
         return left is right

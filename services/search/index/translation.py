@@ -29,11 +29,11 @@ from services.search.query import (
     SearchRequest,
     Step,
     Word,
-    inner,
-    loose_grams,
-    slips,
+    approximate_grams,
+    fuzziness,
+    infix_token,
 )
-from services.search.words import in_a_row, inner_grams, variants
+from services.search.words import inner_grams, phrase_tokens, variants
 
 Clause = tuple[Occur, Query]
 Clauses = list[Clause]
@@ -100,7 +100,7 @@ class QueryTranslation:
 
     def _part_of_word(self, word: Word, step: Step, title: bool) -> list[Query]:
         """Match a word as a part of longer words."""
-        token = inner(word)
+        token = infix_token(word)
         if token is None:
             if len(word.tokens[0]) >= SHORTEST_PREFIX or title:
                 return []
@@ -124,7 +124,7 @@ class QueryTranslation:
             for field in fields
         ]
         if step != "exact" and not title:
-            grams, least = loose_grams(run)
+            grams, least = approximate_grams(run)
             parts = [(Occur.Should, self._term("words", gram)) for gram in grams]
             loose = Query.boolean_query(parts, least)
             queries.append(Query.const_score_query(loose, FUZZY_BOOST))
@@ -154,7 +154,7 @@ class QueryTranslation:
         return Query.fuzzy_term_query(self._schema, field, token, 0, True, True)
 
     def _misspelt(self, token: str, title: bool) -> list[Query]:
-        allowed = slips(token)
+        allowed = fuzziness(token)
         if not allowed:
             return []
         fields = TITLE_FIELDS if title else ("words",)
@@ -177,7 +177,7 @@ class QueryTranslation:
         return clauses
 
     def _rows(self, pieces: Sequence[str]) -> list[Query]:
-        tokens = list(in_a_row(pieces))
+        tokens = list(phrase_tokens(pieces))
         return [
             Query.boost_query(
                 self._row(field, tokens),

@@ -30,11 +30,11 @@ from services.search.query import (
     SearchRequest,
     Step,
     Word,
-    inner,
-    loose_grams,
-    slips,
+    approximate_grams,
+    fuzziness,
+    infix_token,
 )
-from services.search.words import in_a_row, inner_grams, variants
+from services.search.words import inner_grams, phrase_tokens, variants
 
 Clause = dict[str, Any]
 #: k1 + 1 with k1 = 1.2.
@@ -122,7 +122,7 @@ def _word(word: Word, step: Step, title: bool) -> Clause:
 
 def _part_of_word(word: Word, step: Step, title: bool) -> list[Clause]:
     """Match a word as a part of longer words."""
-    token = inner(word)
+    token = infix_token(word)
     if token is None:
         if len(word.tokens[0]) >= SHORTEST_PREFIX or title:
             return []
@@ -144,7 +144,7 @@ def _run(run: str, step: Step, title: bool) -> list[Clause]:
         for field in (TITLE_FIELDS if title else RUN_FIELDS)
     ]
     if step != "exact" and not title:
-        grams, least = loose_grams(run)
+        grams, least = approximate_grams(run)
         loose = _some_of([{"term": {"words": gram}} for gram in grams], least)
         clauses.append(_constant(loose, FUZZY_BOOST))
     return clauses
@@ -177,7 +177,7 @@ def _prefix(field: str, token: str, boost: float) -> Clause:
 
 
 def _misspelt(token: str, title: bool) -> list[Clause]:
-    allowed = slips(token)
+    allowed = fuzziness(token)
     if not allowed:
         return []
     near = {
@@ -206,7 +206,7 @@ def _bonuses(question: SearchRequest) -> list[Clause]:
 
 
 def _rows(pieces: Sequence[str]) -> list[Clause]:
-    tokens = list(in_a_row(pieces))
+    tokens = list(phrase_tokens(pieces))
     return [
         _row(field, tokens, LUCENE * PHRASE_BOOST * BOOSTS[field] / BOOSTS["title"])
         for field in ROW_FIELDS

@@ -1,8 +1,8 @@
 """The partitions that a consumer has from one rebalance of its group to the next.
 
 Groups are eager: a rebalance revokes all partitions of all consumers, so an assignment
-ends as a whole. What it has begun is finished and its offsets are saved before that;
-what it has not begun is left to the next consumer, which reads from the saved offsets.
+ends as a whole. Before that, it finishes what it has begun and commits the offsets;
+what it has not begun is left to the next consumer, which starts at these offsets.
 """
 
 import asyncio
@@ -62,7 +62,7 @@ class Assignment:
             self._partitions.setdefault(partition.topic, []).append(partition)
         #: The offset to read next of each partition of which something was read.
         self._offsets: dict[TopicPartition, int] = {}
-        self._saved: dict[TopicPartition, int] = {}
+        self._committed: dict[TopicPartition, int] = {}
         #: The tasks with a batch that is not handled yet.
         self._busy: set[asyncio.Task[None]] = set()
         self._tasks = {
@@ -77,7 +77,7 @@ class Assignment:
                 task.result()
 
     async def end(self, seconds: float) -> bool:
-        """Finish what is begun, and save; False if it was cut off after `seconds`."""
+        """Finish what is begun, and commit; False if it was cut off after `seconds`."""
         self._revoked.set()
         for task in self._tasks - self._busy:
             task.cancel()
@@ -87,15 +87,15 @@ class Assignment:
                 _, late = await asyncio.wait(self._tasks, timeout=seconds)
         finally:
             await tasks.end(*self._tasks)
-        await self.save()
+        await self.commit()
         return not late
 
-    async def save(self) -> None:
-        """Save the offsets that are new; the next save repeats what fails."""
+    async def commit(self) -> None:
+        """Commit the new offsets; the next commit repeats what fails."""
         new = {
             partition: offset
             for partition, offset in self._offsets.items()
-            if self._saved.get(partition) != offset
+            if self._committed.get(partition) != offset
         }
         if not new:
             return
@@ -104,7 +104,7 @@ class Assignment:
                 await self._consumer.commit(new)
         except (KafkaError, TimeoutError):
             return
-        self._saved.update(new)
+        self._committed.update(new)
 
     async def measure_lag(self) -> None:
         """Count the messages that are not handled yet, topic by topic.

@@ -1,7 +1,7 @@
 """A consumer group: each message is handled by one of the group's processes (aiokafka).
 
-Delivery is at least once: the effect comes first, then the offset. Offsets are saved
-once a second and whenever partitions are revoked.
+Delivery is at least once: the effect comes first, then the offset. Offsets are
+committed once a second and whenever partitions are revoked.
 """
 
 import asyncio

@@ -45,7 +45,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._log = logs.get_logger(subscription.group)
 
     async def keep(self) -> None:
-        """Join, then save what is handled, and notice what befell the group.
+        """Join, then commit offsets, and raise the errors of the group.
 
         Raises:
             KafkaError: if the group does not work any more.
@@ -66,7 +66,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
             if assignment is None:
                 continue
             assignment.raise_failure()
-            await assignment.save()
+            await assignment.commit()
             if time.monotonic() - measured > LAG_EVERY_SECONDS:
                 measured = time.monotonic()
                 with contextlib.suppress(KafkaError, TimeoutError):
@@ -78,7 +78,7 @@ class Membership(ConsumerRebalanceListener):  # type: ignore[misc]
         await self._end_assignment(LEAVE_SECONDS)
 
     async def on_partitions_revoked(self, _revoked: object) -> None:
-        """Finish and save: the group assigns its partitions anew."""
+        """Finish and commit: the group assigns its partitions anew."""
         self._revoked_at = time.monotonic()
         await self._end_assignment(FINISH_SECONDS)
 

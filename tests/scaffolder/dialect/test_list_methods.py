@@ -110,9 +110,9 @@ def test_a_copy_is_made_once() -> None:
     assert render(source, l=[1, 2, 3]) == "451[2,3,4,5]"
 
 
-def test_a_changing_method_must_be_written_out() -> None:
+def test_a_changing_method_must_be_called_by_name() -> None:
     """A name that is computed could change a value of the run: it is refused."""
-    with pytest.raises(TemplateRenderError, match='"push" must be written out'):
+    with pytest.raises(TemplateRenderError, match='"push" changes a list: call it'):
         evaluate("l['pu' ~ 'sh'](1)", l=[1])
 
 

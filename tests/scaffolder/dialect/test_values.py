@@ -11,13 +11,13 @@ from services.scaffolder.dialect.json_text import plain
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Pattern,
-    kind,
     less,
     less_or_equal,
     loose_equal,
     strict_equal,
     text,
     truthy,
+    type_name,
 )
 from tests.scaffolder.dialect.expressions import evaluate, render
 
@@ -164,7 +164,7 @@ def test_no_value_is_both_less_and_greater(left: Any, right: Any) -> None:
 )  # fmt: skip
 def test_the_name_of_a_type(value: Any, name: str) -> None:
     """Errors say it."""
-    assert kind(value) == name
+    assert type_name(value) == name
 
 
 @pytest.mark.parametrize(
