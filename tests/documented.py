@@ -60,7 +60,7 @@ class DocumentedApi:
         method, path = operation
         described = self.document["paths"][f"{self.root}{path}"][method]
         query = answer.request.url.query.decode()
-        names = {each["name"] for each in described.get("parameters", ())}
+        names = {parameter["name"] for parameter in described.get("parameters", ())}
         assert {name.partition("[")[0] for name, _ in parse_qsl(query)} <= names
         if answer.request.content:
             self._validate(described["requestBody"], answer.request)
@@ -86,10 +86,10 @@ class DocumentedApi:
 def closed(schema: Any) -> Any:
     """The schema, in which objects have no fields that it does not name."""
     if isinstance(schema, list):
-        return [closed(each) for each in schema]
+        return [closed(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    found = {key: closed(value) for key, value in schema.items()}
-    if found.get("type") == "object" and "properties" in found:
-        found.setdefault("additionalProperties", False)
-    return found
+    closed_schema = {key: closed(value) for key, value in schema.items()}
+    if closed_schema.get("type") == "object" and "properties" in closed_schema:
+        closed_schema.setdefault("additionalProperties", False)
+    return closed_schema

@@ -116,9 +116,9 @@ async def test_other_figures_are_asked_for_at_once(figure: Figure) -> None:
     numbers = {"runs": [1, 2, 0], "docs-builds": [1, 2], "pushes": [3]}[figure]
     rights = MemoryRights("seen")
     rows = [row(figure, {"seen": numbers, "hidden": numbers})]
-    found = await answer(figure, rows, ANN, rights=rights)
-    assert sum(found.totals.values()) == 3
-    assert [group.name for group in found.groups] == ["seen"]
+    result = await answer(figure, rows, ANN, rights=rights)
+    assert sum(result.totals.values()) == 3
+    assert [group.name for group in result.groups] == ["seen"]
     assert rights.requests == [2]
 
 

@@ -24,8 +24,8 @@ class RecordingCalls:
         locations = body["locations"]
         return {
             "items": [
-                {"location": each, "readable": number == 0}
-                for number, each in enumerate(locations)
+                {"location": location, "readable": number == 0}
+                for number, location in enumerate(locations)
             ]
         }
 

@@ -68,7 +68,7 @@ async def test_a_figure_is_answered_to_whom_the_policy_let_in(
         ready = await ann.get("/readyz")
         assert ready.json()["checks"] == {"tables": "ok"}
         summary = (await ann.get("/summary")).json()
-        assert [each["figure"] for each in summary["figures"]][:2] == [
+        assert [figure["figure"] for figure in summary["figures"]][:2] == [
             "changes",
             "runs",
         ]

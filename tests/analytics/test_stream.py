@@ -32,7 +32,9 @@ def numbers(
 
 async def publish(bus: KafkaBus, figure: Figure, events: Iterable[Envelope]) -> None:
     topic = TOPIC_OF[figure]
-    await bus.publish_many([(topic, each.subject, each.to_bytes()) for each in events])
+    await bus.publish_many(
+        [(topic, event.subject, event.to_bytes()) for event in events]
+    )
 
 
 async def test_events_of_all_topics_are_counted(kafka: str) -> None:

@@ -141,7 +141,7 @@ def _is_source(path: Path) -> bool:
 
 def test_every_contract_has_a_breach_to_notice() -> None:
     """A contract that is added is tried too."""
-    assert {each["name"] for each in CONTRACTS} == set(BREACHES)
+    assert {contract["name"] for contract in CONTRACTS} == set(BREACHES)
 
 
 @pytest.mark.parametrize("contract", BREACHES)
@@ -152,8 +152,8 @@ def test_a_breach_is_noticed(report: str, contract: str) -> None:
 
 def test_no_module_is_in_no_layer() -> None:
     """Where a package has layers, a module in none of them is an error."""
-    layered = [each for each in CONTRACTS if each["type"] == "layers"]
-    assert all(each.get("exhaustive") for each in layered)
+    layered = [contract for contract in CONTRACTS if contract["type"] == "layers"]
+    assert all(contract.get("exhaustive") for contract in layered)
 
 
 def imports_of_services(source: str) -> Iterator[str]:

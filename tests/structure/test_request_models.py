@@ -21,9 +21,9 @@ MOST_ERRORS = 1_100
 
 
 def subclasses(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    for each in model.__subclasses__():
-        yield each
-        yield from subclasses(each)
+    for subclass in model.__subclasses__():
+        yield subclass
+        yield from subclasses(subclass)
 
 
 def containers() -> Iterator[tuple[type[BaseModel], str, type]]:
@@ -48,14 +48,18 @@ def errors_of(model: type[BaseModel], name: str, kind: type) -> int:
     try:
         model.model_validate({name: sent})
     except ValidationError as error:
-        return sum(each["loc"][0] == name for each in error.errors(include_input=False))
+        return sum(
+            detail["loc"][0] == name for detail in error.errors(include_input=False)
+        )
     return 0
 
 
 @pytest.mark.parametrize(
     ("model", "name", "kind"),
-    sorted(containers(), key=lambda each: (each[0].__qualname__, each[1])),
-    ids=lambda each: getattr(each, "__name__", str(each)),
+    sorted(
+        containers(), key=lambda container: (container[0].__qualname__, container[1])
+    ),
+    ids=lambda value: getattr(value, "__name__", str(value)),
 )
 def test_many_wrong_values_make_few_errors(
     model: type[BaseModel], name: str, kind: type
