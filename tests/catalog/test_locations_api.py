@@ -7,6 +7,7 @@ from typing import Any
 from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import OPEN, Host, generated, pointing, running, write
+from tests.waiting import until
 
 
 async def test_entities_are_there_when_registration_answers(
@@ -270,3 +271,29 @@ async def test_a_file_is_registered_once_however_its_address_is_written(
         assert refreshed.json()["location"] == first.json()["location"]
         exact = await catalog.register(url)
         assert exact.json()["error"]["message"] == f"Location url:{url} already exists"
+
+
+async def test_a_discovered_file_is_registered_at_its_root(
+    database: Any, data: Path
+) -> None:
+    """A template publishes a repository, which is discovered, and registers it.
+
+    Both name the same file, one by `blob/` and one by `tree/`.
+    """
+    host = Host(data)
+    host.commit("shop", {"catalog-info.yaml": [builders.component("web")]})
+    async with running(database, data, host.discovering()) as catalog:
+        await until(catalog.refs, 20)
+        answer = await catalog.register(host.url("shop").replace("/blob/", "/tree/"))
+        assert answer.status_code == 201
+        entity = await catalog.entity("component:default/web")
+        assert entity is not None
+        assert "status" not in entity or not entity["status"]["items"]
+        refs = await catalog.refs()
+        assert len([ref for ref in refs if ref.startswith("location:")]) <= 1
+        registrations = (await catalog.ask("GET", "/locations")).json()
+        assert [item["data"]["target"] for item in registrations] == [host.url("shop")]
+        identity = registrations[0]["data"]["id"]
+        assert (await catalog.ask("DELETE", f"/locations/{identity}")).status_code < 300
+        # It is still there, discovered.
+        assert await catalog.entity("component:default/web") is not None

@@ -10,9 +10,16 @@ from dataclasses import dataclass
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.parsing import compute
-from services.catalog.handlers.roots import CONFIG, Report, ensure_root, release_root
+from services.catalog.handlers.roots import (
+    CONFIG,
+    Report,
+    ensure_root,
+    find_root,
+    release_root,
+)
 from services.catalog.model import LocationRef, RootLocation
 from shared.contracts.errors import CallboardError, NotFound, Unavailable
+from shared.guards.turns import in_turns
 
 #: A listing that lacks more than this share of the roots known is not believed.
 GUARD_SHARE = 0.5
@@ -86,7 +93,7 @@ async def reconcile_repository(
     location = catalog.sources.descriptor(
         provider.host, repository, provider.branch, provider.path
     )
-    root = catalog.state.roots.get(location.entity_name)
+    root = find_root(catalog, location)
     is_there = await has_descriptor(catalog, location)
     is_discovered = root is not None and provider.provider_id in root.providers
     if is_there and not is_discovered:
@@ -104,12 +111,14 @@ async def discover(
     listing = await catalog.sources.repositories(provider.host)
     if listing is None:
         return
-    repositories = {
-        catalog.sources.descriptor(
+    repositories: dict[str, str] = {}
+    async for repository in in_turns(listing):
+        location = catalog.sources.descriptor(
             provider.host, repository, provider.branch, provider.path
-        ).entity_name: repository
-        for repository in listing
-    }
+        )
+        root = find_root(catalog, location)
+        name = root.name if root is not None else location.entity_name
+        repositories[name] = repository
     discovered_roots = list(catalog.state.provided_by(provider.provider_id))
     vanished_roots = [
         root for root in discovered_roots if root.name not in repositories

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.discovery import Provider, reconcile_repository
 from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.roots import find_root
 from services.catalog.ingest.candidates import may_spread, targets_of
 from services.catalog.model import FileState, RepositoryPath, RootLocation, TargetKey
 from shared.contracts.catalog import Cause
@@ -107,7 +108,7 @@ async def _reconcile(
     location = catalog.sources.descriptor(
         provider.host, push.repository, provider.branch, provider.path
     )
-    root = catalog.state.roots.get(location.entity_name)
+    root = find_root(catalog, location)
     is_known = root is not None and provider.provider_id in root.providers
     if is_known and not is_pattern(place.path) and not push.touches(place):
         return None

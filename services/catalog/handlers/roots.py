@@ -27,13 +27,20 @@ TRIES = 5
 def find_registration(
     catalog: CatalogContext, location: LocationRef
 ) -> RootLocation | None:
-    """The registration of a location, if there is one.
+    """The registration of a location, if there is one."""
+    root = find_root(catalog, location)
+    return root if root is not None and REGISTERED in root.providers else None
 
-    In a Git repository that is the registration of the same file, however its address
-    is written: people copy it from the page that shows, edits or blames the file.
+
+def find_root(catalog: CatalogContext, location: LocationRef) -> RootLocation | None:
+    """The root for a location, if there is one.
+
+    In a Git repository that is the root of the same file, however its address is
+    written: people copy it from the page that shows, edits or blames the file, and a
+    provider may have discovered the file before.
     """
     root = catalog.state.roots.get(location.entity_name)
-    if root is not None and REGISTERED in root.providers:
+    if root is not None:
         return root
     place = catalog.sources.source(location)
     if not place.repository:
@@ -42,8 +49,7 @@ def find_registration(
         (
             root
             for root in catalog.state.roots_of(place.key)
-            if REGISTERED in root.providers
-            and catalog.sources.source(root.location) == place
+            if catalog.sources.source(root.location) == place
         ),
         None,
     )
@@ -63,9 +69,8 @@ async def ensure_root(
     registrant: str = "",
 ) -> RootLocation:
     """Make sure that there is a root for a location, which the provider names."""
-    name = location.entity_name
     for _ in range(TRIES):
-        root = catalog.state.roots.get(name)
+        root = find_root(catalog, location)
         if root is not None and provider_id in root.providers:
             return root
         new_root = root or RootLocation(location, frozenset(), datetime.now(UTC))
@@ -80,7 +85,7 @@ async def ensure_root(
         if stored is not None:
             catalog.state.put_root(stored)
             return stored
-        for stored_root in await catalog.roots.load([name]):
+        for stored_root in await catalog.roots.load([new_root.name]):
             catalog.state.put_root(stored_root)
     raise Conflict(f"{location}: is being changed by others; try again")
 
