@@ -54,7 +54,7 @@ def trace_of(headers: hdr.Headers) -> list[tuple[str, str]]:
     fields = tracing.fields()
     request_id = hdr.text(headers, REQUEST_ID.encode())
     if request_id is None or not CORRELATION.fullmatch(request_id):
-        request_id = fields["traceparent"][3:35]
+        request_id = fields.get("traceparent", "")[3:35]
     return [*fields.items(), (REQUEST_ID, request_id)]
 
 
