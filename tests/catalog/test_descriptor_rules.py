@@ -6,9 +6,12 @@ import pytest
 
 from services.catalog.descriptor.kinds import read_kind
 from services.catalog.ingest.candidates import check_document
+from services.catalog.ingest.problems import FILE_ITEMS, items_of_file
+from services.catalog.ingest.refusals import Refusal
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import dump_yaml, load_yaml
 from tests import builders
+from tests.costs import limit_processor_time
 
 VALID = [
     builders.component(),
@@ -380,3 +383,15 @@ def test_an_entity_of_very_many_values_is_refused(
             "Group", "all", {"type": "x", "children": [], "members": members}
         )
     )
+
+
+def test_of_very_many_refused_documents_few_have_an_item() -> None:
+    """A file may have 100,000 of them: the others are a number."""
+    refusals = [
+        Refusal(None, Invalid(f"problem {number}")) for number in range(100_000)
+    ]
+    with limit_processor_time(1):
+        items = items_of_file(refusals)
+    assert len(items) == FILE_ITEMS + 1
+    assert items[-1]["message"].endswith(f"and {100_000 - FILE_ITEMS:,} more errors")
+    assert len(items_of_file(refusals[:FILE_ITEMS])) == FILE_ITEMS

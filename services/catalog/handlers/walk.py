@@ -25,11 +25,9 @@ from services.catalog.ingest.candidates import (
     targets_of,
 )
 from services.catalog.ingest.problems import (
-    FILE_ITEMS,
     BrokenFile,
     failure_item,
-    limit_items,
-    refusal_item,
+    items_of_file,
     remaining,
 )
 from services.catalog.ingest.refusals import (
@@ -296,7 +294,7 @@ class Walk:
             etag=etag,
             place=fetched.place,
             includes=includes,
-            errors=limit_items([refusal_item(item) for item in refusals], FILE_ITEMS),
+            errors=items_of_file(refusals),
         )
         candidates = [item for item in items if isinstance(item, Candidate)]
         return TargetReading(target, new_state, candidates, refusals)

@@ -66,13 +66,23 @@ def refusal_item(refusal: Refusal) -> StatusItemJson:
 
 
 def limit_items(
-    items: Sequence[StatusItemJson], limit: int
+    items: Sequence[StatusItemJson], limit: int, total: int | None = None
 ) -> tuple[StatusItemJson, ...]:
-    """The first items, and one with the number of the others."""
-    if len(items) <= limit:
+    """The first items, and one with the number of the others, of `total` in all."""
+    count = len(items) if total is None else total
+    if count <= limit:
         return tuple(items)
-    last_item = status_item(Invalid(f"and {len(items) - limit:,} more errors"))
+    last_item = status_item(Invalid(f"and {count - limit:,} more errors"))
     return (*items[:limit], last_item)
+
+
+def items_of_file(refusals: Sequence[Refusal]) -> tuple[StatusItemJson, ...]:
+    """The items of the first documents that are refused, and one for the others.
+
+    Only as many are made as are stored: a file may have 100,000 such documents.
+    """
+    items = [refusal_item(refusal) for refusal in refusals[:FILE_ITEMS]]
+    return limit_items(items, FILE_ITEMS, len(refusals))
 
 
 def items_of_entity(ref: str, state: FileState) -> tuple[StatusItemJson, ...]:
