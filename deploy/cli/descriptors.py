@@ -86,8 +86,8 @@ def read(file: Path) -> list[DescriptorDocument]:
     ]
 
 
-def lines(file: Path, fields: Mapping[int, Sequence[str]]) -> list[DocumentLines]:
-    """The lines of a descriptor's documents, and of fields of some of them.
+def lines(file: Path, fields: Mapping[int, Sequence[str]]) -> dict[int, DocumentLines]:
+    """The lines of some of a descriptor's documents, and of fields of them.
 
     `fields` maps a document's position to paths of fields. Raises as `read` does.
     """

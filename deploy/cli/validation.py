@@ -139,7 +139,7 @@ class _Checks:
             for document, result in zip(documents, results, strict=True)
             if result.error is not None
         }
-        lines = descriptors.lines(file, fields) if fields else []
+        lines = descriptors.lines(file, fields)
         for document, result in zip(documents, results, strict=True):
             if result.error is None:
                 self.findings.append(Finding(file, result.ref))

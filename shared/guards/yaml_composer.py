@@ -50,6 +50,7 @@ class YamlLimits:
 
     size: int = 10 * 1024 * 1024
     depth: int = 100
+    documents: int = 50_000
     nodes: int = 1_000_000
     aliases: int = 100
     expansion: int = 100_000
@@ -112,6 +113,7 @@ class Composer:
         self._open: set[str] = set()
         self._expanded_size = 0
         self._nodes_left = limits.nodes
+        self._documents_left = limits.documents
         self._resolve: Resolver = self._default
         self._document: Any = None
 
@@ -139,6 +141,11 @@ class Composer:
                 yield self._document
 
     def _begin_document(self, event: Any) -> None:
+        self._documents_left -= 1
+        if self._documents_left < 0:
+            raise syntax_error(
+                f"over {self._limits.documents} documents", event.start_mark
+            )
         self._document = None
         self._anchors.clear()
         self._resolve = resolve_old if event.version == (1, 1) else self._default

@@ -6,6 +6,7 @@ normal case stores no positions.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import islice
 from typing import Any
 
 import yaml
@@ -41,36 +42,51 @@ def locate(
     body: bytes | str,
     fields: Mapping[int, Sequence[str]],
     limits: YamlLimits = YamlLimits(),
-) -> list[DocumentLines]:
-    """The lines of all documents that are not empty, in order.
+) -> dict[int, DocumentLines]:
+    """The lines of the requested documents; what follows the last of them is not read.
 
     Args:
         body: The text, as it was passed to `load_documents`.
-        fields: The paths of the requested fields by the document's position in that
-            order; names and numbers with dots between them.
+        fields: The paths of the requested fields by the document's position among those
+            that are not empty; names and numbers with dots between them.
         limits: The limits that the text was read with.
 
     Raises:
         Invalid: as `load_documents` does.
     """
+    if not fields:
+        return {}
     text = parseable(decode(body))
-    documents = Composer(limits).documents(text)
-    numbers = [
-        number for number, document in enumerate(documents) if document is not None
-    ]
-    paths_by_number = {numbers[place]: paths for place, paths in fields.items()}
-    lines: list[DocumentLines] = []
+    positions = _positions(text, limits)
+    wanted = {
+        number: position
+        for position, number in enumerate(islice(positions, max(fields) + 1))
+        if position in fields
+    }
+    lines: dict[int, DocumentLines] = {}
     outline = _Outline()
+    number = 0
     for event in events(text):
         if isinstance(event, yaml.DocumentStartEvent):
             outline = _Outline()
         elif isinstance(event, yaml.DocumentEndEvent):
-            paths = paths_by_number.get(len(lines), ())
-            field_lines = tuple(_line_at(outline.root, path) for path in paths)
-            lines.append(DocumentLines(outline.root.line, field_lines))
-        elif not outline.has_root or len(lines) in paths_by_number:
+            position = wanted.get(number)
+            if position is not None:
+                paths = fields[position]
+                field_lines = tuple(_line_at(outline.root, path) for path in paths)
+                lines[position] = DocumentLines(outline.root.line, field_lines)
+                if len(lines) == len(wanted):
+                    break
+            number += 1
+        elif number in wanted:
             outline.add(event)
-    return [lines[number] for number in numbers]
+    return lines
+
+
+def _positions(text: str, limits: YamlLimits) -> Iterator[int]:
+    """The numbers, counted with empty ones, of the documents that are not empty."""
+    documents = Composer(limits).documents(text)
+    return (number for number, document in enumerate(documents) if document is not None)
 
 
 class _Outline:

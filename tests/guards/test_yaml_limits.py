@@ -5,7 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
-from shared.guards.yaml_text import FIELD, YamlLimits, load_documents, load_yaml
+from shared.guards.yaml_text import (
+    DESCRIPTOR,
+    FIELD,
+    YamlLimits,
+    load_documents,
+    load_yaml,
+)
 from tests.costs import limit_processor_time
 
 KB = 1024
@@ -125,3 +131,14 @@ def test_aliases_within_the_limits_are_read() -> None:
     text = "a: &a {x: 1}\nb: [" + "*a, " * 20 + "]"
     [document] = load_documents(text, limits=limits)
     assert document["b"] == [{"x": 1}] * 20
+
+
+def test_a_file_holds_so_many_documents() -> None:
+    """The one after the last is the error: those after it are not read."""
+    limits = YamlLimits(documents=100)
+    document = "---\na: 1\n"
+    assert len(load_documents(document * 100, limits=limits)) == 100
+    with pytest.raises(Invalid, match=r"over 100 documents at line 201, column 1"):
+        load_documents(document * 101 + "a: [broken", limits=limits)
+    with limit_processor_time(10), pytest.raises(Invalid, match="over 50000 documents"):
+        load_documents(document * DESCRIPTOR.documents * 10)

@@ -66,10 +66,10 @@ other: *spec
 )
 def test_a_field_has_its_line(document: int, path: str, line: int | None) -> None:
     """By its path, whose names may have dots; empty documents do not count."""
-    lines = locate(TEXT, {document: [path]})
-    assert [document_lines.start for document_lines in lines] == [2, 18]
-    assert lines[document].fields == (line,)
-    assert lines[1 - document].fields == ()
+    start_line = [2, 18][document]
+    assert locate(TEXT, {document: [path]}) == {
+        document: DocumentLines(start_line, (line,))
+    }
 
 
 KEYS = st.text("ab.", min_size=1, max_size=3)
@@ -90,7 +90,7 @@ def test_every_field_is_found(documents: list[dict[str, Any]]) -> None:
     fields = {number: list(entry) for number, entry in enumerate(documents)}
     located = locate(text, fields)
     rows = text.splitlines()
-    for document, lines in zip(documents, located, strict=True):
+    for document, lines in zip(documents, located.values(), strict=True):
         for name, line in zip(document, lines.fields, strict=True):
             assert line is not None
             [key] = load_documents(f"{rows[line - 1].partition(':')[0]}: 1")
@@ -108,4 +108,14 @@ def test_many_documents_cost_little_more_than_their_reading() -> None:
     started_at = time.process_time()
     lines = locate(text, {9_999: ["metadata.name"]})
     assert time.process_time() - started_at < reading * 6
-    assert lines[-1] == DocumentLines(9_999 * 6 + 1, (9_999 * 6 + 3,))
+    assert lines == {9_999: DocumentLines(9_999 * 6 + 1, (9_999 * 6 + 3,))}
+
+
+def test_only_requested_documents_have_lines() -> None:
+    """Empty ones do not count in the positions."""
+    text = "---\n---\na: 1\n---\nb: 2\n---\nc: 3\n---\nd: 4\n"
+    assert locate(text, {0: ["a"], 2: []}) == {
+        0: DocumentLines(3, (3,)),
+        2: DocumentLines(7),
+    }
+    assert locate(text, {}) == {}

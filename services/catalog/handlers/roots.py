@@ -217,11 +217,10 @@ async def preview(
     effort = catalog.effort(str(location))
     walk = Walk(root, reading, catalog.rules, None, admission, effort=effort)
     async for target_reading in walk.whole():
-        problems = [item.located_error for item in target_reading.refusals]
         if target_reading.error is not None:
-            problems.append(target_reading.error)
-        if problems:
-            raise error_of_all(problems)
+            raise target_reading.error
+        if target_reading.refusals:
+            raise error_of_all(target_reading.refusals)
         for candidate in target_reading.candidates:
             first_location = locations.get(candidate.ref)
             if first_location is not None and first_location != candidate.location:

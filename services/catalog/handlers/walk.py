@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
 from services.catalog.handlers.effort import Effort
@@ -25,6 +24,7 @@ from services.catalog.ingest.candidates import (
     targets_of,
 )
 from services.catalog.ingest.problems import (
+    FILE_ITEMS,
     BrokenFile,
     failure_item,
     items_of_file,
@@ -276,17 +276,22 @@ class Walk:
         items = await self._effort.compute(
             self._candidates, target, documents, contents
         )
-        if any(isinstance(item, Refusal) for item in items):
+        numbers = [n for n, item in enumerate(items) if isinstance(item, Refusal)]
+        if numbers:
+            # Of documents without a name the others are only counted.
+            worded = [n for n in numbers[FILE_ITEMS:] if items[n].ref is not None]
             fields = {
-                number: paths_of(item.error)
-                for number, item in enumerate(items)
-                if isinstance(item, Refusal)
+                number: paths_of(items[number].error)
+                for number in (*numbers[:FILE_ITEMS], *worded)
             }
             lines = await self._effort.compute(locate, fetched.body, fields)
             place = self._sources.place(target.location)
             file = path_of(target.location, self._root.location, place)
-            items = list(map(partial(_located, file), items, lines, documents))
-        refusals = [item for item in items if isinstance(item, Refusal)]
+            for number, document_lines in lines.items():
+                items[number] = _located(
+                    file, items[number], document_lines, documents[number]
+                )
+        refusals = [items[number] for number in numbers]
         new_state = FileState(
             target.parent,
             str(target.location),
@@ -349,11 +354,7 @@ class Walk:
         )
 
 
-def _located(
-    file: str, item: Candidate | Refusal, lines: DocumentLines, document: Any
-) -> Candidate | Refusal:
-    if not isinstance(item, Refusal):
-        return item
+def _located(file: str, item: Refusal, lines: DocumentLines, document: Any) -> Refusal:
     return replace(
         item,
         file=file,

@@ -81,16 +81,16 @@ class Refusal:
         return type(self.error)(f"{message} ({place})")
 
 
-def error_of_all(problems: Sequence[CallboardError]) -> CallboardError:
-    """One error with a line for each problem of a file; a single one stays as it is.
+def error_of_all(refusals: Sequence[Refusal]) -> CallboardError:
+    """One error with a line for each refused document; a single one stays as it is.
 
     An author can then correct all problems of a file at once.
     """
-    if len(problems) == 1:
-        return problems[0]
-    lines = [problem.message for problem in problems[:PROBLEMS_NAMED]]
-    if len(problems) > PROBLEMS_NAMED:
-        lines.append(f"and {len(problems) - PROBLEMS_NAMED} more")
+    if len(refusals) == 1:
+        return refusals[0].located_error
+    lines = [refusal.located_error.message for refusal in refusals[:PROBLEMS_NAMED]]
+    if len(refusals) > PROBLEMS_NAMED:
+        lines.append(f"and {len(refusals) - PROBLEMS_NAMED} more")
     return Invalid("\n".join(lines))
 
 

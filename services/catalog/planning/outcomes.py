@@ -180,11 +180,10 @@ def _refusal_items(
     }
     for refusal in reading.refusals:
         ref = refusal.ref if refusal.ref in emitted else None
-        items[ref].append(refusal_item(refusal))
+        if ref is not None or len(items[None]) < ENTITY_ITEMS:
+            items[ref].append(refusal_item(refusal))
     invalid_refs = emitted - {candidate.ref for candidate in reading.candidates}
-    return {
-        ref: items[ref] or items[None][:ENTITY_ITEMS] for ref in sorted(invalid_refs)
-    }
+    return {ref: items[ref] or items[None] for ref in sorted(invalid_refs)}
 
 
 def _failure_items(
