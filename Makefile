@@ -50,7 +50,7 @@ up: setup ## start the portal with the example (PORT= DATA= ENGINES= DETACH=1)
 down: setup ## stop it
 	@$(BIN)/callboard down --data $(DATA)
 
-test: setup-dev ## every test but the slow ones (ENGINES=servers: on real servers)
+test: setup-dev ## every test but the slow ones (ENGINES=servers: those of engines, on real servers)
 	@$(BIN)/python deploy/browser.py
 	@$(if $(filter servers,$(ENGINES)),$(BIN)/python -m deploy.engines fetch)
 	@CALLBOARD_ENGINES=$(ENGINES) $(BIN)/python -m pytest -q -n $(WORKERS) -m "not slow and not faults"

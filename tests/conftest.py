@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import itertools
 import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -44,7 +45,14 @@ hypothesis.settings.load_profile("callboard")
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 #: Folders whose tests share one running portal.
 WHOLE = ("tests/e2e/", "tests/faults/")
-#: `make test ENGINES=servers`: the same tests on real servers.
+TESTS = Path(__file__).parent
+#: Folders whose tests start engines, or portals with all of them.
+FOLDERS_WITH_ENGINES = frozenset(
+    {"analytics", "backup", "deploy", "e2e", "engines", "faults", "replicas", "search"}
+)
+#: Modules that a file imports to start engines of its own.
+ENGINE_MODULES = ("deploy.embedded", "deploy.engines", "tests.shared.documents")
+#: `make test ENGINES=servers`: on real servers, the tests that come to an engine.
 SERVERS = os.environ.get("CALLBOARD_ENGINES", "embedded") == "servers"
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 2 * 1024**3
@@ -277,6 +285,33 @@ class _TogetherScheduling(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.split("::", maxsplit=1)[0]
         return next((folder for folder in WHOLE if path.startswith(folder)), path)
+
+
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """On real servers, leave out the files whose tests never come to an engine."""
+    if not SERVERS:
+        return
+    with_engines = {item.path for item in items if _comes_to_an_engine(item)}
+    config.hook.pytest_deselected(
+        items=[item for item in items if item.path not in with_engines]
+    )
+    items[:] = [item for item in items if item.path in with_engines]
+
+
+@functools.cache
+def _starts_engines(path: Path) -> bool:
+    folder = path.relative_to(TESTS).parts[0]
+    text = path.read_text()
+    return folder in FOLDERS_WITH_ENGINES or any(
+        name in text for name in ENGINE_MODULES
+    )
+
+
+def _comes_to_an_engine(item: pytest.Item) -> bool:
+    fixtures = getattr(item, "fixturenames", ())
+    return "engine_folder" in fixtures or _starts_engines(item.path)
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
