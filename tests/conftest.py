@@ -229,7 +229,8 @@ def principal_headers(tokens: PrincipalTokens) -> Callable[..., dict[str, str]]:
             decision="conditional" if conditions is not None else "allow",
             conditions=conditions,
         )
-        return {PRINCIPAL: tokens.sign(principal)}
+        # A test may wait for an engine for longer than a request's token lives.
+        return {PRINCIPAL: tokens.sign(principal, seconds=3600)}
 
     return headers
 

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 STEP_SECONDS = 0.02
+#: A machine that is busy with other tests may be many times slower than a quiet one.
+LONGEST_SECONDS = 30.0
 
 
-async def until(probe: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
+async def until(probe: Callable[[], Any], seconds: float = LONGEST_SECONDS, what: str = "") -> Any:
     """The first truthy value of `probe` (a function or coroutine function)."""
     deadline = time.monotonic() + seconds
     while True:
@@ -23,7 +25,7 @@ async def until(probe: Callable[[], Any], seconds: float = 10.0, what: str = "")
         await asyncio.sleep(STEP_SECONDS)
 
 
-def until_now(probe: Callable[[], Any], seconds: float = 10.0, what: str = "") -> Any:
+def until_now(probe: Callable[[], Any], seconds: float = LONGEST_SECONDS, what: str = "") -> Any:
     """The first truthy value of `probe`, for tests that are not coroutines."""
     deadline = time.monotonic() + seconds
     while not (value := probe()):

@@ -180,7 +180,7 @@ def test_a_server_ends_with_whoever_started_it(tmp_path: Path) -> None:
     assert alive(pid)
     parent.kill()
     parent.wait()
-    until_now(lambda: not alive(pid), 10, "its end")
+    until_now(lambda: not alive(pid), 30, "its end")
 
 
 def alive(pid: int) -> bool:

@@ -135,9 +135,9 @@ def test_without_opensearch(house: ServersHouse, portal: Portal, host: GitHost) 
         assert "search" in message.lower() or "index" in message.lower()
         page = Quick(portal.as_(ANN))("GET", "/catalog", follow_redirects=True)
         assert page.status_code == 200
-        until_now(lambda: states(portal), 10, "the status to say so")
+        until_now(lambda: states(portal), 30, "the status to say so")
         assert all(name.startswith("search") for name in states(portal))
-    until_now(lambda: portal.known("component:default/without-index"), 10, "the entity")
+    until_now(lambda: portal.known("component:default/without-index"), 30, "the entity")
     until_now(
         lambda: finds(portal, "without-index"), BACK_SECONDS, "search to catch up"
     )
@@ -155,7 +155,7 @@ def test_without_kafka(house: ServersHouse, portal: Portal, host: GitHost) -> No
         until_now(lambda: figure(portal, "catalog", "outbox") >= 1, 15, "the outbox")
         assert not finds(portal, "without-log")
         until_now(
-            lambda: "catalog events" in states(portal), 10, "the status to say so"
+            lambda: "catalog events" in states(portal), 30, "the status to say so"
         )
     until_now(
         lambda: finds(portal, "without-log"), BACK_SECONDS, "search to hear of it"
@@ -202,7 +202,7 @@ def test_without_mongodb(house: ServersHouse, portal: Portal, host: GitHost) -> 
         page = Quick(portal.as_(ANN))("GET", "/catalog", follow_redirects=True)
         assert page.status_code == 200
         until_now(
-            lambda: "catalog documents" in states(portal), 10, "the status to say so"
+            lambda: "catalog documents" in states(portal), 30, "the status to say so"
         )
     until_now(
         lambda: "callboard-stale" not in ask("GET", PAYMENTS).headers,

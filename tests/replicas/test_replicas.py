@@ -287,7 +287,7 @@ def test_a_session_is_good_at_both_gateways_and_ends_at_both(
     def nobody() -> bool:
         return httpx.get(one + path, headers=kept, timeout=30).status_code == 401
 
-    until_now(nobody, 10, "the session to end at the first gateway")
+    until_now(nobody, 30, "the session to end at the first gateway")
 
 
 def test_a_token_of_one_gateway_is_good_at_the_other(two: Installation) -> None:

@@ -255,7 +255,7 @@ def test_a_response_that_nobody_reads_is_given_up() -> None:
     with serving() as port, connected(port) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
-        until_now(lambda: is_reset(client), 10, "the server gives up")
+        until_now(lambda: is_reset(client), 30, "the server gives up")
 
 
 def is_reset(client: socket.socket) -> bool:

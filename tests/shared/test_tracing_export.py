@@ -135,7 +135,7 @@ def test_a_collector_may_die_and_come_back(tmp_path: Path) -> None:
     with service(tmp_path, **environ) as running:
         with collecting(port) as collector:
             running.work()
-            until_now(lambda: collector.named("work"), 10, "the first spans")
+            until_now(lambda: collector.named("work"), 30, "the first spans")
         for _ in range(20):
             running.work()
         with collecting(port) as collector:

@@ -169,7 +169,7 @@ def test_a_suspended_process_does_not_stand_still(
     blocked_service.send("/wait")
     assert blocked_service.ended(60) not in (None, 0)
     os.kill(service.process.pid, signal.SIGCONT)
-    until_now(service.answers, 10, "the service")
+    until_now(service.answers, 30, "the service")
     assert service.ended(2.5) is None
     assert service.answers()
 

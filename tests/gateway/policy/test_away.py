@@ -77,7 +77,7 @@ async def back(ask: httpx.AsyncClient) -> None:
     async def answered() -> bool:
         return (await ask.get(READ)).status_code == 200
 
-    await until(answered, 10, "a yes")
+    await until(answered, 30, "a yes")
 
 
 async def test_a_frozen_opa_is_a_no_in_time(
