@@ -24,8 +24,8 @@ def main(arguments: list[str]) -> int:
         return 2
     with tempfile.TemporaryDirectory() as folder:
         data = Path(folder) / "data"
-        where = ["--data", str(data)]
-        options = [*where, "--port", PORT, "--example", "golden", "--detach"]
+        data_option = ["--data", str(data)]
+        options = [*data_option, "--port", PORT, "--example", "golden", "--detach"]
         environment = {**os.environ, "CALLBOARD_GOLDEN": str(golden.resolve())}
         subprocess.run([CALLBOARD, "up", *options], check=True, env=environment)
         try:
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> int:
             command = [sys.executable, str(golden / "conform.py"), *base, *arguments]
             return subprocess.run(command, check=False).returncode
         finally:
-            subprocess.run([CALLBOARD, "down", *where], check=True)
+            subprocess.run([CALLBOARD, "down", *data_option], check=True)
 
 
 if __name__ == "__main__":

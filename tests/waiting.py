@@ -11,7 +11,9 @@ STEP_SECONDS = 0.02
 LONGEST_SECONDS = 30.0
 
 
-async def until(probe: Callable[[], Any], seconds: float = LONGEST_SECONDS, what: str = "") -> Any:
+async def until(
+    probe: Callable[[], Any], seconds: float = LONGEST_SECONDS, condition: str = ""
+) -> Any:
     """The first truthy value of `probe` (a function or coroutine function)."""
     deadline = time.monotonic() + seconds
     while True:
@@ -21,15 +23,17 @@ async def until(probe: Callable[[], Any], seconds: float = LONGEST_SECONDS, what
         if value:
             return value
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what or probe}")
+            raise AssertionError(f"not within {seconds} s: {condition or probe}")
         await asyncio.sleep(STEP_SECONDS)
 
 
-def until_now(probe: Callable[[], Any], seconds: float = LONGEST_SECONDS, what: str = "") -> Any:
+def until_now(
+    probe: Callable[[], Any], seconds: float = LONGEST_SECONDS, condition: str = ""
+) -> Any:
     """The first truthy value of `probe`, for tests that are not coroutines."""
     deadline = time.monotonic() + seconds
     while not (value := probe()):
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what or probe}")
+            raise AssertionError(f"not within {seconds} s: {condition or probe}")
         time.sleep(STEP_SECONDS)
     return value

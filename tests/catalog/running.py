@@ -121,7 +121,7 @@ async def running(
     app = create_app(settings_of(data, config, **more), database=database, bus=bus)
     async with app.router.lifespan_context(app):
         started = Running(app, bus or MemoryBus())
-        await until(lambda: started.work.scans, what="the catalog has begun")
+        await until(lambda: started.work.scans, condition="the catalog has begun")
         async with started.http:
             yield started
 

@@ -55,7 +55,7 @@ async def test_dear_readings_take_turns_and_quick_ones_do_not_wait() -> None:
     tasks = [
         asyncio.ensure_future(reading.compute(go.wait, 60)) for reading in dear_readings
     ]
-    await until(turns.locked, what="one works")
+    await until(turns.locked, condition="one works")
     assert await Effort("quick", turns).compute(sum, [1, 2]) == 3
     assert not any(task.done() for task in tasks)
     go.set()
@@ -220,7 +220,9 @@ async def test_a_slow_repository_does_not_hold_up_others(reader: Reader) -> None
         assert reader.paths("quick") == [{"a"}, {"b"}, {"c"}]
         assert reader.paths("slow") == [{"a"}]
         reader.go.set()
-        await until(lambda: len(reader.paths("slow")) == 2, what="the rest is read")
+        await until(
+            lambda: len(reader.paths("slow")) == 2, condition="the rest is read"
+        )
     assert reader.paths("slow") == [{"a"}, {"b", "c"}]
 
 
@@ -234,7 +236,7 @@ async def test_a_push_that_fails_is_handed_back_or_tried_again(reader: Reader) -
         await pushes(envelopes(event("slow", "a")))
         reader.errors = [Unavailable("away"), Unavailable("away")]
         reader.go.set()
-        await until(lambda: len(reader.paths("slow")) == 3, what="tried again")
+        await until(lambda: len(reader.paths("slow")) == 3, condition="tried again")
         await pushes(envelopes(event("quick", "b")))
 
 
@@ -246,7 +248,7 @@ async def test_only_so_many_are_read_behind(
     none: Any = None
     async with Pushes(none, ()) as pushes:
         waiting = asyncio.ensure_future(pushes(envelopes(event("slow", "a"))))
-        await until(lambda: reader.paths("slow"), what="it began")
+        await until(lambda: reader.paths("slow"), condition="it began")
         # Twenty times the patience after which it would be read behind.
         done, _ = await asyncio.wait({waiting}, timeout=0.2)
         assert not done

@@ -66,7 +66,7 @@ async def push(kafka: str, host: Host) -> AsyncIterator[Pushing]:
 
 
 async def hearing(catalog: Running) -> None:
-    await until(catalog.work.pushes.joined.is_set, what="the group is joined")
+    await until(catalog.work.pushes.joined.is_set, condition="the group is joined")
 
 
 async def owner(catalog: Running, name: str) -> str | None:
@@ -90,7 +90,7 @@ async def test_a_push_is_visible_at_once_with_its_commit(
         async def is_changed() -> bool:
             return await owner(catalog, "web") == "team-b"
 
-        await until(is_changed, what="the change")
+        await until(is_changed, condition="the change")
         assert time.monotonic() - start < 15
         newest = (await catalog.history("component:default/web"))[0]
         entity = await catalog.entity("component:default/web")
@@ -126,7 +126,7 @@ async def test_a_repository_comes_and_goes_with_its_descriptor(
         await push("new", "readme.md")
         host.commit("new", {FILE: builders.component("new")})
         await push("new", FILE)
-        await until(lambda: owner(catalog, "new"), what="the new entity")
+        await until(lambda: owner(catalog, "new"), condition="the new entity")
         assert (await catalog.ask("GET", "/locations")).json() == []
         host.commit("new", {FILE: None})
         await push("new", FILE)
@@ -134,9 +134,9 @@ async def test_a_repository_comes_and_goes_with_its_descriptor(
         async def gone() -> bool:
             return await catalog.refs() == set()
 
-        await until(gone, what="the entity is gone")
+        await until(gone, condition="the entity is gone")
         roots = catalog.work.catalog.state.roots
-        await until(lambda: not roots, what="the root is gone")
+        await until(lambda: not roots, condition="the root is gone")
 
 
 async def test_files_behind_links_are_read_and_watched(
@@ -166,18 +166,20 @@ async def test_files_behind_links_are_read_and_watched(
         assert await definition() == "one"
         host.commit("web", {"specs/v1.yaml": "one more"})
         await push("web", "specs/v1.yaml")
-        await until(lambda: is_changed("one more"), what="the file behind the link")
+        await until(
+            lambda: is_changed("one more"), condition="the file behind the link"
+        )
         host.commit("web", {"openapi.yaml": Path("specs/v2.yaml")})
         await push("web", "openapi.yaml")
-        await until(lambda: is_changed("two"), what="where the link leads now")
+        await until(lambda: is_changed("two"), condition="where the link leads now")
         documents = [api, builders.component("shop")]
         host.commit("web", {".portal/catalog.yaml": documents})
         await push("web", ".portal/catalog.yaml")
-        await until(lambda: owner(catalog, "shop"), what="the descriptor's file")
+        await until(lambda: owner(catalog, "shop"), condition="the descriptor's file")
         host.commit("web", {"new.yaml": builders.component("new")})
         host.commit("web", {"middle.yaml": Path("new.yaml")})
         await push("web", "middle.yaml")
-        await until(lambda: owner(catalog, "new"), what="the link in between")
+        await until(lambda: owner(catalog, "new"), condition="the link in between")
 
 
 async def test_a_link_out_of_the_repository_is_the_locations_error(
@@ -219,20 +221,20 @@ async def test_included_and_named_files_are_watched_too(
             entity = await catalog.entity("api:default/orders")
             return bool(entity and entity["spec"]["definition"] == "two")
 
-        await until(is_changed, what="the included file")
+        await until(is_changed, condition="the included file")
         host.commit("web", {"sub/missing.yaml": builders.component("found")})
         await push("web", "sub/missing.yaml")
-        await until(lambda: owner(catalog, "found"), what="the missing file")
+        await until(lambda: owner(catalog, "found"), condition="the missing file")
         host.commit("web", {"any/b.yaml": builders.component("any-b")})
         await push("web", "any/b.yaml")
-        await until(lambda: owner(catalog, "any-b"), what="what matches newly")
+        await until(lambda: owner(catalog, "any-b"), condition="what matches newly")
         host.commit("web", {"sub/there.yaml": None})
         await push("web", "sub/there.yaml")
 
         async def is_deleted() -> bool:
             return "component:there" not in await catalog.refs()
 
-        await until(is_deleted, what="the deleted target")
+        await until(is_deleted, condition="the deleted target")
 
 
 async def test_only_what_a_push_touched_is_read(
@@ -248,14 +250,14 @@ async def test_only_what_a_push_touched_is_read(
         await push("web", "readme.md")
         host.commit("last", {FILE: builders.component("last")})
         await push("last", FILE)
-        await until(lambda: owner(catalog, "last"), what="the last push")
+        await until(lambda: owner(catalog, "last"), condition="the last push")
         assert await owner(catalog, "web") == "team-a"
         await push("web")
 
         async def all_read() -> bool:
             return await owner(catalog, "web") == "team-b"
 
-        await until(all_read, what="a push of unknown paths")
+        await until(all_read, condition="a push of unknown paths")
 
 
 async def test_a_poison_message_is_put_aside(
@@ -272,13 +274,15 @@ async def test_a_poison_message_is_put_aside(
         LiveReader(kafka, [dead(GIT_PUSH)], keep) as reader,
         running(database, data, host.discovering(), kafka=kafka) as catalog,
     ):
-        await until(reader.reading.is_set, what="the dead letters are read")
+        await until(reader.reading.is_set, condition="the dead letters are read")
         await hearing(catalog)
         await push.bus.publish(GIT_PUSH, f"{host.name}/new", b"\xff not an event")
         host.commit("new", {FILE: builders.component("new")})
         await push("new", FILE)
-        await until(lambda: owner(catalog, "new"), what="the push behind the poison")
-        await until(lambda: len(letters) >= 1, what="the dead letter")
+        await until(
+            lambda: owner(catalog, "new"), condition="the push behind the poison"
+        )
+        await until(lambda: len(letters) >= 1, condition="the dead letter")
 
 
 async def test_what_another_process_writes_is_shown(
@@ -292,28 +296,28 @@ async def test_what_another_process_writes_is_shown(
     ):
         for catalog in (one, two):
             await hearing(catalog)
-            await until(catalog.work.change_reader.reading.is_set, what="reading")
+            await until(catalog.work.change_reader.reading.is_set, condition="reading")
         location = (await one.register(file)).json()["location"]
-        await until(lambda: owner(two, "web"), what="the other's entity")
+        await until(lambda: owner(two, "web"), condition="the other's entity")
         path = f"/locations/{location['id']}"
 
         async def known() -> bool:
             return (await two.ask("GET", path)).status_code == 200
 
-        await until(known, what="the other's registration")
+        await until(known, condition="the other's registration")
         write(data, "all.yaml", builders.component("web", owner="team-b"))
         await two.ask("POST", "/refresh", {"entityRef": "component:web"})
 
         async def changed() -> bool:
             return await owner(one, "web") == "team-b"
 
-        await until(changed, what="the change made by the other")
+        await until(changed, condition="the change made by the other")
         await one.ask("DELETE", path)
 
         async def gone() -> bool:
             return await two.refs() == set()
 
-        await until(gone, what="what the other deleted")
+        await until(gone, condition="what the other deleted")
 
 
 def test_pushes_to_one_branch_are_one() -> None:

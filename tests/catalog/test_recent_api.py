@@ -233,7 +233,7 @@ async def test_others_writes_are_heard(database: Any, data: Path, kafka: str) ->
             refs = [item["entityRef"] for item in answer.json()["items"]]
             return "component:default/heard" in refs
 
-        await until(heard, what="the other process tells of the change")
+        await until(heard, condition="the other process tells of the change")
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ async def test_only_what_changed_lately_is_looked_at(both, data: Path) -> None:
     follower._through += MARGIN + MARGIN
     changed_revisions = await other.work.catalog.store.changed_since(follower._through)
     assert changed_revisions == {}
-    await until(lambda: len(other.work.catalog.state) >= 50, what="the crowd")
+    await until(lambda: len(other.work.catalog.state) >= 50, condition="the crowd")
 
 
 async def test_what_was_written_before_one_listens_is_known(both, data: Path) -> None:

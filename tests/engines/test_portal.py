@@ -49,7 +49,9 @@ def test_servers_are_started_and_started_again(system: System) -> None:
     system.down()
     # Whoever adopted an ended process may take a moment to notice.
     processes = [Path(f"/proc/{pid}") for pid in run["pids"].values()]
-    until_now(lambda: not any(path.exists() for path in processes), what="all ended")
+    until_now(
+        lambda: not any(path.exists() for path in processes), condition="all ended"
+    )
     # Without a word about engines it is started on those that it has.
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("CALLBOARD_ENGINES")

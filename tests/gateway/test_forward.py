@@ -129,7 +129,7 @@ async def test_a_client_that_leaves_ends_the_request(
         assert await anext(lines) == "event: log"
         await answer.aclose()
     else:
-        await until(stand_in.arrived.is_set, what="the service thinks")
+        await until(stand_in.arrived.is_set, condition="the service thinks")
         sending.cancel()
         await asyncio.gather(sending, return_exceptions=True)
     await until(stand_in.left.is_set, 20, "the service to be told")

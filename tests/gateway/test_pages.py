@@ -292,7 +292,7 @@ async def test_a_static_site_takes_the_portals_place(
                     answer = await client.get("/api/status", headers=headers)
                     return bool(answer.json()["status"] == "ok")
 
-                await until(is_well, what="all services to be ready")
+                await until(is_well, condition="all services to be ready")
 
 
 @pytest.mark.parametrize(

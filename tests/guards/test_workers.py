@@ -104,7 +104,7 @@ async def test_a_cancelled_caller_leaves_nothing_behind() -> None:
     running = asyncio.ensure_future(run_bounded(spin, seconds=600))
     waiting = asyncio.ensure_future(run_bounded(spin, seconds=600))
     lane = workers._quick.thread._work_queue
-    await until(lambda: lane.qsize() == 1, what="one works and one waits")
+    await until(lambda: lane.qsize() == 1, condition="one works and one waits")
     async with asyncio.timeout(100):
         for task in (waiting, running):
             task.cancel()
@@ -121,7 +121,7 @@ async def test_quick_work_does_not_wait_for_long_work() -> None:
     options = WorkOptions(is_long=True, spend=spent.append)
     long = asyncio.ensure_future(run_bounded(spin, seconds=600, options=options))
     lane = workers._long
-    await until(lambda: lane.process._process is not None, what="it begins")
+    await until(lambda: lane.process._process is not None, condition="it begins")
     assert await run_bounded(add, 1, 2, options=WorkOptions(spend=spent.append)) == 3
     assert not long.done()
     long.cancel()

@@ -78,7 +78,7 @@ def served(app: Any) -> Iterator[str]:
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    until_now(lambda: server.started, what="the portal's server")
+    until_now(lambda: server.started, condition="the portal's server")
     port = server.servers[0].sockets[0].getsockname()[1]
     try:
         yield f"http://127.0.0.1:{port}"
@@ -118,4 +118,6 @@ def open_page(browser: Any, live_portal: Any) -> Iterator[Open]:
     """Opens a page as somebody; fails if the page's scripts raise or are refused."""
     with visits(browser, live_portal.url) as open_page:
         yield open_page
-    until_now(lambda: not live_portal.stream.readers, what="nobody listens any more")
+    until_now(
+        lambda: not live_portal.stream.readers, condition="nobody listens any more"
+    )

@@ -148,7 +148,7 @@ def test_an_older_answer_is_given_up(open_page: Open) -> None:
 
     page.route("**/choices*", answer)
     box.press_sequentially("a")
-    until_now(lambda: page.wait_for_timeout(10) or late, what="the first question")
+    until_now(lambda: page.wait_for_timeout(10) or late, condition="the first question")
     box.press_sequentially("b")
     page.get_by_role("option", name="new").wait_for()
     with suppress(Error):  # given up by the page already

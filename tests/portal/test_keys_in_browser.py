@@ -93,7 +93,9 @@ def test_a_late_answer_does_not_change_what_is_chosen(
     page.keyboard.type("b")
     page.locator("#suggestion-1").wait_for()
     page.keyboard.type("o")
-    until_now(lambda: page.wait_for_timeout(10) or routes, what="the second question")
+    until_now(
+        lambda: page.wait_for_timeout(10) or routes, condition="the second question"
+    )
     page.keyboard.press("ArrowDown")
     with suppress(Error):  # given up by the page already
         routes[0].fulfill(body=body.format(f"{BOOKING}?late"))

@@ -34,7 +34,7 @@ def open_following(open_page: Open, live_portal: Any) -> Open:
 
     def open_and_follow(path: str) -> Any:
         page = open_page(path)
-        until_now(lambda: live_portal.stream.readers, what="the page listens")
+        until_now(lambda: live_portal.stream.readers, condition="the page listens")
         return page
 
     return open_and_follow
@@ -79,7 +79,7 @@ def test_what_happens_before_the_page_listens_is_not_missed(
     page.goto(f"{live_portal.url}/catalog/default/component/ledger")
     entity["metadata"]["description"] = "Written before it listened"
     tell_change(live_portal, ref)
-    until_now(lambda: page.wait_for_timeout(10) or routes, what="the page asks")
+    until_now(lambda: page.wait_for_timeout(10) or routes, condition="the page asks")
     routes[0].continue_()
     page.get_by_text("Written before it listened").wait_for()
 

@@ -100,7 +100,9 @@ def open_page(browser: Any, live_portal: Any) -> Iterator[Open]:
     """Opens a page as Ann; fails if the page's scripts raise or are refused."""
     with visits(browser, live_portal.url) as open_page:
         yield open_page
-    until_now(lambda: not live_portal.stream.readers, what="nobody listens any more")
+    until_now(
+        lambda: not live_portal.stream.readers, condition="nobody listens any more"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -182,9 +184,11 @@ def test_a_run_is_followed_to_its_end(open_page: Open, live_portal: Any) -> None
     """Lines and steps appear as they happen; at the end the results, and no stream."""
     log = events()
     live_portal.api.runs["live"] = (task("processing", id="live"), log[:2])
-    until_now(lambda: not live_portal.stream.readers, what="earlier pages have left")
+    until_now(
+        lambda: not live_portal.stream.readers, condition="earlier pages have left"
+    )
     page = open_page("/create/tasks/live")
-    until_now(lambda: live_portal.stream.readers, what="the page listens")
+    until_now(lambda: live_portal.stream.readers, condition="the page listens")
     live_portal.api.runs["live"] = (task("processing", id="live"), log[:4])
     live_portal.stream.tell("log", {})
     page.locator(".is-completed").wait_for()
@@ -193,7 +197,9 @@ def test_a_run_is_followed_to_its_end(open_page: Open, live_portal: Any) -> None
     live_portal.stream.tell("completion", {})
     page.get_by_role("link", name="Open in the catalog").wait_for()
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
-    until_now(lambda: not live_portal.stream.readers, what="the page stops listening")
+    until_now(
+        lambda: not live_portal.stream.readers, condition="the page stops listening"
+    )
 
 
 def test_an_open_page_of_docs_shows_what_was_built(
@@ -203,7 +209,7 @@ def test_an_open_page_of_docs_shows_what_was_built(
     key = "default/component/booking"
     page = open_page(f"{BOOKING}/")
     page.locator(".docs-copy").wait_for(state="attached")
-    until_now(lambda: live_portal.stream.readers, what="the page listens")
+    until_now(lambda: live_portal.stream.readers, condition="the page listens")
     live_portal.api.articles[key] = (
         "<h1>Booking</h1><p>Ten minutes now.</p><pre>x</pre>"
     )
@@ -222,7 +228,7 @@ def test_a_build_that_fails_is_said_on_the_open_page(
     key = "default/component/booking"
     before = deepcopy(live_portal.api.sites[key])
     page = open_page(f"{BOOKING}/")
-    until_now(lambda: live_portal.stream.readers, what="the page listens")
+    until_now(lambda: live_portal.stream.readers, condition="the page listens")
     live_portal.api.sites[key] = {
         **before,
         "status": "failed",
@@ -256,7 +262,7 @@ def test_the_first_good_build_fills_the_open_page(
         "error": "mkdocs.yml: no such page",
     }
     page = open_page(f"{BOOKING}/")
-    until_now(lambda: live_portal.stream.readers, what="the page listens")
+    until_now(lambda: live_portal.stream.readers, condition="the page listens")
     page.get_by_text("The documentation could not be built").wait_for()
     expect(page.get_by_label("Search in Booking")).to_have_count(0)
     expect(page.locator(".docs-drawer")).to_be_hidden()

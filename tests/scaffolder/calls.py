@@ -13,11 +13,11 @@ Json = dict[str, Any]
 def step(action: str, step_id: str | None = None, **more: Any) -> Json:
     """A step of a template; what is not a step's own field is its input."""
     own = {key: more.pop(key) for key in ("if", "each", "name") if key in more}
-    made: Json = {"action": action, **own}
+    fields: Json = {"action": action, **own}
     if step_id is not None:
-        made["id"] = step_id
-    given = more.pop("input", more)
-    return {**made, "input": given} if given else made
+        fields["id"] = step_id
+    inputs = more.pop("input", more)
+    return {**fields, "input": inputs} if inputs else fields
 
 
 def say(message: str, step_id: str | None = None, **more: Any) -> Json:
@@ -54,7 +54,7 @@ async def reached(
         run = await task(client, headers, task_id)
         return run if run["status"] in awaited else None
 
-    return dict(await until(in_status, seconds=seconds, what=f"task is {awaited}"))
+    return dict(await until(in_status, seconds=seconds, condition=f"task is {awaited}"))
 
 
 async def log(client: httpx.AsyncClient, headers: Any, task_id: str) -> list[Json]:

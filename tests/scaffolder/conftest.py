@@ -51,7 +51,7 @@ def make_settings(
         config = tmp_path / f"config-{slots}.yaml"
         config.write_text(CONFIG % {"repositories": repositories, "slots": slots})
         away = "http://127.0.0.1:9"
-        given: dict[str, Any] = {
+        values: dict[str, Any] = {
             "kafka": kafka,
             "mongodb": mongodb,
             "config": config,
@@ -66,7 +66,7 @@ def make_settings(
             "port": 0,
             **more,
         }
-        return Settings(**given)
+        return Settings(**values)
 
     return make
 
@@ -88,9 +88,9 @@ async def start(
 
     @asynccontextmanager
     async def started(
-        own_catalog: Any = catalog, *, consumes_events: bool = False, **given: Any
+        own_catalog: Any = catalog, *, consumes_events: bool = False, **overrides: Any
     ) -> AsyncIterator[httpx.AsyncClient]:
-        settings = make_settings(**given)
+        settings = make_settings(**overrides)
         app = create_app(settings, catalog=own_catalog, consumes_events=consumes_events)
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(app.router.lifespan_context(app))
@@ -100,7 +100,9 @@ async def start(
             yield await stack.enter_async_context(client)
             if consumes_events:
                 # A worker that is stopped while it joins its group leaves a thread.
-                await until(lambda: ready(client), seconds=60, what="it has joined")
+                await until(
+                    lambda: ready(client), seconds=60, condition="it has joined"
+                )
 
     async def ready(client: httpx.AsyncClient) -> bool:
         return (await client.get("/readyz")).status_code == 200

@@ -16,7 +16,7 @@ class DictCatalog:
         self.hidden: set[str] = set()
         self.locations: dict[str, list[dict[str, Any]]] = {}
         self.registered: list[str] = []
-        self.asked_by: list[Initiator] = []
+        self.initiators: list[Initiator] = []
         self.away = False
         #: The beginnings of locations that nobody may read.
         self.restricted: set[str] = set()
@@ -24,14 +24,14 @@ class DictCatalog:
 
     async def is_readable(self, location: str, asker: Initiator) -> bool:
         self.read.append((location, asker))
-        return not any(location.startswith(each) for each in self.restricted)
+        return not any(location.startswith(prefix) for prefix in self.restricted)
 
     def add(self, *entities: Mapping[str, Any]) -> None:
         for entity in map(Entity, entities):
             self.by_ref[str(entity.ref)] = entity
 
     async def entity(self, ref: str, asker: Initiator) -> Entity | None:
-        self.asked_by.append(asker)
+        self.initiators.append(asker)
         if self.away:
             raise Unavailable("The catalog does not answer")
         return None if ref in self.hidden else self.by_ref.get(ref)
@@ -44,7 +44,7 @@ class DictCatalog:
     async def register(
         self, url: str, asker: Initiator, *, dry_run: bool = False
     ) -> Sequence[Entity]:
-        self.asked_by.append(asker)
+        self.initiators.append(asker)
         if self.away:
             raise Unavailable("The catalog does not answer")
         if not dry_run:

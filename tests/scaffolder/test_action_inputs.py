@@ -70,11 +70,13 @@ async def test_a_missing_entity_may_be_optional(bench: Bench) -> None:
 async def test_defaults_complete_the_refs(bench: Bench) -> None:
     """Kind and namespace, for one ref and for several."""
     bench.catalog.add(component("web", {"namespace": "shop"}))
-    given = {"defaultKind": "component", "defaultNamespace": "shop"}
-    one = await bench.run("catalog:fetch", entityRef="web", **given)
-    several = await bench.run("catalog:fetch", entityRefs=["web", "web"], **given)
-    assert one["entity"]["metadata"]["namespace"] == "shop"
-    assert several["entities"] == [one["entity"]] * 2
+    defaults = {"defaultKind": "component", "defaultNamespace": "shop"}
+    output = await bench.run("catalog:fetch", entityRef="web", **defaults)
+    list_output = await bench.run(
+        "catalog:fetch", entityRefs=["web", "web"], **defaults
+    )
+    assert output["entity"]["metadata"]["namespace"] == "shop"
+    assert list_output["entities"] == [output["entity"]] * 2
 
 
 async def test_a_registration_may_be_optional(bench: Bench) -> None:
@@ -137,14 +139,14 @@ async def test_waiting_goes_on_after_a_restart(bench: Bench) -> None:
 
 async def test_one_file_is_rendered(bench: Bench, kit: str) -> None:
     """With its values; an existing file stays unless it is replaced."""
-    given = {"url": "./skeleton/${{ values.n }}.txt", "targetPath": "out.txt"}
-    await bench.run("fetch:template:file", kit, values={"n": "x"}, **given)
+    inputs = {"url": "./skeleton/${{ values.n }}.txt", "targetPath": "out.txt"}
+    await bench.run("fetch:template:file", kit, values={"n": "x"}, **inputs)
     assert bench.workspace.read("out.txt") == b"I am x"
-    await bench.run("fetch:template:file", kit, values={"n": "y"}, **given)
+    await bench.run("fetch:template:file", kit, values={"n": "y"}, **inputs)
     assert bench.workspace.read("out.txt") == b"I am x"
     assert bench.lines[-1] == "File out.txt is there already, it is kept"
     await bench.run(
-        "fetch:template:file", kit, values={"n": "y"}, replace=True, **given
+        "fetch:template:file", kit, values={"n": "y"}, replace=True, **inputs
     )
     assert bench.workspace.read("out.txt") == b"I am y"
 

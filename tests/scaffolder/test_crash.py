@@ -78,7 +78,7 @@ async def test_a_killed_process_goes_on_after_its_restart(
             async def waits() -> bool:
                 return any("Waiting" in m for m in await messages(client, ann, task_id))
 
-            await until(waits, seconds=60, what="the worker is in the second step")
+            await until(waits, seconds=60, condition="the worker is in the second step")
             end(process)
             assert (await task(client, ann, task_id))["status"] == "processing"
             process = started(worker)

@@ -23,9 +23,9 @@ async def dry(start: Any, principal_headers: Any) -> Any:
 
     async with start() as client:
 
-        async def run(made: Any, files: Any = (), **more: Any) -> Any:
+        async def run(entity: Any, files: Any = (), **more: Any) -> Any:
             body = {
-                "template": made,
+                "template": entity,
                 "values": {},
                 "directoryContents": [
                     {"path": path, "base64Content": encoded(text)}
@@ -53,9 +53,9 @@ async def test_a_dry_run_shows_files_log_and_output(dry: Any, catalog: Any) -> N
         step("catalog:register", "reg", catalogInfoUrl="https://h/x"),
         say("${{ steps.reg.output.entityRef }}"),
     ]
-    made = template("t", steps=steps, output={"x": "${{ parameters.n }}"})
+    entity = template("t", steps=steps, output={"x": "${{ parameters.n }}"})
     answer = await dry(
-        made, [("skeleton/a.txt", "I am ${{ values.n }}")], values={"n": "x"}
+        entity, [("skeleton/a.txt", "I am ${{ values.n }}")], values={"n": "x"}
     )
     assert answer.status_code == 200, answer.text
     body = answer.json()
@@ -75,7 +75,7 @@ async def test_a_dry_run_shows_files_log_and_output(dry: Any, catalog: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("made", "status", "name"),
+    ("failing_step", "status", "name"),
     [
         (step("no:such"), 404, "NotFoundError"),
         (step("debug:log", message=5), 400, "InputError"),
@@ -87,10 +87,10 @@ async def test_a_dry_run_shows_files_log_and_output(dry: Any, catalog: Any) -> N
     ],
 )
 async def test_what_fails_is_the_answer(
-    dry: Any, made: Any, status: int, name: str
+    dry: Any, failing_step: Any, status: int, name: str
 ) -> None:
     """The error of the step, with its own status."""
-    answer = await dry(template("t", steps=[made]), [("s/a", "{% if %}")])
+    answer = await dry(template("t", steps=[failing_step]), [("s/a", "{% if %}")])
     assert (answer.status_code, answer.json()["error"]["name"]) == (status, name)
 
 
@@ -99,9 +99,9 @@ async def test_values_and_templates_are_checked(dry: Any) -> None:
     page = {"required": ["n"]}
     values = await dry(template("t", parameters=[page]))
     assert values.json()["errors"][0]["argument"] == "n"
-    made = template("t")
-    del made["spec"]["steps"]
-    without = await dry(made)
+    entity = template("t")
+    del entity["spec"]["steps"]
+    without = await dry(entity)
     assert without.status_code == 400
     assert "steps" in without.json()["error"]["message"]
 
@@ -162,8 +162,8 @@ async def test_a_repository_writes_nothing_outside(
 
 async def test_secrets_are_masked(dry: Any) -> None:
     """The author sees that a secret is used, not what it is."""
-    made = template("t", steps=[say("with ${{ secrets.key }}")])
-    answer = await dry(made, secrets={"key": "hunter2"})
+    entity = template("t", steps=[say("with ${{ secrets.key }}")])
+    answer = await dry(entity, secrets={"key": "hunter2"})
     assert "hunter2" not in answer.text
     assert "with ***" in answer.text
 
@@ -171,7 +171,7 @@ async def test_secrets_are_masked(dry: Any) -> None:
 @pytest.mark.parametrize("number", ["${{ 2 ** 62 * 4 }}", "${{ parameters.n }}"])
 async def test_a_number_beyond_64_bits_is_shown(dry: Any, number: str) -> None:
     """As JavaScript's number, wherever it comes from: no answer holds another."""
-    made = template("t", steps=[say("hello")], output={"n": number})
-    answer = await dry(made, values={"n": 2**64})
+    entity = template("t", steps=[say("hello")], output={"n": number})
+    answer = await dry(entity, values={"n": 2**64})
     assert answer.status_code == 200, answer.text
     assert answer.json()["output"]["n"] == 2.0**64

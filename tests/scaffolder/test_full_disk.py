@@ -35,6 +35,6 @@ async def test_a_step_waits_for_room(
                 log_texts = await messages(client, ann, task_id)
                 return any("The disk is full" in message for message in log_texts)
 
-            await until(waits, what="the step to wait")
+            await until(waits, condition="the step to wait")
         run = await reached(client, ann, task_id)
     assert run["status"] == "completed"

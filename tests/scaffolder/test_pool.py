@@ -74,7 +74,9 @@ class Works:
             await self.store.create(task, change)
 
     async def reached(self, *lines: str) -> None:
-        await until(lambda: set(lines) <= set(self.log), what=f"{lines} in {self.log}")
+        await until(
+            lambda: set(lines) <= set(self.log), condition=f"{lines} in {self.log}"
+        )
 
 
 @pytest.fixture
@@ -160,7 +162,7 @@ async def test_a_run_that_was_taken_over_is_stopped_silently(works: Works) -> No
         pool.offer("a")
         await works.reached("begun a")
         await works.store._tasks.update_one({"_id": "a"}, {"$inc": {"epoch": 1}})
-        await until(lambda: pool.running == 0, what="the heartbeat is refused")
+        await until(lambda: pool.running == 0, condition="the heartbeat is refused")
     assert works.log == ["begun a"]
     assert works.ended == ["a"]
     assert await status(works, "a") == "processing"
@@ -176,7 +178,7 @@ async def test_a_stopped_pool_releases_its_runs(works: Works) -> None:
     assert pool.running == 0
     async with works.pool("two"):
         await until(
-            lambda: works.log.count("begun a") == 2, what="the second claims it"
+            lambda: works.log.count("begun a") == 2, condition="the second claims it"
         )
 
 

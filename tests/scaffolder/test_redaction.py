@@ -35,9 +35,9 @@ def test_files_teach_what_they_make_of_secrets() -> None:
     public = {"values": {"k": "***"}}
     dialect = LearningDialect(TemplateDialect(), public, redactor)
     text = "first\nkey: ${{ values.k[3] ~ values.k.slice(4, 7) }}\nlast ${{ values.k }}"
-    made = dialect.text(text, {"values": {"k": SECRET}})
-    assert SECRET[3:7] in made
-    assert SECRET[3:7] not in redactor.text(f"Workspace:\n{made}")
+    rendered_text = dialect.text(text, {"values": {"k": SECRET}})
+    assert SECRET[3:7] in rendered_text
+    assert SECRET[3:7] not in redactor.text(f"Workspace:\n{rendered_text}")
 
 
 PIPES = st.lists(
@@ -73,10 +73,10 @@ def test_what_people_see_does_not_depend_on_the_secret(
     source = shape.replace("%s", " | ".join(["secrets.key", *pipes]))
     source = source.replace("%%", "%")
     public = {"secrets": {"key": "***"}}
-    seen = []
+    public_values = []
     for secret in (one, other):
         redactor = Redactor([secret])
         context = DualValue({"secrets": {"key": secret}}, public)
-        made = render(DIALECT, {"m": source}, context, redactor)
-        seen.append(made.public)
-    assert seen[0] == seen[1]
+        dual_value = render(DIALECT, {"m": source}, context, redactor)
+        public_values.append(dual_value.public)
+    assert public_values[0] == public_values[1]

@@ -91,7 +91,7 @@ async def test_an_unavailable_store_deletes_nothing_and_is_asked_again(
     runs = Runs()
     runs.is_away = True
     async with WorkspaceRetention(tmp_path, runs, keep_hours=0):
-        await until(lambda: runs.calls > 1, what="a second attempt")
+        await until(lambda: runs.calls > 1, condition="a second attempt")
         assert names(tmp_path) == ["gone"]
         runs.is_away = False
-        await until(lambda: names(tmp_path) == [], what="the folder is deleted")
+        await until(lambda: names(tmp_path) == [], condition="the folder is deleted")

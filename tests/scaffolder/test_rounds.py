@@ -23,9 +23,9 @@ async def ran(start: Any, catalog: Any, ann: Any, steps: Any, **values: Any) -> 
         return run, await messages(client, ann, task_id)
 
 
-def visit(condition: str, each: Any = "${{ parameters.shops }}") -> dict[str, Any]:
+def visit(condition: str, shops: Any = "${{ parameters.shops }}") -> dict[str, Any]:
     message = "at ${{ each.value.name }}"
-    return say(message, "visit", each=each, **{"if": condition})
+    return say(message, "visit", each=shops, **{"if": condition})
 
 
 async def test_every_round_decides_for_itself(
@@ -61,8 +61,8 @@ async def test_rounds_of_an_object_decide_by_key(
     start: Any, catalog: Any, ann: Any
 ) -> None:
     """Members come as key and value, in their order."""
-    each = {"north": 1, "south": 2}
-    steps = [say("${{ each.key }}=${{ each.value }}", "s", each=each)]
+    branches = {"north": 1, "south": 2}
+    steps = [say("${{ each.key }}=${{ each.value }}", "s", each=branches)]
     steps[0]["if"] = "${{ each.key !== 'north' }}"
     _, log_texts = await ran(start, catalog, ann, steps)
     assert "south=2" in log_texts
@@ -73,7 +73,7 @@ async def test_a_condition_without_the_round_skips_the_step(
     start: Any, catalog: Any, ann: Any
 ) -> None:
     """Such a step need not even have something to go through."""
-    steps = [visit("${{ parameters.wanted }}", each="${{ parameters.nothing }}")]
+    steps = [visit("${{ parameters.wanted }}", shops="${{ parameters.nothing }}")]
     run, log_texts = await ran(start, catalog, ann, steps)
     assert run["status"] == "completed"
     assert "Skipping step visit because its if condition was false" in log_texts

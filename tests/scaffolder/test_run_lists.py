@@ -33,7 +33,7 @@ async def test_runs_are_listed(
             answer = await client.get(f"/v2/tasks?{query}", headers=ann)
             assert answer.status_code == 200, answer.text
             body = answer.json()
-            return [found["id"] for found in body["tasks"]], body["totalTasks"]
+            return [item["id"] for item in body["tasks"]], body["totalTasks"]
 
         assert await listed("") == (ids[::-1], 3)
         assert await listed("order=asc:created_at&limit=1&offset=1") == ([ids[1]], 3)
@@ -70,12 +70,12 @@ async def test_a_list_leaves_out_large_answers(
     assert len(answer.content) < 20_000
     assert listed[small]["spec"]["parameters"] == {"name": "shop"}
     assert listed[small]["spec"]["steps"][0]["input"]["message"] == "hello"
-    shown = listed[large]["spec"]
-    assert shown["parameters"] == {}
-    assert shown["steps"][0]["id"] == "s"
-    assert shown["templateInfo"]["entityRef"] == "template:default/t"
-    assert shown["templateInfo"]["entity"]["metadata"]["name"] == "t"
-    assert set(shown) == set(whole["spec"])
+    listed_spec = listed[large]["spec"]
+    assert listed_spec["parameters"] == {}
+    assert listed_spec["steps"][0]["id"] == "s"
+    assert listed_spec["templateInfo"]["entityRef"] == "template:default/t"
+    assert listed_spec["templateInfo"]["entity"]["metadata"]["name"] == "t"
+    assert set(listed_spec) == set(whole["spec"])
     assert len(whole["spec"]["parameters"]["text"]) == 400_000
 
 
@@ -97,15 +97,15 @@ async def test_waiting_runs_are_bounded(
         await create(client, ann, "t")
         own = await client.post("/v2/tasks", json=body, headers=ann)
         await create(client, bo, "t")
-        others = await client.post("/v2/tasks", json=body, headers=bo)
+        bo_answer = await client.post("/v2/tasks", json=body, headers=bo)
         await client.post(f"/v2/tasks/{first}/cancel", headers=ann)
         await create(client, bo, "t")
         again = await client.post(f"/v2/tasks/{first}/retry", json={}, headers=ann)
-    assert [answer.status_code for answer in (own, others, again)] == [429] * 3
+    assert [answer.status_code for answer in (own, bo_answer, again)] == [429] * 3
     assert own.headers["retry-after"] == "30"
     message = own.json()["error"]["message"]
     assert message.startswith("2 runs of user:default/ann wait for their turn")
-    assert "3 runs wait for their turn" in others.json()["error"]["message"]
+    assert "3 runs wait for their turn" in bo_answer.json()["error"]["message"]
 
 
 async def test_others_runs_do_not_exist(
@@ -135,7 +135,7 @@ async def test_others_runs_do_not_exist(
         taken = await client.post(f"/v2/tasks/{anns}/retry", json={}, headers=asks)
         assert taken.status_code == 404
         assert (await task(client, bo, mine))["id"] == mine
-    assert ([found["id"] for found in listed["tasks"]], listed["totalTasks"]) == (
+    assert ([item["id"] for item in listed["tasks"]], listed["totalTasks"]) == (
         [mine],
         1,
     )

@@ -59,7 +59,8 @@ class Lines:
 
 def task_of(*steps: dict[str, Any], **more: Any) -> Task:
     numbered = [
-        {"id": f"s{n}", "name": f"S{n}", **each} for n, each in enumerate(steps)
+        {"id": f"s{n}", "name": f"S{n}", **step_fields}
+        for n, step_fields in enumerate(steps)
     ]
     spec: Any = {"steps": numbered, "parameters": {}, **more}
     return Task("t", spec, ANN, steps=fresh_steps(spec))

@@ -129,7 +129,7 @@ async def test_each_runs_a_step_for_every_item(
 
 
 @pytest.mark.parametrize(
-    ("made", "words"),
+    ("bad_step", "words"),
     [
         (step("no:such"), "'no:such' is not registered"),
         (step("debug:log", message=5), "instance.message is not of a type(s) string"),
@@ -141,10 +141,10 @@ async def test_each_runs_a_step_for_every_item(
     ],
 )
 async def test_a_bad_step_fails_with_its_reason(
-    start: Any, catalog: Any, ann: Any, made: Any, words: str
+    start: Any, catalog: Any, ann: Any, bad_step: Any, words: str
 ) -> None:
     """The run fails, and its last line says why."""
-    catalog.add(template("t", steps=[made]))
+    catalog.add(template("t", steps=[bad_step]))
     async with start() as client:
         task_id = await create(client, ann, "t")
         run = await reached(client, ann, task_id)
@@ -204,8 +204,8 @@ async def test_a_template_is_loaded_as_its_caller_sees_it(
         task_id = await create(client, program, "t")
         run = await reached(client, program, task_id)
     assert hidden.status_code == 404
-    assert Initiator("user:default/ann") in catalog.asked_by
-    assert Initiator("service:ci", is_user=False) in catalog.asked_by
+    assert Initiator("user:default/ann") in catalog.initiators
+    assert Initiator("service:ci", is_user=False) in catalog.initiators
     assert "createdBy" not in run
     assert run["spec"]["user"] == {}
 
@@ -250,7 +250,7 @@ async def test_nobody_is_let_in_without_the_gateway(start: Any) -> None:
         async def ready() -> bool:
             return (await client.get("/readyz")).status_code == 200
 
-        await until(ready, seconds=30, what="the workers have joined")
+        await until(ready, seconds=30, condition="the workers have joined")
 
 
 async def test_a_step_waits_for_what_is_away(
@@ -273,7 +273,7 @@ async def test_a_step_waits_for_what_is_away(
             log_texts = await messages(client, ann, task_id)
             return any("trying again" in message for message in log_texts)
 
-        await until(waits, what="the step to wait")
+        await until(waits, condition="the step to wait")
         catalog.away = False
         run = await reached(client, ann, task_id)
         log_texts = await messages(client, ann, task_id)

@@ -104,7 +104,9 @@ def test_no_more_than_a_hundred_problems_are_told() -> None:
 def test_arguments_are_what_the_schema_says() -> None:
     """Types always as a list, a missing property by its name."""
     schema = {"required": ["a"], "additionalProperties": False, "properties": {"a": {}}}
-    arguments = {each["name"]: each["argument"] for each in problems(schema, {"x": 1})}
+    arguments = {
+        problem["name"]: problem["argument"] for problem in problems(schema, {"x": 1})
+    }
     assert arguments == {"required": "a", "additionalProperties": "x"}
     assert problems({"type": "string"}, 5)[0]["argument"] == ["string"]
     assert problems({"minLength": 3}, "a")[0]["argument"] == 3

@@ -25,12 +25,12 @@ async def test_a_refused_answer_is_not_repeated(
         },
         "additionalProperties": False,
     }
-    made = template("t", parameters=[page])
-    catalog.add(made)
+    entity = template("t", parameters=[page])
+    catalog.add(entity)
     values = {"pin": SECRET, "pins": [SECRET]}
     own: Any = {"templateRef": "template:default/t", "values": values}
     if path == "/v2/dry-run":
-        own = {"template": made, "values": values, "directoryContents": []}
+        own = {"template": entity, "values": values, "directoryContents": []}
     async with start() as client:
         answer = await client.post(path, json=own, headers=ann)
     assert answer.status_code == 400
@@ -55,8 +55,8 @@ def test_secret_answers_are_found_wherever_they_are_asked() -> None:
     }
     names = secret_names([page, *PAGES])
     assert names == {"a", "b", "d", "f", "g", "pin", "key"}
-    given: Any = {"a": "x1", "b": ["y"], "c": {"d": 5}, "e": "z", "f": "****"}
-    assert masked(given, names) == {
+    values: Any = {"a": "x1", "b": ["y"], "c": {"d": 5}, "e": "z", "f": "****"}
+    assert masked(values, names) == {
         "a": "***",
         "b": "***",
         "c": {"d": "***"},

@@ -118,11 +118,11 @@ FORMS = [
 @pytest.mark.parametrize("form", FORMS)
 def test_a_secret_is_masked_in_its_usual_forms(form: str) -> None:
     """Programs print them encoded."""
-    shown = Redactor(["p@ss/word"]).text(f"before {form} after")
-    assert "***" in shown
-    assert form not in shown
-    assert shown.startswith("before ")
-    assert shown.endswith(" after")
+    redacted_text = Redactor(["p@ss/word"]).text(f"before {form} after")
+    assert "***" in redacted_text
+    assert form not in redacted_text
+    assert redacted_text.startswith("before ")
+    assert redacted_text.endswith(" after")
 
 
 @pytest.mark.parametrize("secret", ["", "x", "  ", "**", "*"])
@@ -143,8 +143,8 @@ def test_no_text_shows_a_secret(secret: str, before: str, after: str) -> None:
     """Whatever stands around it."""
     if not secret.strip().strip("*"):
         return
-    shown = Redactor([secret]).text(before + secret.strip() + after)
-    assert secret.strip() not in shown or secret.strip() in "***"
+    redacted_text = Redactor([secret]).text(before + secret.strip() + after)
+    assert secret.strip() not in redacted_text or secret.strip() in "***"
 
 
 def test_learned_texts_are_shown_as_their_public_form() -> None:

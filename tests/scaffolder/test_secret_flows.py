@@ -45,10 +45,10 @@ async def test_nothing_made_of_a_secret_is_seen(
     source: str, more: Any,
 ) -> None:  # fmt: skip
     """Not in log, stream, answers, events or documents, whatever is made of it."""
-    made = template(
+    entity = template(
         "t", steps=flows(source), parameters=PAGES, output={"x": f"${{{{ {source} }}}}"}
     )
-    catalog.add(made)
+    catalog.add(entity)
     envelopes: list[Any] = []
 
     async def hear(records: Any) -> None:
@@ -91,9 +91,12 @@ async def test_a_run_that_ends_well_shows_nothing_either(
     steps.append(step("fs:readdir", "read", paths=["."]))
     output = {"a": "${{ secrets.key }}", "b": "${{ parameters.pin | upper }}"}
     catalog.add(template("t", steps=steps, parameters=PAGES, output=output))
-    given = {"secrets": {"key": SECRET}, "values": {"pin": SECRET, "name": "web"}}
+    request_fields = {
+        "secrets": {"key": SECRET},
+        "values": {"pin": SECRET, "name": "web"},
+    }
     async with start(config=config) as client:
-        task_id = await create(client, ann, "t", **given)
+        task_id = await create(client, ann, "t", **request_fields)
         run = await reached(client, ann, task_id)
         log_texts = await client.get(f"/v2/tasks/{task_id}/events", headers=ann)
     assert run["status"] == "completed"
@@ -117,12 +120,12 @@ async def test_a_run_works_with_the_real_answers(
         await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
         await reached(client, ann, task_id)
         log_texts = await messages(client, ann, task_id)
-        steps_told = [line for line in log_texts if line == "it is right"]
+        lines_before = [line for line in log_texts if line == "it is right"]
         client.app.state.dependencies.run_factory.workspace(task_id).remove()
         await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
         await reached(client, ann, task_id)
         again = await messages(client, ann, task_id)
-    assert len(steps_told) == 1
+    assert len(lines_before) == 1
     assert again.count("it is right") == 2
 
 

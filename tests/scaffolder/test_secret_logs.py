@@ -23,11 +23,11 @@ async def test_no_log_of_the_service_shows_a_secret(
     steps = flows("secrets.key")
     steps = steps[:-1] if ends_well else steps
     catalog.add(template("t", steps=steps, parameters=PAGES))
-    given = {"secrets": {"key": SECRET}, "values": {"pin": SECRET}}
+    request_fields = {"secrets": {"key": SECRET}, "values": {"pin": SECRET}}
     caplog.set_level(logging.DEBUG)
     with capture_logs() as logs:
         async with start() as client:
-            task_id = await create(client, ann, "t", **given)
+            task_id = await create(client, ann, "t", **request_fields)
             await reached(client, ann, task_id)
     ended = [line for line in logs if line["event"] == "run_ended"]
     assert [line["status"] for line in ended] == [
@@ -51,8 +51,8 @@ async def test_a_refused_request_is_logged_without_its_secrets(
 ) -> None:
     """Answers and secrets that break a rule are in no log."""
     schema = {"required": ["key"], "properties": {"key": {"maxLength": 3}}}
-    made = template("t", parameters=PAGES, secrets={"schema": schema})
-    catalog.add(made)
+    entity = template("t", parameters=PAGES, secrets={"schema": schema})
+    catalog.add(entity)
     caplog.set_level(logging.DEBUG)
     with capture_logs() as logs:
         async with start() as client:

@@ -39,16 +39,16 @@ def test_another_house_cannot_open_it() -> None:
 )
 def test_every_form_of_a_secret_is_masked(text: str) -> None:
     """Plain, in a URL, in base64 and in JSON."""
-    shown = Redactor(["p@ss word!"]).text(text)
-    assert "***" in shown
-    assert "word" not in shown.replace("password", "")
+    redacted_text = Redactor(["p@ss word!"]).text(text)
+    assert "***" in redacted_text
+    assert "word" not in redacted_text.replace("password", "")
 
 
 def test_secrets_within_values_are_masked() -> None:
     """Keys, texts and numbers of a JSON value."""
     redactor = Redactor(["hunter2", "12345"])
-    given = {"a": ["x hunter2"], "hunter2": 12345, "n": 7}
-    assert redactor.value(given) == {"a": ["x ***"], "***": "***", "n": 7}
+    value = {"a": ["x hunter2"], "hunter2": 12345, "n": 7}
+    assert redactor.value(value) == {"a": ["x ***"], "***": "***", "n": 7}
 
 
 def test_lines_of_a_long_secret_are_masked() -> None:
@@ -70,18 +70,20 @@ def test_what_is_made_of_secrets_is_found() -> None:
 
 def test_only_the_secret_part_of_a_message_is_masked() -> None:
     """An expression's own text is known, not the sentence around it."""
-    given = {"a": "key ${{ secrets.key | upper }} of {% if secrets %}x{% endif %}"}
+    step_input = {"a": "key ${{ secrets.key | upper }} of {% if secrets %}x{% endif %}"}
     trace: list[str] = []
-    made = rendered(TemplateDialect(), given, {"secrets": {"key": "hunter2"}}, trace)
-    assert made == {"a": "key HUNTER2 of x"}
+    rendered_input = rendered(
+        TemplateDialect(), step_input, {"secrets": {"key": "hunter2"}}, trace
+    )
+    assert rendered_input == {"a": "key HUNTER2 of x"}
     assert trace == ["HUNTER2"]
 
 
 def test_a_long_text_is_cut_after_its_secrets_are_masked() -> None:
     """A secret on the edge of what is shown is not shown by half."""
     redactor = Redactor(["hunter2hunter2"])
-    shown = redactor.beginning("a" * 95 + "hunter2hunter2" + "b" * 1000, 100)
-    assert shown == "a" * 95 + "***bb… (1109 characters)"
+    redacted_text = redactor.beginning("a" * 95 + "hunter2hunter2" + "b" * 1000, 100)
+    assert redacted_text == "a" * 95 + "***bb… (1109 characters)"
 
 
 def test_a_long_text_with_long_secrets_is_not_looked_through() -> None:
@@ -89,8 +91,8 @@ def test_a_long_text_with_long_secrets_is_not_looked_through() -> None:
     redactor = Redactor(f"{number}-" + "x" * 100_000 for number in range(200))
     text = "y" * 500_000
     with limit_processor_time(1):
-        shown = redactor.beginning(text, 1_000)
-    assert shown == "*** (500000 characters, too many to look for secrets in)"
+        redacted_text = redactor.beginning(text, 1_000)
+    assert redacted_text == "*** (500000 characters, too many to look for secrets in)"
     assert redactor.beginning("yes", 1_000) == "yes"
 
 
@@ -98,6 +100,6 @@ def test_a_secret_within_base64_of_more_is_masked() -> None:
     """The password of a basic authorization header, whoever it is of."""
     for name in ("a", "bo", "cyd", "dora"):
         encoded = base64.b64encode(f"{name}:hunter2hunter2 etc".encode()).decode()
-        shown = Redactor(["hunter2hunter2"]).text(f"Basic {encoded}")
-        assert "***" in shown
-        assert len(shown) < len(f"Basic {encoded}") - 10
+        redacted_text = Redactor(["hunter2hunter2"]).text(f"Basic {encoded}")
+        assert "***" in redacted_text
+        assert len(redacted_text) < len(f"Basic {encoded}") - 10

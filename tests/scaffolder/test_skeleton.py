@@ -33,9 +33,9 @@ def render(tmp_path: Path) -> Any:
         **rules: Any,
     ) -> dict[str, bytes]:
         source = tree(tmp_path / "source", files)
-        made = SkeletonRules(**rules)
-        dialect = TemplateDialect(cookiecutter=made.cookiecutter)
-        render_tree(source, workspace, target, values or {}, dialect, made)
+        skeleton_rules = SkeletonRules(**rules)
+        dialect = TemplateDialect(cookiecutter=skeleton_rules.cookiecutter)
+        render_tree(source, workspace, target, values or {}, dialect, skeleton_rules)
         entries = workspace.entries()
         return {x.path: workspace.read(x.path) for x in entries if x.kind == "file"}
 

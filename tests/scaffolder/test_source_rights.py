@@ -48,8 +48,8 @@ async def test_a_dry_run_reads_no_closed_source(
     errors = []
     async with start() as client:
         for root in (vault, f"{ROOT}/nowhere"):
-            made = template("t", steps=[steps_at(root)[number]])
-            body = {"template": made, "values": {}, "directoryContents": []}
+            entity = template("t", steps=[steps_at(root)[number]])
+            body = {"template": entity, "values": {}, "directoryContents": []}
             answer = await client.post("/v2/dry-run", json=body, headers=ann)
             assert answer.status_code == 404, answer.text
             assert MARK not in answer.text
@@ -61,8 +61,8 @@ async def test_a_dry_run_reads_what_is_open(start, ann, vault) -> None:
     """The rule closes nothing else."""
     async with start() as client:
         for one in steps_at(vault):
-            made = template("t", steps=[one])
-            body = {"template": made, "values": {}, "directoryContents": []}
+            entity = template("t", steps=[one])
+            body = {"template": entity, "values": {}, "directoryContents": []}
             answer = await client.post("/v2/dry-run", json=body, headers=ann)
             assert answer.status_code == 200, answer.text
 

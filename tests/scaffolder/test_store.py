@@ -32,9 +32,9 @@ def clock() -> Clock:
 @pytest.fixture
 async def store(database: Any, clock: Clock) -> MongoTaskStore:
     vault = FernetVault(SECRET)
-    made = MongoTaskStore(database, vault, nudge=lambda: None, clock=clock)
-    await made.prepare()
-    return made
+    task_store = MongoTaskStore(database, vault, nudge=lambda: None, clock=clock)
+    await task_store.prepare()
+    return task_store
 
 
 def change_of(task: Task, kind: Any = StepChanged) -> Any:
@@ -72,9 +72,9 @@ async def test_a_run_comes_back_as_it_was(
     store: MongoTaskStore, is_confidential: bool
 ) -> None:
     """Odd names and large numbers in the spec, and how far each step is."""
-    made = await created(store, "t1")
+    created_task = await created(store, "t1")
     task = await taken(store, "t1")
-    assert task.spec == {**made.spec, "$odd": {"a.b": float(2**70), "n": None}}
+    assert task.spec == {**created_task.spec, "$odd": {"a.b": float(2**70), "n": None}}
     task.is_confidential = is_confidential
     task.steps[0].output = {"k.l": ["v"], "$x": {}}
     task.steps[0].started_at = datetime(2026, 1, 2, tzinfo=UTC)

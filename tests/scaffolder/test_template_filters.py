@@ -112,10 +112,10 @@ def test_a_member_is_picked_from_objects_alone(expression: str, expected: Any) -
 
 def test_every_filter_is_documented_with_an_example_that_works() -> None:
     """`/v2/templating-extensions` shows them to authors."""
-    for each in template_filters():
-        document = each.document()
+    for template_filter in template_filters():
+        document = template_filter.document()
         assert document["description"].endswith(".")
         assert document["schema"]["input"]
         [example] = document["examples"]
-        assert f"| {each.name}" in example["example"]
+        assert f"| {template_filter.name}" in example["example"]
         assert example["notes"].startswith("- **Input**: `")

@@ -15,13 +15,13 @@ SOURCE = "backstage.io/source-location"
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    made = template("t")
+    entity = template("t")
     *parents, last = path.split(".")
-    place: Any = made
+    place: Any = entity
     for part in parents:
         place = place[int(part)] if part.isdigit() else place[part]
     place[last] = value
-    return made
+    return entity
 
 
 @pytest.mark.parametrize(
@@ -47,18 +47,18 @@ def test_an_invalid_template_is_told_its_field(
 
 def test_a_template_without_steps_is_refused() -> None:
     """There is nothing to run."""
-    made = template("t")
-    del made["spec"]["steps"]
+    entity = template("t")
+    del entity["spec"]["steps"]
     with pytest.raises(Invalid, match='spec: requires property "steps"'):
-        template_entity.check(made)
+        template_entity.check(entity)
 
 
 def test_the_form_has_a_page_for_each_schema() -> None:
     """Titles, descriptions, schemas and the words on the buttons."""
     page = {"title": "Basics", "description": "d", "properties": {}}
-    made = template("t", parameters=[page, {}], presentation={"buttonLabels": {}})
-    made["metadata"]["description"] = "What it does"
-    form = template_entity.form(Entity(made))
+    entity = template("t", parameters=[page, {}], presentation={"buttonLabels": {}})
+    entity["metadata"]["description"] = "What it does"
+    form = template_entity.form(Entity(entity))
     assert form == {
         "title": "t",
         "description": "What it does",
@@ -72,8 +72,8 @@ def test_the_form_has_a_page_for_each_schema() -> None:
 
 def test_a_single_page_needs_no_list() -> None:
     """`parameters` may be one schema."""
-    made = template("t", parameters={"properties": {}})
-    assert len(template_entity.form(Entity(made))["steps"]) == 1
+    entity = template("t", parameters={"properties": {}})
+    assert len(template_entity.form(Entity(entity))["steps"]) == 1
 
 
 def test_problems_say_what_clients_read() -> None:
@@ -89,11 +89,12 @@ def test_problems_say_what_clients_read() -> None:
 def test_pages_are_checked_one_by_one() -> None:
     """The first page that does not accept the values tells why."""
     pages = [{"required": ["a"]}, {"required": ["b"]}]
-    made = template("t", parameters=pages)
+    entity = template("t", parameters=pages)
     assert (
-        template_entity.parameter_problems(Entity(made), {"a": 1})[0]["argument"] == "b"
+        template_entity.parameter_problems(Entity(entity), {"a": 1})[0]["argument"]
+        == "b"
     )
-    assert template_entity.parameter_problems(Entity(made), {"a": 1, "b": 1}) == []
+    assert template_entity.parameter_problems(Entity(entity), {"a": 1, "b": 1}) == []
 
 
 def test_conditions_between_fields_are_checked() -> None:
@@ -112,9 +113,9 @@ def test_conditions_between_fields_are_checked() -> None:
             }
         },
     }
-    made = template("t", parameters=page)
-    assert template_entity.parameter_problems(Entity(made), {"database": False}) == []
-    assert template_entity.parameter_problems(Entity(made), {"database": True})
+    entity = template("t", parameters=page)
+    assert template_entity.parameter_problems(Entity(entity), {"database": False}) == []
+    assert template_entity.parameter_problems(Entity(entity), {"database": True})
 
 
 def test_patterns_are_javascripts_and_cannot_run_away() -> None:
@@ -176,17 +177,17 @@ def test_an_author_cannot_point_at_the_machines_files(
     annotations: dict[str, str], expected: str | None
 ) -> None:
     """A `file:` place counts only where the catalog itself read the template."""
-    made = template("t", {"annotations": annotations})
-    assert template_entity.base_url(Entity(made)) == expected
+    entity = template("t", {"annotations": annotations})
+    assert template_entity.base_url(Entity(entity)) == expected
 
 
 def test_the_spec_of_a_run_is_frozen() -> None:
     """Steps get ids and names; later changes of the template do not reach the run."""
-    made = template("t", steps=[{"action": "debug:log"}])
+    entity = template("t", steps=[{"action": "debug:log"}])
     spec = template_entity.frozen_spec(
-        Entity(made), {"a": 1}, {"ref": "user:default/ann"}
+        Entity(entity), {"a": 1}, {"ref": "user:default/ann"}
     )
-    made["metadata"]["title"] = "changed"
+    entity["metadata"]["title"] = "changed"
     assert spec["steps"] == [
         {"action": "debug:log", "id": "step-1", "name": "debug:log"}
     ]

@@ -17,9 +17,9 @@ OUTSIDE = ["..", "../x", "a/../../x", "/etc/passwd", "a\0b", "..\\x", "./../x"]
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    made = Workspace(tmp_path / "w")
-    made.prepare()
-    return made
+    new_workspace = Workspace(tmp_path / "w")
+    new_workspace.prepare()
+    return new_workspace
 
 
 @pytest.mark.parametrize("path", OUTSIDE)

@@ -11,11 +11,11 @@ from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge
 
 @pytest.fixture
 def workspace(tmp_path: Path) -> Workspace:
-    made = Workspace(tmp_path / "w")
-    made.prepare()
+    new_workspace = Workspace(tmp_path / "w")
+    new_workspace.prepare()
     for path in ("a", "d/b", "d/e/c"):
-        made.write(path, path.encode())
-    return made
+        new_workspace.write(path, path.encode())
+    return new_workspace
 
 
 def test_a_file_is_read_as_it_was_written(workspace: Workspace) -> None:

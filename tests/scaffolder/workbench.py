@@ -8,11 +8,11 @@ from services.scaffolder.actions.action import ActionContext, Tools
 from services.scaffolder.model import Initiator
 from services.scaffolder.store.repositories import GitRepositories
 from services.scaffolder.store.sources import UrlSources
-from services.scaffolder.templates.filters import template_filters
 from services.scaffolder.workspace.folder import Workspace
 from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.mirrors import RepositoryMirrors
 from shared.kit.git.url_reader import UrlReader
+from tests.scaffolder.dialect.expressions import OWN_FILTERS
 
 HOST = "git.example.test"
 ANN = {
@@ -38,11 +38,11 @@ class Bench:
             catalog,
             UrlSources(UrlReader([], self.mirrors)),
             GitRepositories(self.mirrors),
-            {each.name: each.run for each in template_filters()},
+            OWN_FILTERS,
         )
 
-    async def run(self, action: str, base: str | None = None, **given: Any) -> Any:
-        resumed = given.pop("is_resumed", False)
+    async def run(self, action: str, base: str | None = None, **inputs: Any) -> Any:
+        resumed = inputs.pop("is_resumed", False)
 
         async def remember(key: str, value: Any) -> None:
             self.checkpoints[key] = value
@@ -50,7 +50,7 @@ class Bench:
         context = ActionContext(
             task_id="t",
             step_id="s",
-            input=given,
+            input=inputs,
             workspace=self.workspace,
             initiator=Initiator("user:default/ann"),
             user=ANN,

@@ -45,7 +45,7 @@ async def filled(
         sums = await app.state.alias.live.checksums()
         return bool(sums["entities"].count == 11 and sums["sites"].count)
 
-    await until(held, what="the index")
+    await until(held, condition="the index")
     return http
 
 
@@ -268,4 +268,4 @@ async def test_while_the_first_index_is_built(
                     and response.json()["numberOfResults"] == 1
                 )
 
-            await until(answers, what="the first index")
+            await until(answers, condition="the first index")

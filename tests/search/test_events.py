@@ -80,7 +80,7 @@ async def heard(
         return (await run_checks(app.state.checks))["index"] == "ok"
 
     async with app.router.lifespan_context(app):
-        await until(answers, what="the first look")
+        await until(answers, condition="the first look")
 
         async def joined() -> bool:
             states = await run_checks(app.state.checks)
@@ -101,7 +101,7 @@ async def test_what_is_told_is_found(heard: FastAPI, bus: KafkaBus) -> None:
     await until(lambda: total(heard, "warmup"), 20, "the group to be joined")
     ref, value = created("second", description="gazebo")
     await bus.publish_many([(ENTITY_CHANGED, ref, value)] * 3)
-    await until(lambda: total(heard, "gazebo"), what="the event")
+    await until(lambda: total(heard, "gazebo"), condition="the event")
     deletion = EntityDeleted(
         entity_ref=ref,
         revision=2,
@@ -114,7 +114,7 @@ async def test_what_is_told_is_found(heard: FastAPI, bus: KafkaBus) -> None:
     async def is_gone() -> bool:
         return await total(heard, "gazebo") == 0
 
-    await until(is_gone, what="the deletion")
+    await until(is_gone, condition="the deletion")
 
 
 async def test_sites_are_fetched(
@@ -132,7 +132,7 @@ async def test_sites_are_fetched(
     await until(lambda: total(heard, "has docs"), 20, "the entity")
     assert await total(heard, "marimba") == 0
     owners.away = False
-    await until(lambda: total(heard, "marimba"), what="the site")
+    await until(lambda: total(heard, "marimba"), condition="the site")
     del owners.published[ref]
     none = site.model_copy(update={"site": None})
     await bus.publish(DOCS_BUILT, ref, event_bytes(none, ref))
@@ -140,7 +140,7 @@ async def test_sites_are_fetched(
     async def is_gone() -> bool:
         return await total(heard, "marimba") == 0
 
-    await until(is_gone, what="the end of the docs")
+    await until(is_gone, condition="the end of the docs")
 
 
 async def test_poison_goes_aside(heard: FastAPI, bus: KafkaBus, kafka: str) -> None:

@@ -189,4 +189,4 @@ async def test_pages_of_a_site(index_version: IndexVersion) -> None:
     (hit,) = (await index.find(search_request("xylophone", types="techdocs"))).hits
     assert hit.document["location"] == "/docs/default/component/web/guide/#install"
     assert hit.document["entityTitle"] == "Web"
-    assert await until(index.count, what="records") == 4
+    assert await until(index.count, condition="records") == 4

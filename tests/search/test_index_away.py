@@ -146,7 +146,7 @@ async def test_frozen(
         await until(lambda: answers(http, headers, "news", 1), 30, "an answer")
         return await app.state.alias.apply([late]) in (0, 1)
 
-    await until(applied, what="a change")
+    await until(applied, condition="a change")
     await until(lambda: answers(http, headers, "service", 31), 30, "all of it")
 
 

@@ -281,7 +281,7 @@ async def test_a_killed_rebuild_leaves_nothing(
         await catch_up(other, owners)
         return await indices(other) == ["000000"]
 
-    await until(collected, what="the orphan to be removed")
+    await until(collected, condition="the orphan to be removed")
     assert isinstance([s async for s in rebuild(other, owners)][-1], Rebuilt)
     # Woken up after all, the first one changes nothing.
     with pytest.raises((Conflict, MissingIndex)):

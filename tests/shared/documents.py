@@ -33,7 +33,7 @@ def started(folder: Path) -> Iterator[Engine]:
 def frozen(engine: Engine) -> Iterator[None]:
     """Let one stand still for a while: every thread of it, which takes a moment."""
     os.kill(engine.process.pid, signal.SIGSTOP)
-    until_now(lambda: _still(engine.process.pid), what="it stands still")
+    until_now(lambda: _still(engine.process.pid), condition="it stands still")
     try:
         yield
     finally:

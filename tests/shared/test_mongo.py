@@ -100,7 +100,7 @@ async def test_a_client_that_was_not_used_yet_is_not_away(
 
     monkeypatch.setattr(mongo.Presence, "description_changed", noted)
     client = mongo.connect(mongodb)
-    await until(lambda: events, what="the driver's first word on its servers")
+    await until(lambda: events, condition="the driver's first word on its servers")
     assert client.away_seconds == 0
     await ping(client)
     client.close()

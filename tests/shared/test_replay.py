@@ -87,7 +87,7 @@ async def test_poison_is_put_back_once(
             assert [letter["id"] for letter in done["letters"]] == [letters[0].id]
             await until(lambda: poison.subject in subjects, 20)
             await until(
-                lambda: len(_keys(records_read)) >= 3, what="the reader has it too"
+                lambda: len(_keys(records_read)) >= 3, condition="the reader has it too"
             )
     assert _keys(records_read) == ["the/key"] * 3
     left = await replay.pending(Server(kafka), GIT_PUSH)

@@ -47,8 +47,8 @@ async def own(installation: Installation) -> AsyncIterator[Running]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def generator() -> AsyncIterator[ProcessGenerator]:
-    async with ProcessGenerator(60) as made:
-        yield made
+    async with ProcessGenerator(60) as process_generator:
+        yield process_generator
 
 
 @pytest.fixture
@@ -67,9 +67,9 @@ def generate(tmp_path: Path, generator: ProcessGenerator) -> Make:
             path.write_text(text, errors="surrogateescape")
         config = "mkdocs.yml" if "mkdocs.yml" in files else None
         paths = {name: str(folder) for name, folder in folders.items()}
-        given = {"title": "Web", "config": config, **paths, **job}
+        job_fields = {"title": "Web", "config": config, **paths, **job}
         log: list[str] = []
-        made = await (by or generator).generate(Job(**given), log.append)
-        return made, log
+        generated = await (by or generator).generate(Job(**job_fields), log.append)
+        return generated, log
 
     return make

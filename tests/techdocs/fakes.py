@@ -32,14 +32,18 @@ class MemoryCatalog:
 
     def put(self, entity: Mapping[str, Any], **annotations: str) -> EntityChange:
         """Keep an entity; the event that the catalog would tell."""
-        made = {**entity, "metadata": {**entity["metadata"]}}
-        by_name = made["metadata"].get("annotations", {})
-        made["metadata"]["annotations"] = {**by_name, **annotations}
-        ref = str(ref_of(made))
+        annotated_entity = {**entity, "metadata": {**entity["metadata"]}}
+        by_name = annotated_entity["metadata"].get("annotations", {})
+        annotated_entity["metadata"]["annotations"] = {**by_name, **annotations}
+        ref = str(ref_of(annotated_entity))
         revision = self.entities.get(ref, (0, {}))[0] + 1
-        self.entities[ref] = (revision, made)
+        self.entities[ref] = (revision, annotated_entity)
         return EntityUpdated(
-            entity_ref=ref, revision=revision, entity=made, actor="ann", cause=CAUSE
+            entity_ref=ref,
+            revision=revision,
+            entity=annotated_entity,
+            actor="ann",
+            cause=CAUSE,
         )
 
     def delete(self, ref: str) -> EntityChange:
@@ -72,7 +76,7 @@ class MemoryCatalog:
     async def is_open(self, location: str, ref: str) -> bool:
         self._answers()
         assert ref in self.entities
-        return not any(location.startswith(f"url:{each}") for each in self.closed)
+        return not any(location.startswith(f"url:{prefix}") for prefix in self.closed)
 
     async def checksum(self) -> str:
         self._answers()

@@ -12,12 +12,14 @@ FOLDERS = ("source", "out", "record")
 Make = Callable[..., Any]
 
 
-def page(made: Generated, name: str = "index.html") -> str:
-    return (Path(made.out) / name).read_text()
+def page(generated: Generated, name: str = "index.html") -> str:
+    return (Path(generated.out) / name).read_text()
 
 
-def summary(made: Generated) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads((Path(made.record) / "site.json").read_text())
+def summary(generated: Generated) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads(
+        (Path(generated.record) / "site.json").read_text()
+    )
     return result
 
 

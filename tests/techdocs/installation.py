@@ -50,13 +50,13 @@ class Running:
 
     async def document(self, name: str, repository: str = "box", **more: str) -> str:
         """Put an entity whose docs are in a repository, and tell of it."""
-        given = {
+        annotations = {
             "backstage.io/techdocs-ref": "dir:.",
             "backstage.io/managed-by-location": "url:"
             f"https://{HOST}/{repository}/blob/main/catalog-info.yaml",
             **more,
         }
-        change = self.catalog.put(component(name), **given)
+        change = self.catalog.put(component(name), **annotations)
         await self.tell(change, change.entity_ref)
         return change.entity_ref
 
@@ -66,13 +66,13 @@ class Running:
 
     def headers(self, **who: Any) -> dict[str, str]:
         """The header by which the gateway says who is asking."""
-        given = {
+        principal_fields = {
             "subject": "user:default/ann",
             "kind": "user",
             "decision": "conditional" if "conditions" in who else "allow",
             **who,
         }
-        return {PRINCIPAL: self.tokens.sign(Principal(**given))}
+        return {PRINCIPAL: self.tokens.sign(Principal(**principal_fields))}
 
     async def get(self, path: str, **who: Any) -> httpx.Response:
         return await self.client.get(path, headers=self.headers(**who))
@@ -116,7 +116,7 @@ class Installation:
             f"    - {{host: {HOST}, directory: {self.host.directory}}}\n"
         )
 
-    def settings(self, **given: Any) -> Settings:
+    def settings(self, **overrides: Any) -> Settings:
         values = {
             "kafka": "127.0.0.1:9",
             "mongodb": self._mongodb,
@@ -126,11 +126,11 @@ class Installation:
             "port": 0,
             **{f"{name}_url": NOWHERE for name in SERVICES},
         }
-        return Settings(**{**values, **given})
+        return Settings(**{**values, **overrides})
 
     @asynccontextmanager
     async def start(
-        self, bus: MemoryBus | KafkaBus | None = None, **given: Any
+        self, bus: MemoryBus | KafkaBus | None = None, **overrides: Any
     ) -> AsyncIterator[Running]:
         """Run techdocs; a later start finds what this one left."""
         bus = bus or MemoryBus()
@@ -139,7 +139,7 @@ class Installation:
             stack.callback(client.close)
             collection = client[self._database]["sites"]
             app = create_app(
-                self.settings(**given),
+                self.settings(**overrides),
                 catalog=self.catalog,
                 bus=bus,
                 collection=collection,

@@ -98,10 +98,10 @@ async def test_metadata_of_an_entity_name_no_restricted_neighbours(
     about = {"backstage.io/techdocs-ref": f"url:https://{HOST}/box/tree/main/"}
     built.catalog.put({**component("amid"), "relations": relations}, **about)
     path = "/metadata/entity/default/component/amid"
-    for conditions, seen in ((STRANGERS, names[1:]), (POLICY, names)):
+    for conditions, visible_names in ((STRANGERS, names[1:]), (POLICY, names)):
         answer = await built.get(path, conditions=conditions)
         targets = [item["targetRef"] for item in answer.json()["relations"]]
-        assert targets == [f"component:default/{name}" for name in seen]
+        assert targets == [f"component:default/{name}" for name in visible_names]
 
 
 async def test_one_page_has_one_address_in_three_forms(built: Running) -> None:

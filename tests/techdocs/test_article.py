@@ -8,17 +8,17 @@ from tests.costs import limit_processor_time
 
 
 @pytest.mark.parametrize(
-    ("picture", "shown"),
+    ("picture", "characters"),
     [
         ('alt="😄" class="twemoji" src="https://c.example/1f604.svg"', "😄"),
         ('alt=":x:" class="gemoji" src="https://c.example/1f1e9-1f1ea.png"', "🇩🇪"),
         ('class="emojione" src="https://c.example/none.svg"', ""),
     ],
 )
-def test_emoji_are_characters(picture: str, shown: str) -> None:
+def test_emoji_are_characters(picture: str, characters: str) -> None:
     """No picture of a foreign server is needed to see a smile."""
     html = f'<p><img {picture} title=":x:"></p>'
-    assert finished(html, "a.md")[0] == f"<p>{shown}</p>"
+    assert finished(html, "a.md")[0] == f"<p>{characters}</p>"
 
 
 def test_drawings_are_pictures() -> None:

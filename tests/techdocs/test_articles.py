@@ -54,7 +54,7 @@ def test_nothing_that_acts_passes(html: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("link", "shown"),
+    ("link", "target"),
     [
         ("#install", "#install"),
         ("../", "/docs/default/component/web/guide/"),
@@ -77,12 +77,12 @@ def test_nothing_that_acts_passes(html: str) -> None:
         ("/catalog", "/catalog"),
     ],
 )
-def test_links_lead_to_pages_of_the_portal(link: str, shown: str) -> None:
+def test_links_lead_to_pages_of_the_portal(link: str, target: str) -> None:
     """A relative link to a page becomes the portal's, to a file the assets route's.
 
     What is neither is the portal's too, which says that there is no such page.
     """
-    assert f'href="{shown}"' in safe_article(f'<a href="{link}">x</a>', AROUND)
+    assert f'href="{target}"' in safe_article(f'<a href="{link}">x</a>', AROUND)
 
 
 @pytest.mark.parametrize("address", ["http://[x", "//[", "http://a\u2100b/"])
@@ -91,10 +91,10 @@ def test_an_address_that_cannot_be_taken_apart_leads_nowhere(address: str) -> No
     html = (
         f'<p>before <a href="{address}">x</a> <img src="{address}" alt="A"> after</p>'
     )
-    shown = safe_article(html, AROUND)
-    assert "before" in shown
-    assert "after" in shown
-    assert address not in shown
+    article = safe_article(html, AROUND)
+    assert "before" in article
+    assert "after" in article
+    assert address not in article
 
 
 def test_pictures_come_from_the_assets_route() -> None:

@@ -72,7 +72,7 @@ async def test_a_source_that_closes_takes_its_site_along(techdocs: Running) -> N
             events[-1] if events and events[-1].data.get("site", "") is None else None
         )
 
-    assert (await until(withdrawal, what="a withdrawal")).type == SiteBuilt.TYPE
+    assert (await until(withdrawal, condition="a withdrawal")).type == SiteBuilt.TYPE
     service = {"subject": "service:search", "kind": "service"}
     assert MARK not in (await techdocs.get("/snapshot", **service)).text
     techdocs.catalog.closed.clear()

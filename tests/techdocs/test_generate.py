@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 async def test_a_site_as_backstage_makes_it(generate: Make) -> None:
     """Title, metadata, search entries, navigation and edit links are all there."""
-    made, log = await generate(
+    generated, log = await generate(
         {
             "mkdocs.yml": CONFIG + "site_description: All\n"
             "nav: [{Home: index.md}, {More: [{Guide: a/guide.md}]}]\n",
@@ -25,51 +25,51 @@ async def test_a_site_as_backstage_makes_it(generate: Make) -> None:
         repository_url="https://git.example/r",
         etag="e1",
     )
-    assert "<title>Docs</title>" in page(made)
-    assert "<title>Guide - Docs</title>" in page(made, "a/guide/index.html")
-    metadata = json.loads(page(made, "techdocs_metadata.json"))
+    assert "<title>Docs</title>" in page(generated)
+    assert "<title>Guide - Docs</title>" in page(generated, "a/guide/index.html")
+    metadata = json.loads(page(generated, "techdocs_metadata.json"))
     assert (metadata["site_name"], metadata["site_description"]) == ("Docs", "All")
     assert metadata["etag"] == "e1"
     assert {"index.html", "a/guide/index.html", "techdocs_metadata.json"} <= set(
         metadata["files"]
     )
-    result = summary(made)
+    result = summary(generated)
     assert result["nav"][1]["children"][0]["path"] == "a/guide"
     assert result["pages"][1]["edit_url"].endswith("/edit/main/docs/a/guide.md")
-    sections = json.loads((Path(made.record) / "sections.json").read_text())
+    sections = json.loads((Path(generated.record) / "sections.json").read_text())
     assert {
         "path": "a/guide/#install-run",
         "title": "Install & run",
         "text": "xylophone",
     } in sections
-    assert made.pages == 2
+    assert generated.pages == 2
     assert any("Documentation built" in line for line in log)
 
 
 async def test_a_site_without_configuration(generate: Make) -> None:
     """No mkdocs.yml: the entity's title and the folder `docs`."""
-    made, _ = await generate({"docs/index.md": "# Hi\n"})
-    assert "<title>Web</title>" in page(made)
+    generated, _ = await generate({"docs/index.md": "# Hi\n"})
+    assert "<title>Web</title>" in page(generated)
 
 
 async def test_what_is_left_out_is_told(generate: Make) -> None:
     """Hooks do not run, and the writer reads why."""
     hook = "import pathlib\npathlib.Path('docs/hooked.md').write_text('x')\n"
-    made, log = await generate(
+    generated, log = await generate(
         {
             "mkdocs.yml": CONFIG + "hooks: [hook.py]\n",
             "hook.py": hook,
             "docs/index.md": "# Hi\n",
         }
     )
-    assert not (Path(made.out) / "hooked").exists()
+    assert not (Path(generated.out) / "hooked").exists()
     assert any("hooks is not allowed" in line for line in log)
-    assert any("hooks" in line for line in made.warnings)
+    assert any("hooks" in line for line in generated.warnings)
 
 
 async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
     """A file named like a library does not take its place."""
-    made, _ = await generate(
+    generated, _ = await generate(
         {
             "mkdocs.yml": CONFIG,
             "mkdocs.py": "raise SystemExit(9)",
@@ -77,7 +77,7 @@ async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
             "docs/index.md": "# Hi\n",
         }
     )
-    assert made.pages == 1
+    assert generated.pages == 1
 
 
 @pytest.mark.parametrize(
@@ -143,13 +143,13 @@ async def test_links_begin_with_no_foreign_scheme(generate: Make) -> None:
         "edit_uri: 'file:///x/'\nmarkdown_extensions:\n"
         "  - wikilinks: {base_url: 'javascript:alert(1)//'}\n"
     )
-    made, _ = await generate(
+    generated, _ = await generate(
         {"mkdocs.yml": config, "docs/index.md": "# Hi\n\n[[Seats]]\n"}
     )
-    assert "file:" not in page(made)
-    assert "alert(1)" not in page(made)
-    assert 'href="/Seats/"' in page(made)
-    log_lines = [line for line in made.warnings if "begin with https://" in line]
+    assert "file:" not in page(generated)
+    assert "alert(1)" not in page(generated)
+    assert 'href="/Seats/"' in page(generated)
+    log_lines = [line for line in generated.warnings if "begin with https://" in line]
     assert len(log_lines) == 2
 
 
@@ -159,5 +159,5 @@ async def test_links_that_cannot_be_taken_apart_break_no_site(generate: Make) ->
         "# Hi\n\n[a](http://[x) <http://[y> ![b](//[z) [c](http://a\u2100b/)\n\n"
         '<a href="http://[w">raw</a> fine [d][e]\n\n[e]: http://[v\n'
     )
-    made, _ = await generate({"docs/index.md": body})
-    assert "fine" in page(made)
+    generated, _ = await generate({"docs/index.md": body})
+    assert "fine" in page(generated)

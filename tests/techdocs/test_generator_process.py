@@ -33,13 +33,13 @@ async def test_the_environment_does_not_reach_the_build(
 ) -> None:
     """A configuration that asks for our secrets gets nothing."""
     monkeypatch.setenv("CALLBOARD_SERVICE_SECRET", "very-secret-value")
-    made, _ = await generate(
+    generated, _ = await generate(
         {
             "mkdocs.yml": CONFIG + "copyright: !ENV [CALLBOARD_SERVICE_SECRET, none]\n",
             "docs/index.md": "# Hi\n",
         }
     )
-    assert "very-secret-value" not in page(made)
+    assert "very-secret-value" not in page(generated)
 
 
 async def test_one_build_leaves_nothing_for_the_next(
@@ -67,8 +67,8 @@ async def test_a_generator_whose_pipe_is_broken_is_over(
         with pytest.raises(Unavailable):
             await generate({"docs/index.md": "# Hi\n"}, by=doomed)
         set_aside(tmp_path)
-        made, _ = await generate({"docs/index.md": "# Hi\n"}, by=doomed)
-        assert made.pages == 1
+        generated, _ = await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        assert generated.pages == 1
 
 
 async def test_a_generator_that_dies_is_started_anew(
@@ -79,11 +79,13 @@ async def test_a_generator_that_dies_is_started_anew(
         waiting = asyncio.ensure_future(
             generate({"docs/index.md": "# Hi\n"}, by=doomed)
         )
-        await until(lambda: [r for r in doomed._running.values() if r.pid], what="work")
+        await until(
+            lambda: [r for r in doomed._running.values() if r.pid], condition="work"
+        )
         assert doomed._process is not None
         doomed._process.kill()
         with pytest.raises(Unavailable):
             await waiting
         set_aside(tmp_path)
-        made, _ = await generate({"docs/index.md": "# Hi\n"}, by=doomed)
-        assert made.pages == 1
+        generated, _ = await generate({"docs/index.md": "# Hi\n"}, by=doomed)
+        assert generated.pages == 1

@@ -17,14 +17,14 @@ async def test_snippets_from_outside_are_not_read(
     """Neither an absolute nor a climbing path brings a file of this machine."""
     secret = tmp_path.parent / "secret.txt"
     secret.write_text("the-secret-word")
-    made, _ = await generate(
+    generated, _ = await generate(
         {
             "mkdocs.yml": CONFIG,
             "docs/index.md": f'# Hi\n\n--8<-- "{secret}"\n\n'
             '--8<-- "../../secret.txt"\n',
         }
     )
-    assert "the-secret-word" not in page(made)
+    assert "the-secret-word" not in page(generated)
 
 
 async def test_diagrams_from_outside_are_not_read(
@@ -35,29 +35,29 @@ async def test_diagrams_from_outside_are_not_read(
     secret.write_text("the-secret-word")
     text = f'# Hi\n\n```plantuml source="{secret}"\nx\n```\n'
     try:
-        made, log = await generate({"mkdocs.yml": CONFIG, "docs/index.md": text})
+        generated, log = await generate({"mkdocs.yml": CONFIG, "docs/index.md": text})
     except Invalid as refused:
         # Where plantuml is installed, its extension tries, and the walls stop it.
         assert refused.message.startswith("index.md: diagram.txt: files outside")  # noqa: PT017 - either way is right
     else:
-        assert "the-secret-word" not in page(made) + "".join(log)
+        assert "the-secret-word" not in page(generated) + "".join(log)
 
 
 async def test_snippets_beside_the_pages_are_read(generate: Make) -> None:
     """A snippet from the documentation's own folder is put in."""
-    made, _ = await generate(
+    generated, _ = await generate(
         {
             "mkdocs.yml": CONFIG,
             "LICENSE.md": "Apache words",
             "docs/index.md": '# Hi\n\n--8<-- "LICENSE.md"\n',
         }
     )
-    assert "Apache words" in page(made)
+    assert "Apache words" in page(generated)
 
 
 async def test_a_monorepo_of_docs_is_one_site(generate: Make) -> None:
     """Included configurations bring their pages, reduced to what is allowed."""
-    made, _ = await generate(
+    generated, _ = await generate(
         {
             "mkdocs.yml": CONFIG
             + "nav: [{Home: index.md}, {Sub: '!include sub/mkdocs.yml'}]\n",
@@ -67,8 +67,8 @@ async def test_a_monorepo_of_docs_is_one_site(generate: Make) -> None:
             "sub/docs/index.md": "# Inner words\n",
         }
     )
-    assert "Inner words" in page(made, "sub/index.html")
-    assert any("sub/mkdocs.yml: hooks" in line for line in made.warnings)
+    assert "Inner words" in page(generated, "sub/index.html")
+    assert any("sub/mkdocs.yml: hooks" in line for line in generated.warnings)
 
 
 async def test_what_a_plugin_stops_at_is_named(generate: Make) -> None:
@@ -106,7 +106,7 @@ async def test_wildcards_of_includes_mean_what_they_mean_elsewhere(
         }.items()
     }
     nav = [{"Home": "index.md"}, {"Parts": f"*include {pattern}"}]
-    made, _ = await generate(
+    generated, _ = await generate(
         {
             "site.yml": f"site_name: All\nnav: {json.dumps(nav)}\n",
             "docs/index.md": "# Top\n",
@@ -114,7 +114,7 @@ async def test_wildcards_of_includes_mean_what_they_mean_elsewhere(
         },
         config="site.yml",
     )
-    assert {name for name in "abc" if (Path(made.out) / name).is_dir()} == pages
+    assert {name for name in "abc" if (Path(generated.out) / name).is_dir()} == pages
 
 
 @pytest.mark.parametrize(

@@ -38,9 +38,9 @@ async def process(
     settings: Any, log: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Techdocs as a process of its own."""
-    given = settings.model_dump(mode="json", exclude_none=True)
-    given["service_secret"] = settings.service_secret.get_secret_value()
-    environ = {f"CALLBOARD_{key.upper()}": str(value) for key, value in given.items()}
+    values = settings.model_dump(mode="json", exclude_none=True)
+    values["service_secret"] = settings.service_secret.get_secret_value()
+    environ = {f"CALLBOARD_{key.upper()}": str(value) for key, value in values.items()}
     with log.open("ab") as opened:
         started = await asyncio.create_subprocess_exec(
             sys.executable,

@@ -222,7 +222,7 @@ def test_includes_are_found_at_any_depth() -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "is_kept"),
+    ("address", "is_allowed"),
     [
         ("blob/main/docs/", True),
         ("?q=a:b", True),
@@ -235,7 +235,7 @@ def test_includes_are_found_at_any_depth() -> None:
         ("data:text/html,x", False),
     ],
 )
-def test_addresses_have_no_foreign_scheme(address: str, is_kept: bool) -> None:
+def test_addresses_have_no_foreign_scheme(address: str, is_allowed: bool) -> None:
     """Links that a setting makes lead to a path, or to the web."""
     extensions = [{"wikilinks": {"base_url": address}}]
     result = rules.allowed({"edit_uri": address, "markdown_extensions": extensions})
@@ -244,9 +244,9 @@ def test_addresses_have_no_foreign_scheme(address: str, is_kept: bool) -> None:
         for item in result.values["markdown_extensions"]
         if "wikilinks" in item
     ]
-    assert ("edit_uri" in result.values) is is_kept
-    assert ("base_url" in options) is is_kept
-    assert len(result.warnings) == (0 if is_kept else 2)
+    assert ("edit_uri" in result.values) is is_allowed
+    assert ("base_url" in options) is is_allowed
+    assert len(result.warnings) == (0 if is_allowed else 2)
 
 
 def test_includes_are_counted() -> None:

@@ -30,7 +30,7 @@ def annotated(**values: str) -> Entity:
 
 
 @pytest.mark.parametrize(
-    ("given", "source"),
+    ("annotations", "source"),
     [
         (
             {"ref": "dir:.", "managed": BLOB},
@@ -50,13 +50,13 @@ def annotated(**values: str) -> Entity:
         ),
     ],
 )
-def test_the_source_of_docs(given: dict[str, str], source: DocsSource) -> None:
+def test_the_source_of_docs(annotations: dict[str, str], source: DocsSource) -> None:
     """`dir:` starts at the source or the descriptor, `url:` stands for itself."""
-    assert source_of(annotated(**given)) == source
+    assert source_of(annotated(**annotations)) == source
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("annotations", "message"),
     [
         ({}, "No backstage.io/techdocs-ref annotation provided in entity: web"),
         ({"ref": "dir:."}, "managed-by-location: is missing"),
@@ -77,10 +77,10 @@ def test_the_source_of_docs(given: dict[str, str], source: DocsSource) -> None:
         ),
     ],
 )
-def test_a_wrong_source_is_named(given: dict[str, str], message: str) -> None:
+def test_a_wrong_source_is_named(annotations: dict[str, str], message: str) -> None:
     """An annotation that leads nowhere, or outside, is an error that names it."""
     with pytest.raises(Invalid, match=message):
-        source_of(annotated(**given))
+        source_of(annotated(**annotations))
 
 
 def test_docs_of_another_entity() -> None:

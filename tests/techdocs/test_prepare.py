@@ -45,9 +45,9 @@ class Bench:
             say=self.log.append,
         )
 
-    async def git(self, relative: str = ".", **given: object) -> Prepared:
+    async def git(self, relative: str = ".", **options: object) -> Prepared:
         source = DocsSource("url", ROOT, relative, base_is_folder=False)
-        return await self.prepare(source, **given)  # type: ignore[arg-type]
+        return await self.prepare(source, **options)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ async def test_docs_in_a_folder_of_a_repository(bench: Bench, host: GitHost) -> 
 
 
 @pytest.mark.parametrize(
-    ("given", "expected"),
+    ("repository_files", "expected"),
     [
         ({"README.md": "# Read\n"}, {"docs/index.md"}),
         (
@@ -135,10 +135,10 @@ async def test_docs_in_a_folder_of_a_repository(bench: Bench, host: GitHost) -> 
     ],
 )
 async def test_a_readme_is_the_first_page_where_there_is_none(
-    bench: Bench, host: GitHost, given: Mapping[str, str], expected: set[str]
+    bench: Bench, host: GitHost, repository_files: Mapping[str, str], expected: set[str]
 ) -> None:
     """Backstage's rule: without docs/index.md the README takes its place."""
-    host.commit("box", given)
+    host.commit("box", repository_files)
     assert files(await bench.git()) == expected
 
 

@@ -30,9 +30,9 @@ REF = "component:default/web"
 
 @pytest.fixture
 async def records(database: Any) -> MongoRecords:
-    made = MongoRecords(database["sites"], "one", nudge=lambda: None)
-    await made.prepare()
-    return made
+    mongo_records = MongoRecords(database["sites"], "one", nudge=lambda: None)
+    await mongo_records.prepare()
+    return mongo_records
 
 
 def other(
@@ -77,14 +77,14 @@ async def pending(records: MongoRecords) -> list[str]:
 async def test_a_record_comes_back_as_it_was(records: MongoRecords) -> None:
     """What is kept of an entity and of its site survives the store."""
     await due(records, "web")
-    made = site("a")
-    await records.finish(await claimed(records), Built(made, ("docs",), "state"))
+    new_site = site("a")
+    await records.finish(await claimed(records), Built(new_site, ("docs",), "state"))
     result = await records.get(REF)
     assert result is not None
     assert result.entity == record().entity
     assert result.source == record().source
     assert (result.watched, result.looked, result.due) == (("docs",), "state", 0)
-    assert result.current == made
+    assert result.current == new_site
 
 
 async def test_only_newer_revisions_are_kept(records: MongoRecords) -> None:
@@ -312,15 +312,17 @@ async def test_lists_of_records(records: MongoRecords) -> None:
         await due(records, name)
         await records.finish(await claimed(records), Built(site(name)))
     await due(records, "new")
-    gone = record("gone")
-    await records.remember(gone)
-    await records.forget(gone.ref, None)
+    deleted_record = record("gone")
+    await records.remember(deleted_record)
+    await records.forget(deleted_record.ref, None)
     assert await records.waiting() == 1
     named = [item.ref.rpartition("/")[2] async for item in records.listed()]
     assert named == ["b", "a", "new"]
     every = sorted([item.ref.rpartition("/")[2] async for item in records.each()])
     assert every == ["a", "b", "new"]
-    by_name = await records.documented_among([REF, "component:default/a", gone.ref])
+    by_name = await records.documented_among(
+        [REF, "component:default/a", deleted_record.ref]
+    )
     assert list(by_name) == ["component:default/a"]
     assert sorted(ref for ref, _ in await records.published()) == [
         "component:default/a",

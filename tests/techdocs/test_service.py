@@ -24,7 +24,7 @@ async def test_an_entity_with_docs_gets_a_site(techdocs: Running) -> None:
     state = await techdocs.built(NAME)
     assert state["title"] == "Box office"
     assert [item["title"] for item in state["nav"]] == ["Home", "Guide"]
-    [own_events] = await until(lambda: techdocs.published(REF), what="docs-built")
+    [own_events] = await until(lambda: techdocs.published(REF), condition="docs-built")
     assert own_events.type == SiteBuilt.TYPE
     assert (own_events.data["site"], own_events.data["pages"]) == (state["site"], 2)
     page = (await techdocs.get(f"/pages/default/component/{NAME}/guide")).json()
@@ -112,8 +112,8 @@ async def test_docs_that_are_gone_are_withdrawn(techdocs: Running) -> None:
         await techdocs.built(name)
     bare = techdocs.catalog.put(component("one"), **{"backstage.io/techdocs-ref": ""})
     await techdocs.tell(bare, bare.entity_ref)
-    gone = techdocs.catalog.delete("component:default/two")
-    await techdocs.tell(gone, gone.entity_ref)
+    deletion = techdocs.catalog.delete("component:default/two")
+    await techdocs.tell(deletion, deletion.entity_ref)
     for name in ("one", "two"):
         answer = await techdocs.get(f"/sites/default/component/{name}")
         assert answer.status_code == 404

@@ -30,14 +30,14 @@ def generate(generate: Make) -> Make:
     async def make(
         files: Mapping[str, str], **job: Any
     ) -> tuple[Generated, dict[str, Any], list[str]]:
-        made, log = await generate(files, **job)
-        return made, summary(made), log
+        generated, log = await generate(files, **job)
+        return generated, summary(generated), log
 
     return make
 
 
-def article(made: Generated, key: str) -> dict[str, Any]:
-    path = Path(made.record) / "pages" / page_file(key)
+def article(generated: Generated, key: str) -> dict[str, Any]:
+    path = Path(generated.record) / "pages" / page_file(key)
     result: dict[str, Any] = json.loads(path.read_text())
     return result
 
@@ -46,13 +46,13 @@ async def test_a_name_is_one_key_everywhere(generate: Make) -> None:
     """Spaces, umlauts, parentheses, `#`, dots and `%` stand in keys plainly."""
     names = ["Hand book (v3)", "Straße", "F#", "50%25", "2.1 notes", "a+b&c"]
     files = {f"docs/{name}.md": f"# {name}\n\n## Part\n" for name in names}
-    made, site, _ = await generate({"docs/index.md": "# Hi\n", **files})
+    generated, site, _ = await generate({"docs/index.md": "# Hi\n", **files})
     keys = {page["path"] for page in site["pages"]}
     assert keys == {"", *names}
     assert {item["path"] for item in site["nav"]} == keys
     for key in keys:
-        assert article(made, key)["path"] == key
-    sections = json.loads((Path(made.record) / "sections.json").read_text())
+        assert article(generated, key)["path"] == key
+    sections = json.loads((Path(generated.record) / "sections.json").read_text())
     assert {s["path"] for s in sections} >= {"F%23/#part", "50%2525/#part"}
 
 
@@ -64,7 +64,7 @@ async def test_the_readme_as_first_page_links_where_it_meant(generate: Make) -> 
         '\n\n<p><img src="docs/d.svg"> <a href=\'x\'>q</a> <a href="docs/adr.md">r</a>'
         '</p>\n\n`<img src="docs/d.svg">`\n'
     )
-    made, site, _ = await generate(
+    generated, site, _ = await generate(
         {
             "docs/index.md": readme,
             "docs/adr.md": "# A\n\n## Why\n\n[b](../README.md) [c](../src/a.py)\n",
@@ -74,7 +74,7 @@ async def test_the_readme_as_first_page_links_where_it_meant(generate: Make) -> 
         readme="README.md",
         **LINKS,
     )
-    html = article(made, "")["html"]
+    html = article(generated, "")["html"]
     assert 'href="adr/"' in html
     assert 'href="adr/#why"' in html
     assert html.count('href="adr/"') == 3
@@ -83,7 +83,7 @@ async def test_the_readme_as_first_page_links_where_it_meant(generate: Make) -> 
     assert 'href="https://git.example/r/blob/main/LICENSE"' in html
     assert 'href="https://git.example/r/blob/main/src"' in html
     assert '<code>&lt;img src="docs/d.svg"&gt;</code>' in html
-    adr = article(made, "adr")["html"]
+    adr = article(generated, "adr")["html"]
     assert 'href="../"' in adr
     assert 'href="https://git.example/r/blob/main/src/a.py"' in adr
     edits = {page["path"]: page["edit_url"] for page in site["pages"]}
@@ -107,7 +107,7 @@ async def test_a_site_s_own_edit_addresses_name_the_file(generate: Make) -> None
 
 async def test_included_sites_are_edited_where_they_are(generate: Make) -> None:
     """Each page's own file, also where folders are called alike or have spaces."""
-    made, site, _ = await generate(
+    generated, site, _ = await generate(
         {
             "mkdocs.yml": CONFIG
             + "nav: [{Home: index.md}, {Api: '!include docs api/m.yml'},"
@@ -129,7 +129,7 @@ async def test_included_sites_are_edited_where_they_are(generate: Make) -> None:
     assert edits["docs-api"] == f"{root}/docs%20api/docs/index.md"
     assert edits["docs-api/er rors"] == f"{root}/docs%20api/docs/er%20rors.md"
     assert edits["own"] == "https://else.example/x/e/index.md"
-    assert 'href="docs-api/er%20rors/"' in article(made, "")["html"]
+    assert 'href="docs-api/er%20rors/"' in article(generated, "")["html"]
 
 
 async def test_what_the_site_says_of_editing_counts(generate: Make) -> None:
@@ -141,7 +141,7 @@ async def test_what_the_site_says_of_editing_counts(generate: Make) -> None:
 
 async def test_a_site_that_begins_elsewhere_leads_there(generate: Make) -> None:
     """Without an index, the first page of the navigation is where readers begin."""
-    made, site, _ = await generate(
+    generated, site, _ = await generate(
         {
             "mkdocs.yml": CONFIG + "nav: [{Begin: be gin.md}, {A: a.md}]\n",
             "docs/be gin.md": "# B\n",
@@ -149,8 +149,8 @@ async def test_a_site_that_begins_elsewhere_leads_there(generate: Make) -> None:
         }
     )
     assert site["pages"][0]["path"] == "be gin"
-    assert 'url=be%20gin/"' in (Path(made.out) / "index.html").read_text()
-    metadata = json.loads((Path(made.out) / "techdocs_metadata.json").read_text())
+    assert 'url=be%20gin/"' in (Path(generated.out) / "index.html").read_text()
+    metadata = json.loads((Path(generated.out) / "techdocs_metadata.json").read_text())
     assert "index.html" in metadata["files"]
 
 
@@ -162,8 +162,8 @@ async def test_diagrams_without_their_program_show_their_source(generate: Make) 
         "{% dot x.svg\ndigraph { eve -> fay }\n%}\n\n"
         "````text\n::uml::\nas text\n::end-uml::\n````\n"
     )
-    made, site, _ = await generate({"docs/index.md": page, "docs/b.md": page})
-    html = article(made, "")["html"]
+    generated, site, _ = await generate({"docs/index.md": page, "docs/b.md": page})
+    html = article(generated, "")["html"]
     for word in ("ann -", "cyd -", "eve -", "as text", "::end-uml::"):
         assert word in html
     plantuml = [line for line in site["warnings"] if line.startswith("plantuml")]
@@ -269,7 +269,7 @@ async def test_too_many_pages_and_too_much_output_are_refused(
 )
 async def test_links_of_a_readme(generate: Make, link: str, target: str) -> None:
     """A folder is its first page; what is above the repository is nobody's."""
-    made, _, _ = await generate(
+    generated, _, _ = await generate(
         {
             "docs/index.md": f"# R\n\n[l]({link})\n",
             "docs/how/index.md": "# How\n",
@@ -279,4 +279,4 @@ async def test_links_of_a_readme(generate: Make, link: str, target: str) -> None
         folder="team",
         **LINKS,
     )
-    assert f'href="{target}"' in article(made, "")["html"]
+    assert f'href="{target}"' in article(generated, "")["html"]

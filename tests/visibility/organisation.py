@@ -61,7 +61,7 @@ class Organisation:
 class _Maker:
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)
-        self.made = Organisation()
+        self.company = Organisation()
         self.open: dict[str, list[str]] = {kind: [] for kind in COUNTS}
         self.own: dict[tuple[str, str], list[str]] = {}
         self.groups: list[str] = []
@@ -72,12 +72,12 @@ class _Maker:
         return self.open[kind] + self.own.get((kind, owner), [])
 
     def some(self, kind: str, owner: str = "", most: int = 3) -> list[str]:
-        known = self.pool(kind, owner)
-        return self.chance.sample(known, min(len(known), self.chance.randrange(most)))
+        refs = self.pool(kind, owner)
+        return self.chance.sample(refs, min(len(refs), self.chance.randrange(most)))
 
     def one(self, kind: str, owner: str = "") -> str | None:
-        known = self.pool(kind, owner)
-        return self.chance.choice(known) if known else None
+        refs = self.pool(kind, owner)
+        return self.chance.choice(refs) if refs else None
 
     def add(self, kind: str) -> None:
         is_restricted = self.chance.random() < (0.1 if kind in UNOWNED else 0.3)
@@ -101,15 +101,15 @@ class _Maker:
         if kind in {"Component", "System", "API"} and self.chance.random() < 0.2:
             entity["metadata"]["annotations"]["backstage.io/techdocs-ref"] = DOCS
         ref = str(ref_of(entity))
-        self.made.entities[ref] = entity
+        self.company.entities[ref] = entity
         if owner:
-            self.made.owners[ref] = owner
+            self.company.owners[ref] = owner
         if kind == "Group":
             self.groups.append(ref)
         if not is_restricted:
             self.open[kind].append(ref)
         else:
-            self.made.restricted.add(ref)
+            self.company.restricted.add(ref)
             if owner:
                 self.own.setdefault((kind, owner), []).append(ref)
 
@@ -133,33 +133,33 @@ class _Maker:
         return {} if kind == "Domain" else self.software(kind, name, owner)
 
     def software(self, kind: str, name: str, owner: str) -> dict[str, Any]:
-        made: dict[str, Any] = {"type": self.chance.choice(["a", "b", f"{name}type"])}
+        spec: dict[str, Any] = {"type": self.chance.choice(["a", "b", f"{name}type"])}
         system = self.one("System", owner)
         if system and self.chance.random() < 0.7:
-            made["system"] = system
+            spec["system"] = system
         if kind == "API":
             info = {"title": name, "version": "1"}
             definition = json.dumps({"openapi": "3.0.0", "info": info, "paths": {}})
-            return {**made, "lifecycle": "production", "definition": definition}
-        made["dependsOn"] = self.some("Resource", owner) + self.some("Component", owner)
+            return {**spec, "lifecycle": "production", "definition": definition}
+        spec["dependsOn"] = self.some("Resource", owner) + self.some("Component", owner)
         if kind == "Component":
-            made["lifecycle"] = "production"
-            made["providesApis"] = self.some("API", owner)
-            made["consumesApis"] = self.some("API", owner)
-        return made
+            spec["lifecycle"] = "production"
+            spec["providesApis"] = self.some("API", owner)
+            spec["consumesApis"] = self.some("API", owner)
+        return spec
 
     def identities(self) -> list[Identity]:
         groups = self.groups
-        found = []
+        readers = []
         for number in range(18):
             ref = f"user:default/reader-{number:02d}"
             own = self.chance.sample(groups, number % 5)
-            found.append(Identity(ref, "user", (ref, *own)))
+            readers.append(Identity(ref, "user", (ref, *own)))
         keeper, guest = "user:default/keeper", "user:development/guest"
-        found[0] = Identity(keeper, "user", (keeper, PLATFORM))
+        readers[0] = Identity(keeper, "user", (keeper, PLATFORM))
         # What counts is the kind: a guest is in no group, whatever the claims say.
         return [
-            *found,
+            *readers,
             Identity(guest, "guest", (guest,)),
             Identity(guest, "guest", (guest, PLATFORM)),
         ]
@@ -171,13 +171,13 @@ def organisation(seed: int = SEED) -> Organisation:
     for kind, count in COUNTS.items():
         for _ in range(count):
             maker.add(kind)
-    made = maker.made
-    made.users = maker.identities()
-    refs = sorted(made.entities)
+    company = maker.company
+    company.users = maker.identities()
+    refs = sorted(company.entities)
     maker.chance.shuffle(refs)
-    closed = [ref for ref in refs if ref in made.restricted]
+    closed = [ref for ref in refs if ref in company.restricted]
     # Three files of restricted entities alone: their registrations are none of others'.
-    made.files = [closed[0:10], closed[10:15], closed[15:16]]
+    company.files = [closed[0:10], closed[10:15], closed[15:16]]
     rest = [ref for ref in refs if ref not in set(closed[:16])]
-    made.files += [rest[start::FILES] for start in range(FILES)]
-    return made
+    company.files += [rest[start::FILES] for start in range(FILES)]
+    return company

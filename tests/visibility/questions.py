@@ -8,7 +8,7 @@ EVERY = {"entityRefs": ["*"]}
 NOTHING = [("", "")]
 #: plugin, method, path -> what is asked: paths (with {ref} for each of some entities),
 #: or (path, body). An empty tuple: it names no entity, or is a change.
-ASKED: dict[tuple[str, str, str], tuple[Any, ...]] = {
+QUESTIONS: dict[tuple[str, str, str], tuple[Any, ...]] = {
     ("catalog", "GET", "/entities"): (
         "/entities",
         "/entities?fields=relations",
@@ -102,7 +102,7 @@ ASKED: dict[tuple[str, str, str], tuple[Any, ...]] = {
 }
 #: For operators and services alone, whoever else asks.
 ITSELF = ("/healthz", "/readyz", "/metrics", "/snapshot", "/snapshot/checksum")
-PAGES_ASKED: dict[str, tuple[str, ...]] = {
+PAGE_PATHS: dict[str, tuple[str, ...]] = {
     "/": ("/",),
     "/sign-in": (),
     # What analytics counts: tried with its own events.

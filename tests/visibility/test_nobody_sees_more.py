@@ -17,9 +17,9 @@ from services.portal.frame import Frame
 from services.portal.router import PAGES, make_portal
 from shared.contracts.permissions import ROUTES
 from shared.kit.documents import mongo
-from tests.visibility.house import House, house_of, token_of
+from tests.visibility.local_gateway import LocalGateway, gateway_of, token_of
 from tests.visibility.organisation import Organisation, organisation
-from tests.visibility.questions import ASKED, EVERY, ITSELF, NOTHING, PAGES_ASKED
+from tests.visibility.questions import EVERY, ITSELF, NOTHING, PAGE_PATHS, QUESTIONS
 
 pytestmark = pytest.mark.timeout(300)
 together = pytest.mark.asyncio(loop_scope="module")
@@ -34,14 +34,14 @@ def company() -> Organisation:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def house(
+async def gateway(
     company: Organisation, mongodb: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[House]:
+) -> AsyncIterator[LocalGateway]:
     client = mongo.connect(mongodb)
     name = f"visibility_{id(client)}"
     folder = tmp_path_factory.mktemp("visibility")
-    async with house_of(company, client[name], mongodb, folder) as (found, _):
-        yield found
+    async with gateway_of(company, client[name], mongodb, folder) as (local_gateway, _):
+        yield local_gateway
     await client.drop_database(name)
     client.close()
 
@@ -56,27 +56,27 @@ def test_every_route_and_page_is_thought_about() -> None:
         # Analytics counts: who may see a count is tried with its own events.
         if plugin not in ("scaffolder", "analytics") and row.path not in ITSELF
     }
-    assert rows == set(ASKED)
+    assert rows == set(QUESTIONS)
     pages = {
         route.path  # type: ignore[attr-defined]
         for router in PAGES
         for route in router.routes
         if "GET" in route.methods  # type: ignore[attr-defined]
     }
-    assert pages == set(PAGES_ASKED)
+    assert pages == set(PAGE_PATHS)
 
 
 def sample(company: Organisation, who: Identity, number: int, size: int) -> list[str]:
     """Some entities, the hidden among them first: others for each reader."""
     hidden = sorted(set(company.entities) - company.visible(who))
-    seen = sorted(company.visible(who))
+    visible = sorted(company.visible(who))
     chosen = (
         [hidden[(number * 7 + n * 13) % len(hidden)] for n in range(size)]
         if hidden
         else []
     )
     return chosen[: size - 2] + [
-        seen[(number * 11 + n * 17) % len(seen)] for n in range(2)
+        visible[(number * 11 + n * 17) % len(visible)] for n in range(2)
     ]
 
 
@@ -99,50 +99,49 @@ def leaks(text: str, words: set[str], question: str) -> set[str]:
     )
 
 
-def told(text: str, ref: str) -> bool:
+def describes(text: str, ref: str) -> bool:
     """Whether a text says what an entity says of itself, not only its name."""
     name = ref.rpartition("/")[2]
-    return any(f"{name} {what}" in text for what in ("title", "person")) or (
-        f"about {name}" in text
-    )
+    phrases = (f"{name} title", f"{name} person", f"about {name}")
+    return any(phrase in text for phrase in phrases)
 
 
 async def ask(
-    house: House, who: Identity, plugin: str, method: str, question: Any
+    gateway: LocalGateway, who: Identity, plugin: str, method: str, question: Any
 ) -> Any:
     path, body = question if isinstance(question, tuple) else (question, None)
-    return await house.call(who, method, f"/api/{plugin}{path}", json=body)
+    return await gateway.call(who, method, f"/api/{plugin}{path}", json=body)
 
 
 @together
 @pytest.mark.parametrize("number", range(READERS))
-async def test_no_answer_names_what_is_hidden(house, company, number) -> None:
+async def test_no_answer_names_what_is_hidden(gateway, company, number) -> None:
     """Of all that can be asked of all services, by each reader."""
     who = company.users[number]
     words = company.hidden_words(who)
     service = Identity("service:tests", "service")
     refs = sample(company, who, number, SAMPLE)
-    asked = ("/entities/by-refs", {"entityRefs": refs})
-    known = (await ask(house, service, "catalog", "POST", asked)).json()["items"]
-    uids = [entity["metadata"]["uid"] for entity in known]
+    by_refs = ("/entities/by-refs", {"entityRefs": refs})
+    entities = (await ask(gateway, service, "catalog", "POST", by_refs)).json()["items"]
+    uids = [entity["metadata"]["uid"] for entity in entities]
     every = {"entityRefs": sorted(company.entities)}
-    for (plugin, method, _), questions in ASKED.items():
+    for (plugin, method, _), questions in QUESTIONS.items():
         for question in questions:
             if question[1] == EVERY:
                 # The question names all: nothing but their names may come back.
-                answer = await ask(house, who, plugin, method, (question[0], every))
+                answer = await ask(gateway, who, plugin, method, (question[0], every))
                 assert answer.status == 200, question
                 assert leaks(answer.body.decode(), words, "") == set()
                 continue
             is_about_one = isinstance(question, str) and "{" in question
             for ref, uid in zip(refs, uids, strict=True) if is_about_one else NOTHING:
                 about = filled(question, ref, uid) if ref else question
-                answer = await ask(house, who, plugin, method, about)
+                answer = await ask(gateway, who, plugin, method, about)
                 assert answer.status < 500, about
                 body = answer.body.decode()
                 assert not leaks(body, words, str(about)), (who.subject, about)
                 is_hidden = bool(ref) and ref not in company.visible(who)
-                assert not (is_hidden and told(body, ref)), (who.subject, about)
+                assert not (is_hidden and describes(body, ref)), (who.subject, about)
 
 
 def named(items: Any) -> set[str]:
@@ -153,14 +152,14 @@ def named(items: Any) -> set[str]:
 
 @together
 @pytest.mark.parametrize("number", range(READERS))
-async def test_lists_hold_exactly_what_is_visible(house, company, number) -> None:
+async def test_lists_hold_exactly_what_is_visible(gateway, company, number) -> None:
     """No more and no less: lists, totals, facets, refs, relations, search."""
     who = company.users[number]
     visible = company.visible(who)
     names = {ref.rpartition("/")[2] for ref in visible}
 
     async def answer(plugin: str, method: str, question: Any) -> Any:
-        return (await ask(house, who, plugin, method, question)).json()
+        return (await ask(gateway, who, plugin, method, question)).json()
 
     every = await answer("catalog", "GET", "/entities")
     assert named(every) == names
@@ -187,7 +186,7 @@ async def test_lists_hold_exactly_what_is_visible(house, company, number) -> Non
 @together
 @pytest.mark.parametrize("number", range(READERS))
 async def test_lists_of_docs_hold_exactly_what_is_visible(
-    house, company, number
+    gateway, company, number
 ) -> None:
     """No more and no less: sites, failed builds, states by refs."""
     who = company.users[number]
@@ -197,22 +196,22 @@ async def test_lists_of_docs_hold_exactly_what_is_visible(
         if "backstage.io/techdocs-ref"
         in company.entities[ref]["metadata"]["annotations"]
     }
-    sites = (await ask(house, who, "techdocs", "GET", "/sites?limit=1000")).json()
+    sites = (await ask(gateway, who, "techdocs", "GET", "/sites?limit=1000")).json()
     assert {item["entity_ref"] for item in sites["items"]} == documented
     # No build of theirs can succeed.
-    failed = (await ask(house, who, "techdocs", "GET", "/sites/failed")).json()
+    failed = (await ask(gateway, who, "techdocs", "GET", "/sites/failed")).json()
     assert failed["total"] == len(documented)
     refs = ("/sites/by-refs", {"entityRefs": sorted(company.entities)})
-    states = (await ask(house, who, "techdocs", "POST", refs)).json()["items"]
+    states = (await ask(gateway, who, "techdocs", "POST", refs)).json()["items"]
     assert {item["entity_ref"] for item in states if item} == documented
 
 
 @together
-async def test_relations_are_whole_for_who_sees_both_ends(house, company) -> None:
+async def test_relations_are_whole_for_who_sees_both_ends(gateway, company) -> None:
     """The reverse of every relation that is declared, for the platform team."""
     keeper = company.users[0]
-    every = (await ask(house, keeper, "catalog", "GET", "/entities")).json()
-    known = {
+    every = (await ask(gateway, keeper, "catalog", "GET", "/entities")).json()
+    relations = {
         f"{item['kind'].lower()}:default/{item['metadata']['name']}": {
             (one["type"], one["targetRef"]) for one in item.get("relations") or ()
         }
@@ -220,36 +219,37 @@ async def test_relations_are_whole_for_who_sees_both_ends(house, company) -> Non
     }
     for ref, entity in company.entities.items():
         for target in entity["spec"].get("dependsOn") or ():
-            assert ("dependsOn", target) in known[ref]
-            assert ("dependencyOf", ref) in known[target]
+            assert ("dependsOn", target) in relations[ref]
+            assert ("dependencyOf", ref) in relations[target]
 
 
 @together
 @pytest.mark.parametrize("number", [0, 3, 9, 14, 18, 19])
-async def test_no_page_names_what_is_hidden(house, company, number) -> None:
+async def test_no_page_names_what_is_hidden(gateway, company, number) -> None:
     """The portal is a client of the API; each of its pages, for some readers."""
     who = company.users[number]
     # What they are a member of is known to everybody who signs in.
     own = {ref.rpartition("/")[2] for ref in who.ownership}
     words = company.hidden_words(who) - own
-    portal = make_portal(house, frame=Frame("P", development=False))
+    portal = make_portal(gateway, frame=Frame("P", development=False))
     transport = httpx.ASGITransport(portal, raise_app_exceptions=False)
     headers = {"authorization": f"Bearer {token_of(who)}"}
     async with httpx.AsyncClient(
         transport=transport, base_url="http://portal", headers=headers
     ) as client:
-        for paths in PAGES_ASKED.values():
+        for paths in PAGE_PATHS.values():
             for path in paths:
                 refs = (
                     sample(company, who, number, PAGE_SAMPLE) if "{" in path else [""]
                 )
                 for ref in refs:
-                    asked = filled(path, ref) if ref else path
-                    answer = await client.get(asked)
-                    assert answer.status_code < 500, (asked, answer.text[-300:])
-                    assert not leaks(answer.text, words, asked), (who.subject, asked)
+                    address = filled(path, ref) if ref else path
+                    answer = await client.get(address)
+                    at = (who.subject, address)
+                    assert answer.status_code < 500, (address, answer.text[-300:])
+                    assert not leaks(answer.text, words, address), at
                     if ref and ref not in company.visible(who):
-                        assert not told(answer.text, ref), (who.subject, asked)
+                        assert not describes(answer.text, ref), at
 
 
 def test_the_organisation_is_what_the_test_needs(company: Organisation) -> None:
@@ -258,5 +258,5 @@ def test_the_organisation_is_what_the_test_needs(company: Organisation) -> None:
     assert len(company.users) == READERS
     for kind in ("component", "api", "template", "group", "user", "location", "system"):
         assert any(ref.startswith(f"{kind}:") for ref in company.restricted), kind
-    seen = {len(company.visible(who)) for who in company.users}
-    assert len(seen) > 5
+    visible_counts = {len(company.visible(who)) for who in company.users}
+    assert len(visible_counts) > 5

@@ -21,7 +21,10 @@ VALUES: dict[str, Any] = {
     "markup": "<i>&'\"</i>",
 }
 CONTEXT = {"parameters": VALUES, "p": VALUES}
-DIALECT = TemplateDialect({each.name: each.run for each in template_filters()})
+OWN_FILTERS = {
+    template_filter.name: template_filter.run for template_filter in template_filters()
+}
+DIALECT = TemplateDialect(OWN_FILTERS)
 
 
 def value(source: str) -> Any:

@@ -40,10 +40,10 @@ TESTS = [
     ("string", ["''", "'a'", "1 ~ ''"], ["1", "['a']"]),
 ]
 CASES = [
-    (f"{'(' + given + ')'} is {test}", expected)
+    (f"{'(' + operand + ')'} is {test}", expected)
     for test, passing, failing in TESTS
     for expected, group in ((True, passing), (False, failing))
-    for given in group
+    for operand in group
 ]
 
 

@@ -21,15 +21,14 @@ from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.methods import NUMBER, OBJECT, PATTERN, TEXT
 from services.scaffolder.dialect.methods_list import LIST
 from services.scaffolder.dialect.template import BUILT_IN, TemplateDialect
-from services.scaffolder.templates.filters import template_filters
 from tests.costs import limit_processor_time
+from tests.scaffolder.dialect.expressions import OWN_FILTERS
 
 SHARE = 4
 SECONDS = 2.0
 MEGABYTES = 100
-OWN = {each.name: each.run for each in template_filters()}
-DIALECT = TemplateDialect(OWN)
-COOKIECUTTER = TemplateDialect(OWN, cookiecutter=True)
+DIALECT = TemplateDialect(OWN_FILTERS)
+COOKIECUTTER = TemplateDialect(OWN_FILTERS, cookiecutter=True)
 
 TEXT_GIVEN = "<&a b.com\n" * (50_000 // SHARE)
 NESTED: Any = "x" * (100_000 // SHARE)
@@ -164,7 +163,7 @@ def repeated(expression: str) -> str:
 
 def test_every_operation_has_its_measure() -> None:
     """What is registered and what is measured here are the same."""
-    assert set(FILTERS) == set(BUILT_IN) | set(OWN)
+    assert set(FILTERS) == set(BUILT_IN) | set(OWN_FILTERS)
     assert set(METHODS) == {*TEXT, *LIST, *NUMBER, *PATTERN, *OBJECT}
     assert set(OPERATORS) == {node.__name__ for node in evaluation._EXPRESSIONS}
     assert set(STATEMENTS) == {node.__name__ for node in rendering._STATEMENTS}

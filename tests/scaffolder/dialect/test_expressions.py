@@ -212,8 +212,8 @@ def test_expressions_are_worth_what_nunjucks_says(source: str, expected: Any) ->
 
 def test_inputs_are_rendered_deeply() -> None:
     """Texts in objects and lists are rendered; undefined members are dropped."""
-    given = {"a": ["${{ p.count }}", "${{ p.unknown }}"], "b": "${{ p.unknown }}"}
-    assert rendered(DIALECT, given, CONTEXT) == {"a": [4, None]}
+    value = {"a": ["${{ p.count }}", "${{ p.unknown }}"], "b": "${{ p.unknown }}"}
+    assert rendered(DIALECT, value, CONTEXT) == {"a": [4, None]}
 
 
 def test_cookiecutter_words() -> None:

@@ -42,15 +42,15 @@ def test_reading_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_time_is_the_threads_own() -> None:
     """A budget made in one thread counts that thread's processor time."""
-    seen: list[float] = []
+    deadlines: list[float] = []
 
     def measure() -> None:
-        seen.append(RenderingBudget(seconds=5).deadline)
+        deadlines.append(RenderingBudget(seconds=5).deadline)
 
     thread = threading.Thread(target=measure)
     thread.start()
     thread.join()
-    assert seen[0] < 6
+    assert deadlines[0] < 6
 
 
 def test_depth_is_limited_and_given_back() -> None:
@@ -117,7 +117,7 @@ def test_undefined_members_are_dropped_from_json() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "what"),
+    ("value", "description"),
     [
         ("abc", "a text"),
         (5, "a number"),
@@ -126,9 +126,9 @@ def test_undefined_members_are_dropped_from_json() -> None:
         (UNDEFINED, "nothing"),
     ],
 )
-def test_what_each_cannot_go_through_is_named(value: object, what: str) -> None:
+def test_what_each_cannot_go_through_is_named(value: object, description: str) -> None:
     """With what it must be."""
-    with pytest.raises(Invalid, match=f"an array or an object, not {what}"):
+    with pytest.raises(Invalid, match=f"an array or an object, not {description}"):
         iterations(value)
 
 

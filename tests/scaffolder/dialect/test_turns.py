@@ -42,11 +42,11 @@ class LongestStretch:
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._begun = 0.0
+        self._started_at = 0.0
 
     def __enter__(self) -> Self:
         gc.disable()
-        self._begun = time.thread_time()
+        self._started_at = time.thread_time()
         self._before = sys.gettrace()
         sys.settrace(self._trace)
         return self
@@ -56,8 +56,8 @@ class LongestStretch:
         gc.enable()
 
     def _trace(self, _frame: FrameType, _event: str, _arg: Any) -> Any:
-        self.seconds = max(self.seconds, time.thread_time() - self._begun)
-        self._begun = time.thread_time()
+        self.seconds = max(self.seconds, time.thread_time() - self._started_at)
+        self._started_at = time.thread_time()
         return self._trace
 
 

@@ -39,7 +39,7 @@ def refusal(status: int, name: str) -> ApiAnswer:
     return ApiAnswer(status, {}, jsonlib.dumps(body).encode())
 
 
-class House:
+class LocalGateway:
     """`Api` of the gateway over apps in this process."""
 
     def __init__(self, apps: dict[str, Any]) -> None:
@@ -88,8 +88,8 @@ class House:
             )
         also = {}
         for name in need.also:
-            each = await self.decision(identity, name)
-            also[name] = Grant(each.result, each.conditions, each.reason)
+            decision = await self.decision(identity, name)
+            also[name] = Grant(decision.result, decision.conditions, decision.reason)
         principal = Principal(
             identity.subject, identity.kind, identity.ownership, need.permission,
             main.result, main.conditions, also,
@@ -150,9 +150,9 @@ class SnapshotCatalog:
 
 
 @asynccontextmanager
-async def house_of(
+async def gateway_of(
     organisation: Organisation, database: Any, mongodb: str, folder: Path
-) -> AsyncIterator[tuple[House, Running]]:
+) -> AsyncIterator[tuple[LocalGateway, Running]]:
     """Everything registered, indexed and looked at."""
     (folder / "files").mkdir()
     async with AsyncExitStack() as stack:
@@ -163,31 +163,36 @@ async def house_of(
             file.write_text(yaml.safe_dump_all(documents))
             answer = await catalog.register(file)
             assert answer.status_code == 201, answer.text
-        seen = SnapshotCatalog(catalog)
+        snapshot_catalog = SnapshotCatalog(catalog)
         owners = MemoryOwners()
         documented = 0
-        async for each in seen.snapshot():
-            assert each.entity is not None
-            owners.put(each.entity.raw, each.revision, each.entity.uid)
-            documented += "backstage.io/techdocs-ref" in each.entity.annotations
+        async for catalog_revision in snapshot_catalog.snapshot():
+            entity = catalog_revision.entity
+            assert entity is not None
+            owners.put(entity.raw, catalog_revision.revision, entity.uid)
+            documented += "backstage.io/techdocs-ref" in entity.annotations
         search = search_app(
             search_settings(folder / "search"), owners=owners, consumes_events=False
         )
         await stack.enter_async_context(search.router.lifespan_context(search))
         (folder / "docs").mkdir()
         installation = Installation(folder / "docs", mongodb, SECRET)
-        installation.catalog = seen  # type: ignore[assignment]
+        installation.catalog = snapshot_catalog  # type: ignore[assignment]
         docs = await stack.enter_async_context(installation.start(MemoryBus()))
-        house = House({"catalog": catalog.app, "search": search, "techdocs": docs.app})
+        gateway = LocalGateway(
+            {"catalog": catalog.app, "search": search, "techdocs": docs.app}
+        )
         service = Identity("service:tests", "service")
 
         async def settled() -> bool:
-            sites = await house.call(service, "GET", "/api/techdocs/sites?limit=1000")
-            found = await house.call(service, "GET", "/api/search/query?term=common")
+            sites = await gateway.call(service, "GET", "/api/techdocs/sites?limit=1000")
+            search_answer = await gateway.call(
+                service, "GET", "/api/search/query?term=common"
+            )
             items = (sites.json() or {}).get("items", ())
             failed = [item for item in items if item["status"] == "failed"]
-            total = (found.json() or {}).get("numberOfResults", 0)
+            total = (search_answer.json() or {}).get("numberOfResults", 0)
             return len(failed) == documented and total >= len(organisation.entities)
 
         await until(settled, 60, "everything is indexed and looked at")
-        yield house, catalog
+        yield gateway, catalog
