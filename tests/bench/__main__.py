@@ -23,10 +23,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=[1000, 10000])
     parser.add_argument("--engines", choices=FORMS[:2], default=EMBEDDED)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         portal = BenchPortal(
-            Path(folder) / "playhouse", 17027, "playhouse", given.engines
+            Path(folder) / "playhouse", 17027, "playhouse", arguments.engines
         )
         try:
             journeys.measure(portal)
@@ -36,9 +36,9 @@ def main() -> None:
         if not (bench / "bench_api.py").is_file():
             print(f"No load driver at {bench}: set CALLBOARD_BENCH to run it.")
             return
-        for size in given.sizes:
+        for size in arguments.sizes:
             place = Path(folder) / f"load-{size}"
-            load.measure(bench, size, place, 17028, given.engines)
+            load.measure(bench, size, place, 17028, arguments.engines)
 
 
 if __name__ == "__main__":

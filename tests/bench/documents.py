@@ -38,42 +38,42 @@ def document(number: int) -> dict[str, Any]:
     return {"_id": f"component:default/c{number}", "n": 0, "entity": "x" * 1000}
 
 
-async def find_by_id(held: Any) -> float:
+async def find_by_id(collection: Any) -> float:
     for number in range(SINGLE):
-        await held.find_one({"_id": f"component:default/c{number}"})
+        await collection.find_one({"_id": f"component:default/c{number}"})
     return SINGLE
 
 
-async def find_and_modify(held: Any) -> float:
+async def find_and_modify(collection: Any) -> float:
     for number in range(SINGLE):
         one = {"_id": f"component:default/c{number}"}
-        await held.find_one_and_update(one, {"$inc": {"n": 1}})
+        await collection.find_one_and_update(one, {"$inc": {"n": 1}})
     return SINGLE
 
 
-async def find_and_modify_by_many(held: Any) -> float:
+async def find_and_modify_by_many(collection: Any) -> float:
     async def writer(first: int) -> None:
         for number in range(first, SINGLE, WRITERS):
             one = {"_id": f"component:default/c{number}"}
-            await held.find_one_and_update(one, {"$inc": {"n": 1}})
+            await collection.find_one_and_update(one, {"$inc": {"n": 1}})
 
     await asyncio.gather(*(writer(first) for first in range(WRITERS)))
     return SINGLE
 
 
-async def replace_in_batches(held: Any) -> float:
+async def replace_in_batches(collection: Any) -> float:
     for start in range(0, BULK, 1000):
         batch = [document(number) for number in range(start, start + 1000)]
         writes = [ReplaceOne({"_id": one["_id"]}, one) for one in batch]
-        await held.bulk_write(writes, ordered=False)
+        await collection.bulk_write(writes, ordered=False)
     return BULK
 
 
-async def insert_in_batches(held: Any) -> float:
-    await held.delete_many({})
+async def insert_in_batches(collection: Any) -> float:
+    await collection.delete_many({})
     for start in range(0, BULK, 1000):
         batch = [document(number) for number in range(start, start + 1000)]
-        await held.insert_many(batch, ordered=False)
+        await collection.insert_many(batch, ordered=False)
     return BULK
 
 
@@ -93,27 +93,27 @@ async def registration(client: Any, folder: Path, number: int) -> float:
     entities = [builders.component(f"c{n}") for n in range(ENTITIES)]
     file.write_text(yaml.dump_all(entities, Dumper=yaml.CSafeDumper))
     async with running(client[f"catalog_{number}"], folder) as catalog:
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         answer = await catalog.register(file)
         assert answer.status_code == 201, answer.text
-        return time.perf_counter() - begun
+        return time.perf_counter() - started_at
 
 
 async def main(form: str, options: str) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         start = documents.start if form == "servers" else engines.start_documents
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         engine = start(folder / "store", folder / "store.log")
-        print(f"{form}: started in {time.perf_counter() - begun:.1f} s")
+        print(f"{form}: started in {time.perf_counter() - started_at:.1f} s")
         client = mongo.connect(f"{engine.address}/{options}")
         try:
             for title, measure in MEASURES.items():
                 rates = []
                 for _ in range(ROUNDS):
-                    begun = time.perf_counter()
+                    started_at = time.perf_counter()
                     count = await measure(client["bench"]["documents"])
-                    rates.append(count / (time.perf_counter() - begun))
+                    rates.append(count / (time.perf_counter() - started_at))
                 print(f"{title}: {statistics.median(rates):,.0f}/s")
             took = [
                 await registration(client, folder / f"r{n}", n) for n in range(ROUNDS)

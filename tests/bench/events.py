@@ -39,7 +39,7 @@ class Marks:
     """When each place had everything, looked at all the time in threads."""
 
     def __init__(self, places: dict[str, Callable[[], bool]]) -> None:
-        self._began = time.monotonic()
+        self._started_at = time.monotonic()
         self.seconds: dict[str, float] = {}
         self._threads = [
             threading.Thread(target=self._look, args=place, name=place[0])
@@ -48,11 +48,11 @@ class Marks:
         for thread in self._threads:
             thread.start()
 
-    def _look(self, name: str, there: Callable[[], bool]) -> None:
-        while time.monotonic() - self._began < LIMIT_SECONDS:
+    def _look(self, name: str, has_arrived: Callable[[], bool]) -> None:
+        while time.monotonic() - self._started_at < LIMIT_SECONDS:
             with suppress(httpx.HTTPError, KeyError):
-                if there():
-                    self.seconds[name] = time.monotonic() - self._began
+                if has_arrived():
+                    self.seconds[name] = time.monotonic() - self._started_at
                     return
             time.sleep(STEP_SECONDS)
 
@@ -78,7 +78,7 @@ def listener(portal: BenchPortal) -> Iterator[str]:
         for name, variable in VARIABLES.items()
         if name in run["addresses"]
     }
-    told = {
+    environment = {
         **os.environ,
         **data.environment(),
         **urls,
@@ -91,7 +91,7 @@ def listener(portal: BenchPortal) -> Iterator[str]:
     with (portal.data / "logs" / "catalog-second.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "services.catalog.main"],
-            env=told,
+            env=environment,
             stdout=log,
             stderr=log,
         )
@@ -105,8 +105,8 @@ def listener(portal: BenchPortal) -> Iterator[str]:
 
 def write(path: Path, size: int, word: str) -> None:
     """A descriptor of so many components that say `word`."""
-    found = [component(f"c{n}", {"description": f"{word} {n}"}) for n in range(size)]
-    path.write_text(yaml.dump_all(found, Dumper=yaml.CSafeDumper))
+    entities = [component(f"c{n}", {"description": f"{word} {n}"}) for n in range(size)]
+    path.write_text(yaml.dump_all(entities, Dumper=yaml.CSafeDumper))
 
 
 class Places:
@@ -141,8 +141,8 @@ class Places:
         self._answered.set()
 
     def _is_logged(self) -> bool:
-        told = [key for key in list(self._recorder.told) if key[1] == self._revision]
-        return len(told) >= self._size
+        keys = [key for key in list(self._recorder.told) if key[1] == self._revision]
+        return len(keys) >= self._size
 
     def _is_followed(self) -> bool:
         return self._answered.is_set() and self._held(self._second) == self._written
@@ -157,8 +157,8 @@ class Places:
         return self._held(self._at["catalog"])
 
     def _held(self, url: str) -> Any:
-        asked = self._client.get(f"{url}/snapshot/checksum", headers=self._headers)
-        return asked.raise_for_status().json()
+        answer = self._client.get(f"{url}/snapshot/checksum", headers=self._headers)
+        return answer.raise_for_status().json()
 
 
 def measure(portal: BenchPortal, folder: Path, size: int) -> None:
@@ -167,17 +167,19 @@ def measure(portal: BenchPortal, folder: Path, size: int) -> None:
     try:
         with listener(portal) as second:
             places = Places(portal, second, recorder)
-            for revision, what in ((1, "registered"), (2, "changed")):
-                write(folder / "all.yaml", size, what)
+            for revision, change in ((1, "registered"), (2, "changed")):
+                write(folder / "all.yaml", size, change)
                 marks = places.expect(size, revision)
                 ask(portal, folder / "all.yaml", revision)
                 places.answered()
                 marks.wait()
                 for name, seconds in marks.seconds.items():
                     rate = size / seconds
-                    print(f"{what:12} {name:24} {seconds:7.2f} s {rate:8.0f} events/s")
+                    print(
+                        f"{change:12} {name:24} {seconds:7.2f} s {rate:8.0f} events/s"
+                    )
                 for name in marks.missing:
-                    print(f"{what:12} {name:24} not within {LIMIT_SECONDS:.0f} s")
+                    print(f"{change:12} {name:24} not within {LIMIT_SECONDS:.0f} s")
     finally:
         recorder.close()
 
@@ -199,13 +201,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("size", nargs="?", type=int, default=SIZE)
     parser.add_argument("--engines", choices=FORMS[:2], default=EMBEDDED)
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        portal = BenchPortal(folder / "data", PORT, "empty", given.engines)
+        portal = BenchPortal(folder / "data", PORT, "empty", arguments.engines)
         try:
             portal.up()
-            measure(portal, folder, given.size)
+            measure(portal, folder, arguments.size)
         finally:
             portal.down()
 

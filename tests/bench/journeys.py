@@ -40,19 +40,21 @@ def times(runs: int, once: Callable[[], float]) -> list[float]:
     return [once() for _ in range(runs)]
 
 
-def tell(what: str, seconds: list[float], aim: str) -> None:
+def tell(title: str, seconds: list[float], aim: str) -> None:
     middle, least, most = statistics.median(seconds), min(seconds), max(seconds)
-    print(f"{what:32} {middle:6.2f} s  ({least:.2f}–{most:.2f})  aim {aim}", flush=True)
+    print(
+        f"{title:32} {middle:6.2f} s  ({least:.2f}–{most:.2f})  aim {aim}", flush=True
+    )
 
 
 def memory(portal: BenchPortal) -> None:
     """Print resident and proportional megabytes, by process and in all."""
-    found = portal.memory()
-    for name, (resident, proportional) in found.items():
+    megabytes = portal.memory()
+    for name, (resident, proportional) in megabytes.items():
         print(
             f"  {name:12} {resident:6.0f} MB resident {proportional:6.0f} MB own share"
         )
-    resident, proportional = (sum(m[i] for m in found.values()) for i in (0, 1))
+    resident, proportional = (sum(m[i] for m in megabytes.values()) for i in (0, 1))
     print(
         f"memory of all: {resident:.0f} MB resident, {proportional:.0f} MB proportional"
     )
@@ -80,7 +82,7 @@ def pushed(portal: BenchPortal, until: str) -> float:
     else:
         describe(folder / "catalog-info.yaml", word)
     git(folder, "commit", "-qam", f"Measure {word}")
-    began = time.monotonic()
+    started_at = time.monotonic()
     git(folder, "push", "-q")
     paths = {
         "visible": ENTITY,
@@ -88,7 +90,7 @@ def pushed(portal: BenchPortal, until: str) -> float:
         "docs": "/api/techdocs/pages/default/component/payments/",
     }
     portal.seconds_until(paths[until], word)
-    return time.monotonic() - began
+    return time.monotonic() - started_at
 
 
 def describe(path: Path, word: str) -> None:

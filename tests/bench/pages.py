@@ -35,10 +35,10 @@ class Browser:
 
     def seconds(self, path: str) -> float:
         """Until the first byte of a page."""
-        began = time.perf_counter()
+        started_at = time.perf_counter()
         self._connection.request("GET", path, headers=self._headers)
         answer = self._connection.getresponse()
-        seconds = time.perf_counter() - began
+        seconds = time.perf_counter() - started_at
         answer.read()
         assert answer.status == 200, f"{path}: {answer.status}"
         return seconds
@@ -63,14 +63,20 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--user", default="")
     parser.add_argument("--times", type=int, default=300)
-    given = parser.parse_args()
-    portals = [BenchPortal(data, 0, "") for data in given.data]
-    medians = first_bytes([p.run["url"] for p in portals], given.user, given.times)
-    for name, found in medians.items():
-        ratio = found[-1] / found[0]
-        print(f"{name:10}", *(f"{each:8.1f} ms" for each in found), f"{ratio:6.2f}")
+    arguments = parser.parse_args()
+    portals = [BenchPortal(data, 0, "") for data in arguments.data]
+    medians = first_bytes(
+        [p.run["url"] for p in portals], arguments.user, arguments.times
+    )
+    for name, milliseconds in medians.items():
+        ratio = milliseconds[-1] / milliseconds[0]
+        print(
+            f"{name:10}",
+            *(f"{median:8.1f} ms" for median in milliseconds),
+            f"{ratio:6.2f}",
+        )
     totals = [sum(pss for _, pss in portal.memory().values()) for portal in portals]
-    print("memory    ", *(f"{each:8.1f} MB" for each in totals))
+    print("memory    ", *(f"{total:8.1f} MB" for total in totals))
 
 
 if __name__ == "__main__":

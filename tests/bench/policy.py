@@ -28,7 +28,7 @@ from tests.bench.portal import BenchPortal
 RULES = POLICIES / "callboard"
 PORT = 17029
 COUNT, ROUNDS, SECONDS = 2_000, 3, 3.0
-ASKED = PolicyInput(
+QUESTION = PolicyInput(
     "user:default/ann",
     "user",
     ("user:default/ann", "group:default/box-office", "group:default/stage"),
@@ -44,27 +44,27 @@ async def times(once: Once, count: int, at_once: int) -> list[float]:
 
     async def worker() -> None:
         for _ in range(count // at_once):
-            began = time.perf_counter()
+            started_at = time.perf_counter()
             await once()
-            took.append((time.perf_counter() - began) * 1000)
+            took.append((time.perf_counter() - started_at) * 1000)
 
     await asyncio.gather(*(worker() for _ in range(at_once)))
     return sorted(took)
 
 
-async def decisions(what: str, policy: Policy, at_once: int) -> None:
+async def decisions(title: str, policy: Policy, at_once: int) -> None:
     """Print one line: medians of the rounds."""
 
     async def once() -> object:
-        return await policy.decide(ASKED)
+        return await policy.decide(QUESTION)
 
     await times(once, COUNT // 4, at_once)
     rounds = [await times(once, COUNT, at_once) for _ in range(ROUNDS)]
     half, late = (
-        statistics.median(each[int(len(each) * part)] for each in rounds)
+        statistics.median(durations[int(len(durations) * part)] for durations in rounds)
         for part in (0.5, 0.99)
     )
-    print(f"{what:40} p50 {half:7.3f} ms   p99 {late:7.3f} ms")
+    print(f"{title:40} p50 {half:7.3f} ms   p99 {late:7.3f} ms")
 
 
 async def decide(address: str) -> None:
@@ -94,14 +94,14 @@ async def rate(portal: BenchPortal, path: str, at_once: int) -> float:
     return done / SECONDS
 
 
-def requests(what: str, folder: Path, environment: Mapping[str, str]) -> None:
+def requests(title: str, folder: Path, environment: Mapping[str, str]) -> None:
     """Start a portal, ask for an entity by name, print one line."""
     os.environ.update(environment)
     portal = BenchPortal(folder, PORT, "playhouse")
     try:
         portal.up()
-        found = portal.ask("/api/catalog/entities/by-query?filter=kind=component")
-        name = found["items"][0]["metadata"]["name"]
+        page = portal.ask("/api/catalog/entities/by-query?filter=kind=component")
+        name = page["items"][0]["metadata"]["name"]
         path = f"/api/catalog/entities/by-name/component/default/{name}"
         asyncio.run(rate(portal, path, 16))
         rates = [
@@ -111,7 +111,7 @@ def requests(what: str, folder: Path, environment: Mapping[str, str]) -> None:
             for at_once in (1, 16)
         ]
         one, many = rates
-        print(f"{what:40} {one:7.0f} /s at 1   {many:7.0f} /s at 16")
+        print(f"{title:40} {one:7.0f} /s at 1   {many:7.0f} /s at 16")
     finally:
         portal.down()
         for name in environment:
@@ -123,12 +123,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         server = opa.start(root / "opa", root / "opa.log", policies=RULES)
-        told = {"CALLBOARD_OPA": server.address}
-        off = {**told, "CALLBOARD_GATEWAY_DECISION_SECONDS": "0"}
+        environment = {"CALLBOARD_OPA": server.address}
+        off = {**environment, "CALLBOARD_GATEWAY_DECISION_SECONDS": "0"}
         try:
             asyncio.run(decide(server.address))
             requests("by name, embedded policy", root / "embedded", {})
-            requests("by name, OPA", root / "remembered", told)
+            requests("by name, OPA", root / "remembered", environment)
             requests("by name, OPA, nothing remembered", root / "asked", off)
         finally:
             server.stop()

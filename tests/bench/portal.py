@@ -22,16 +22,16 @@ class BenchPortal:
     ) -> None:
         self.data = data
         self.url = f"http://127.0.0.1:{port}"
-        where = ["--data", str(data)]
-        self._up = [CALLBOARD, "up", *where, "--port", str(port), "--detach"]
+        data_option = ["--data", str(data)]
+        self._up = [CALLBOARD, "up", *data_option, "--port", str(port), "--detach"]
         self._up += ["--example", example, "--engines", engines]
-        self._down = [CALLBOARD, "down", *where]
+        self._down = [CALLBOARD, "down", *data_option]
 
     def up(self) -> float:
         """Start it; the seconds until the command returned."""
-        began = time.monotonic()
+        started_at = time.monotonic()
         subprocess.run(self._up, check=True, capture_output=True, text=True)
-        return time.monotonic() - began
+        return time.monotonic() - started_at
 
     def down(self) -> None:
         subprocess.run(self._down, check=False, capture_output=True)
@@ -42,20 +42,20 @@ class BenchPortal:
 
     @property
     def run(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self.data / "run.json").read_text())
-        return found
+        run_data: dict[str, Any] = json.loads((self.data / "run.json").read_text())
+        return run_data
 
     @property
     def pids(self) -> dict[str, int]:
-        found: dict[str, int] = self.run["pids"]
-        return found
+        pids: dict[str, int] = self.run["pids"]
+        return pids
 
     @property
     def engine_seconds(self) -> float:
         """How long the engines took together when they were started last."""
         lines = (self.data / "logs" / "supervisor.log").read_text().splitlines()
-        told = [json.loads(line) for line in lines if "engines_started" in line]
-        return float(told[-1]["seconds"])
+        start_events = [json.loads(line) for line in lines if "engines_started" in line]
+        return float(start_events[-1]["seconds"])
 
     def ask(self, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
@@ -68,12 +68,12 @@ class BenchPortal:
 
     def seconds_until(self, path: str, word: str, limit: float = 30.0) -> float:
         """How long until the answer of `path` holds `word`, from now."""
-        began = time.monotonic()
+        started_at = time.monotonic()
         while word not in json.dumps(self.ask(path)):
-            if time.monotonic() - began > limit:
+            if time.monotonic() - started_at > limit:
                 raise TimeoutError(f"{path} did not show {word} in {limit} s")
             time.sleep(STEP_SECONDS)
-        return time.monotonic() - began
+        return time.monotonic() - started_at
 
     def memory(self) -> dict[str, tuple[float, float]]:
         """Megabytes by process: resident, and proportional (shared pages divided)."""

@@ -31,7 +31,7 @@ def resident() -> float:
     return pages * 4096 / 1e6
 
 
-def measure(what: str, ask: Callable[[int], object], seconds: float = 0.5) -> None:
+def measure(title: str, ask: Callable[[int], object], seconds: float = 0.5) -> None:
     """Prints the first and the mean time of a question; asked with a running number."""
     begin = time.perf_counter()
     ask(0)
@@ -41,7 +41,7 @@ def measure(what: str, ask: Callable[[int], object], seconds: float = 0.5) -> No
         count += 1
         ask(count)
     mean = (time.perf_counter() - begin) / count
-    print(f"{what:44} first {first * 1e6:9.0f} µs   then {mean * 1e6:8.1f} µs")
+    print(f"{title:44} first {first * 1e6:9.0f} µs   then {mean * 1e6:8.1f} µs")
 
 
 def load(catalog: Catalog) -> ReadModel:
@@ -56,8 +56,8 @@ def load(catalog: Catalog) -> ReadModel:
         spent += time.perf_counter() - begin
     del batch
     gc.collect()
-    each = spent / count * 1e6
-    print(f"{count} entities put in {spent:.2f} s, {each:.0f} µs each")
+    microseconds = spent / count * 1e6
+    print(f"{count} entities put in {spent:.2f} s, {microseconds:.0f} µs each")
     print(f"resident: {memory:.0f} MB before, {resident():.0f} MB after")
     return model
 
@@ -67,8 +67,8 @@ def listings(model: ReadModel, catalog: Catalog, scope: ReaderScope) -> None:
     groups = [f"group:default/{name}" for name in catalog.names["Group"]]
 
     def page(listing: ListRequest) -> object:
-        found = page_of(model, listing, scope)
-        return render_all(model, model.existing(found.ids), listing.fields, scope)
+        matches = page_of(model, listing, scope)
+        return render_all(model, model.existing(matches.ids), listing.fields, scope)
 
     services = ("kind=component,spec.type=service",)
     measure(

@@ -59,12 +59,12 @@ def owners_of(size: int) -> MemoryOwners:
 async def measure(form: str, alias: Alias, owners: MemoryOwners) -> None:
     """One form at one size."""
     await alias.open()
-    begun, processor_begun = time.perf_counter(), time.process_time()
+    started_at, processor_started_at = time.perf_counter(), time.process_time()
     for part in PARTS:
         await resync.catch_up(alias, owners, part)
     first, processor = (
-        time.perf_counter() - begun,
-        time.process_time() - processor_begun,
+        time.perf_counter() - started_at,
+        time.process_time() - processor_started_at,
     )
     records = await alias.live.index.count()
     rebuilt = [await _rebuilt(alias, owners) for _ in range(REBUILDS)]
@@ -89,14 +89,14 @@ async def _rebuilt(alias: Alias, owners: MemoryOwners) -> float:
 
 
 async def _timed_sums(alias: Alias) -> list[float]:
-    found = []
+    durations = []
     for number in range(20):
         # A change between two of them: nothing is answered from a cache.
         await alias.apply([entity_put(component("bench-sum"), number + 1)])
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         await alias.live.checksums()
-        found.append(1000 * (time.perf_counter() - begun))
-    return found
+        durations.append(1000 * (time.perf_counter() - started_at))
+    return durations
 
 
 def kinds_of_terms(owners: MemoryOwners) -> dict[str, list[str]]:
@@ -121,33 +121,35 @@ async def _questions(
     durations = []
     for term in terms:
         question = search_request(term, readable=READABLE)
-        begun = clock()
+        started_at = clock()
         await alias.answering.index.find(question)
-        durations.append(1000 * (clock() - begun))
+        durations.append(1000 * (clock() - started_at))
     return durations
 
 
 async def _events(alias: Alias, size: int, rounds: int = EVENTS) -> list[float]:
-    found = []
+    durations = []
     for number in range(rounds):
         puts = [
             entity_put(
-                component(f"bench-{size}-{each}", {"description": f"round {number}"}),
+                component(
+                    f"bench-{size}-{entity_number}", {"description": f"round {number}"}
+                ),
                 number + 1,
             )
-            for each in range(size)
+            for entity_number in range(size)
         ]
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         await alias.apply(puts)
-        found.append(1000 * (time.perf_counter() - begun))
-    return found
+        durations.append(1000 * (time.perf_counter() - started_at))
+    return durations
 
 
-def _line(what: str, values: Sequence[float], unit: str) -> None:
+def _line(title: str, values: Sequence[float], unit: str) -> None:
     ordered = sorted(values)
     most = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
     middle = statistics.median(ordered)
-    print(f"  {what:24} {middle:8.2f} {unit} median, {most:8.2f} {unit} p99")
+    print(f"  {title:24} {middle:8.2f} {unit} median, {most:8.2f} {unit} p99")
 
 
 @asynccontextmanager
