@@ -141,7 +141,9 @@ class Places:
         self._answered.set()
 
     def _is_logged(self) -> bool:
-        keys = [key for key in list(self._recorder.told) if key[1] == self._revision]
+        keys = [
+            key for key in list(self._recorder.event_ids) if key[1] == self._revision
+        ]
         return len(keys) >= self._size
 
     def _is_followed(self) -> bool:

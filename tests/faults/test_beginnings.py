@@ -15,7 +15,7 @@ import pytest
 from deploy.embedded import child
 from deploy.embedded.rundata import SERVICES, RunData
 from tests.e2e.running import Portal
-from tests.faults.driver.house import documents_of
+from tests.faults.driver.deployment import documents_of
 from tests.faults.victims import BACK_SECONDS, agreed, back, kill, well
 from tests.waiting import until_now
 
@@ -76,31 +76,31 @@ def test_none_is_forked_while_an_engine_starts(portal: Portal) -> None:
     wait, so that the engine was never noted as started.
     """
     before = agreed(portal)
-    gone = kill(portal, "documents")
-    with stopped(portal, gone, b"deploy.embedded.documents"):
+    old_pid = kill(portal, "documents")
+    with stopped(portal, old_pid, b"deploy.embedded.documents"):
         dead = kill(portal, "techdocs")
         until_now(lambda: portal.run["pids"]["techdocs"] != dead, 20, "another")
         command = Path(f"/proc/{portal.run['pids']['techdocs']}/cmdline").read_bytes()
     assert b"deploy.embedded.child" in command
-    back(portal, "documents", gone)
+    back(portal, "documents", old_pid)
     assert agreed(portal) == before
 
 
 @contextmanager
-def stopped(portal: Portal, gone: int, command: bytes) -> Iterator[None]:
+def stopped(portal: Portal, old_pid: int, command: bytes) -> Iterator[None]:
     """The next process of this kind that the supervisor starts stands still at once."""
     supervisor = portal.run["pids"]["supervisor"]
 
-    def begun() -> int | None:
+    def started_pid() -> int | None:
         for tasks in Path(f"/proc/{supervisor}/task").glob("*/children"):
             for pid in map(int, tasks.read_text().split()):
                 with suppress(OSError):
                     line = Path(f"/proc/{pid}/cmdline").read_bytes()
-                    if pid != gone and command in line:
+                    if pid != old_pid and command in line:
                         return pid
         return None
 
-    pid = until_now(begun, 20, "the engine's next start")
+    pid = until_now(started_pid, 20, "the engine's next start")
     os.kill(pid, signal.SIGSTOP)
     try:
         yield

@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from tests.conftest import SERVERS
-from tests.faults.driver.house import House
-from tests.faults.driver.houses import house_of
+from tests.faults.driver.deployment import Deployment
+from tests.faults.driver.deployments import deployment_of
 from tests.faults.driver.run import run
 from tests.faults.driver.table import show
 
@@ -24,22 +24,22 @@ FAULTS = 15
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
     """A portal of its own, on the engines of this run."""
-    house = house_of("servers" if SERVERS else "embedded", tmp_path)
+    deployment = deployment_of("servers" if SERVERS else "embedded", tmp_path)
     try:
-        house.up()
-        yield house
+        deployment.up()
+        yield deployment
     finally:
-        house.down()
+        deployment.down()
 
 
-def test_nothing_is_lost_and_nothing_done_twice(house: House) -> None:
+def test_nothing_is_lost_and_nothing_done_twice(deployment: Deployment) -> None:
     """Every acknowledged write is there, once, and everything agrees at the end."""
-    found = run(house, seed=SEED, seconds=SECONDS, faults=FAULTS)
-    show(found, Console(width=120))
-    assert found.ledger.lost == []
-    assert found.ledger.doubled == []
-    assert found.ledger.odd == []
-    assert len(found.faults) >= FAULTS // 2
-    assert found.ledger.total("done") > 50
+    outcome = run(deployment, seed=SEED, seconds=SECONDS, faults=FAULTS)
+    show(outcome, Console(width=120))
+    assert outcome.ledger.lost == []
+    assert outcome.ledger.doubled == []
+    assert outcome.ledger.odd == []
+    assert len(outcome.faults) >= FAULTS // 2
+    assert outcome.ledger.total("done") > 50

@@ -16,7 +16,7 @@ from tests.conftest import SERVERS
 from tests.e2e.running import ANN, BEN, BY_NAME, HOST, SERVICE, Portal, problem
 from tests.faults.driver.host import GitHost
 from tests.faults.driver.ledger import Ledger
-from tests.faults.driver.servers import ServersHouse
+from tests.faults.driver.servers import ServersDeployment
 from tests.faults.victims import well
 from tests.waiting import until_now
 
@@ -34,25 +34,25 @@ SOON_SECONDS = 8.0
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServersHouse]:
+def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServersDeployment]:
     """A portal on real servers, each behind a proxy."""
-    house = ServersHouse(tmp_path_factory.mktemp("away"))
+    deployment = ServersDeployment(tmp_path_factory.mktemp("away"))
     try:
-        house.up()
-        yield house
+        deployment.up()
+        yield deployment
     finally:
-        house.down()
+        deployment.down()
 
 
 @pytest.fixture
-def portal(house: ServersHouse) -> Iterator[Portal]:
+def portal(deployment: ServersDeployment) -> Iterator[Portal]:
     """The portal, well before each test and after it."""
-    be_well(house.portal)
+    be_well(deployment.portal)
     # Who asks is known before anything is cut.
     for who in (ANN, BEN, SERVICE):
-        house.portal.as_(who)
-    yield house.portal
-    be_well(house.portal)
+        deployment.portal.as_(who)
+    yield deployment.portal
+    be_well(deployment.portal)
 
 
 @pytest.fixture
@@ -84,9 +84,9 @@ class Quick:
         self._client = client
 
     def __call__(self, method: str, path: str, **more: Any) -> httpx.Response:
-        began = time.monotonic()
+        started_at = time.monotonic()
         answer = self._client.request(method, path, **more)
-        took = time.monotonic() - began
+        took = time.monotonic() - started_at
         assert took < SOON_SECONDS, f"{method} {path} took {took:.1f} s: {answer}"
         return answer
 
@@ -100,10 +100,10 @@ def registered(host: GitHost, name: str) -> dict[str, str]:
 
 def states(portal: Portal) -> dict[str, str]:
     """What is not well, as the status page tells it: `service check` -> why."""
-    found = portal.get("/api/status")
+    status = portal.get("/api/status")
     return {
         f"{service['name']} {check}": state
-        for service in found["services"]
+        for service in status["services"]
         for check, state in (service.get("checks") or {"-": "away"}).items()
         if state != "ok"
     }
@@ -111,8 +111,8 @@ def states(portal: Portal) -> dict[str, str]:
 
 def figure(portal: Portal, service: str, name: str) -> float:
     """One of a service's figures."""
-    found = portal.get("/api/status")["services"]
-    figures = next(s for s in found if s["name"] == service).get("figures") or {}
+    services = portal.get("/api/status")["services"]
+    figures = next(s for s in services if s["name"] == service).get("figures") or {}
     return float(figures.get(name, 0))
 
 
@@ -124,11 +124,13 @@ def refused(answer: httpx.Response) -> str:
     return message
 
 
-def test_without_opensearch(house: ServersHouse, portal: Portal, host: GitHost) -> None:
+def test_without_opensearch(
+    deployment: ServersDeployment, portal: Portal, host: GitHost
+) -> None:
     """The catalog works, search says what is missing, and finds all of it later."""
     ask = Quick(portal.as_(SERVICE))
     body = registered(host, "without-index")
-    with house.cut("opensearch"):
+    with deployment.cut("opensearch"):
         assert ask("GET", PAYMENTS).status_code == 200
         assert ask("POST", LOCATIONS, json=body).status_code == 201
         message = refused(ask("GET", "/api/search/query?term=payments"))
@@ -143,11 +145,13 @@ def test_without_opensearch(house: ServersHouse, portal: Portal, host: GitHost) 
     )
 
 
-def test_without_kafka(house: ServersHouse, portal: Portal, host: GitHost) -> None:
+def test_without_kafka(
+    deployment: ServersDeployment, portal: Portal, host: GitHost
+) -> None:
     """Reads and writes work, the outbox fills, and everything is told afterwards."""
     ask = Quick(portal.as_(SERVICE))
     body = registered(host, "without-log")
-    with house.cut("kafka"):
+    with deployment.cut("kafka"):
         assert ask("GET", PAYMENTS).status_code == 200
         assert ask("POST", LOCATIONS, json=body).status_code == 201
         assert portal.known("component:default/without-log") is not None
@@ -164,11 +168,11 @@ def test_without_kafka(house: ServersHouse, portal: Portal, host: GitHost) -> No
 
 
 def test_a_push_while_kafka_is_away(
-    house: ServersHouse, portal: Portal, host: GitHost
+    deployment: ServersDeployment, portal: Portal, host: GitHost
 ) -> None:
     """Its host is told to come again, does, and the push is in the catalog."""
     host.create("pushed-late")
-    with house.cut("kafka"):
+    with deployment.cut("kafka"):
         text = yaml.safe_dump(component("pushed-late"))
         host.push("pushed-late", {"catalog-info.yaml": text}, "Begin")
         counted = host.ledger.operations
@@ -179,22 +183,24 @@ def test_a_push_while_kafka_is_away(
     until_now(lambda: portal.known(ref), BACK_SECONDS, "the push in the catalog")
 
 
-def test_without_mongodb(house: ServersHouse, portal: Portal, host: GitHost) -> None:
+def test_without_mongodb(
+    deployment: ServersDeployment, portal: Portal, host: GitHost
+) -> None:
     """Reads come from the read model, marked as old; writes are 503, pushes wait."""
     ask = Quick(portal.as_(SERVICE))
     body = registered(host, "without-store")
     host.create("pushed-early")
     assert "callboard-stale" not in ask("GET", PAYMENTS).headers
-    with house.cut("documents"):
+    with deployment.cut("documents"):
         until_now(
             lambda: "callboard-stale" in ask("GET", PAYMENTS).headers,
             15,
             "the answers to be marked",
         )
         assert ask("GET", PAYMENTS).status_code == 200
-        found = ask("GET", "/api/catalog/entities/by-query?limit=5")
-        assert found.status_code == 200
-        assert "callboard-stale" in found.headers
+        answer = ask("GET", "/api/catalog/entities/by-query?limit=5")
+        assert answer.status_code == 200
+        assert "callboard-stale" in answer.headers
         refused(ask("POST", LOCATIONS, json=body))
         text = yaml.safe_dump(component("pushed-early"))
         host.push("pushed-early", {"catalog-info.yaml": text}, "Begin")
@@ -220,11 +226,11 @@ def test_without_mongodb(house: ServersHouse, portal: Portal, host: GitHost) -> 
     until_now(lambda: portal.known(ref), BACK_SECONDS, "the push in the catalog")
 
 
-def test_without_opa(house: ServersHouse, portal: Portal) -> None:
+def test_without_opa(deployment: ServersDeployment, portal: Portal) -> None:
     """No decision is no: at once, with a reason; what is public goes on."""
     ask = Quick(portal.as_(BEN))
     assert ask("GET", PAYMENTS).status_code == 200
-    with house.cut("opa"), portal.with_token(None) as nobody:
+    with deployment.cut("opa"), portal.with_token(None) as nobody:
         until_now(
             lambda: ask("GET", PAYMENTS).status_code == 503, 20, "known answers to age"
         )
@@ -238,10 +244,12 @@ def test_without_opa(house: ServersHouse, portal: Portal) -> None:
     )
 
 
-def test_everything_is_cut_at_once(house: ServersHouse, portal: Portal) -> None:
+def test_everything_is_cut_at_once(
+    deployment: ServersDeployment, portal: Portal
+) -> None:
     """Nothing crashes, nothing hangs; all is well again soon after."""
     restarts = dict(portal.run["restarts"])
-    cuts = [house.cut(name) for name in house.engines]
+    cuts = [deployment.cut(name) for name in deployment.engines]
     for cut in cuts:
         cut.__enter__()
     try:

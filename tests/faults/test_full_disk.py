@@ -72,12 +72,12 @@ def test_a_full_disk_loses_nothing(portal: SmallPortal, disk: SmallDisk) -> None
         for name in taken:
             assert portal.known(f"component:default/{name}") is not None, name
         for number in range(WRITES):
-            where = {
+            body = {
                 "type": "url",
                 "target": f"{HOST}/full-{number}/blob/main/all.yaml",
             }
             answer = portal.as_(SERVICE).post(
-                f"{LOCATIONS}?onConflict=refresh", json=where
+                f"{LOCATIONS}?onConflict=refresh", json=body
             )
             assert answer.status_code == 201, answer.text
         agreed(portal)

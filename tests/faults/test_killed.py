@@ -50,19 +50,19 @@ def described(copy: WorkingCopy, text: str) -> dict[str, str]:
 
 
 def push_is_seen(portal: Portal) -> None:
-    """A push still walks through the whole house, once."""
-    copy, said = working_copy(portal, "payments"), word()
-    push(copy, described(copy, f"Says {said}"), f"Say {said}")
+    """A push still walks through all services, once."""
+    copy, marker = working_copy(portal, "payments"), word()
+    push(copy, described(copy, f"Says {marker}"), f"Say {marker}")
     until_now(
-        lambda: said in str(portal.known(PAYMENTS)),
+        lambda: marker in str(portal.known(PAYMENTS)),
         BACK_SECONDS,
         "the push in the catalog",
     )
-    until_now(lambda: portal.results(said), BACK_SECONDS, "the push in search")
+    until_now(lambda: portal.results(marker), BACK_SECONDS, "the push in search")
     revisions = [item["revision"] for item in history(portal, PAYMENTS)]
     assert revisions == list(range(len(revisions), 0, -1))
-    told = [item["cause"].get("subject") for item in history(portal, PAYMENTS)]
-    assert told.count(f"Say {said}") == 1
+    subjects = [item["cause"].get("subject") for item in history(portal, PAYMENTS)]
+    assert subjects.count(f"Say {marker}") == 1
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -88,18 +88,18 @@ def test_an_engine_is_killed(portal: Portal, name: str) -> None:
 
 
 def test_a_push_while_the_log_is_dead(portal: Portal) -> None:
-    """The push stays in Git, and is in the catalog when the house stands again."""
-    copy, said = working_copy(portal, "payments"), word()
-    copy.commit(f"Say {said}", described(copy, f"Says {said}"))
+    """The push stays in Git, and is in the catalog once the portal is up again."""
+    copy, marker = working_copy(portal, "payments"), word()
+    copy.commit(f"Say {marker}", described(copy, f"Says {marker}"))
     dead = kill(portal, "broker")
     copy.push()
     back(portal, "broker", dead)
     until_now(
-        lambda: said in str(portal.known(PAYMENTS)),
+        lambda: marker in str(portal.known(PAYMENTS)),
         BACK_SECONDS,
         "the push in the catalog",
     )
-    until_now(lambda: portal.results(said), BACK_SECONDS, "the push in search")
+    until_now(lambda: portal.results(marker), BACK_SECONDS, "the push in search")
 
 
 def test_sessions_outlive_the_gateway(portal: Portal) -> None:
@@ -118,12 +118,12 @@ def test_killed_while_registering(portal: Portal) -> None:
         component(f"crowd-{n}", {"labels": {"crowd": "yes"}}) for n in range(CROWD)
     ]
     portal.repository("crowd", {"all.yaml": yaml.safe_dump_all(crowd)})
-    where = {"type": "url", "target": f"{HOST}/crowd/blob/main/all.yaml"}
+    body = {"type": "url", "target": f"{HOST}/crowd/blob/main/all.yaml"}
     token, answers = portal.sign_in(BEN), list[httpx.Response]()
 
     def register() -> None:
         with suppress(httpx.HTTPError), portal.with_token(token) as client:
-            answer = client.post("/api/catalog/locations", json=where, timeout=120)
+            answer = client.post("/api/catalog/locations", json=body, timeout=120)
             answers.append(answer)
 
     def is_registered() -> bool:
@@ -153,20 +153,20 @@ def test_killed_while_registering(portal: Portal) -> None:
         >= CROWD
     )
     for number in range(0, CROWD, CROWD // 20):
-        made = history(portal, f"component:default/crowd-{number}")
-        assert [item["revision"] for item in made] == [1]
+        changes = history(portal, f"component:default/crowd-{number}")
+        assert [item["revision"] for item in changes] == [1]
 
 
 def test_killed_while_building(portal: Portal) -> None:
     """The site is built all the same, and told of once."""
-    copy, said = working_copy(portal, "payments"), word()
-    text = copy.read("docs/index.md") + f"\nWe say {said} here.\n"
+    copy, marker = working_copy(portal, "payments"), word()
+    text = copy.read("docs/index.md") + f"\nWe say {marker} here.\n"
     with portal.listening(SERVICE, topic="docs-built", entity=PAYMENTS) as heard:
-        commit = copy.commit(f"Write {said}", {"docs/index.md": text})
+        commit = copy.commit(f"Write {marker}", {"docs/index.md": text})
         copy.push()
         for _ in range(2):
             back(portal, "techdocs", kill(portal, "techdocs"))
-        until_now(lambda: portal.results(said), BACK_SECONDS, "the page in search")
+        until_now(lambda: portal.results(marker), BACK_SECONDS, "the page in search")
         until_now(lambda: told_of(heard, commit), BACK_SECONDS, "the event")
     # Told anew after a crash is the same event, by its id.
     assert len({event["id"] for event in told_of(heard, commit)}) == 1
@@ -176,9 +176,9 @@ def told_of(heard: list[dict[str, Any]], commit: str) -> list[dict[str, Any]]:
     return [event for event in heard if event["data"]["commit"] == commit]
 
 
-def slow_template(name: str, made: str) -> dict[str, Any]:
+def slow_template(name: str, repository_name: str) -> dict[str, Any]:
     """A template that says something, waits, and makes a repository."""
-    entity = component(made, owner="booking", lifecycle="experimental")
+    entity = component(repository_name, owner="booking", lifecycle="experimental")
     steps = [
         {"id": "say", "name": "Say", "action": "debug:log", "input": {"message": "go"}},
         {"id": "wait", "name": "Wait", "action": "debug:wait", "input": {"seconds": 3}},
@@ -192,7 +192,7 @@ def slow_template(name: str, made: str) -> dict[str, Any]:
             "id": "publish",
             "name": "Publish",
             "action": "publish:git",
-            "input": {"repoUrl": f"git.playhouse.example?repo={made}"},
+            "input": {"repoUrl": f"git.playhouse.example?repo={repository_name}"},
         },
     ]
     return {
@@ -205,18 +205,18 @@ def slow_template(name: str, made: str) -> dict[str, Any]:
 
 def test_killed_while_running(portal: Portal) -> None:
     """A run goes on at the step it was in, and makes its repository once."""
-    name, made = f"slow-{word()}", f"made-{word()}"
-    template = yaml.safe_dump(slow_template(name, made))
+    name, repository_name = f"slow-{word()}", f"made-{word()}"
+    template = yaml.safe_dump(slow_template(name, repository_name))
     portal.repository(name, {"catalog-info.yaml": template})
     ref = f"template:default/{name}"
     until_now(lambda: portal.known(ref), BACK_SECONDS, "the template")
-    asked = {"templateRef": ref, "values": {}}
-    answer = portal.as_(ANN).post("/api/scaffolder/v2/tasks", json=asked)
+    body = {"templateRef": ref, "values": {}}
+    answer = portal.as_(ANN).post("/api/scaffolder/v2/tasks", json=body)
     task = f"/api/scaffolder/v2/tasks/{answer.raise_for_status().json()['id']}"
 
     def lines() -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = portal.get(f"{task}/events", ANN)
-        return found
+        events: list[dict[str, Any]] = portal.get(f"{task}/events", ANN)
+        return events
 
     def at(step: str) -> bool:
         return any(line["body"].get("stepId") == step for line in lines())
@@ -229,11 +229,11 @@ def test_killed_while_running(portal: Portal) -> None:
         "the end of the run",
     )
     assert portal.get(task, ANN)["status"] == "completed", lines()
-    said = [line for line in lines() if line["body"]["message"] == "go"]
-    assert len(said) == 1
-    repository = WorkingCopy(Path(portal.data / "git" / f"{made}.git"))
+    go_lines = [line for line in lines() if line["body"]["message"] == "go"]
+    assert len(go_lines) == 1
+    repository = WorkingCopy(Path(portal.data / "git" / f"{repository_name}.git"))
     assert repository.git("rev-list", "--count", "main") == "1"
-    entity = f"component:default/{made}"
+    entity = f"component:default/{repository_name}"
     until_now(lambda: portal.known(entity), BACK_SECONDS, "what the run made")
     assert [item["revision"] for item in history(portal, entity)] == [1]
 
@@ -241,9 +241,9 @@ def test_killed_while_running(portal: Portal) -> None:
 def test_the_rest_goes_on_while_one_stands_still(portal: Portal) -> None:
     """A frozen search is one missing thing, not the end of the others."""
     with frozen(portal, "search"):
-        begun = time.monotonic()
+        started_at = time.monotonic()
         assert portal.known(PAYMENTS) is not None
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - started_at < 5
         assert portal.as_(ANN).get("/catalog").status_code in {200, 303}
         assert not well(portal)
     until_now(lambda: well(portal), BACK_SECONDS, "search to move again")

@@ -36,14 +36,14 @@ def frozen(portal: Portal, name: str) -> Iterator[None]:
 
 def back(portal: Portal, name: str, dead: int) -> float:
     """Wait until another process has taken its place and all is well; the seconds."""
-    begun = time.monotonic()
+    started_at = time.monotonic()
 
     def replaced() -> bool:
         pid = portal.run["pids"].get(name)
         return pid not in (None, dead) and well(portal)
 
     until_now(replaced, BACK_SECONDS, f"{name} to be back\n{portal.logs()}")
-    return time.monotonic() - begun
+    return time.monotonic() - started_at
 
 
 def well(portal: Portal) -> bool:
@@ -54,7 +54,7 @@ def well(portal: Portal) -> bool:
     return False
 
 
-def held(portal: Portal) -> dict[str, Any]:
+def read_checksums(portal: Portal) -> dict[str, Any]:
     """What the portal holds, as checksums: entities, and what search made of them."""
     return {
         "catalog": portal.get("/api/catalog/snapshot/checksum"),
@@ -68,22 +68,22 @@ def agreed(portal: Portal) -> dict[str, Any]:
 
     def look() -> dict[str, Any] | None:
         with suppress(httpx.HTTPError):
-            found = held(portal)
-            search = found["search"]
+            checksums = read_checksums(portal)
+            search = checksums["search"]
             if (search["entities"], search["sites"]) == (
-                found["catalog"],
-                found["sites"],
+                checksums["catalog"],
+                checksums["sites"],
             ):
-                return found
+                return checksums
         return None
 
-    found: dict[str, Any] = until_now(look, BACK_SECONDS, "search to agree")
-    return found
+    checksums: dict[str, Any] = until_now(look, BACK_SECONDS, "search to agree")
+    return checksums
 
 
 def history(portal: Portal, ref: str) -> list[dict[str, Any]]:
     """An entity's revisions, the newest first."""
     kind, _, rest = ref.partition(":")
     path = f"/api/catalog/entities/by-name/{kind}/{rest}/history"
-    found: list[dict[str, Any]] = portal.get(path, limit=100)["items"]
-    return found
+    changes: list[dict[str, Any]] = portal.get(path, limit=100)["items"]
+    return changes

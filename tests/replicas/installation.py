@@ -102,7 +102,7 @@ class Installation:
 
     def every(self) -> list[Replica]:
         """All replicas."""
-        return [replica for found in self.replicas.values() for replica in found]
+        return [replica for replicas in self.replicas.values() for replica in replicas]
 
     def start(self, replica: Replica) -> None:
         """Begin a replica's process."""
@@ -131,24 +131,24 @@ class Installation:
 
     def wait_ready(self, replica: Replica) -> None:
         """Wait until a replica says that it is ready."""
-        said = "nothing"
+        last_answer = "nothing"
 
         def ready() -> bool:
-            nonlocal said
+            nonlocal last_answer
             process = replica.process
             assert process is not None
             assert process.poll() is None, self.log(replica)
             with suppress(httpx.HTTPError):
-                found = httpx.get(f"{replica.url}/readyz", timeout=5)
-                said = found.text
-                return found.status_code == 200
+                answer = httpx.get(f"{replica.url}/readyz", timeout=5)
+                last_answer = answer.text
+                return answer.status_code == 200
             return False
 
         try:
             until_now(ready, READY_SECONDS)
         except AssertionError as error:
-            told = f"{replica.name} is not ready: {said}\n{self.log(replica)}"
-            raise AssertionError(told) from error
+            message = f"{replica.name} is not ready: {last_answer}\n{self.log(replica)}"
+            raise AssertionError(message) from error
 
     def log(self, replica: Replica) -> str:
         """The end of a replica's log."""
@@ -160,8 +160,8 @@ class Installation:
         """What a replica is told."""
         data = RunData(self.data)
         urls = {
-            f"CALLBOARD_{name.upper()}_URL": ",".join(r.url for r in found)
-            for name, found in self.replicas.items()
+            f"CALLBOARD_{name.upper()}_URL": ",".join(r.url for r in replicas)
+            for name, replicas in self.replicas.items()
         }
         if replica.service == "gateway":
             urls["CALLBOARD_GATEWAY_URL"] = replica.url
@@ -181,18 +181,18 @@ class Installation:
 
     def _configuration(self) -> dict[str, Any]:
         """The example's, with one public address for all gateways."""
-        found: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
-        found["backend"]["baseUrl"] = "http://callboard.example"
-        return found
+        config: dict[str, Any] = yaml.safe_load(CONFIG.read_text())
+        config["backend"]["baseUrl"] = "http://callboard.example"
+        return config
 
     @contextmanager
     def client(
         self, gateway: int, token: str | None = None, **headers: str
     ) -> Iterator[httpx.Client]:
         """Somebody at one of the gateways; without a token: the operator."""
-        given = {"authorization": f"Bearer {token or self.token}", **headers}
+        all_headers = {"authorization": f"Bearer {token or self.token}", **headers}
         with httpx.Client(
-            base_url=self.gateways[gateway], headers=given, timeout=ANSWER_SECONDS
+            base_url=self.gateways[gateway], headers=all_headers, timeout=ANSWER_SECONDS
         ) as client:
             yield client
 
@@ -227,11 +227,11 @@ class Installation:
 
         def agrees() -> bool:
             catalogs = self.checksums("catalog")
-            found = self.checksums("search")
+            search_sums = self.checksums("search")
             return (
                 all(c == catalogs[0] for c in catalogs)
                 and catalogs[0]["count"] >= expected
-                and all(s["entities"] == catalogs[0] for s in found)
+                and all(s["entities"] == catalogs[0] for s in search_sums)
             )
 
         until_now(agrees, deadline - time.monotonic(), "all replicas to agree")

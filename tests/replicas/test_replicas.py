@@ -1,4 +1,4 @@
-"""What must hold with two of each service: one house, whoever answers."""
+"""What must hold with two of each service: one portal, whoever answers."""
 
 import json
 import threading
@@ -34,8 +34,8 @@ def host(two: Installation) -> Iterator[GitHost]:
 
 def descriptor(*names: str, text: str = "") -> dict[str, str]:
     """A repository's file that describes some components."""
-    found = [component(name, {"description": text}) for name in names]
-    return {"catalog-info.yaml": yaml.safe_dump_all(found)}
+    entities = [component(name, {"description": text}) for name in names]
+    return {"catalog-info.yaml": yaml.safe_dump_all(entities)}
 
 
 def location(host: GitHost, name: str, *, text: str = "") -> dict[str, str]:
@@ -83,14 +83,20 @@ def test_what_is_written_at_one_gateway_is_read_at_the_other(
     with two.client(0) as one, two.client(1) as other:
         for number in range(20):
             name = f"across-{number}"
-            made = one.post(LOCATIONS, json=location(host, name)).raise_for_status()
-            seen = {"callboard-at-least": made.headers["callboard-revision"]}
-            answer = other.get(f"{BY_NAME}/component/default/{name}", headers=seen)
+            registration = one.post(
+                LOCATIONS, json=location(host, name)
+            ).raise_for_status()
+            at_least = {
+                "callboard-at-least": registration.headers["callboard-revision"]
+            }
+            answer = other.get(f"{BY_NAME}/component/default/{name}", headers=at_least)
             assert answer.status_code == 200, number
-            gone = other.delete(f"{LOCATIONS}/{made.json()['location']['id']}")
-            assert gone.status_code == 204
-            seen = {"callboard-at-least": gone.headers["callboard-revision"]}
-            answer = one.get(f"{BY_NAME}/component/default/{name}", headers=seen)
+            deletion = other.delete(
+                f"{LOCATIONS}/{registration.json()['location']['id']}"
+            )
+            assert deletion.status_code == 204
+            at_least = {"callboard-at-least": deletion.headers["callboard-revision"]}
+            answer = one.get(f"{BY_NAME}/component/default/{name}", headers=at_least)
             assert answer.status_code == 404, number
     agree(two)
 
@@ -104,10 +110,15 @@ def test_each_catalog_reads_what_another_wrote(
     for number, (writer, reader) in enumerate([(first, second), (second, first)] * 5):
         name = f"direct-{number}"
         body = location(host, name)
-        made = httpx.post(f"{writer}/locations", json=body, headers=headers, timeout=30)
-        seen = {"callboard-at-least": made.headers["callboard-revision"], **headers}
+        registration = httpx.post(
+            f"{writer}/locations", json=body, headers=headers, timeout=30
+        )
+        at_least = {
+            "callboard-at-least": registration.headers["callboard-revision"],
+            **headers,
+        }
         url = f"{reader}/entities/by-name/component/default/{name}"
-        assert httpx.get(url, headers=seen, timeout=30).status_code == 200
+        assert httpx.get(url, headers=at_least, timeout=30).status_code == 200
 
 
 def test_pushes_are_shared_and_every_read_model_agrees(
@@ -122,14 +133,14 @@ def test_pushes_are_shared_and_every_read_model_agrees(
         host.push(name, descriptor(name, text="second"), "second")
     with two.client(1) as client:
 
-        def seen() -> bool:
-            found = client.get(
+        def has_all() -> bool:
+            answer = client.get(
                 "/api/catalog/entities/by-query",
                 params={"filter": "metadata.description=second", "limit": 0},
             )
-            return found.is_success and found.json()["totalItems"] == len(names)
+            return answer.is_success and answer.json()["totalItems"] == len(names)
 
-        until_now(seen, SECONDS, "all pushes in the catalog")
+        until_now(has_all, SECONDS, "all pushes in the catalog")
         agree(two)
         for name in names:
             path = f"{BY_NAME}/component/default/{name}/history"
@@ -162,10 +173,10 @@ def test_runs_are_shared(two: Installation, host: GitHost) -> None:
             SECONDS,
             "the template",
         )
-        asked = {"templateRef": "template:default/replica-run", "values": {}}
+        body = {"templateRef": "template:default/replica-run", "values": {}}
         tasks = [
             (one, other)[number % 2]
-            .post("/api/scaffolder/v2/tasks", json=asked)
+            .post("/api/scaffolder/v2/tasks", json=body)
             .raise_for_status()
             .json()["id"]
             for number in range(12)
@@ -176,8 +187,8 @@ def test_runs_are_shared(two: Installation, host: GitHost) -> None:
             completed = partial(has_completed, at, path)
             until_now(completed, SECONDS, f"the run {task}")
             lines = at.get(f"{path}/events").json()
-            told = [line["body"]["message"] for line in lines]
-            assert told.count("go") == 1
+            messages = [line["body"]["message"] for line in lines]
+            assert messages.count("go") == 1
 
 
 def test_docs_are_built_once(two: Installation, host: GitHost) -> None:
@@ -227,9 +238,11 @@ def listening(
 
     with (
         two.client(gateway) as client,
-        client.stream("GET", "/api/events/stream", params=query, timeout=None) as found,
+        client.stream(
+            "GET", "/api/events/stream", params=query, timeout=None
+        ) as response,
     ):
-        lines = found.raise_for_status().iter_lines()
+        lines = response.raise_for_status().iter_lines()
         next(lines)
         threading.Thread(target=hear, args=(lines,), daemon=True).start()
         yield heard
@@ -244,24 +257,26 @@ def test_both_gateways_tell_what_happens(two: Installation, host: GitHost) -> No
     ):
         host.push("told-twice", descriptor("told-twice"), "Begin")
 
-        def told(heard: list[dict[str, Any]]) -> bool:
+        def has_event(heard: list[dict[str, Any]]) -> bool:
             return any(e["subject"] == "component:default/told-twice" for e in heard)
 
-        until_now(lambda: told(one) and told(other), SECONDS, "both to be told")
+        until_now(
+            lambda: has_event(one) and has_event(other), SECONDS, "both to be told"
+        )
 
 
 def test_a_stream_goes_on_at_the_other_gateway(two: Installation) -> None:
     """A position of one is none of the other: its reader is told to read anew."""
-    with two.client(0) as one, one.stream("GET", "/api/events/stream") as found:
-        lines = found.iter_lines()
+    with two.client(0) as one, one.stream("GET", "/api/events/stream") as response:
+        lines = response.iter_lines()
         position = next(line for line in lines if line.startswith("id: "))
     headers = {"last-event-id": position.removeprefix("id: ")}
     with (
         two.client(1, **headers) as other,
-        other.stream("GET", "/api/events/stream") as found,
+        other.stream("GET", "/api/events/stream") as response,
     ):
-        said = found.iter_lines()
-        assert "event: reset" in (next(said) for _ in range(8))
+        other_lines = response.iter_lines()
+        assert "event: reset" in (next(other_lines) for _ in range(8))
 
 
 def test_a_session_is_good_at_both_gateways_and_ends_at_both(
@@ -270,31 +285,35 @@ def test_a_session_is_good_at_both_gateways_and_ends_at_both(
     """Signed in here, known there; signed out there, nobody here a second later."""
     one, other = two.gateways
     with httpx.Client(timeout=30) as browser:
-        given = {"user": ANN}
-        answer = browser.post(f"{one}/sign-in/as", data=given, headers={"origin": one})
+        form = {"user": ANN}
+        answer = browser.post(f"{one}/sign-in/as", data=form, headers={"origin": one})
         assert answer.status_code == 303
         cookies = "; ".join(f"{k}={v}" for k, v in answer.cookies.items())
-    kept = {"cookie": cookies}
+    cookie_header = {"cookie": cookies}
     path = "/api/catalog/entities/by-query?limit=1"
     for gateway in (one, other):
-        found = httpx.get(gateway + path, headers=kept, timeout=30)
-        assert found.status_code == 200
-        page = httpx.get(f"{gateway}/catalog", headers=kept, timeout=30)
+        answer = httpx.get(gateway + path, headers=cookie_header, timeout=30)
+        assert answer.status_code == 200
+        page = httpx.get(f"{gateway}/catalog", headers=cookie_header, timeout=30)
         assert page.status_code == 200
-    httpx.post(f"{other}/sign-out", headers={**kept, "origin": other}, timeout=30)
-    assert httpx.get(other + path, headers=kept, timeout=30).status_code == 401
+    httpx.post(
+        f"{other}/sign-out", headers={**cookie_header, "origin": other}, timeout=30
+    )
+    assert httpx.get(other + path, headers=cookie_header, timeout=30).status_code == 401
 
     def nobody() -> bool:
-        return httpx.get(one + path, headers=kept, timeout=30).status_code == 401
+        return (
+            httpx.get(one + path, headers=cookie_header, timeout=30).status_code == 401
+        )
 
     until_now(nobody, 30, "the session to end at the first gateway")
 
 
 def test_a_token_of_one_gateway_is_good_at_the_other(two: Installation) -> None:
     """Both sign with keys that both publish."""
-    for at, asked in ((0, 1), (1, 0)):
+    for at, other in ((0, 1), (1, 0)):
         token = two.sign_in(ANN, gateway=at)
-        with two.client(asked, token) as client:
+        with two.client(other, token) as client:
             answer = client.get("/api/auth/v1/userinfo").raise_for_status()
             assert answer.json()["claims"]["sub"] == ANN
 
@@ -316,11 +335,11 @@ def test_one_of_each_is_killed(two: Installation, host: GitHost) -> None:
             host.push("pushed-to-half", descriptor("pushed-to-half"), "Begin")
             query = "/api/search/query?term=pushed-to-half"
 
-            def found() -> bool:
+            def is_found() -> bool:
                 answer = client.get(query)
                 return answer.is_success and answer.json()["numberOfResults"] > 0
 
-            until_now(found, SECONDS, "the push in search")
+            until_now(is_found, SECONDS, "the push in search")
     finally:
         for service in ("catalog", "scaffolder", "techdocs", "search"):
             two.start(two.replicas[service][0])

@@ -70,19 +70,21 @@ class Load:
             name = f"rolling-{count}"
             path = f"{LOCATIONS}?onConflict=refresh"
             body = location(self._host, name)
-            made = self._ask(number, "POST", path, json=body)
-            if made is None:
+            registration = self._ask(number, "POST", path, json=body)
+            if registration is None:
                 continue
             self.written += 1
-            seen = {"callboard-at-least": made.headers["callboard-revision"]}
+            at_least = {
+                "callboard-at-least": registration.headers["callboard-revision"]
+            }
             path = f"{BY_NAME}/component/default/{name}"
-            self._ask(number + 1, "GET", path, headers=seen)
+            self._ask(number + 1, "GET", path, headers=at_least)
             self._ending.wait(0.2)
 
     def _ask(
         self, number: int, method: str, path: str, **more: Any
     ) -> httpx.Response | None:
-        began = time.monotonic()
+        started_at = time.monotonic()
         for attempt in range(TRIES):
             # A connection each: what a gateway closes that was idle tells nothing.
             with self._two.client((number + attempt) % 2) as client:
@@ -90,7 +92,7 @@ class Load:
                     answer = client.request(method, path, **more)
                 except httpx.TransportError:
                     continue
-            self.slowest = max(self.slowest, time.monotonic() - began)
+            self.slowest = max(self.slowest, time.monotonic() - started_at)
             self.answers[method, answer.status_code] += 1
             if answer.is_success:
                 return answer

@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from shared.kit.observability import logs
-from tests.faults.driver.houses import house_of
+from tests.faults.driver.deployments import deployment_of
 from tests.faults.driver.run import run
 from tests.faults.driver.table import show
 
@@ -26,23 +26,28 @@ def main() -> int:
         "--engines", choices=["embedded", "servers"], default="embedded"
     )
     parser.add_argument("--faults", type=int, help="How many; 21 a minute by default.")
-    given = parser.parse_args()
-    count = given.faults
+    arguments = parser.parse_args()
+    count = arguments.faults
     if count is None:
-        count = round(FAULTS_PER_MINUTE * given.minutes)
+        count = round(FAULTS_PER_MINUTE * arguments.minutes)
     # The recorder hears of every fault of the log, too: the table tells of them.
     logs.configure("faults", "critical")
     logging.disable(logging.ERROR)
     out = Console(width=120)
     folder = Path(tempfile.mkdtemp(prefix="callboard-faults-"))
-    house = house_of(given.engines, folder)
+    deployment = deployment_of(arguments.engines, folder)
     try:
-        house.up()
-        found = run(house, seed=given.seed, seconds=given.minutes * 60, faults=count)
+        deployment.up()
+        outcome = run(
+            deployment,
+            seed=arguments.seed,
+            seconds=arguments.minutes * 60,
+            faults=count,
+        )
     finally:
-        house.down()
-    show(found, out)
-    if found.ledger.lost or found.ledger.doubled or found.ledger.odd:
+        deployment.down()
+    show(outcome, out)
+    if outcome.ledger.lost or outcome.ledger.doubled or outcome.ledger.odd:
         out.print(f"Everything of this run is in {folder}")
         return 1
     shutil.rmtree(folder)

@@ -14,10 +14,10 @@ import httpx
 
 from deploy.embedded.rundata import SERVICES, RunData
 from tests.e2e.system import ROOT, free_port
-from tests.faults.driver.house import House, sent
+from tests.faults.driver.deployment import Deployment, sent
 from tests.faults.driver.watch import Fault, Watch
 
-#: How often each kind is chosen; a kind that this house has no target for is left out.
+#: How often each kind is chosen; a kind without a target here is left out.
 WEIGHTS = {
     "kill service": 24,
     "stop service": 12,
@@ -43,11 +43,11 @@ AT_ONCE = 3
 
 
 class Faults:
-    """Does faults to a house, at most a few at a time, never two to one target."""
+    """Does faults to a deployment, at most a few at a time, never two to one target."""
 
-    def __init__(self, seed: int, house: House, watch: Watch) -> None:
+    def __init__(self, seed: int, deployment: Deployment, watch: Watch) -> None:
         self._random = random.Random(f"{seed}/faults")
-        self._house = house
+        self._deployment = deployment
         self._watch = watch
         self._busy: dict[str, threading.Thread] = {}
         self._kinds: Mapping[str, Callable[[Fault, float], None]] = {
@@ -86,14 +86,14 @@ class Faults:
             "kill service": SERVICES,
             "stop service": SERVICES,
             "freeze service": SERVICES,
-            "kill engine": self._house.engines,
-            "freeze engine": self._house.engines,
-            "cut connections": self._house.proxied,
-            "slow connections": self._house.proxied,
+            "kill engine": self._deployment.engines,
+            "freeze engine": self._deployment.engines,
+            "cut connections": self._deployment.proxied,
+            "slow connections": self._deployment.proxied,
             "replica joins and leaves": JOINING,
-            "full disk": self._house.disks,
+            "full disk": self._deployment.disks,
         }
-        kinds = [kind for kind, found in targets.items() if found]
+        kinds = [kind for kind, names in targets.items() if names]
         weights = [WEIGHTS[kind] for kind in kinds]
         kind = self._random.choices(kinds, weights)[0]
         return kind, self._random.choice(targets[kind]), self._random.random()
@@ -105,22 +105,22 @@ class Faults:
             fault.over = fault.over or time.monotonic()
 
     def _kill(self, fault: Fault, _: float) -> None:
-        if not sent(self._house.pid(fault.target), signal.SIGKILL):
+        if not sent(self._deployment.pid(fault.target), signal.SIGKILL):
             fault.kind = "came too late"
         fault.over = time.monotonic()
 
     def _stop(self, fault: Fault, _: float) -> None:
-        if not sent(self._house.pid(fault.target), signal.SIGTERM):
+        if not sent(self._deployment.pid(fault.target), signal.SIGTERM):
             fault.kind = "came too late"
         fault.over = time.monotonic()
 
     def _kill_engine(self, fault: Fault, share: float) -> None:
         self._kill(fault, share)
         time.sleep(_of(FROZEN_SECONDS, share))
-        self._house.revive(fault.target)
+        self._deployment.revive(fault.target)
 
     def _freeze(self, fault: Fault, share: float) -> None:
-        pid = self._house.pid(fault.target)
+        pid = self._deployment.pid(fault.target)
         if not sent(pid, signal.SIGSTOP):
             fault.kind = "came too late"
             return
@@ -128,21 +128,21 @@ class Faults:
         sent(pid, signal.SIGCONT)
 
     def _cut(self, fault: Fault, share: float) -> None:
-        with self._house.cut(fault.target):
+        with self._deployment.cut(fault.target):
             time.sleep(_of(CUT_SECONDS, share))
 
     def _slow(self, fault: Fault, share: float) -> None:
-        with self._house.slowed(fault.target, milliseconds=int(50 + 250 * share)):
+        with self._deployment.slowed(fault.target, milliseconds=int(50 + 250 * share)):
             time.sleep(_of(SLOW_SECONDS, share))
 
     def _fill(self, fault: Fault, share: float) -> None:
-        with self._house.filled(fault.target):
+        with self._deployment.filled(fault.target):
             time.sleep(_of(FULL_SECONDS, share))
 
     def _join(self, fault: Fault, share: float) -> None:
         """A second process of a service takes part of the work, and leaves it."""
         port = free_port()
-        process = second(self._house, fault.target, port)
+        process = second(self._deployment, fault.target, port)
         try:
             if not _is_ready(port):
                 # Counted as what it was: it never had a share of the work.
@@ -169,12 +169,12 @@ def _is_ready(port: int) -> bool:
     return False
 
 
-def second(house: House, name: str, port: int) -> subprocess.Popen[bytes]:
+def second(deployment: Deployment, name: str, port: int) -> subprocess.Popen[bytes]:
     """Another process of a service, as the supervisor would start it."""
-    data = RunData(house.portal.data)
-    run = house.portal.run
+    data = RunData(deployment.portal.data)
+    run = deployment.portal.run
     environment: dict[str, Any] = {
-        **house.environment(),
+        **deployment.environment(),
         **data.environment(),
         **{
             f"CALLBOARD_{service.upper()}_URL": run["addresses"][service]
@@ -185,7 +185,7 @@ def second(house: House, name: str, port: int) -> subprocess.Popen[bytes]:
         "CALLBOARD_PORT": str(port),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    log = house.portal.data / "logs" / f"{name}-second.log"
+    log = deployment.portal.data / "logs" / f"{name}-second.log"
     with log.open("ab") as out:
         return subprocess.Popen(
             [sys.executable, "-m", f"services.{name}.main"],

@@ -71,13 +71,13 @@ class GitHost:
         self, name: str, files: Mapping[str, str], message: str
     ) -> tuple[str, str]:
         bare = self.bare(name)
-        known = bare.git("for-each-ref", "--format=%(objectname)", "refs/heads/main")
+        head = bare.git("for-each-ref", "--format=%(objectname)", "refs/heads/main")
         lines = [
             b"commit refs/heads/main\n",
             b"committer Driver <driver@playhouse.example> %d +0000\n" % time.time(),
             playhouse_git.data(message.encode()),
         ]
-        if known:
+        if head:
             lines.append(b"from refs/heads/main^0\n")
         for path, text in files.items():
             lines.append(f"M 100644 inline {path}\n".encode())
@@ -87,7 +87,7 @@ class GitHost:
             *("-C", str(bare.folder), "fast-import", "--quiet", "--done"),
             stdin=b"".join(lines),
         )
-        return known or ZEROS, bare.git("rev-parse", "main")
+        return head or ZEROS, bare.git("rev-parse", "main")
 
     def _deliver(self) -> None:
         with httpx.Client(base_url=self._url, timeout=DELIVERY_SECONDS) as client:
@@ -116,8 +116,8 @@ class GitHost:
             return True
         self.ledger.count("delivery", "refused")
         if answer.status_code != 503:
-            told = f"{answer.status_code}: {answer.text[:200]}"
-            self.ledger.wonder(f"a delivery was answered {told}")
+            summary = f"{answer.status_code}: {answer.text[:200]}"
+            self.ledger.wonder(f"a delivery was answered {summary}")
         return False
 
 

@@ -62,17 +62,17 @@ class Ledger:
         with self._lock:
             self.operations[kind, outcome] += 1
 
-    def lose(self, what: str) -> None:
+    def lose(self, message: str) -> None:
         """Something that was acknowledged is not there."""
         with self._lock:
-            self.lost.append(what)
+            self.lost.append(message)
 
-    def wonder(self, what: str) -> None:
+    def wonder(self, message: str) -> None:
         """Something that no fault excuses, though nothing is lost by it."""
         with self._lock:
-            self.odd.append(what)
+            self.odd.append(message)
 
     def total(self, outcome: str | None = None) -> int:
         """How many operations there were, of one outcome or of all."""
-        found = self.operations.items()
-        return sum(n for (_, end), n in found if outcome in (None, end))
+        counts = self.operations.items()
+        return sum(n for (_, end), n in counts if outcome in (None, end))

@@ -23,13 +23,13 @@ class Proxies:
     def stand(self, name: str, upstream: int, port: int | None = None) -> int:
         """Stand before a port of this machine; the port to connect to."""
         listen = port or quiet_port()
-        given = {
+        body = {
             "name": name,
             "listen": f"127.0.0.1:{listen}",
             "upstream": f"127.0.0.1:{upstream}",
             "enabled": True,
         }
-        self._client.post("/proxies", json=given).raise_for_status()
+        self._client.post("/proxies", json=body).raise_for_status()
         return listen
 
     @contextmanager
@@ -45,13 +45,13 @@ class Proxies:
     def slowed(self, name: str, *, milliseconds: int) -> Iterator[None]:
         """Let every answer take so much longer, more or less."""
         toxic = f"slow-{name}"
-        given = {
+        body = {
             "name": toxic,
             "type": "latency",
             "stream": "downstream",
             "attributes": {"latency": milliseconds, "jitter": milliseconds // 3},
         }
-        self._client.post(f"/proxies/{name}/toxics", json=given).raise_for_status()
+        self._client.post(f"/proxies/{name}/toxics", json=body).raise_for_status()
         try:
             yield
         finally:

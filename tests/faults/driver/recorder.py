@@ -23,7 +23,7 @@ class Recorder:
         self._address = address
         self._ending = threading.Event()
         #: (entity ref, revision) -> the ids of the events that told it.
-        self.told: dict[tuple[str, int], set[str]] = defaultdict(set)
+        self.event_ids: dict[tuple[str, int], set[str]] = defaultdict(set)
         #: Where each message of a change lies: the same one read twice counts once.
         self.places: dict[tuple[str, int], set[tuple[str, int, int]]] = defaultdict(set)
         self.dead: set[str] = set()
@@ -61,5 +61,5 @@ class Recorder:
             return
         envelope = orjson.loads(record.value)
         key = (record.key, int(envelope["data"]["revision"]))
-        self.told[key].add(envelope["id"])
+        self.event_ids[key].add(envelope["id"])
         self.places[key].add((at, record.partition, record.offset))

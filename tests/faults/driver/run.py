@@ -11,9 +11,9 @@ from shared.contracts.topics import GIT_PUSH
 from shared.kit.events.bus import KafkaBus
 from tests.builders import component
 from tests.e2e.running import Portal
+from tests.faults.driver.deployment import Deployment
 from tests.faults.driver.faults import Faults
 from tests.faults.driver.host import GitHost
-from tests.faults.driver.house import House
 from tests.faults.driver.ledger import Ledger
 from tests.faults.driver.recorder import Recorder
 from tests.faults.driver.verdict import Verdict
@@ -37,26 +37,26 @@ class Outcome:
     settled: dict[str, float]
 
 
-def run(house: House, *, seed: int, seconds: float, faults: int) -> Outcome:
-    """Work and faults for so long, then the verdict. The house is up."""
+def run(deployment: Deployment, *, seed: int, seconds: float, faults: int) -> Outcome:
+    """Work and faults for so long, then the verdict. The deployment is up."""
     ledger = Ledger()
-    portal = house.portal
-    recorder = Recorder(house.event_log)
+    portal = deployment.portal
+    recorder = Recorder(deployment.event_log)
     host = GitHost(portal.data, portal.url, ledger)
     watch = Watch(portal.url, portal.token)
     try:
-        workers = _begin(house, host, ledger, seed)
+        workers = _begin(deployment, host, ledger, seed)
         watch.start()
-        began = time.monotonic()
+        started_at = time.monotonic()
         for worker in workers:
             worker.start()
-        _strike(house, watch, ledger, seed=seed, seconds=seconds, count=faults)
+        _strike(deployment, watch, ledger, seed=seed, seconds=seconds, count=faults)
         for worker in workers:
             worker.ending.set()
         for worker in workers:
             worker.join()
         _until_well(watch, portal)
-        verdict = Verdict(portal, host, ledger, recorder, house.documents())
+        verdict = Verdict(portal, host, ledger, recorder, deployment.documents())
         settled = verdict.reach()
     finally:
         watch.close()
@@ -65,20 +65,22 @@ def run(house: House, *, seed: int, seconds: float, faults: int) -> Outcome:
     for worker in workers:
         if worker.failure is not None:
             raise worker.failure
-    return Outcome(seed, time.monotonic() - began, ledger, watch.faults, settled)
+    return Outcome(seed, time.monotonic() - started_at, ledger, watch.faults, settled)
 
 
 def _until_well(watch: Watch, portal: Portal) -> None:
     try:
         until_now(lambda: watch.well, READY_SECONDS)
     except AssertionError:
-        told = f"{watch.last}\n{portal.run}\n{portal.logs()}"
-        raise AssertionError(f"Not all is well in the end: {told}") from None
+        report = f"{watch.last}\n{portal.run}\n{portal.logs()}"
+        raise AssertionError(f"Not all is well in the end: {report}") from None
 
 
-def _begin(house: House, host: GitHost, ledger: Ledger, seed: int) -> list[Worker]:
+def _begin(
+    deployment: Deployment, host: GitHost, ledger: Ledger, seed: int
+) -> list[Worker]:
     """What the work needs: a template, the workers' repositories."""
-    portal = house.portal
+    portal = deployment.portal
     host.create("driver-template")
     host.push("driver-template", {"catalog-info.yaml": _template()}, "Begin")
     workers = [Worker(n, seed, portal, host, ledger) for n in range(WORKERS)]
@@ -93,7 +95,7 @@ def _begin(house: House, host: GitHost, ledger: Ledger, seed: int) -> list[Worke
 
 
 def _strike(
-    house: House,
+    deployment: Deployment,
     watch: Watch,
     ledger: Ledger,
     *,
@@ -101,26 +103,26 @@ def _strike(
     seconds: float,
     count: int,
 ) -> None:
-    faults = Faults(seed, house, watch)
+    faults = Faults(seed, deployment, watch)
     chance = random.Random(f"{seed}/poison")
-    began = time.monotonic()
+    started_at = time.monotonic()
     poisons = {chance.randrange(max(count, 1)) for _ in range(2)}
     for number in range(count):
         if number in poisons:
-            plant(house, ledger, number)
+            plant(deployment, ledger, number)
         faults.strike()
-        following = began + seconds * (number + 1) / count
+        following = started_at + seconds * (number + 1) / count
         time.sleep(max(0.0, following - time.monotonic()))
-    time.sleep(max(0.0, began + seconds - time.monotonic()))
+    time.sleep(max(0.0, started_at + seconds - time.monotonic()))
     faults.end()
 
 
-def plant(house: House, ledger: Ledger, number: int) -> None:
+def plant(deployment: Deployment, ledger: Ledger, number: int) -> None:
     """A message that nobody can handle, and that must end among the dead."""
     text = f"{POISON}-{number}"
 
     async def send() -> None:
-        async with KafkaBus(house.event_log()) as bus:
+        async with KafkaBus(deployment.event_log()) as bus:
             await bus.publish(GIT_PUSH, "nobody/nothing", text.encode())
 
     try:

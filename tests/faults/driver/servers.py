@@ -33,14 +33,14 @@ VARIABLES = {
 }
 
 
-class ServersHouse:
+class ServersDeployment:
     """`callboard up` with the addresses of four proxies in its environment."""
 
     engines = tuple(VARIABLES)
     proxied = tuple(VARIABLES)
 
     def __init__(self, folder: Path) -> None:
-        self._kept = folder / "logs-of-services"
+        self._saved_logs = folder / "logs-of-services"
         try:
             self._disk = SmallDisk(folder / "disk", megabytes=DISK_MEGABYTES)
         except CannotMount:
@@ -65,8 +65,8 @@ class ServersHouse:
         """Engines, proxies, topics, the portal."""
         self._log.mkdir(parents=True, exist_ok=True)
         with ThreadPoolExecutor(len(self._starts)) as pool:
-            made = {name: pool.submit(start) for name, start in self._starts.items()}
-        self._running = {name: engine.result() for name, engine in made.items()}
+            futures = {name: pool.submit(start) for name, start in self._starts.items()}
+        self._running = {name: engine.result() for name, engine in futures.items()}
         self._proxies = Proxies(*self._at("toxiproxy"))
         for name, engine in self._running.items():
             self._addresses[name] = self._fronted(name, engine)
@@ -87,7 +87,9 @@ class ServersHouse:
         if self._proxies is not None:
             self._proxies.close()
         if self._disk is not None:
-            shutil.copytree(self.portal.data / "logs", self._kept, dirs_exist_ok=True)
+            shutil.copytree(
+                self.portal.data / "logs", self._saved_logs, dirs_exist_ok=True
+            )
             self._disk.close()
 
     def event_log(self) -> str:

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from tests.faults.driver.run import Outcome
 
-SHOWN = 20
+MAX_ITEMS = 20
 
 
 def show(outcome: Outcome, out: Console) -> None:
@@ -22,19 +22,27 @@ def show(outcome: Outcome, out: Console) -> None:
     out.print(operations)
     faults = Table("fault", "times", "recovered: median", "max", "not seen again")
     for kind, seconds in sorted(_recoveries(outcome).items()):
-        known = [s for s in seconds if s is not None]
-        told = [f"{median(known):.2f} s", f"{max(known):.2f} s"] if known else ["", ""]
-        faults.add_row(kind, str(len(seconds)), *told, str(len(seconds) - len(known)))
+        recovery_seconds = [s for s in seconds if s is not None]
+        cells = (
+            [f"{median(recovery_seconds):.2f} s", f"{max(recovery_seconds):.2f} s"]
+            if recovery_seconds
+            else ["", ""]
+        )
+        faults.add_row(
+            kind, str(len(seconds)), *cells, str(len(seconds) - len(recovery_seconds))
+        )
     out.print(faults)
     totals = Table(
         "operations", "faults", "recovery: median", "max", "odd", "lost", "doubled"
     )
-    known = [fault.seconds for fault in outcome.faults if fault.seconds is not None]
+    recovery_seconds = [
+        fault.seconds for fault in outcome.faults if fault.seconds is not None
+    ]
     totals.add_row(
         str(ledger.total()),
         str(len(outcome.faults)),
-        f"{median(known):.2f} s" if known else "",
-        f"{max(known):.2f} s" if known else "",
+        f"{median(recovery_seconds):.2f} s" if recovery_seconds else "",
+        f"{max(recovery_seconds):.2f} s" if recovery_seconds else "",
         str(len(ledger.odd)),
         str(len(ledger.lost)),
         str(len(ledger.doubled)),
@@ -43,7 +51,7 @@ def show(outcome: Outcome, out: Console) -> None:
     settled = ", ".join(f"{k} {s:.1f} s" for k, s in outcome.settled.items())
     out.print(f"Settled: {settled}")
     for name in ("lost", "doubled", "odd"):
-        for item in getattr(ledger, name)[:SHOWN]:
+        for item in getattr(ledger, name)[:MAX_ITEMS]:
             out.print(f"{name}: {item}", markup=False, soft_wrap=True)
 
 
@@ -51,7 +59,7 @@ ENDS = ("done", "refused", "no answer")
 
 
 def _recoveries(outcome: Outcome) -> dict[str, list[float | None]]:
-    found: dict[str, list[float | None]] = defaultdict(list)
+    recoveries: dict[str, list[float | None]] = defaultdict(list)
     for fault in outcome.faults:
-        found[f"{fault.kind}: {fault.target}"].append(fault.seconds)
-    return found
+        recoveries[f"{fault.kind}: {fault.target}"].append(fault.seconds)
+    return recoveries

@@ -15,7 +15,7 @@ from tests.e2e.running import SERVICE, Portal
 from tests.faults.driver.host import GitHost
 from tests.faults.driver.ledger import Ledger, Registered
 from tests.faults.driver.recorder import Recorder
-from tests.faults.victims import held
+from tests.faults.victims import read_checksums
 
 SETTLE_SECONDS = 180.0
 STEP_SECONDS = 0.5
@@ -59,20 +59,20 @@ class Verdict:
         return took
 
     def _wait(
-        self, took: dict[str, float], what: str, wrong: Callable[[], list[str]]
+        self, took: dict[str, float], title: str, wrong: Callable[[], list[str]]
     ) -> None:
-        began = time.monotonic()
-        found = ["not asked"]
-        while found and time.monotonic() - began < SETTLE_SECONDS:
+        started_at = time.monotonic()
+        problems = ["not asked"]
+        while problems and time.monotonic() - started_at < SETTLE_SECONDS:
             try:
-                found = wrong()
+                problems = wrong()
             except (httpx.HTTPError, KeyError, ValueError) as error:
-                found = [f"{what}: {error!r}"]
-            if found:
+                problems = [f"{title}: {error!r}"]
+            if problems:
                 time.sleep(STEP_SECONDS)
-        took[what] = time.monotonic() - began
-        for item in found:
-            self._ledger.lose(f"{what}: {item}")
+        took[title] = time.monotonic() - started_at
+        for item in problems:
+            self._ledger.lose(f"{title}: {item}")
 
     def _undelivered(self) -> list[str]:
         return [] if self._host.settled() else ["deliveries are still waiting"]
@@ -80,74 +80,79 @@ class Verdict:
     def _settle(self) -> None:
         """Ask again for what was never answered, until it is."""
         client = self._portal.as_(SERVICE)
-        for made in self._ledger.registered:
-            if made.unsure:
+        for location in self._ledger.registered:
+            if location.unsure:
                 deadline = time.monotonic() + SETTLE_SECONDS
-                while not self._settled(client, made):
+                while not self._settled(client, location):
                     if time.monotonic() > deadline:
-                        self._ledger.lose(f"{made.target} cannot be settled")
+                        self._ledger.lose(f"{location.target} cannot be settled")
                         break
                     time.sleep(STEP_SECONDS)
 
     @staticmethod
-    def _settled(client: httpx.Client, made: Registered) -> bool:
+    def _settled(client: httpx.Client, location: Registered) -> bool:
         with suppress(httpx.HTTPError):
-            if made.deleted:
-                path = f"/api/catalog/locations/{made.id}"
+            if location.deleted:
+                path = f"/api/catalog/locations/{location.id}"
                 return client.delete(path).status_code in (204, 404)
-            where = {"type": "url", "target": made.target}
+            body = {"type": "url", "target": location.target}
             answer = client.post(
-                "/api/catalog/locations?onConflict=refresh", json=where, timeout=60
+                "/api/catalog/locations?onConflict=refresh", json=body, timeout=60
             )
             return answer.status_code == 201
         return False
 
     def _unsent(self) -> list[str]:
         with self._stores() as client:
-            found = {
+            counts = {
                 service: client[f"callboard_{service}"][name].count_documents(UNSENT)
                 for service, name in OUTBOXES.items()
             }
-        return [f"{n} documents of the {name}" for name, n in found.items() if n]
+        return [f"{n} documents of the {name}" for name, n in counts.items() if n]
 
     def _wrong_entities(self) -> Iterator[str]:
         for pushed in self._ledger.pushed.values():
             for ref in pushed.refs:
                 yield from self._wrong(ref, pushed.text)
-        for made in self._ledger.registered:
-            for ref in made.refs:
-                yield from self._wrong(ref, None if made.deleted else made.text)
+        for location in self._ledger.registered:
+            for ref in location.refs:
+                yield from self._wrong(ref, None if location.deleted else location.text)
 
     def _wrong(self, ref: str, text: str | None) -> Iterator[str]:
-        found = self._portal.known(ref)
-        says = found["metadata"].get("description") if found else None
+        entity = self._portal.known(ref)
+        says = entity["metadata"].get("description") if entity else None
         if says != text:
             yield f"{ref} says {says!r}, not {text!r}"
 
     def _wrong_docs(self) -> list[str]:
-        client, found = self._portal.as_(SERVICE), []
+        client, problems = self._portal.as_(SERVICE), []
         for pushed in self._ledger.pushed.values():
             path = f"/api/techdocs/static/docs/default/component/{pushed.name}-0/"
             if pushed.docs and f"{pushed.docs}<" not in client.get(path).text:
-                found.append(f"the site of {pushed.name} does not say {pushed.docs!r}")
-        return found
+                problems.append(
+                    f"the site of {pushed.name} does not say {pushed.docs!r}"
+                )
+        return problems
 
     def _unfinished(self) -> list[str]:
-        found = []
+        problems = []
         for task in self._ledger.runs:
             state = self._portal.get(f"/api/scaffolder/v2/tasks/{task}")
             if state["status"] not in ENDED:
-                found.append(f"{task} is {state['status']}")
-        return found
+                problems.append(f"{task} is {state['status']}")
+        return problems
 
     def _differing(self) -> list[str]:
-        found = held(self._portal)
+        checksums = read_checksums(self._portal)
         sums = {
-            "search's entities": found["search"]["entities"] == found["catalog"],
-            "search's sites": found["search"]["sites"] == found["sites"],
-            "the catalog's store": self._stored() == found["catalog"],
+            "search's entities": checksums["search"]["entities"]
+            == checksums["catalog"],
+            "search's sites": checksums["search"]["sites"] == checksums["sites"],
+            "the catalog's store": self._stored() == checksums["catalog"],
         }
-        return [f"{name} differ: {found}" for name, equal in sums.items() if not equal]
+        return [
+            f"{name} differ: {checksums}" for name, equal in sums.items() if not equal
+        ]
 
     def _stores(self) -> MongoClient[dict[str, Any]]:
         return MongoClient(self._documents)
@@ -186,8 +191,8 @@ class Verdict:
             state = self._portal.get(f"/api/scaffolder/v2/tasks/{task}")
             if state["status"] != "completed":
                 lines = self._portal.get(f"/api/scaffolder/v2/tasks/{task}/events")
-                told = [line["body"]["message"] for line in lines][-4:]
-                self._ledger.lose(f"the run {task} {state['status']}: {told}")
+                messages = [line["body"]["message"] for line in lines][-4:]
+                self._ledger.lose(f"the run {task} {state['status']}: {messages}")
                 continue
             commits = self._host.bare(name).git("rev-list", "--count", "main")
             if commits != "1":
@@ -211,9 +216,12 @@ class Verdict:
             for number in range(1, last + 1):
                 if f"{ref}@{number}" not in revisions:
                     self._ledger.lose(f"the revision {ref}@{number} was not kept")
-                if not self._recorder.told[ref, number] and not self._recorder.deaths:
+                if (
+                    not self._recorder.event_ids[ref, number]
+                    and not self._recorder.deaths
+                ):
                     self._ledger.lose(f"the event of {ref}@{number} was never told")
-        for (ref, number), ids in self._recorder.told.items():
+        for (ref, number), ids in self._recorder.event_ids.items():
             if len(ids) > 1:
                 self._ledger.doubled.append(f"{ref}@{number} was told as {len(ids)}")
         for pushed in self._ledger.pushed.values():

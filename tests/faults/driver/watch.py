@@ -26,7 +26,7 @@ class Fault:
 
     kind: str
     target: str
-    begun: float
+    started_at: float
     over: float | None = None
     recovered: float | None = None
 
@@ -64,24 +64,24 @@ class Watch:
         while not self._ending.wait(STEP_SECONDS):
             # A client of its own each time: a connection to a dead one is no news.
             with httpx.Client(headers=headers, timeout=ANSWER_SECONDS) as client:
-                began = time.monotonic()
+                polled_at = time.monotonic()
                 try:
-                    found = client.get(f"{self.url}/api/status").json()
+                    status = client.get(f"{self.url}/api/status").json()
                 except (httpx.HTTPError, ValueError) as error:
                     self.well, self.last = False, f"no status: {error}"
                     continue
-            self._note(began, found)
+            self._note(polled_at, status)
 
-    def _note(self, began: float, found: dict[str, Any]) -> None:
+    def _note(self, polled_at: float, status: dict[str, Any]) -> None:
         bad: set[str] = set()
-        for service in found.get("services") or [{"name": "all"}]:
+        for service in status.get("services") or [{"name": "all"}]:
             if not service.get("ready"):
                 bad.add(str(service["name"]))
             checks = service.get("checks") or {}
             bad |= {name for name, state in checks.items() if state != "ok"}
         self.well, self.last = not bad, ", ".join(sorted(bad))
         for fault in self.faults:
-            if fault.recovered is None and fault.over and began > fault.over:
+            if fault.recovered is None and fault.over and polled_at > fault.over:
                 names = CHECKS.get(fault.target, {fault.target})
                 if "all" not in bad and not bad & names:
                     fault.recovered = time.monotonic()

@@ -43,11 +43,11 @@ def described(prefix: str, text: str, *, docs: bool = False) -> str:
     more: dict[str, Any] = {"description": text}
     if docs:
         more["annotations"] = {"backstage.io/techdocs-ref": "dir:."}
-    found = [component(f"{prefix}-{n}", more) for n in range(COMPONENTS)]
+    entities = [component(f"{prefix}-{n}", more) for n in range(COMPONENTS)]
     if docs:
-        for entity in found[1:]:
+        for entity in entities[1:]:
             entity["metadata"].pop("annotations", None)
-    return yaml.safe_dump_all(found, sort_keys=False)
+    return yaml.safe_dump_all(entities, sort_keys=False)
 
 
 def refs_of(prefix: str) -> tuple[str, ...]:
@@ -124,8 +124,8 @@ class Worker(threading.Thread):
             self._ledger.count(kind, "refused")
             return None
         if answer.status_code >= 500:
-            told = f"{answer.status_code} {answer.text[:200]}"
-            self._ledger.wonder(f"{method} {path}: {told}")
+            summary = f"{answer.status_code} {answer.text[:200]}"
+            self._ledger.wonder(f"{method} {path}: {summary}")
         self._ledger.count(kind, "done")
         return answer
 
@@ -149,82 +149,86 @@ class Worker(threading.Thread):
         text = f"registered {word}"
         self._host.commit(name, {path: described(word, text)}, text)
         target = f"{HOST}/{name}/blob/main/{path}"
-        made = Registered(target, refs_of(word), text, name, path, unsure=True)
+        location = Registered(target, refs_of(word), text, name, path, unsure=True)
         with self._ledger.locked():
-            self._ledger.registered.append(made)
-        self._mine.append(made)
-        where = {"type": "url", "target": target}
-        answer = self._ask("register", "POST", "/api/catalog/locations", json=where)
+            self._ledger.registered.append(location)
+        self._mine.append(location)
+        body = {"type": "url", "target": target}
+        answer = self._ask("register", "POST", "/api/catalog/locations", json=body)
         if answer is None:
             return
         if answer.status_code != 201:
             self._ledger.wonder(f"register {target}: {answer.text[:200]}")
             return
-        made.id, made.unsure = answer.json()["location"]["id"], False
-        self._expect(made, "registered")
+        location.id, location.unsure = answer.json()["location"]["id"], False
+        self._expect(location, "registered")
 
     def do_refresh(self) -> None:
-        live = [made for made in self._mine if made.id and not made.deleted]
+        live = [
+            location for location in self._mine if location.id and not location.deleted
+        ]
         if not live:
             return
-        made = self._random.choice(live)
+        location = self._random.choice(live)
         word = self._word()
-        prefix = made.path.removesuffix(".yaml")
-        made.text, made.unsure = f"refreshed {word}", True
+        prefix = location.path.removesuffix(".yaml")
+        location.text, location.unsure = f"refreshed {word}", True
         self._host.commit(
-            made.repository, {made.path: described(prefix, made.text)}, word
+            location.repository, {location.path: described(prefix, location.text)}, word
         )
-        body = {"entityRef": made.refs[0]}
+        body = {"entityRef": location.refs[0]}
         answer = self._ask("refresh", "POST", "/api/catalog/refresh", json=body)
         if answer is not None and answer.status_code == 200:
-            made.unsure = False
-            self._expect(made, "refreshed")
+            location.unsure = False
+            self._expect(location, "refreshed")
 
     def do_delete(self) -> None:
-        live = [made for made in self._mine if made.id and not made.deleted]
+        live = [
+            location for location in self._mine if location.id and not location.deleted
+        ]
         if len(live) < 3:
             return
-        made = self._random.choice(live)
-        made.unsure = made.deleted = True
-        answer = self._ask("delete", "DELETE", f"/api/catalog/locations/{made.id}")
+        location = self._random.choice(live)
+        location.unsure = location.deleted = True
+        answer = self._ask("delete", "DELETE", f"/api/catalog/locations/{location.id}")
         if answer is not None and answer.status_code in (204, 404):
-            made.unsure = False
-            self._expect(made, "deleted")
+            location.unsure = False
+            self._expect(location, "deleted")
 
-    def _expect(self, made: Registered, what: str) -> None:
+    def _expect(self, location: Registered, change: str) -> None:
         """Whoever was told that it is done must find it done, at once."""
-        found = self._look(made.refs[0])
-        if found is None:
+        answer = self._look(location.refs[0])
+        if answer is None:
             return
-        is_there = found.status_code == 200
-        if is_there == made.deleted or (
-            is_there and found.json()["metadata"].get("description") != made.text
+        is_there = answer.status_code == 200
+        if is_there == location.deleted or (
+            is_there and answer.json()["metadata"].get("description") != location.text
         ):
-            told = f"{found.status_code} {found.text[:300]}"
-            self._ledger.lose(f"{made.refs[0]} was {what}, and then: {told}")
+            summary = f"{answer.status_code} {answer.text[:300]}"
+            self._ledger.lose(f"{location.refs[0]} was {change}, and then: {summary}")
 
     def _look(self, ref: str) -> httpx.Response | None:
         kind, _, rest = ref.partition(":")
         deadline = time.monotonic() + LOOK_SECONDS
         while time.monotonic() < deadline and not self.ending.is_set():
-            found = self._ask("read", "GET", f"{BY_NAME}/{kind}/{rest}")
-            if found is not None:
-                return found
+            answer = self._ask("read", "GET", f"{BY_NAME}/{kind}/{rest}")
+            if answer is not None:
+                return answer
             self.ending.wait(PAUSE_SECONDS)
         return None
 
     def do_run(self) -> None:
-        made = f"made-{self._word()}"
-        asked = {"templateRef": TEMPLATE, "values": {"name": made}}
+        repository = f"made-{self._word()}"
+        body = {"templateRef": TEMPLATE, "values": {"name": repository}}
         path = "/api/scaffolder/v2/tasks"
-        answer = self._ask("run", "POST", path, ANN, json=asked)
+        answer = self._ask("run", "POST", path, ANN, json=body)
         if answer is None:
             return
         if answer.status_code != 201:
             self._ledger.wonder(f"run: {answer.status_code} {answer.text[:200]}")
             return
         with self._ledger.locked():
-            self._ledger.runs[answer.json()["id"]] = made
+            self._ledger.runs[answer.json()["id"]] = repository
 
     def do_read(self) -> None:
         pushed = self._random.choice(self._pushes)

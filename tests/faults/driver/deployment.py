@@ -17,7 +17,7 @@ from tests.e2e.running import Portal
 from tests.e2e.system import free_port
 
 
-class House(Protocol):
+class Deployment(Protocol):
     """What faults are done to."""
 
     portal: Portal
@@ -54,7 +54,7 @@ class House(Protocol):
     def filled(self, name: str) -> AbstractContextManager[None]: ...
 
 
-class EmbeddedHouse:
+class EmbeddedDeployment:
     """`callboard up` on embedded engines."""
 
     proxied: tuple[str, ...] = ()
