@@ -21,8 +21,8 @@ from services.catalog.api import (
     locations,
     permissions,
     recent,
-    remaining,
     sources,
+    unregister_outcome,
 )
 from services.catalog.api.stale import StaleMarker
 from services.catalog.api.writing import Writes
@@ -105,7 +105,7 @@ def create_app(
     app.add_middleware(WhenOpen, problem=lambda: _loading_problem(app))
     app.add_middleware(StaleMarker, away_seconds=lambda: _away_seconds(app))
     entities.add_routes(app)
-    writing = (locations, remaining, changes, sources)
+    writing = (locations, unregister_outcome, changes, sources)
     for part in (history, recent, permissions, *writing):
         app.include_router(part.router)
     return app

@@ -27,7 +27,7 @@ class UnregisterPreview:
 
     leaving: tuple[str, ...] = ()
     total: int = 0
-    remainders: tuple[RemainingRefs, ...] = ()
+    remaining: tuple[RemainingRefs, ...] = ()
     providers: tuple[str, ...] = ()
     is_allowed: bool = False
 
@@ -46,7 +46,7 @@ async def preview_unregister(
     return UnregisterPreview(
         leaving=tuple(leaving["entityRefs"]),
         total=leaving["totalEntities"],
-        remainders=tuple(
+        remaining=tuple(
             RemainingRefs(
                 tuple(item["entityRefs"]),
                 item["totalEntities"],

@@ -58,7 +58,7 @@ def locate(
         return {}
     text = parseable(decode(body))
     positions = _positions(text, limits)
-    positions_by_number = {
+    requested = {
         number: position
         for position, number in enumerate(islice(positions, max(fields) + 1))
         if position in fields
@@ -70,15 +70,15 @@ def locate(
         if isinstance(event, yaml.DocumentStartEvent):
             outline = _Outline()
         elif isinstance(event, yaml.DocumentEndEvent):
-            position = positions_by_number.get(number)
+            position = requested.get(number)
             if position is not None:
                 paths = fields[position]
                 field_lines = tuple(_line_at(outline.root, path) for path in paths)
                 lines[position] = DocumentLines(outline.root.line, field_lines)
-                if len(lines) == len(positions_by_number):
+                if len(lines) == len(requested):
                     break
             number += 1
-        elif number in positions_by_number:
+        elif number in requested:
             outline.add(event)
     return lines
 

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.catalog.model import RootLocation
+from services.catalog.planning.deletions import GUARD_ABOVE, plan_dismissal
 from services.catalog.planning.plan import Deletion, IngestionPlan
-from services.catalog.planning.removals import GUARD_ABOVE, plan_dismissal
 from shared.contracts.errors import Invalid
 from tests import builders
 from tests.catalog.planned import (

@@ -44,7 +44,7 @@ class FakeApi:
         self.histories: dict[str, list[Any]] = {}
         self.recent: list[Any] | None = None
         #: What stays or comes back when a location is unregistered.
-        self.remainders: list[Any] = []
+        self.remaining: list[Any] = []
         #: Whether no location is registered.
         self.unregistered = False
         #: What leaves the catalog then; whether the reader may unregister it.
@@ -131,7 +131,7 @@ class FakeApi:
     def _remaining(self) -> Any:
         leaving = {"totalEntities": len(self.leaving), "entityRefs": self.leaving}
         return {
-            "items": self.remainders,
+            "items": self.remaining,
             "leaving": leaving,
             "removable": self.removable,
         }

@@ -195,9 +195,9 @@ async def test_unregistering_names_what_stays_and_what_comes_back(
     stays, returns = "component:default/seat-map", "component:default/booking"
     before = (await client().get(f"{BOOKING}/unregister")).text
     api.leaving = []
-    api.remainders = [
-        _remainder("url:https://x.y/z", ["git:acme", "config"], [stays]),
-        _remainder("url:https://x.y/<b>", ["registered"], [returns], returns=True),
+    api.remaining = [
+        _remaining("url:https://x.y/z", ["git:acme", "config"], [stays]),
+        _remaining("url:https://x.y/<b>", ["registered"], [returns], returns=True),
     ]
     text = (await client().get(f"{BOOKING}/unregister")).text
     assert "1 entity stays" in text
@@ -258,7 +258,7 @@ async def test_a_location_may_be_unregistered_by_whoever_registered_it(
     assert text.count("disabled") == 2
 
 
-def _remainder(
+def _remaining(
     location: str, providers: list[str], refs: list[str], *, returns: bool = False
 ) -> dict[str, object]:
     return {

@@ -112,20 +112,20 @@ def test_what_stays_after_unregistering_fits_the_page(
     open_page: Open, live_portal: Any, artefacts: Path, size: tuple[int, int]
 ) -> None:
     """Long addresses and names wrap, on a phone too; no violation of axe's rules."""
-    remainder = {
+    remaining = {
         "location": f"url:https://git.playhouse.example/{'long-' * 20}/all.yaml",
         "providers": ["git:every-repository", "config"],
         "totalEntities": 12,
         "entityRefs": [f"component:default/{'part-' * 11}{n:02}" for n in range(12)],
     }
-    live_portal.api.remainders = [
-        {**remainder, "returns": False},
-        {**remainder, "returns": True, "providers": ["registered"]},
+    live_portal.api.remaining = [
+        {**remaining, "returns": False},
+        {**remaining, "returns": True, "providers": ["registered"]},
     ]
     try:
         page = open_page(f"{BOOKING}/unregister", size=size)
     finally:
-        live_portal.api.remainders = []
+        live_portal.api.remaining = []
     page.screenshot(path=artefacts / f"unregister-{size[0]}.png", full_page=True)
     expect(page.get_by_text("12 entities stay")).to_be_visible()
     expect(page.get_by_text("and 4 more")).to_have_count(2)

@@ -16,8 +16,8 @@ from services.catalog.api.models import (
     LocationSpec,
     NextPage,
 )
-from services.catalog.api.previews import preview
 from services.catalog.api.reading import CallerScope
+from services.catalog.api.registration_preview import preview
 from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.sources import Sources
 from services.catalog.api.writing import CatalogWrites, Writes, context_of

@@ -12,9 +12,9 @@ from services.catalog.handlers.catalog import (
     CommandContext,
     context_for,
 )
-from services.catalog.handlers.remainders import removal_outcome
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.handlers.state_follower import StateFollower
+from services.catalog.handlers.unregister_outcome import unregister_outcome
 from services.catalog.model import RootLocation, StoredEntity
 from services.catalog.planning.entities import is_location
 from services.catalog.readmodel import ReadModel
@@ -106,7 +106,7 @@ class Writes:
         except Forbidden:
             if root.registrant != principal.subject:
                 raise
-            outcome = await removal_outcome(self.catalog, root)
+            outcome = await unregister_outcome(self.catalog, root)
             owned_refs = (ref for ref in outcome.deleted if not is_location(ref))
             if not all(self.is_permitted(principal, ref) for ref in owned_refs):
                 raise

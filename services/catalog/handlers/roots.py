@@ -13,7 +13,7 @@ from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.ingest.refusals import error_of_all
 from services.catalog.model import LocationRef, RootLocation
-from services.catalog.planning.removals import plan_dismissal
+from services.catalog.planning.deletions import plan_dismissal
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
 

@@ -28,7 +28,7 @@ from services.catalog.ingest.problems import (
     BrokenFile,
     failure_item,
     items_of_file,
-    remaining,
+    refused_name_items,
 )
 from services.catalog.ingest.refusals import (
     Refusal,
@@ -235,7 +235,7 @@ class Walk:
             before = state.errors if state else ()
             errors.append(failure_item(error, before, datetime.now(UTC)))
         if state is not None and not is_certain:
-            errors += remaining(state)
+            errors += refused_name_items(state)
         failed_state = FileState(
             target.parent,
             str(target.location),

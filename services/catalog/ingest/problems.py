@@ -94,7 +94,7 @@ def items_of_entity(ref: str, state: FileState) -> tuple[StatusItemJson, ...]:
     )
 
 
-def remaining(state: FileState) -> list[StatusItemJson]:
+def refused_name_items(state: FileState) -> list[StatusItemJson]:
     """The items of a file that stay while it cannot be read: refused names."""
     return [item for item in state.errors if refused_ref(item)]
 

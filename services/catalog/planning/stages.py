@@ -10,6 +10,11 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
 
+from services.catalog.planning.deletions import (
+    lost_edges,
+    plan_deletions,
+    plan_takeovers,
+)
 from services.catalog.planning.entities import plan_entities
 from services.catalog.planning.outcomes import (
     TargetOutcome,
@@ -19,7 +24,6 @@ from services.catalog.planning.outcomes import (
 )
 from services.catalog.planning.plan import IngestionPlan, NameRefusal
 from services.catalog.planning.reading import LocationReading
-from services.catalog.planning.removals import lost_edges, plan_removals, plan_takeovers
 from services.catalog.planning.statuses import needed_changes, plan_statuses
 from services.catalog.planning.view import CatalogView
 from shared.contracts.catalog import Cause
@@ -51,12 +55,12 @@ async def plan_in_stages(
     lost = lost_edges(view, outcome)
     takeovers = await plan_takeovers(view, outcome, lost)
     remaining_refusals = [*takeovers.refusals, *await target.apply(takeovers)]
-    removals = await plan_removals(view, outcome, lost - takeovers.gained_edges)
-    if removals.is_removing and outcome.causes.last.commit is None:
+    deletions = await plan_deletions(view, outcome, lost - takeovers.gained_edges)
+    if deletions.is_removing and outcome.causes.last.commit is None:
         cause = await reading.removal_cause(outcome.causes.last)
-        removals = removals.caused_by(cause)
-    await target.apply(removals)
-    refusal = removals.deletion_refusal
+        deletions = deletions.caused_by(cause)
+    await target.apply(deletions)
+    refusal = deletions.deletion_refusal
     statuses = await plan_statuses(view, outcome, remaining_refusals, refusal)
     await target.apply(statuses)
 

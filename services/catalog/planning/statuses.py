@@ -34,8 +34,6 @@ from services.catalog.planning.view import CatalogView
 from services.catalog.planning.visibility import hidden_refs, without_private_words
 from shared.guards.turns import in_turns
 
-#: So many entities are unpacked and compared before others get their turn.
-
 
 async def plan_statuses(
     view: CatalogView,

@@ -110,7 +110,7 @@ async def confirm(namespace: str, kind: str, name: str, visit: Visiting) -> Resp
         sign_in=sign_in_of_guest(visit),
         other_entities=list(names.values()),
         total=outcome.total - (ref in outcome.leaving),
-        remainders=outcome.remainders,
+        remaining=outcome.remaining,
     )
 
 
@@ -128,8 +128,7 @@ async def unregister(
         location = await visit.get(_location_path(ref))
         outcome = await preview_unregister(visit, location)
         returns = any(
-            remainder.returns and ref in remainder.refs
-            for remainder in outcome.remainders
+            group.returns and ref in group.refs for group in outcome.remaining
         )
         path = f"/api/catalog/locations/{quote(str(location['id']))}"
     elif target == "entity":

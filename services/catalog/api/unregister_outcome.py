@@ -8,7 +8,10 @@ from services.catalog.api.locations import visible_root
 from services.catalog.api.reading import CallerScope
 from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.writing import CatalogWrites, Writes
-from services.catalog.handlers.remainders import Remainder, removal_outcome
+from services.catalog.handlers.unregister_outcome import (
+    OtherProvider,
+    unregister_outcome,
+)
 from services.catalog.model import RootLocation
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import Forbidden
@@ -55,11 +58,11 @@ async def remaining(
     `removable` says whether the caller may unregister the location.
     """
     root = visible_root(writes, scope, location_id)
-    outcome = await removal_outcome(writes.catalog, root)
+    outcome = await unregister_outcome(writes.catalog, root)
     items = [
-        _item(remainder, scope)
-        for remainder in outcome.remainders
-        if not scope.hides(remainder.root.location.entity_ref)
+        _item(provider, scope)
+        for provider in outcome.other_providers
+        if not scope.hides(provider.root.location.entity_ref)
     ]
     return Unregistering(
         items=[item for item in items if item.total_entities],
@@ -68,12 +71,12 @@ async def remaining(
     )
 
 
-def _item(remainder: Remainder, scope: ReaderScope) -> RemainingEntities:
-    ref_list = _ref_list(remainder.refs, scope)
+def _item(provider: OtherProvider, scope: ReaderScope) -> RemainingEntities:
+    ref_list = _ref_list(provider.refs, scope)
     return RemainingEntities(
-        location=str(remainder.root.location),
-        providers=sorted(remainder.root.providers),
-        returns=remainder.returns,
+        location=str(provider.root.location),
+        providers=sorted(provider.root.providers),
+        returns=provider.returns,
         total_entities=ref_list.total_entities,
         entity_refs=ref_list.entity_refs,
     )

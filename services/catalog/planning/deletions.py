@@ -67,7 +67,7 @@ async def plan_takeovers(
     return replace(plan, refusals=refusals)
 
 
-async def plan_removals(
+async def plan_deletions(
     view: CatalogView, outcome: LocationOutcome, lost: Collection[Edge]
 ) -> IngestionPlan:
     """What becomes of the entities that the location's targets no longer name.

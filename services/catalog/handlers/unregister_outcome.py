@@ -11,7 +11,7 @@ from services.catalog.planning.orphans import orphans_of
 
 
 @dataclass(frozen=True, slots=True)
-class Remainder:
+class OtherProvider:
     """Entities that a root provides once a registration is gone.
 
     `returns`: the root is refused these names until then, so that the entities go and
@@ -24,7 +24,7 @@ class Remainder:
 
 
 @dataclass(frozen=True, slots=True)
-class RemovalOutcome:
+class UnregisterOutcome:
     """What follows from unregistering a location.
 
     `deleted` are the entities that are deleted, also those that come back at once;
@@ -32,43 +32,43 @@ class RemovalOutcome:
     """
 
     deleted: list[str]
-    remainders: list[Remainder]
+    other_providers: list[OtherProvider]
 
     @property
     def leaving(self) -> list[str]:
         """The entities that leave the catalog for good, in the order of their refs."""
         returning_refs = {
             ref
-            for remainder in self.remainders
-            if remainder.returns
-            for ref in remainder.refs
+            for provider in self.other_providers
+            if provider.returns
+            for ref in provider.refs
         }
         return sorted(set(self.deleted) - returning_refs)
 
 
-async def removal_outcome(
+async def unregister_outcome(
     catalog: CatalogContext, root: RootLocation
-) -> RemovalOutcome:
+) -> UnregisterOutcome:
     """What removing the registration of a root deletes, and what stays."""
     state = catalog.state
     orphans = await orphans_of(state, root)
-    other_providers = root.providers - {REGISTERED}
-    if other_providers:
+    providers = root.providers - {REGISTERED}
+    if providers:
         refs = sorted([*orphans.deleted, *orphans.roots])
-        remainder = Remainder(replace(root, providers=other_providers), refs)
-        return RemovalOutcome([], [remainder] if refs else [])
+        same_root = OtherProvider(replace(root, providers=providers), refs)
+        return UnregisterOutcome([], [same_root] if refs else [])
     names = {
         ref: root_ref.rpartition("/")[2] for ref, root_ref in orphans.roots.items()
     }
     staying_entities = [
-        Remainder(state.roots[name], refs) for name, refs in _grouped(names.items())
+        OtherProvider(state.roots[name], refs) for name, refs in _grouped(names.items())
     ]
     claims = ((ref, _claimant(state, ref, root)) for ref in orphans.deleted)
     returning_entities = [
-        Remainder(state.roots[name], refs, returns=True)
+        OtherProvider(state.roots[name], refs, returns=True)
         for name, refs in _grouped((ref, name) for ref, name in claims if name)
     ]
-    return RemovalOutcome(orphans.deleted, staying_entities + returning_entities)
+    return UnregisterOutcome(orphans.deleted, staying_entities + returning_entities)
 
 
 def _claimant(state: CatalogState, ref: str, leaving: RootLocation) -> str:
