@@ -13,6 +13,7 @@ from services.portal.history import (
     lines_of,
     moment_of,
 )
+from shared.contracts.annotations import VISIBILITY
 from shared.contracts.entity import Entity
 from tests.portal.company import entity, history, refuse
 from tests.portal.conftest import Client
@@ -137,6 +138,17 @@ async def test_a_hidden_neighbour_is_not_betrayed(client: Client, api: FakeApi) 
     text = (await client().get("/catalog/default/component/checkout")).text
     assert "what accounting reads" not in text
     assert ">Ledger<" not in text
+
+
+async def test_a_restricted_entity_says_so(client: Client, api: FakeApi) -> None:
+    """Whoever may see it learns that not everybody does."""
+    assert "<dt>Visibility</dt>" not in (await client().get(BOOKING)).text
+    restricted = {VISIBILITY: "restricted"}
+    api.entities["component:default/booking"] = entity(
+        "Component", "booking", {"owner": "box-office-team"}, annotations=restricted
+    )
+    text = (await client().get(BOOKING)).text
+    assert '<span class="badge warn">restricted</span>' in text
 
 
 async def test_raw_is_yaml_with_its_origin(client: Client) -> None:
