@@ -183,8 +183,8 @@ class RootLocationStore(Protocol):
     async def put(self, root: RootLocation) -> RootLocation | None:
         """Store the next version of a root; None if another process was faster."""
 
-    async def remove(self, root: RootLocation) -> None:
-        """Forget a root."""
+    async def remove(self, root: RootLocation) -> bool:
+        """Forget a root; False if another process changed or removed it since."""
 
 
 class Entities(Protocol):

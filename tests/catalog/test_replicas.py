@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from services.catalog.events import EntityChangeFollower
+from services.catalog.handlers.catalog import context_for
+from services.catalog.handlers.dismissal import delete_entities
+from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.state_follower import MARGIN
 from shared.contracts.headers import AT_LEAST, REVISION
 from tests import builders
@@ -113,6 +116,115 @@ async def test_what_was_read_first_never_overtakes(both, data: Path) -> None:
         answer = await after(catalog, CART, refreshed.headers[REVISION])
         assert answer.json()["metadata"]["description"] == "third"
         assert "component:new" in await catalog.refs()
+
+
+@pytest.mark.parametrize("is_registered_again", [False, True])
+async def test_a_reading_leaves_nothing_of_what_the_other_unregisters(
+    both, data: Path, is_registered_again: bool
+) -> None:
+    """It wrote the entities anew, and finds their root gone, or made again.
+
+    The fault driver found it with seed 22: a scan brought back what had been deleted.
+    """
+    one, other = both
+    file = write(data / "files", "cart.yaml", described("first"))
+    registration = await one.register(file)
+    identity = registration.json()["location"]["id"]
+    assert (await after(other, CART, registration.headers[REVISION])).status_code == 200
+    roots, standing_still, may_go_on = (
+        other.work.catalog.roots,
+        asyncio.Event(),
+        asyncio.Event(),
+    )
+    put = roots.put
+
+    async def late_put(root: Any) -> Any:
+        standing_still.set()
+        await may_go_on.wait()
+        return await put(root)
+
+    roots.put = late_put
+    write(data / "files", "cart.yaml", described("second"), builders.component("new"))
+    question = other.ask("POST", "/refresh", {"entityRef": "component:cart"})
+    late = asyncio.create_task(question)
+    await standing_still.wait()
+    # The second process has written its entities; the first has not heard of them.
+    assert (await one.ask("DELETE", f"/locations/{identity}")).status_code == 204
+    if is_registered_again:
+        assert (await one.register(file)).status_code == 201
+    may_go_on.set()
+    assert (await late).status_code == 200
+    expected = {"component:cart", "component:new"} if is_registered_again else set()
+    for catalog in both:
+        await catalog.work.follower.catch_up()
+        assert await catalog.refs() == expected
+    assert len((await one.ask("GET", "/locations")).json()) == is_registered_again
+
+
+async def test_what_was_read_while_it_is_unregistered_goes_too(
+    both, data: Path
+) -> None:
+    """The other stores the root just before it is removed: all is deleted once more."""
+    one, other = both
+    file = write(data / "files", "cart.yaml", described("first"))
+    registration = await one.register(file)
+    identity = registration.json()["location"]["id"]
+    assert (await after(other, CART, registration.headers[REVISION])).status_code == 200
+    roots = one.work.catalog.roots
+    remove = roots.remove
+
+    async def late_remove(root: Any) -> Any:
+        roots.remove = remove
+        write(data / "files", "cart.yaml", described("second"))
+        refresh = {"entityRef": "component:cart"}
+        assert (await other.ask("POST", "/refresh", refresh)).status_code == 200
+        return await remove(root)
+
+    roots.remove = late_remove
+    deletion = await one.ask("DELETE", f"/locations/{identity}")
+    assert deletion.status_code == 204
+    for catalog in both:
+        await catalog.work.follower.catch_up()
+        assert await catalog.refs() == set()
+
+
+async def test_a_reading_that_waited_does_not_bring_back_what_is_gone(
+    both, data: Path
+) -> None:
+    """The root was unregistered while a scan waited for its turn."""
+    catalog = both[0].work.catalog
+    file = write(data / "files", "cart.yaml", described("first"))
+    await both[0].register(file)
+    [root] = catalog.state.roots.values()
+    async with catalog.lock(root):
+        waiting = asyncio.create_task(ingest(catalog, root, context_for("scan")))
+        await asyncio.sleep(0)
+        await delete_entities(catalog, root, context_for("scan"))
+        assert await catalog.roots.remove(root)
+        catalog.state.drop_root(root.name)
+    await waiting
+    assert await both[0].refs() == set()
+    assert catalog.state.revisions() == {}
+
+
+async def test_what_a_killed_reading_left_is_deleted_at_the_next_start(
+    database: Any, data: Path
+) -> None:
+    """Its root was unregistered by another process before it was killed."""
+    file = write(data / "files", "cart.yaml", described("first"))
+    stays = write(data / "files", "stays.yaml", builders.component("stays"))
+    async with running(database, data) as catalog:
+        await catalog.register(stays)
+        identity = (await catalog.register(file)).json()["location"]["id"]
+        [root] = [
+            root
+            for root in catalog.work.catalog.state.roots.values()
+            if root.id == identity
+        ]
+        assert await catalog.work.catalog.roots.remove(root)
+    async with running(database, data) as catalog:
+        await until(lambda: catalog.work.has_begun, condition="the start")
+        assert await catalog.refs() == {"component:stays"}
 
 
 def described(text: str) -> dict[str, Any]:

@@ -52,7 +52,7 @@ class CatalogContext:
     state: CatalogState
     rules: Rules
     locks: dict[str, asyncio.Lock] = field(default_factory=dict)
-    #: Dear readings take turns; those that were too dear rest.
+    #: Expensive readings take turns; those that were too expensive rest.
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     resting_roots: RestingRoots = field(default_factory=RestingRoots)
     #: Called after every write: the outbox has something to say.

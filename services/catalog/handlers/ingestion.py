@@ -1,8 +1,10 @@
 """One location: read it, plan what changes, and make the catalog hold that."""
 
 from collections.abc import Collection
+from dataclasses import replace
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
+from services.catalog.handlers.dismissal import delete_entities
 from services.catalog.handlers.location_reader import LocationReader
 from services.catalog.handlers.plan_writer import Overtaken
 from services.catalog.model import RootLocation, TargetKey
@@ -23,7 +25,8 @@ async def ingest(
     """Read a root (or the targets `only` of it) and store what it describes.
 
     `force` reads those targets even if they look unchanged. The root's new state; the
-    scan leaves out a root whose last reading was too dear.
+    given one if it was unregistered meanwhile. The scan leaves out a root whose last
+    reading was too expensive.
 
     Raises:
         Unavailable: if the store, or after a push the Git host, does not answer.
@@ -35,7 +38,10 @@ async def ingest(
         # One for all tries: a reading that was overtaken costs as well.
         effort = catalog.effort(str(root.location))
         for _ in range(TRIES):
-            current_root = catalog.state.roots.get(root.name, root)
+            current_root = catalog.state.roots.get(root.name)
+            if current_root is None:
+                # It was unregistered while this waited.
+                return root
             writer = catalog.writer(context.actor)
             reader = LocationReader(
                 catalog, current_root, context, effort, only=only, force=force
@@ -46,9 +52,29 @@ async def ingest(
                 return catalog.state.roots.get(root.name, current_root)
             except Overtaken:
                 # What was read may be older than what is stored now: it is read again.
-                for stored_root in await catalog.roots.load([root.name]):
-                    catalog.state.put_root(stored_root)
+                if await reload_root(catalog, root.name) is None:
+                    await _take_back(catalog, current_root, context)
             finally:
                 catalog.on_write()
                 catalog.resting_roots.note(root.name, effort)
     raise Conflict(f"{root.location}: is being read by others; try again")
+
+
+async def reload_root(catalog: CatalogContext, name: str) -> RootLocation | None:
+    """Show a root as it is stored now; None: it was unregistered."""
+    for root in await catalog.roots.load([name]):
+        catalog.state.put_root(root)
+        return root
+    catalog.state.drop_root(name)
+    return None
+
+
+async def _take_back(
+    catalog: CatalogContext, root: RootLocation, context: CommandContext
+) -> None:
+    """Delete what was written for a root that another process unregistered."""
+    await delete_entities(catalog, root, context)
+    registered_again = await reload_root(catalog, root.name)
+    if registered_again is not None:
+        # What that reading had stored may be deleted now: all of it is read anew.
+        catalog.state.put_root(replace(registered_again, files={}))

@@ -6,6 +6,7 @@ it is planned once more; a change that was made from an older source is given up
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.model import RootLocation, StoredChange
@@ -155,6 +156,17 @@ async def learn(store: EntityStore, state: CatalogState, refs: Iterable[str]) ->
     for ref in refs:
         if ref not in stored:
             state.drop(ref)
+
+
+async def learn_since(
+    store: EntityStore, state: CatalogState, moment: datetime
+) -> None:
+    """Show all that was written since a moment."""
+    revisions = await store.changed_since(moment)
+    refs = sorted(
+        ref for ref, revision in revisions.items() if state.revision(ref) != revision
+    )
+    await learn(store, state, refs)
 
 
 def _contention_error(ref: str) -> CallboardError:

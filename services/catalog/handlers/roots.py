@@ -7,13 +7,15 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
-from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.dismissal import delete_entities
+from services.catalog.handlers.ingestion import ingest, reload_root
+from services.catalog.handlers.plan_writer import learn_since
 from services.catalog.handlers.source_rights import Admission, SourceReader
+from services.catalog.handlers.state_follower import MARGIN
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.ingest.refusals import error_of_all
 from services.catalog.model import LocationRef, RootLocation
-from services.catalog.planning.deletions import plan_dismissal
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
 
@@ -85,8 +87,7 @@ async def ensure_root(
         if stored is not None:
             catalog.state.put_root(stored)
             return stored
-        for stored_root in await catalog.roots.load([new_root.name]):
-            catalog.state.put_root(stored_root)
+        await reload_root(catalog, new_root.name)
     raise Conflict(f"{location}: is being changed by others; try again")
 
 
@@ -142,21 +143,20 @@ async def release_root(
     context: CommandContext,
 ) -> None:
     """Take a provider from a root; one without any is deleted with its entities."""
+    start = datetime.now(UTC)
     for _ in range(TRIES):
         remaining_providers = root.providers - {provider_id}
         if not remaining_providers:
-            await dismiss(catalog, root, context)
+            if await _is_dismissed(catalog, root, context):
+                return
+        elif await _is_without(catalog, root, provider_id):
             return
-        identity = None if provider_id == REGISTERED else root.id
-        stored = await catalog.roots.put(
-            replace(root, providers=remaining_providers, id=identity)
-        )
-        if stored is not None:
-            catalog.state.put_root(stored)
+        stored = await reload_root(catalog, root.name)
+        if stored is None:
             return
-        for stored_root in await catalog.roots.load([root.name]):
-            catalog.state.put_root(stored_root)
-            root = stored_root
+        root = stored
+        # The process that changed it may have written entities that are unknown here.
+        await learn_since(catalog.store, catalog.state, start - MARGIN)
     raise Conflict(f"{root.location}: is being changed by others; try again")
 
 
@@ -183,20 +183,40 @@ async def move(
     return await ingest(catalog, catalog.state.roots[location.entity_name], context)
 
 
-async def dismiss(
-    catalog: CatalogContext, root: RootLocation, context: CommandContext
-) -> None:
-    """Delete a root and the entities that only it provides.
+async def _is_without(
+    catalog: CatalogContext, root: RootLocation, provider_id: str
+) -> bool:
+    """Take a provider from a root that has others; False if others changed it."""
+    stored = await catalog.roots.put(
+        replace(
+            root,
+            providers=root.providers - {provider_id},
+            id=None if provider_id == REGISTERED else root.id,
+        )
+    )
+    if stored is not None:
+        catalog.state.put_root(stored)
+    return stored is not None
 
-    The entities are deleted first: after a crash the root can be deleted again.
+
+async def _is_dismissed(
+    catalog: CatalogContext, root: RootLocation, context: CommandContext
+) -> bool:
+    """Delete a root and the entities that only it provides; False if others changed it.
+
+    The entities are deleted first: after a crash the root can be deleted again. Another
+    process that reads the root meanwhile may write some anew: it stores the root, and
+    all of this is done once more, or finds it gone and deletes them itself.
     """
     async with catalog.lock(root):
-        cause = context.cause.model_copy(update={"location": str(root.location)})
-        plan = await plan_dismissal(catalog.state, root, cause)
-        await catalog.writer(context.actor).apply(plan)
-        await catalog.roots.remove(root)
+        current_root = catalog.state.roots.get(root.name, root)
+        if current_root.providers - root.providers:
+            return False
+        await delete_entities(catalog, current_root, context)
+        if not await catalog.roots.remove(current_root):
+            return False
         catalog.state.drop_root(root.name)
-        catalog.on_write()
+        return True
 
 
 async def preview(

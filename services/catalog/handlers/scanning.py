@@ -14,6 +14,7 @@ from services.catalog.handlers.discovery import (
     discover,
     retire,
 )
+from services.catalog.handlers.dismissal import delete_abandoned
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.roots import Report, report_unreadable, resume
 from services.catalog.model import LocationRef
@@ -34,6 +35,7 @@ async def begin(
     """Make the roots those of the configuration, and read what is new."""
     await configure(catalog, desired.locations, context_for("config"))
     await retire(catalog, desired.providers, context_for("config"))
+    await delete_abandoned(catalog, context_for("scan"))
     await resume(catalog, context_for("scan"), report)
     for provider in desired.providers:
         await discover(catalog, provider, context_for("scan"), report)

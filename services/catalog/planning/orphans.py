@@ -5,15 +5,13 @@ share a file, and a circle of Location entities does not keep itself alive.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from services.catalog.model import RootLocation
 from services.catalog.planning.outcomes import Edge
 from services.catalog.planning.view import CatalogView
 from shared.guards.turns import in_turns
-
-#: So many entities are looked at before others get their turn.
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +65,19 @@ async def orphan_deletion(
     }
     # Those below go first: cut off half-way, what is left still hangs on something.
     return OrphanDeletion(list(reversed(deleted)), remaining, roots)
+
+
+async def unreachable_refs(
+    view: CatalogView, refs: Collection[str], roots: Iterable[str]
+) -> set[str]:
+    """Those of all entities to which no chain of parents leads from a root."""
+    reachable: set[str] = set()
+    queue = deque(roots)
+    async for ref in in_turns(_drained(queue)):
+        if ref not in reachable:
+            reachable.add(ref)
+            queue.extend(view.emitted_by(ref))
+    return set(refs) - reachable
 
 
 async def _reachable(

@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 from services.catalog.model import RootLocation
 from services.catalog.store.collections import LOCATIONS
 from services.catalog.store.documents import root_document, stored_root
-from shared.kit.documents.mongo import Database, unavailable_as_error
+from shared.kit.documents.mongo import Database, Document, unavailable_as_error
 
 
 class MongoRootLocationStore:
@@ -39,11 +39,19 @@ class MongoRootLocationStore:
                 except DuplicateKeyError:
                     return None
                 return new_root
-            result = await self._collection.replace_one(
-                {"_id": root.name, "version": root.version}, document
-            )
+            result = await self._collection.replace_one(_same(root), document)
         return new_root if result.matched_count else None
 
-    async def remove(self, root: RootLocation) -> None:
+    async def remove(self, root: RootLocation) -> bool:
         with unavailable_as_error(self._collection):
-            await self._collection.delete_one({"_id": root.name})
+            result = await self._collection.delete_one(_same(root))
+        return bool(result.deleted_count)
+
+
+def _same(root: RootLocation) -> Document:
+    """Matches a root as it was read: one that was made anew counts from 1 again."""
+    return {
+        "_id": root.name,
+        "version": root.version,
+        "created": root.created.isoformat(),
+    }
