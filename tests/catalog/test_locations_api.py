@@ -4,6 +4,9 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from services.catalog.handlers.catalog import context_for
+from services.catalog.handlers.discovery import reconcile_repository
+from services.catalog.handlers.roots import REGISTERED
 from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import OPEN, Host, generated, pointing, running, write
@@ -297,3 +300,27 @@ async def test_a_discovered_file_is_registered_at_its_root(
         assert (await catalog.ask("DELETE", f"/locations/{identity}")).status_code < 300
         # It is still there, discovered.
         assert await catalog.entity("component:default/web") is not None
+
+
+async def test_a_file_that_is_registered_while_it_is_discovered_is_one_location(
+    database: Any, data: Path
+) -> None:
+    """The push and the registration come at once: neither is read when both begin."""
+    host = Host(data)
+    async with running(database, data, host.discovering()) as catalog:
+        await until(lambda: catalog.work.scans, condition="the first scan")
+        host.commit("shop", {"catalog-info.yaml": [builders.component("web")]})
+        [provider] = catalog.work.desired.providers
+        context = context_for("push")
+        tree = host.url("shop").replace("/blob/", "/tree/")
+        answer, *_ = await asyncio.gather(
+            catalog.register(tree),
+            reconcile_repository(catalog.work.catalog, provider, "shop", context),
+            reconcile_repository(catalog.work.catalog, provider, "shop", context),
+        )
+        assert answer.status_code == 201
+        [root] = catalog.work.catalog.state.roots.values()
+        assert root.providers == {REGISTERED, provider.provider_id}
+        assert root.id == answer.json()["location"]["id"]
+        assert [state.errors for state in root.files.values()] == [()]
+        assert not catalog.work.catalog.unread_roots

@@ -10,7 +10,7 @@ from services.catalog.handlers.effort import Effort, RestingRoots
 from services.catalog.handlers.plan_writer import PlanWriter
 from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.ingest.rules import Rules
-from services.catalog.model import RootLocation
+from services.catalog.model import RepositoryPath, RootLocation
 from services.catalog.ports import (
     DefinitionStore,
     DescriptorSources,
@@ -52,6 +52,8 @@ class CatalogContext:
     state: CatalogState
     rules: Rules
     locks: dict[str, asyncio.Lock] = field(default_factory=dict)
+    #: The names of roots that were made here and not read yet, by their source.
+    unread_roots: dict[RepositoryPath, str] = field(default_factory=dict)
     #: Expensive readings take turns; those that were too expensive rest.
     turns: asyncio.Lock = field(default_factory=asyncio.Lock)
     resting_roots: RestingRoots = field(default_factory=RestingRoots)
@@ -75,3 +77,7 @@ class CatalogContext:
     def lock(self, root: RootLocation) -> asyncio.Lock:
         """One reading of a root at a time in this process."""
         return self.locks.setdefault(root.name, asyncio.Lock())
+
+    def source_lock(self, source: RepositoryPath) -> asyncio.Lock:
+        """One root at a time is made for the files of a repository."""
+        return self.locks.setdefault(f"source {source.key}", asyncio.Lock())

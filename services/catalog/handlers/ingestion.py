@@ -49,7 +49,7 @@ async def ingest(
             try:
                 with catalog.traced(root):
                     await plan_in_stages(reader, catalog.state, writer)
-                return catalog.state.roots.get(root.name, current_root)
+                return _as_read(catalog, current_root)
             except Overtaken:
                 # What was read may be older than what is stored now: it is read again.
                 if await reload_root(catalog, root.name) is None:
@@ -58,6 +58,14 @@ async def ingest(
                 catalog.on_write()
                 catalog.resting_roots.note(root.name, effort)
     raise Conflict(f"{root.location}: is being read by others; try again")
+
+
+def _as_read(catalog: CatalogContext, root: RootLocation) -> RootLocation:
+    """A root after its reading; from now on it is found by what was read."""
+    read_root = catalog.state.roots.get(root.name, root)
+    if read_root.keys and catalog.unread_roots:
+        catalog.unread_roots.pop(catalog.sources.source(root.location), None)
+    return read_root
 
 
 async def reload_root(catalog: CatalogContext, name: str) -> RootLocation | None:

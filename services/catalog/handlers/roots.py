@@ -47,6 +47,9 @@ def find_root(catalog: CatalogContext, location: LocationRef) -> RootLocation | 
     place = catalog.sources.source(location)
     if not place.repository:
         return None
+    unread_root = catalog.state.roots.get(catalog.unread_roots.get(place, ""))
+    if unread_root is not None:
+        return unread_root
     return next(
         (
             root
@@ -70,7 +73,29 @@ async def ensure_root(
     *,
     registrant: str = "",
 ) -> RootLocation:
-    """Make sure that there is a root for a location, which the provider names."""
+    """Make sure that there is a root for a location, which the provider names.
+
+    A template publishes a repository and registers its file while the push makes it
+    discovered: both come at once, with two spellings of one address.
+    """
+    source = catalog.sources.source(location)
+    async with catalog.source_lock(source):
+        root = await _ensure_root(
+            catalog, location, provider_id, identity, registrant=registrant
+        )
+        if not root.keys:
+            catalog.unread_roots[source] = root.name
+        return root
+
+
+async def _ensure_root(
+    catalog: CatalogContext,
+    location: LocationRef,
+    provider_id: str,
+    identity: str | None,
+    *,
+    registrant: str,
+) -> RootLocation:
     for _ in range(TRIES):
         root = find_root(catalog, location)
         if root is not None and provider_id in root.providers:
