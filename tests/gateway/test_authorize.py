@@ -10,6 +10,7 @@ from services.gateway.model import Identity
 from services.gateway.policy.guard import PolicyGuard
 from services.gateway.policy.handlers import PermissionBatch
 from services.gateway.policy.handlers import authorize as answer_to
+from tests.costs import slowness
 from tests.gateway.test_policy import ANN, rego
 
 
@@ -71,7 +72,7 @@ async def test_thousands_of_questions_are_few_for_the_catalog(ask, sign_in) -> N
     ]
     start = time.process_time()
     answer = await authorize(ask, await sign_in("bob"), *items)
-    assert time.process_time() - start < 3
+    assert time.process_time() - start < 3 * slowness()
     results = [item["result"] for item in answer.json()["items"]]
     assert results == ["ALLOW", "DENY"] * 1500
     too_many = {"permission": entity_permission("read"), "resourceRef": refs * 10_001}
