@@ -158,15 +158,14 @@ async def learn(store: EntityStore, state: CatalogState, refs: Iterable[str]) ->
             state.drop(ref)
 
 
-async def learn_since(
+async def differing_since(
     store: EntityStore, state: CatalogState, moment: datetime
-) -> None:
-    """Show all that was written since a moment."""
+) -> list[str]:
+    """The refs that were written since a moment, and that the state shows otherwise."""
     revisions = await store.changed_since(moment)
-    refs = sorted(
+    return sorted(
         ref for ref, revision in revisions.items() if state.revision(ref) != revision
     )
-    await learn(store, state, refs)
 
 
 def _contention_error(ref: str) -> CallboardError:

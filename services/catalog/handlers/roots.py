@@ -9,7 +9,7 @@ from uuid import uuid4
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.dismissal import delete_entities
 from services.catalog.handlers.ingestion import ingest, reload_root
-from services.catalog.handlers.plan_writer import learn_since
+from services.catalog.handlers.plan_writer import differing_since, learn
 from services.catalog.handlers.source_rights import Admission, SourceReader
 from services.catalog.handlers.state_follower import MARGIN
 from services.catalog.handlers.walk import Walk
@@ -83,7 +83,7 @@ async def ensure_root(
         root = await _ensure_root(
             catalog, location, provider_id, identity, registrant=registrant
         )
-        if not root.keys:
+        if source.repository and not root.keys:
             catalog.unread_roots[source] = root.name
         return root
 
@@ -172,16 +172,17 @@ async def release_root(
     for _ in range(TRIES):
         remaining_providers = root.providers - {provider_id}
         if not remaining_providers:
-            if await _is_dismissed(catalog, root, context):
+            if await _try_dismissal(catalog, root, context):
                 return
-        elif await _is_without(catalog, root, provider_id):
+        elif await _try_release(catalog, root, provider_id):
             return
         stored = await reload_root(catalog, root.name)
         if stored is None:
             return
         root = stored
         # The process that changed it may have written entities that are unknown here.
-        await learn_since(catalog.store, catalog.state, start - MARGIN)
+        refs = await differing_since(catalog.store, catalog.state, start - MARGIN)
+        await learn(catalog.store, catalog.state, refs)
     raise Conflict(f"{root.location}: is being changed by others; try again")
 
 
@@ -208,7 +209,7 @@ async def move(
     return await ingest(catalog, catalog.state.roots[location.entity_name], context)
 
 
-async def _is_without(
+async def _try_release(
     catalog: CatalogContext, root: RootLocation, provider_id: str
 ) -> bool:
     """Take a provider from a root that has others; False if others changed it."""
@@ -224,7 +225,7 @@ async def _is_without(
     return stored is not None
 
 
-async def _is_dismissed(
+async def _try_dismissal(
     catalog: CatalogContext, root: RootLocation, context: CommandContext
 ) -> bool:
     """Delete a root and the entities that only it provides; False if others changed it.

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from services.catalog.handlers.catalog import CatalogContext
-from services.catalog.handlers.plan_writer import learn
+from services.catalog.handlers.plan_writer import differing_since, learn
 from services.catalog.model import parse_location
 
 LOAD = 500
@@ -95,14 +95,10 @@ class StateFollower:
                 return []  # a catch-up that began after this call has ended
             self._catch_up_count += 1
             now = datetime.now(UTC)
-            stored_revisions = await self._catalog.store.changed_since(self._through)
-            state = self._catalog.state
-            differing_refs = [
-                ref
-                for ref, revision in stored_revisions.items()
-                if state.revision(ref) != revision
-            ]
-            await self.learn(sorted(differing_refs))
+            differing_refs = await differing_since(
+                self._catalog.store, self._catalog.state, self._through
+            )
+            await self.learn(differing_refs)
             await self.reload_roots()
             self._through = now - MARGIN
             return differing_refs

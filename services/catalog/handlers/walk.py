@@ -276,22 +276,7 @@ class Walk:
         items = await self._effort.compute(
             self._candidates, target, documents, contents
         )
-        numbers = [n for n, item in enumerate(items) if isinstance(item, Refusal)]
-        if numbers:
-            # Of documents without a name the others are only counted.
-            worded = [n for n in numbers[FILE_ITEMS:] if items[n].ref is not None]
-            fields = {
-                number: paths_of(items[number].error)
-                for number in (*numbers[:FILE_ITEMS], *worded)
-            }
-            lines = await self._effort.compute(locate, fetched.body, fields)
-            place = self._sources.place(target.location)
-            file = path_of(target.location, self._root.location, place)
-            for number, document_lines in lines.items():
-                items[number] = _located(
-                    file, items[number], document_lines, documents[number]
-                )
-        refusals = [items[number] for number in numbers]
+        refusals = await self._refusals(target, fetched, documents, items)
         new_state = FileState(
             target.parent,
             str(target.location),
@@ -303,6 +288,33 @@ class Walk:
         )
         candidates = [item for item in items if isinstance(item, Candidate)]
         return TargetReading(target, new_state, candidates, refusals)
+
+    async def _refusals(
+        self,
+        target: Target,
+        fetched: FetchedFile,
+        documents: Sequence[Any],
+        items: Sequence[Candidate | Refusal],
+    ) -> list[Refusal]:
+        """The documents that are refused, with their lines as far as they are shown."""
+        refusals = {
+            n: item for n, item in enumerate(items) if isinstance(item, Refusal)
+        }
+        # Of documents without a name only the first are shown, the others are counted.
+        fields = {
+            number: paths_of(refusal.error)
+            for place, (number, refusal) in enumerate(refusals.items())
+            if place < FILE_ITEMS or refusal.ref is not None
+        }
+        if fields:
+            lines = await self._effort.compute(locate, fetched.body, fields)
+            source = self._sources.place(target.location)
+            file = path_of(target.location, self._root.location, source)
+            for number, document_lines in lines.items():
+                refusals[number] = _located(
+                    file, refusals[number], document_lines, documents[number]
+                )
+        return list(refusals.values())
 
     async def _parse(self, target: Target, fetched: FetchedFile) -> list[Any]:
         try:
