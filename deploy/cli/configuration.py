@@ -18,6 +18,7 @@ from services.gateway.configuration import (
 from services.portal.configuration import Organization
 from services.scaffolder.configuration import ScaffolderSection
 from services.techdocs.configuration import TechdocsSection
+from services.techdocs.mkdocs_rules import PLUGIN_RULE, SAFE_PLUGINS
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_lines import locate
 from shared.kit.config.integrations import Backend, Integrations
@@ -82,7 +83,11 @@ def check_config(
     }
     defaults = {name: PLACEHOLDER for names in missing.values() for name in names}
     substituted = substitute_variables(raw, {**defaults, **environ})
-    problems = [*_wrong_values(substituted, missing), *_unknown_keys(substituted)]
+    problems = [
+        *_wrong_values(substituted, missing),
+        *_unknown_keys(substituted),
+        *_refused_plugins(substituted),
+    ]
     if needs_variables:
         problems += [
             Problem(None, key, f"the environment has no variable {name}")
@@ -150,6 +155,17 @@ def _unknown_keys(config: Any) -> Iterator[Problem]:
         similar = difflib.get_close_matches(key.rpartition(".")[2], keys, n=1)
         advice = f"; did you mean {similar[0]}?" if similar else ""
         yield Problem(None, key, f"means nothing here{advice}", is_unknown=True)
+
+
+def _refused_plugins(config: Mapping[str, Any]) -> Iterator[Problem]:
+    """The plugins of mkdocs that no configuration can allow: techdocs passes them by."""
+    section = config.get("techdocs")
+    plugins = section.get("allowPlugins") if isinstance(section, dict) else None
+    for number, name in _items(plugins if isinstance(plugins, list) else []):
+        if isinstance(name, str) and name not in SAFE_PLUGINS:
+            message = f"plugin {name} means nothing here: {PLUGIN_RULE}"
+            key = f"techdocs.allowPlugins.{number}"
+            yield Problem(None, key, message, is_unknown=True)
 
 
 def _with_lines(body: bytes, problems: Sequence[Problem]) -> list[Problem]:

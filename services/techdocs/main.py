@@ -17,7 +17,7 @@ from services.techdocs.handlers.progress import BuildLogFeed
 from services.techdocs.handlers.queue import BuildQueue
 from services.techdocs.handlers.reading import DocsReader
 from services.techdocs.handlers.syncing import Syncing
-from services.techdocs.mkdocs_rules import SAFE_PLUGINS
+from services.techdocs.mkdocs_rules import PLUGIN_RULE, SAFE_PLUGINS
 from services.techdocs.model import Documented, Failed, Limits, Outcome
 from services.techdocs.settings import Settings
 from services.techdocs.sites import DirectorySites
@@ -193,7 +193,7 @@ def _build_tools(
 
 def _plugins(config: TechdocsConfig) -> tuple[str, ...]:
     """The plugins that the operator allows, of those that are safe."""
-    rule = f"techdocs.allowPlugins may hold {', '.join(sorted(SAFE_PLUGINS))} only"
+    rule = f"techdocs.allowPlugins: {PLUGIN_RULE}"
     for name in sorted(set(config.techdocs.allow_plugins) - SAFE_PLUGINS):
         logs.get_logger(NAME).warning("plugin_not_allowed", plugin=name, rule=rule)
     return tuple(sorted(SAFE_PLUGINS & set(config.techdocs.allow_plugins)))

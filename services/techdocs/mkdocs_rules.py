@@ -38,6 +38,7 @@ BROUGHT = _words("monorepo gh-admonitions mermaid2")
 SAFE_PLUGINS = _words(
     "awesome-pages literate-nav material/meta material/tags meta section-index tags"
 )
+PLUGIN_RULE = f"only {', '.join(sorted(SAFE_PLUGINS))} can be allowed"
 _MARKDOWN = _words(
     """abbr admonition attr_list codehilite def_list extra fenced_code footnotes
     legacy_attrs legacy_em md_in_html meta nl2br sane_lists smarty tables toc

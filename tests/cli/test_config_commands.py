@@ -23,6 +23,7 @@ catalog:
       acme: {host: git.example, brnch: x}
 techdocs:
   concurrency: 0
+  allowPlugins: [tags, macros]
 integrations:
   github:
     - token: ${SHOP_TOKEN}
@@ -33,9 +34,12 @@ error FILE:4: catalog.locations.0.type: Input should be 'url' or 'file'
 unknown FILE:8: catalog.providers.git.acme.brnch: means nothing here; did you mean \
 branch?
 error FILE:10: techdocs.concurrency: Input should be greater than 0
-error FILE:13: integrations.github.0.token: the environment has no variable SHOP_TOKEN
-unknown FILE:14: proxy: means nothing here
-3 errors, 2 unknown keys
+unknown FILE:11: techdocs.allowPlugins.1: plugin macros means nothing here: only \
+awesome-pages, literate-nav, material/meta, material/tags, meta, section-index, tags \
+can be allowed
+error FILE:14: integrations.github.0.token: the environment has no variable SHOP_TOKEN
+unknown FILE:15: proxy: means nothing here
+3 errors, 3 unknown keys
 """
 
 
@@ -92,7 +96,7 @@ def test_problems_are_json_for_scripts(file: Path) -> None:
     """One object a problem."""
     problems: list[dict[str, Any]] = json.loads(check(file, "--json")[1])
     assert {name: problems[-1][name] for name in ("line", "key", "is_unknown")} == {
-        "line": 14,
+        "line": 15,
         "key": "proxy",
         "is_unknown": True,
     }
