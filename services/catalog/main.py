@@ -154,10 +154,7 @@ async def _assemble(
     )
     folder = settings.config.parent
     desired = desired_locations(config, folder)
-    mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
-    urls = await stack.enter_async_context(
-        UrlReader(config.backend.reading.allow, mirrors)
-    )
+    urls = await stack.enter_async_context(_url_reader(settings, config))
     catalog = CatalogContext(
         store=store,
         roots=MongoRootLocationStore(database),
@@ -185,6 +182,11 @@ async def _assemble(
         loader,
         Takeovers(catalog, follower, report),
     )
+
+
+def _url_reader(settings: Settings, config: CatalogConfig) -> UrlReader:
+    mirrors = RepositoryMirrors(settings.mirrors_folder, config.integrations)
+    return UrlReader(config.backend.reading.allow, mirrors)
 
 
 def _connect(settings: Settings, stack: AsyncExitStack) -> Database:
