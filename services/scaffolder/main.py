@@ -160,7 +160,7 @@ def _pool(
         slots=config.scaffolder.concurrent_tasks_limit,
         ended=_ended(run_factory, signals),
         heartbeat_seconds=settings.heartbeat_seconds,
-        poll_seconds=settings.look_seconds,
+        poll_seconds=settings.poll_seconds,
     )
 
 

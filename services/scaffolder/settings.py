@@ -1,6 +1,8 @@
 """The scaffolder's own settings, beside those of every service."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -13,13 +15,17 @@ class Settings(ServiceSettings):
     The number of concurrent runs is in the configuration's section `scaffolder`.
     """
 
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "CALLBOARD_SCAFFOLDER_LOOK_SECONDS": "CALLBOARD_SCAFFOLDER_POLL_SECONDS"
+    }
+
     #: Seconds between two heartbeats of a running task.
     heartbeat_seconds: float = Field(
         default=1.0, gt=0, validation_alias="CALLBOARD_SCAFFOLDER_HEARTBEAT_SECONDS"
     )
     #: Seconds between two polls of the store for unclaimed runs.
-    look_seconds: float = Field(
-        default=2.0, gt=0, validation_alias="CALLBOARD_SCAFFOLDER_LOOK_SECONDS"
+    poll_seconds: float = Field(
+        default=2.0, gt=0, validation_alias="CALLBOARD_SCAFFOLDER_POLL_SECONDS"
     )
     #: Hours for which a failed run's folder is retained, so that it can be retried.
     keep_hours: float = Field(

@@ -57,7 +57,7 @@ def create_app(
             reconciler = IndexReconciler(
                 alias,
                 app.state.owners,
-                settings.look_seconds,
+                settings.resync_seconds,
                 consumer.joined.is_set if consumer else lambda: True,
             )
             await stack.enter_async_context(reconciler)

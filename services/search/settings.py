@@ -1,6 +1,8 @@
 """Search's settings, besides those of every service."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -10,9 +12,13 @@ from shared.kit.config.settings import ServiceSettings
 class Settings(ServiceSettings):
     """Read from `CALLBOARD_…` and `CALLBOARD_SEARCH_…`."""
 
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "CALLBOARD_SEARCH_LOOK_SECONDS": "CALLBOARD_SEARCH_RESYNC_SECONDS"
+    }
+
     #: The interval of comparing checksums with catalog and techdocs, in seconds.
-    look_seconds: float = Field(
-        default=20.0, gt=0, validation_alias="CALLBOARD_SEARCH_LOOK_SECONDS"
+    resync_seconds: float = Field(
+        default=20.0, gt=0, validation_alias="CALLBOARD_SEARCH_RESYNC_SECONDS"
     )
     #: The most events in one commit of the index.
     batch: int = Field(

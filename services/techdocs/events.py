@@ -116,7 +116,7 @@ class DocsReconciler:
         *,
         joined: asyncio.Event,
         resync_seconds: float,
-        look_seconds: float,
+        recheck_seconds: float,
     ) -> None:
         self._resync = resync
         self._records = records
@@ -124,7 +124,7 @@ class DocsReconciler:
         self._nudge = nudge
         self._joined = joined
         self._every = resync_seconds
-        self._look_seconds = look_seconds
+        self._recheck_seconds = recheck_seconds
         self._collected = time.monotonic()
         self._task: asyncio.Task[None] | None = None
         self._log = logs.get_logger("techdocs")
@@ -162,7 +162,7 @@ class DocsReconciler:
         due = await self._resync.run()
         if gap:
             due += await self._resync.check_sources()
-        before = datetime.now(UTC) - timedelta(seconds=self._look_seconds)
+        before = datetime.now(UTC) - timedelta(seconds=self._recheck_seconds)
         stale = await self._records.stale(before)
         if stale:
             await self._records.ask(stale, CHECK)

@@ -124,7 +124,7 @@ async def _open(
         queue.nudge,
         joined=work.joined,
         resync_seconds=settings.resync_seconds,
-        look_seconds=settings.look_seconds,
+        recheck_seconds=settings.recheck_seconds,
     )
     await stack.enter_async_context(reconciler)
     app.state.checks |= {

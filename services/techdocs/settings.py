@@ -1,6 +1,8 @@
 """Techdocs' own settings, beside those of every service."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field
 
@@ -13,13 +15,17 @@ class Settings(ServiceSettings):
     Time, memory and number of builds are in the configuration's section `techdocs`.
     """
 
+    RENAMED: ClassVar[Mapping[str, str]] = {
+        "CALLBOARD_TECHDOCS_LOOK_SECONDS": "CALLBOARD_TECHDOCS_RECHECK_SECONDS"
+    }
+
     #: How often the table is compared with the catalog's checksum, in seconds.
     resync_seconds: float = Field(
         default=30.0, gt=0, validation_alias="CALLBOARD_TECHDOCS_RESYNC_SECONDS"
     )
     #: Seconds after which a source is checked that no event made due.
-    look_seconds: float = Field(
-        default=1800.0, gt=0, validation_alias="CALLBOARD_TECHDOCS_LOOK_SECONDS"
+    recheck_seconds: float = Field(
+        default=1800.0, gt=0, validation_alias="CALLBOARD_TECHDOCS_RECHECK_SECONDS"
     )
     #: How many earlier sites of an entity are retained, and for how many days.
     keep_last: int = Field(

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from deploy.cli.configuration import check_config
 from deploy.embedded.rundata import PORTAL, SERVICES
@@ -108,6 +109,20 @@ def test_the_settings_are_complete(service: str, settings: ProcessSettings) -> N
     assert str(settings.data) in volumes(service)
     if isinstance(settings, ServiceSettings):
         assert settings.service_secret.get_secret_value()
+
+
+def test_a_former_name_of_a_variable_is_refused_by_name(
+    service: str, settings: ProcessSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A start fails that sets a variable by its former name; the error says the new."""
+    assert set(settings.RENAMED.values()) <= names(type(settings))
+    for former_name, name in settings.RENAMED.items():
+        with monkeypatch.context() as patched:
+            patched.setenv(former_name, "5")
+            with pytest.raises(
+                ValidationError, match=f"{former_name} is called {name} now"
+            ):
+                settings_of(service)()
 
 
 def test_the_configuration_is_where_the_service_looks(

@@ -33,7 +33,7 @@ def started(settings: Settings) -> subprocess.Popen[bytes]:
         "CALLBOARD_DATA": str(settings.data),
         "CALLBOARD_SERVICE_SECRET": settings.service_secret.get_secret_value(),
         "CALLBOARD_PORT": "0",
-        "CALLBOARD_SCAFFOLDER_LOOK_SECONDS": "0.2",
+        "CALLBOARD_SCAFFOLDER_POLL_SECONDS": "0.2",
         **{
             f"CALLBOARD_{name.upper()}_URL": url
             for name, url in settings.urls().items()
@@ -106,8 +106,8 @@ async def test_a_stopped_process_gives_its_runs_back(
         say("last"),
     ]
     catalog.add(template("t", steps=steps))
-    async with start(slots=0, look_seconds=0.1, data="api") as client:
-        async with start(look_seconds=0.1, data="one") as one:
+    async with start(slots=0, poll_seconds=0.1, data="api") as client:
+        async with start(poll_seconds=0.1, data="one") as one:
             task_id = await create(one, ann, "t")
 
             async def waits() -> bool:
@@ -115,7 +115,7 @@ async def test_a_stopped_process_gives_its_runs_back(
 
             await until(waits)
         assert (await task(client, ann, task_id))["status"] == "processing"
-        async with start(look_seconds=0.1, data="two"):
+        async with start(poll_seconds=0.1, data="two"):
             await reached(client, ann, task_id, "completed", seconds=60)
         log_texts = await messages(client, ann, task_id)
     assert log_texts.count("first") == 1
@@ -129,8 +129,8 @@ async def test_processes_share_runs_and_none_runs_twice(
     catalog.add(template("t", steps=[say("once", "s")]))
     async with (
         start(slots=0, data="api") as client,
-        start(slots=2, data="one", look_seconds=0.1),
-        start(slots=2, data="two", look_seconds=0.1),
+        start(slots=2, data="one", poll_seconds=0.1),
+        start(slots=2, data="two", poll_seconds=0.1),
     ):
         ids = [await create(client, ann, "t") for _ in range(8)]
         for task_id in ids:
@@ -167,7 +167,7 @@ async def test_a_cancel_reaches_the_process_that_holds_the_run(
     catalog.add(template("t", steps=[step("debug:wait", seconds=60)]))
     async with (
         start(slots=0, data="api") as client,
-        start(data="worker", look_seconds=0.1, heartbeat_seconds=0.2),
+        start(data="worker", poll_seconds=0.1, heartbeat_seconds=0.2),
     ):
         task_id = await create(client, ann, "t")
         await reached(client, ann, task_id, "processing")

@@ -106,7 +106,7 @@ async def test_ten_runs_at_once_and_no_more(start: Any, catalog: Any, ann: Any) 
     async with start(slots=0, data="api") as client:
         # All of them wait before the first is taken.
         ids = [await create(client, ann, "t") for _ in range(5)]
-        async with start(slots=2, look_seconds=0.1, data="worker") as worker:
+        async with start(slots=2, poll_seconds=0.1, data="worker") as worker:
             pool = worker.app.state.dependencies.pool
 
             async def all_done() -> bool:

@@ -41,7 +41,7 @@ def settings_of(folder: Path, **values: object) -> Settings:
         "data": folder,
         "service_secret": SECRET,
         "port": 0,
-        "CALLBOARD_SEARCH_LOOK_SECONDS": 0.05,
+        "CALLBOARD_SEARCH_RESYNC_SECONDS": 0.05,
         **{
             f"{name}_url": NOWHERE
             for name in (

@@ -69,7 +69,7 @@ async def heard(
     One for all tests here: a group takes seconds to be joined again.
     """
     folder = tmp_path_factory.mktemp("search")
-    values: dict[str, object] = {"CALLBOARD_SEARCH_LOOK_SECONDS": 3600}
+    values: dict[str, object] = {"CALLBOARD_SEARCH_RESYNC_SECONDS": 3600}
     if SERVERS:
         server: Server = request.getfixturevalue("opensearch")
         values |= {"opensearch": server.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}

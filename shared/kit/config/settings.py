@@ -4,9 +4,12 @@ Addresses have no defaults on purpose: a service without an address must fail at
 start instead of using another installation's engine.
 """
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.kit.config.servers import Server
@@ -19,6 +22,9 @@ class ProcessSettings(BaseSettings):
         env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
     )
 
+    #: Former names of variables, each with the name that it has now.
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+
     config: Path
     data: Path
     gateway_url: str
@@ -27,6 +33,15 @@ class ProcessSettings(BaseSettings):
     #: How many connections one client address may have. A reverse proxy is one client.
     connections_per_client: int = Field(default=1024, gt=0)
     log_level: str = "info"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_former_names(cls, values: Any) -> Any:
+        # A variable that nobody reads would leave its setting at the default, unseen.
+        for former_name, name in cls.RENAMED.items():
+            if former_name in os.environ:
+                raise ValueError(f"{former_name} is called {name} now")
+        return values
 
 
 class ServiceSettings(ProcessSettings):
