@@ -20,7 +20,7 @@ from deploy.cli.printing import DEFAULT_DATA, command_line, console, plain
 from deploy.cli.validation import Finding, check_path
 from deploy.embedded.rundata import RunData
 from shared.contracts.checks import check_name, check_order
-from shared.contracts.errors import NotFound
+from shared.contracts.errors import Invalid, NotFound
 
 app = typer.Typer(
     name="callboard",
@@ -212,6 +212,10 @@ def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
 @app.command()
 def validate(
     path: Annotated[Path, typer.Argument(help="A descriptor, or a folder of them.")],
+    kinds: Annotated[
+        list[Path],
+        typer.Option(help="A file of an own kind (catalog.kinds), or a folder."),
+    ] = [],  # noqa: B006 - typer reads the default and passes a new list
     as_json: Json = False,
 ) -> None:
     """Check descriptors without a portal, by the catalog's own rules.
@@ -221,8 +225,8 @@ def validate(
     cannot be read; 2: there is nothing to check.
     """
     try:
-        findings = check_path(path)
-    except NotFound as error:
+        findings = check_path(path, kinds)
+    except (NotFound, Invalid) as error:
         err.print(f"[red]{plain(error.message)}[/]")
         raise typer.Exit(2) from error
     if as_json:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from services.catalog.configuration import CatalogSection
+from services.catalog.descriptor_checks import read_kinds
 from services.gateway.configuration import (
     AppSection,
     Auth,
@@ -87,6 +88,7 @@ def check_config(
         *_wrong_values(substituted, missing),
         *_unknown_keys(substituted),
         *_refused_plugins(substituted),
+        *_broken_kinds(substituted, path.parent),
     ]
     if needs_variables:
         problems += [
@@ -158,7 +160,7 @@ def _unknown_keys(config: Any) -> Iterator[Problem]:
 
 
 def _refused_plugins(config: Mapping[str, Any]) -> Iterator[Problem]:
-    """The plugins of mkdocs that no configuration can allow: techdocs passes them by."""
+    """The plugins of mkdocs that no configuration can allow."""
     section = config.get("techdocs")
     plugins = section.get("allowPlugins") if isinstance(section, dict) else None
     for number, name in _items(plugins if isinstance(plugins, list) else []):
@@ -166,6 +168,17 @@ def _refused_plugins(config: Mapping[str, Any]) -> Iterator[Problem]:
             message = f"plugin {name} means nothing here: {PLUGIN_RULE}"
             key = f"techdocs.allowPlugins.{number}"
             yield Problem(None, key, message, is_unknown=True)
+
+
+def _broken_kinds(config: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
+    """The files of own kinds that the catalog would refuse."""
+    section = config.get("catalog")
+    files = section.get("kinds") if isinstance(section, dict) else None
+    for number, name in _items(files if isinstance(files, list) else []):
+        try:
+            read_kinds([folder / str(name)])
+        except Invalid as error:
+            yield Problem(None, f"catalog.kinds.{number}", error.message)
 
 
 def _with_lines(body: bytes, problems: Sequence[Problem]) -> list[Problem]:

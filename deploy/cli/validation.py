@@ -63,20 +63,24 @@ class Finding:
         }
 
 
-def check_path(path: Path) -> list[Finding]:
+def check_path(path: Path, kinds: Sequence[Path] = ()) -> list[Finding]:
     """Check every descriptor at `path`; files that are left out are listed too.
 
+    `kinds` are files or folders of own kinds.
+
     Raises:
+        Invalid: if the file of an own kind breaks a rule.
         NotFound: if there is nothing to check.
     """
     if not path.exists():
         raise NotFound(f"There is no {path}")
-    return asyncio.run(_Checks(path).run())
+    return asyncio.run(_Checks(path, kinds).run())
 
 
 @dataclass
 class _Checks:
     path: Path
+    kinds: Sequence[Path]
     findings: list[Finding] = field(default_factory=list)
     _checked: set[Path] = field(default_factory=set)
     _pending: deque[tuple[Path, list[DescriptorDocument]]] = field(
@@ -84,7 +88,7 @@ class _Checks:
     )
 
     async def run(self) -> list[Finding]:
-        self._descriptors = DescriptorChecks(self.path)
+        self._descriptors = DescriptorChecks(self.path, self.kinds)
         if self.path.is_dir():
             self._add_folder()
         else:

@@ -62,6 +62,9 @@ class CatalogSection(Section):
     """Locations that are read at start and kept up to date."""
     rules: list[CatalogRuleSection] | None = None
     """Which kinds may come from where; Backstage's default without it."""
+    kinds: list[str] = Field(default_factory=list)
+    """Files of your own kinds, or folders of such files, from the configuration's
+    folder. `rules` must allow them."""
     providers: Providers = Field(default_factory=Providers)
     """Discovery of repositories."""
     readonly: bool = False

@@ -8,6 +8,7 @@ from services.catalog.configuration import (
     ConfiguredLocation,
     KindRule,
 )
+from services.catalog.descriptor.kinds import read_kinds
 from services.catalog.handlers.discovery import Provider
 from services.catalog.handlers.scanning import DesiredLocations
 from services.catalog.ingest import rules
@@ -41,7 +42,11 @@ def folders_of(desired: DesiredLocations) -> list[Path]:
 
 
 def rules_of(config: CatalogConfig, folder: Path) -> rules.Rules:
-    """Which kinds may come from where; without rules, Backstage's default."""
+    """Which kinds there are, and which may come from where: by default as Backstage's.
+
+    Raises:
+        Invalid: naming the file of an own kind, the field, and the rule it breaks.
+    """
     allowed_kinds = (
         [rules.DEFAULT]
         if config.catalog.rules is None
@@ -51,7 +56,8 @@ def rules_of(config: CatalogConfig, folder: Path) -> rules.Rules:
         ref = _location(location, folder)
         patterns = (rules.LocationPattern(ref.type, exact=ref.target),)
         allowed_kinds += [_rule(item, patterns) for item in location.rules]
-    return rules.Rules(tuple(allowed_kinds))
+    kinds = read_kinds(folder / path for path in config.catalog.kinds)
+    return rules.Rules(tuple(allowed_kinds), kinds)
 
 
 def _rule(

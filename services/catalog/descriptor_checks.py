@@ -5,12 +5,13 @@ an address counts as valid, and a Location's target at an address is not followe
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from services.catalog.descriptor import envelope
+from services.catalog.descriptor.kinds import read_kinds
 from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import check_document, targets_of
@@ -27,6 +28,7 @@ __all__ = [
     "LocalReading",
     "Refusal",
     "paths_of",
+    "read_kinds",
 ]
 
 #: The assumed content of a placeholder with a web address.
@@ -53,10 +55,17 @@ class CheckedDocument:
 
 
 class DescriptorChecks:
-    """Checks documents; `path` is a file or folder of the repository to read from."""
+    """Checks documents; `path` is a file or folder of the repository to read from.
 
-    def __init__(self, path: Path) -> None:
+    `kinds` are files or folders of own kinds (`catalog.kinds`).
+
+    Raises:
+        Invalid: naming the file of a kind, the field, and the rule it breaks.
+    """
+
+    def __init__(self, path: Path, kinds: Iterable[Path] = ()) -> None:
         self._reading = LocalReading(path)
+        self._kinds = read_kinds(kinds)
 
     async def check(self, file: Path, document: Any) -> CheckedDocument:
         """Apply the catalog's rules to a document of a file."""
@@ -65,7 +74,9 @@ class DescriptorChecks:
         try:
             result.ref = str(envelope.identify(document))
             contents = await self._read_placeholders(location, document)
-            entity, _ = await asyncio.to_thread(check_document, document, contents)
+            entity, _ = await asyncio.to_thread(
+                check_document, document, contents, self._kinds
+            )
             if entity.kind == "Location":
                 async for target in self._targets(location, entity):
                     result.targets.append(target)

@@ -48,4 +48,4 @@ Backstage's own: `/metadata/techdocs`, `/metadata/entity`, `/sync` (server-sent 
 """
 
 #: What the command line may use.
-__all__ = ["configuration"]
+__all__ = ["configuration", "mkdocs_rules"]

@@ -15,6 +15,7 @@ from deploy.cli.configuration_page import PAGE, page
 FILE = """\
 organization: {name: Shop}
 catalog:
+  kinds: [product.yaml]
   locations:
     - type: ftp
       target: x
@@ -30,16 +31,18 @@ integrations:
 proxy: {}
 """
 EXPECTED = """\
-error FILE:4: catalog.locations.0.type: Input should be 'url' or 'file'
-unknown FILE:8: catalog.providers.git.acme.brnch: means nothing here; did you mean \
+error FILE:3: catalog.kinds.0: FOLDER/product.yaml: cannot be read: \
+No such file or directory
+error FILE:5: catalog.locations.0.type: Input should be 'url' or 'file'
+unknown FILE:9: catalog.providers.git.acme.brnch: means nothing here; did you mean \
 branch?
-error FILE:10: techdocs.concurrency: Input should be greater than 0
-unknown FILE:11: techdocs.allowPlugins.1: plugin macros means nothing here: only \
+error FILE:11: techdocs.concurrency: Input should be greater than 0
+unknown FILE:12: techdocs.allowPlugins.1: plugin macros means nothing here: only \
 awesome-pages, literate-nav, material/meta, material/tags, meta, section-index, tags \
 can be allowed
-error FILE:14: integrations.github.0.token: the environment has no variable SHOP_TOKEN
-unknown FILE:15: proxy: means nothing here
-3 errors, 3 unknown keys
+error FILE:15: integrations.github.0.token: the environment has no variable SHOP_TOKEN
+unknown FILE:16: proxy: means nothing here
+4 errors, 3 unknown keys
 """
 
 
@@ -61,7 +64,12 @@ def test_everything_wrong_is_named_with_its_line(file: Path) -> None:
     """Values, keys that mean nothing with the one that was meant, and variables."""
     code, output = check(file)
     assert code == 1
-    assert output.replace(str(file), "FILE").splitlines() == EXPECTED.splitlines()
+    assert (
+        output.replace(str(file), "FILE")
+        .replace(str(file.parent), "FOLDER")
+        .splitlines()
+        == EXPECTED.splitlines()
+    )
 
 
 def test_variables_may_be_left_to_the_installation(file: Path) -> None:
@@ -96,7 +104,7 @@ def test_problems_are_json_for_scripts(file: Path) -> None:
     """One object a problem."""
     problems: list[dict[str, Any]] = json.loads(check(file, "--json")[1])
     assert {name: problems[-1][name] for name in ("line", "key", "is_unknown")} == {
-        "line": 15,
+        "line": 16,
         "key": "proxy",
         "is_unknown": True,
     }

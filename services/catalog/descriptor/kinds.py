@@ -1,17 +1,20 @@
 """Kinds of entities as data: a JSON Schema of the spec and a table of relations each.
 
 A kind is one file. The nine built-in ones (`builtin_kinds/`) follow Backstage's
-(catalog-model kinds, scaffolder-common's Template).
+(catalog-model kinds, scaffolder-common's Template); the files of an organisation's own
+kinds (`catalog.kinds`) have the same form.
 """
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
+from services.catalog.descriptor import fields
 from services.catalog.descriptor.spec_schema import SpecSchema
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
@@ -20,14 +23,31 @@ from shared.guards.yaml_text import load_yaml
 BUILT_IN = Path(__file__).with_name("builtin_kinds")
 
 
+def _of(rule: fields.Format) -> AfterValidator:
+    """Refuses a text that breaks a rule of the envelope's fields."""
+
+    def check(text: str) -> str:
+        if problem := rule.problem(text):
+            raise ValueError(problem)
+        return text
+
+    return AfterValidator(check)
+
+
+KindName = Annotated[str, _of(fields.KIND)]
+ApiVersion = Annotated[str, _of(fields.API_VERSION)]
+#: Of the same form as a kind, as Backstage's relations are.
+RelationType = Annotated[str, _of(fields.KIND)]
+
+
 class RelationRule(BaseModel):
     """What a field's refs mean; `kind` None: each ref must name its kind itself."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    type: str
-    inverse: str
-    kind: str | None = None
+    type: RelationType
+    inverse: RelationType
+    kind: KindName | None = None
 
 
 class KindDescription(BaseModel):
@@ -35,20 +55,24 @@ class KindDescription(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: str
-    versions: frozenset[str]
+    kind: KindName
+    versions: frozenset[ApiVersion] = Field(min_length=1)
     spec: Mapping[str, Any] = Field(alias="schema")
-    relations: Mapping[str, RelationRule]
+    relations: Mapping[str, RelationRule] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind that entities may be of."""
+    """A kind that entities may be of; `digest` is equal while its file is."""
 
     name: str
+    digest: str
     versions: frozenset[str]
     spec: SpecSchema
     relations: Mapping[str, RelationRule]
+
+
+Kinds = Mapping[str, Kind]
 
 
 def read_kind(text: bytes | str, label: str) -> Kind:
@@ -63,22 +87,58 @@ def read_kind(text: bytes | str, label: str) -> Kind:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(map(str, first["loc"])) or "document"
-        raise Invalid(f"{label}: {field}: {first['msg']}") from error
+        rule = first["msg"].removeprefix("Value error, ")
+        raise Invalid(f"{label}: {field}: {rule}") from error
     spec = SpecSchema(described.spec, f"{label}: schema")
-    return Kind(described.kind, described.versions, spec, described.relations)
+    digest = hashlib.blake2b(described.model_dump_json().encode(), digest_size=8)
+    return Kind(
+        described.kind,
+        digest.hexdigest(),
+        described.versions,
+        spec,
+        described.relations,
+    )
 
 
 @cache
-def built_in_kinds() -> Mapping[str, Kind]:
+def built_in_kinds() -> Kinds:
     """The nine kinds by name, read once."""
-    files = sorted(BUILT_IN.glob("*.yaml"))
-    kinds = (read_kind(file.read_bytes(), file.name) for file in files)
-    return {kind.name: kind for kind in kinds}
+    return _read_files(sorted(BUILT_IN.glob("*.yaml")), {})
 
 
-def problems(entity: Entity) -> list[str]:
+def read_kinds(paths: Iterable[Path]) -> Kinds:
+    """The built-in kinds and those of files; a folder stands for its `*.yaml`.
+
+    Raises:
+        Invalid: naming the file, the field, and the rule it breaks.
+    """
+    files = [
+        file
+        for path in paths
+        for file in (sorted(path.glob("*.yaml")) if path.is_dir() else [path])
+    ]
+    return _read_files(files, built_in_kinds())
+
+
+def _read_files(files: Iterable[Path], kinds: Kinds) -> Kinds:
+    kinds = dict(kinds)
+    labels = {name.lower(): "a built-in kind" for name in kinds}
+    for file in files:
+        try:
+            kind = read_kind(file.read_bytes(), file.name)
+        except OSError as error:
+            raise Invalid(f"{file}: cannot be read: {error.strerror}") from error
+        # Refs do not tell upper from lower case, so neither may kinds.
+        if label := labels.get(kind.name.lower()):
+            raise Invalid(f"{file.name}: kind: {kind.name} is {label} already")
+        labels[kind.name.lower()] = f"that of {file.name}"
+        kinds[kind.name] = kind
+    return kinds
+
+
+def problems(entity: Entity, kinds: Kinds) -> list[str]:
     """What breaks the rules of the entity's kind, each as `field: rule`."""
-    kind, version = built_in_kinds().get(entity.kind), entity.raw["apiVersion"]
+    kind, version = kinds.get(entity.kind), entity.raw["apiVersion"]
     if kind is None or version not in kind.versions:
         named = f"{entity.kind!r} with the apiVersion {version!r}"
         return [f"kind: nothing here knows {named}"]
@@ -87,11 +147,11 @@ def problems(entity: Entity) -> list[str]:
     return kind.spec.problems(entity.spec)
 
 
-def in_order(entity: Entity) -> Entity:
+def in_order(entity: Entity, kind: Kind) -> Entity:
     """A valid entity with its lists of refs sorted: their order has no meaning."""
     lists = {
         name: sorted(refs)
-        for name in built_in_kinds()[entity.kind].relations
+        for name in kind.relations
         if isinstance(refs := entity.spec.get(name), list)
     }
     return entity.with_spec(**lists)

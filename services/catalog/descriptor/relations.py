@@ -4,22 +4,22 @@ The declaring entity stores a relation with both of its names; the read model sh
 at the target. Targets need not exist.
 """
 
-from services.catalog.descriptor.kinds import RelationRule, built_in_kinds
+from services.catalog.descriptor.kinds import Kind, RelationRule
 from services.catalog.model import StoredRelation
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
 
 
-def relations_of(entity: Entity) -> tuple[StoredRelation, ...]:
-    """What a valid entity declares, sorted by type and target.
+def relations_of(entity: Entity, kind: Kind) -> tuple[StoredRelation, ...]:
+    """What a valid entity of a kind declares, sorted by type and target.
 
     Raises:
         Invalid: naming the field, if a ref cannot be understood.
     """
     spec, namespace = entity.spec, entity.namespace
     relations: set[StoredRelation] = set()
-    for name, rule in built_in_kinds()[entity.kind].relations.items():
+    for name, rule in kind.relations.items():
         value = spec.get(name)
         if value is None:
             continue

@@ -9,7 +9,12 @@ from services.catalog.descriptor.fields import no_string
 from shared.contracts.errors import Invalid
 
 #: What each type of JSON is called in a rule.
-_TYPES = {"array": "a list", "object": "an object", "boolean": "true or false"}
+_TYPES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "object": "an object",
+}
 #: Where a schema may describe further fields of the same object.
 _BRANCHES = ("then", "else")
 Path = tuple[str | int, ...]

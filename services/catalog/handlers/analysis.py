@@ -68,7 +68,8 @@ async def validate(
     included = await include(
         references, location, reading, admit=admit, compute=effort.compute
     )
-    await effort.compute(check_document, entity, included.contents)
+    kinds = catalog.rules.kinds
+    await effort.compute(check_document, entity, included.contents, kinds)
 
 
 async def analyse(

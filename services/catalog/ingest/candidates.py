@@ -221,34 +221,41 @@ def annotate(entity: Entity, context: Context) -> Entity:
 
 
 def check_document(
-    document: Any, contents: Mapping[placeholders.Placeholder, Any] | None = None
+    document: Any,
+    contents: Mapping[placeholders.Placeholder, Any] | None = None,
+    known_kinds: kinds.Kinds | None = None,
 ) -> tuple[Entity, tuple[StoredRelation, ...]]:
     """A document as a valid entity, with the relations it declares.
+
+    `known_kinds` are the kinds that it may be of: without them the built-in ones.
 
     Raises:
         Invalid: naming the entity, and every field with the rule it breaks.
     """
     ref = envelope.identify(document)
     try:
-        entity = _complete(document, contents)
+        known_kinds = known_kinds or kinds.built_in_kinds()
+        entity = _complete(document, contents, known_kinds)
         require_size(entity)
-        return entity, relations_of(entity)
+        return entity, relations_of(entity, known_kinds[entity.kind])
     except Invalid as error:
         raise broken_fields(str(ref), error) from error
 
 
 def _complete(
-    document: EntityJson, contents: Mapping[placeholders.Placeholder, Any] | None
+    document: EntityJson,
+    contents: Mapping[placeholders.Placeholder, Any] | None,
+    known_kinds: kinds.Kinds,
 ) -> Entity:
     whole = placeholders.fill(document, contents) if contents else document
     entity = envelope.complete(whole)
-    rule_problems = envelope.problems(entity) or kinds.problems(entity)
+    rule_problems = envelope.problems(entity) or kinds.problems(entity, known_kinds)
     if rule_problems:
         problems = [*rule_problems, *_hints(document, rule_problems)]
         raise BrokenFields("; ".join(problems), problems)
     if entity.kind == "Location":
         _require_few_patterns(entity)
-    return kinds.in_order(entity)
+    return kinds.in_order(entity, known_kinds[entity.kind])
 
 
 def _require_few_patterns(entity: Entity) -> None:
@@ -289,7 +296,7 @@ def candidate(
     ref = None
     try:
         ref = str(envelope.identify(document))
-        entity, relations = check_document(document, contents)
+        entity, relations = check_document(document, contents, context.rules.kinds)
         entity = annotate(entity, context)
         _require_allowed(entity, ref, context)
         entity, definition = definitions.separate_definition(entity)

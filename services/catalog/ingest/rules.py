@@ -5,9 +5,10 @@ A kind is allowed if any rule allows it; the default allows what Backstage's doe
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
+from services.catalog.descriptor.kinds import Kinds, built_in_kinds
 from services.catalog.model import LocationRef
 from shared.contracts.entity import Entity
 from shared.guards.globs import Glob
@@ -68,9 +69,10 @@ class AllowedKinds:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """All rules of an installation."""
+    """All rules of an installation, and the kinds that it has."""
 
     rules: Sequence[AllowedKinds]
+    kinds: Kinds = field(default_factory=built_in_kinds)
 
     def allow(self, entity: Entity, origin: LocationRef) -> bool:
         """Whether an entity may come from a root location."""
@@ -86,7 +88,10 @@ class Rules:
     @property
     def fingerprint(self) -> str:
         """Equal as long as the rules are: what was read under others is read anew."""
-        return hashlib.blake2b(repr(self.rules).encode(), digest_size=8).hexdigest()
+        digest = hashlib.blake2b(repr(self.rules).encode(), digest_size=8)
+        for name in sorted(self.kinds.keys() - built_in_kinds().keys()):
+            digest.update(self.kinds[name].digest.encode())
+        return digest.hexdigest()
 
 
 DEFAULT = AllowedKinds(tuple(KindPattern(kind) for kind in DEFAULT_KINDS))
