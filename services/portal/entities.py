@@ -154,11 +154,11 @@ def summary_of(entity: Entity) -> Summary:
 
 
 def related_refs(entity: Entity, *types: str) -> list[str]:
-    """Canonical refs that an entity points to by these relations, in order."""
+    """Canonical refs that an entity points to by these relations, or by any."""
     return [
         str(relation["targetRef"]).lower()
         for relation in entity.raw.get("relations") or ()
-        if relation["type"] in types
+        if not types or relation["type"] in types
     ]
 
 

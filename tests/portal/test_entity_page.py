@@ -133,6 +133,17 @@ async def test_missing_things_are_said_to_be_missing(client: Client) -> None:
     assert 'href="/catalog/default/component/gone"' not in text
 
 
+async def test_relations_of_own_kinds_are_listed(client: Client, api: FakeApi) -> None:
+    """A relation type that no built-in kind has is read as words, with its targets."""
+    booking = api.entities["component:default/booking"]
+    target = {"type": "soldIn", "targetRef": "component:default/ledger"}
+    booking["relations"] = [*booking["relations"], target]
+    for page in (BOOKING, f"{BOOKING}/dependencies"):
+        text = (await client().get(page)).text
+        assert "Sold in" in text
+        assert 'href="/catalog/default/component/ledger"' in text
+
+
 async def test_a_hidden_neighbour_is_not_betrayed(client: Client, api: FakeApi) -> None:
     """Nothing but the ref that the visible entity itself declares."""
     api.hidden = {"component:default/ledger"}

@@ -5,6 +5,7 @@ left of what it owns, a component left of what it depends on. So "what breaks if
 touch this?" is everything to the left, and what uses the APIs that it provides.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -23,6 +24,9 @@ RELATIONS = {
 }
 DRAWN_AS = {inverse: drawn for drawn, (inverse, _) in RELATIONS.items()}
 NEEDS = ("dependsOn", "consumesApi")
+
+
+_BEFORE_CAPITAL = re.compile(r"(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,18 @@ def node_of(summary: Summary) -> Node:
         "" if summary.missing else summary.href,
         missing=summary.missing,
     )
+
+
+def own_relations(entity: Entity) -> dict[str, str]:
+    """An entity's relation types that own kinds brought, each with its words."""
+    types = dict.fromkeys(
+        str(relation["type"]) for relation in entity.raw.get("relations") or ()
+    )
+    return {
+        name: _BEFORE_CAPITAL.sub(" ", name).lower().strip().capitalize()
+        for name in types
+        if name not in RELATIONS and name not in DRAWN_AS
+    }
 
 
 def edges_of(

@@ -30,7 +30,7 @@ from services.portal.error_texts import error_advice, error_text
 from services.portal.formats import safe_url
 from services.portal.graph.clusters import first_neighbours
 from services.portal.graph.layout import Picture, draw
-from services.portal.graph.model import RELATIONS, edges_of, node_of
+from services.portal.graph.model import RELATIONS, edges_of, node_of, own_relations
 from services.portal.history import TimelineEntry, actor_refs, moments_of
 from services.portal.pages.entity_actions import allowed_actions
 from services.portal.permissions import why_not
@@ -158,16 +158,17 @@ async def latest(visit: Visit, ref: str, limit: int) -> list[TimelineEntry]:
 
 
 async def open_entity(
-    visit: Visit, ref: str, *relations: str
+    visit: Visit, ref: str, *relations: str, mentions_all: bool = False
 ) -> tuple[Entity, dict[str, Any]]:
     """An entity, with what its head needs and the names of those it is related to.
 
-    Without `relations` only those that the head mentions.
+    Those are of the `relations` and of what the head mentions, or `mentions_all`.
     """
     entity, actions, stars = await gather(
         visit.entity(ref), allowed_actions(visit, ref), starred_refs(visit)
     )
-    refs = related_refs(entity, "ownedBy", "partOf", *relations)
+    mentioned = () if mentions_all else ("ownedBy", "partOf", *relations)
+    refs = related_refs(entity, *mentioned)
     summaries = await visit.summaries(refs[:MENTIONED])
     return entity, {"summaries": summaries, "actions": actions, "stars": stars}
 
@@ -235,7 +236,7 @@ def _groups(
 ) -> list[tuple[str, str, list[Summary], int]]:
     """Related entities by relation and kind: (id, heading, entities, how many)."""
     groups = []
-    for relation, heading in LISTED_RELATIONS:
+    for relation, heading in (*LISTED_RELATIONS, *own_relations(entity).items()):
         refs = related_refs(entity, relation)
         kinds = by_kind(summaries[ref] for ref in refs if ref in summaries)
         for kind, members in kinds.items():

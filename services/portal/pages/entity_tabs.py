@@ -16,6 +16,7 @@ from services.portal.entities import (
     related_refs,
     split_ref,
 )
+from services.portal.graph.model import own_relations
 from services.portal.history import actor_refs, moments_of
 from services.portal.pages.entity import (
     entity_page,
@@ -69,12 +70,11 @@ async def dependencies(
 ) -> Response:
     """All relations as tables, and the first of each as a picture."""
     ref = ref_from(namespace, kind, name)
-    entity, head = await open_entity(
-        visit, ref, *(relation for relation, _, _ in LISTS)
-    )
+    entity, head = await open_entity(visit, ref, mentions_all=True)
     summaries = head["summaries"]
     lists = []
-    for relation, heading, about in LISTS:
+    own_lists = [(name, words, "") for name, words in own_relations(entity).items()]
+    for relation, heading, about in (*LISTS, *own_lists):
         refs = related_refs(entity, relation)
         targets = [summaries[other] for other in refs if other in summaries]
         if refs:
