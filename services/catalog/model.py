@@ -119,6 +119,13 @@ class RepositoryPath:
         """What pushes are matched by."""
         return push_key(f"{self.host}/{self.repository}")
 
+    @property
+    def text(self) -> str:
+        """The path as text; "" outside of a repository."""
+        if not self.repository:
+            return ""
+        return f"{self.host}/{self.repository}#{self.branch}:{self.path}"
+
 
 #: A target of a Location entity: the entity's ref, and the location that it names.
 TargetKey = tuple[str, str]
@@ -155,7 +162,8 @@ class RootLocation:
     without any is deleted. `id` is the registration's uuid, `registrant` who registered
     it. `settled` is false until the first whole reading is stored: after a crash before
     that, the next start finishes it. `version` counts writes, by which concurrent
-    writers notice each other.
+    writers notice each other. `source` is the file of a repository that it was made
+    for: a file has one root, however its address is written.
     """
 
     location: LocationRef
@@ -167,6 +175,7 @@ class RootLocation:
     rules: str = ""
     version: int = 0
     registrant: str = ""
+    source: str = ""
 
     @property
     def name(self) -> str:

@@ -180,8 +180,14 @@ class RootLocationStore(Protocol):
     async def load(self, names: Sequence[str]) -> Sequence[RootLocation]:
         """Those with these names."""
 
+    async def of_source(self, source: str) -> RootLocation | None:
+        """The root that was made for a source (`RootLocation.source`)."""
+
     async def put(self, root: RootLocation) -> RootLocation | None:
-        """Store the next version of a root; None if another process was faster."""
+        """Store the next version of a root; None if another process was faster.
+
+        It was also faster if it made a root for the same source.
+        """
 
     async def remove(self, root: RootLocation) -> bool:
         """Forget a root; False if another process changed or removed it since."""

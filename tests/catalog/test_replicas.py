@@ -17,7 +17,7 @@ from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.state_follower import MARGIN
 from shared.contracts.headers import AT_LEAST, REVISION
 from tests import builders
-from tests.catalog.running import Running, running, write
+from tests.catalog.running import Host, Running, running, write
 from tests.waiting import until
 
 CART = "/entities/by-name/component/default/cart"
@@ -205,6 +205,36 @@ async def test_a_reading_that_waited_does_not_bring_back_what_is_gone(
     await waiting
     assert await both[0].refs() == set()
     assert catalog.state.revisions() == {}
+
+
+async def test_a_file_has_one_root_though_two_processes_make_it_at_once(
+    database: Any, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A file is registered at both under two spellings; the store takes one root."""
+    host = Host(data)
+    host.commit("cart", {"catalog-info.yaml": builders.component("cart")})
+    blob, tree = host.url("cart"), host.url("cart").replace("/blob/", "/tree/")
+    async with running(database, data, host.config()) as one:
+        folder = tmp_path_factory.mktemp("second")
+        async with running(database, folder, host.config()) as other:
+            roots = other.work.catalog.roots
+            put = roots.put
+
+            async def late_put(root: Any) -> Any:
+                roots.put = put
+                assert (await one.register(blob)).status_code == 201
+                return await put(root)
+
+            roots.put = late_put
+            assert (await other.register(tree)).status_code == 201
+            for catalog in (one, other):
+                await catalog.work.follower.catch_up()
+                locations = (await catalog.ask("GET", "/locations")).json()
+                assert [item["data"]["target"] for item in locations] == [blob]
+                assert await catalog.refs() == {"component:cart"}
+            again = await one.register(tree)
+            assert again.status_code == 409
+            assert blob in again.json()["error"]["message"]
 
 
 async def test_what_a_killed_reading_left_is_deleted_at_the_next_start(

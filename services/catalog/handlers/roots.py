@@ -15,7 +15,7 @@ from services.catalog.handlers.state_follower import MARGIN
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.ingest.refusals import error_of_all
-from services.catalog.model import LocationRef, RootLocation
+from services.catalog.model import LocationRef, RepositoryPath, RootLocation
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
 
@@ -76,12 +76,13 @@ async def ensure_root(
     """Make sure that there is a root for a location, which the provider names.
 
     A template publishes a repository and registers its file while the push makes it
-    discovered: both come at once, with two spellings of one address.
+    discovered: both come at once, with two spellings of one address. In one process one
+    waits for the other; of two processes the store takes the first root of a source.
     """
     source = catalog.sources.source(location)
     async with catalog.source_lock(source):
         root = await _ensure_root(
-            catalog, location, provider_id, identity, registrant=registrant
+            catalog, location, source, provider_id, identity, registrant=registrant
         )
         if source.repository and not root.keys:
             catalog.unread_roots[source] = root.name
@@ -91,6 +92,7 @@ async def ensure_root(
 async def _ensure_root(
     catalog: CatalogContext,
     location: LocationRef,
+    source: RepositoryPath,
     provider_id: str,
     identity: str | None,
     *,
@@ -100,7 +102,9 @@ async def _ensure_root(
         root = find_root(catalog, location)
         if root is not None and provider_id in root.providers:
             return root
-        new_root = root or RootLocation(location, frozenset(), datetime.now(UTC))
+        new_root = root or RootLocation(
+            location, frozenset(), datetime.now(UTC), source=source.text
+        )
         if provider_id == REGISTERED:
             new_id = identity or str(uuid4())
             new_root = replace(new_root, id=new_id, registrant=registrant)
@@ -113,7 +117,16 @@ async def _ensure_root(
             catalog.state.put_root(stored)
             return stored
         await reload_root(catalog, new_root.name)
+        await _learn_root_of(catalog, source)
     raise Conflict(f"{location}: is being changed by others; try again")
+
+
+async def _learn_root_of(catalog: CatalogContext, source: RepositoryPath) -> None:
+    """Show the root that another process made for a source, perhaps just now."""
+    root = await catalog.roots.of_source(source.text) if source.text else None
+    if root is not None:
+        catalog.state.put_root(root)
+        catalog.unread_roots[source] = root.name
 
 
 async def register(

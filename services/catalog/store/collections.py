@@ -13,7 +13,10 @@ ENTITIES = StoredCollection(
 )
 #: Found by their ids alone, which are made of ref and revision.
 REVISIONS = StoredCollection("revisions")
-LOCATIONS = StoredCollection("locations")
+#: By their file in a repository, which has one root.
+LOCATIONS = StoredCollection(
+    "locations", indexes=(Index.on("source", unique=True, sparse=True),)
+)
 #: By when they were put, as long as no revision refers to them.
 DEFINITIONS = StoredCollection("definitions", indexes=(Index.on("touched"),))
 #: Marks of snapshots of the read model, a small document each.

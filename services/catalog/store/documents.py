@@ -86,8 +86,10 @@ def stored_entity(document: Document) -> StoredEntity:
 
 
 def root_document(root: RootLocation) -> Document:
-    """A root's document."""
+    """A root's document; `source` is absent where a root has none: it is unique."""
+    source = {"source": root.source} if root.source else {}
     return {
+        **source,
         "_id": root.name,
         "id": root.id,
         "type": root.location.type,
@@ -116,6 +118,7 @@ def stored_root(document: Document) -> RootLocation:
         version=document["version"],
         # Not kept by versions before it was.
         registrant=document.get("registrant", ""),
+        source=document.get("source", ""),
     )
 
 

@@ -29,6 +29,11 @@ class MongoRootLocationStore:
             ).to_list(None)
         return [stored_root(document) for document in documents]
 
+    async def of_source(self, source: str) -> RootLocation | None:
+        with unavailable_as_error(self._collection):
+            document = await self._collection.find_one({"source": source})
+        return stored_root(document) if document else None
+
     async def put(self, root: RootLocation) -> RootLocation | None:
         new_root = replace(root, version=root.version + 1)
         document = root_document(new_root)
