@@ -21,10 +21,10 @@ from tests.conftest import HIDDEN
 LIST = "/entities/by-query?filter=metadata.tags=mine"
 
 
-async def test_an_answer_that_was_overtaken_is_not_remembered(
+async def test_a_response_older_than_a_change_is_not_cached(
     database: Any, data: Path
 ) -> None:
-    """A change while a definition is being read: the next answer has it."""
+    """A definition changes while it is read: the next response has the change."""
     file = api_file(data, definition(40_000), tags=["mine"])
     other = write(data, "web.yaml", builders.component("web", {"tags": ["mine"]}))
     async with running(database, data) as catalog:
@@ -54,10 +54,10 @@ async def test_an_answer_that_was_overtaken_is_not_remembered(
     assert revisions == sorted(set(revisions))
 
 
-async def test_others_have_their_turn_between_facets(
+async def test_other_requests_run_between_facets(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of a question for a hundred; what changes meanwhile is not left out later."""
+    """A request for a hundred facets lets others run and includes later changes."""
     file = write(data, "all.yaml", *(builders.component(f"c{n}") for n in range(20)))
     more = write(data, "more.yaml", builders.component("more"))
     facets = "&".join(f"facet=metadata.labels.x{n}" for n in range(99))
@@ -87,10 +87,10 @@ async def test_others_have_their_turn_between_facets(
     assert counts == [21, 23]
 
 
-async def test_what_is_restricted_meanwhile_is_in_no_later_part(
+async def test_a_restricted_entity_added_while_streaming_is_not_named(
     database: Any, data: Path
 ) -> None:
-    """A long answer names nothing hidden that came while it was sent."""
+    """Later parts of a response do not name a restricted entity added meanwhile."""
     names = [f"c{number:04}" for number in range(2 * CHUNK)]
     file = write(data, "all.yaml", *map(builders.component, names))
     secret = builders.component(

@@ -20,7 +20,7 @@ from tests.catalog.running import Host, generated, pointing, running, write
         ("\0binary", "control characters"),
     ],
 )
-async def test_a_dry_run_of_bad_input_tells_what_is_wrong(
+async def test_a_dry_run_of_bad_input_names_the_rule(
     database: Any, data: Path, text: str, problem: str
 ) -> None:
     """400 with the rule, and the place where there is one."""
@@ -100,10 +100,10 @@ async def test_the_status_of_a_pattern_names_the_file_by_its_path(
     assert problem.endswith(" of b/c.yaml)")
 
 
-async def test_one_bad_entity_does_not_take_its_neighbours_along(
+async def test_one_invalid_entity_does_not_block_the_others(
     database: Any, data: Path
 ) -> None:
-    """The good ones come; the bad one is told of in the location's status."""
+    """Valid entities are stored; the location's status names the invalid one."""
     bad = builders.component("bad name")
     file = write(data, "all.yaml", bad, builders.component("good"))
     async with running(database, data) as catalog:
@@ -113,10 +113,10 @@ async def test_one_bad_entity_does_not_take_its_neighbours_along(
     assert "metadata.name" in problem
 
 
-async def test_a_missing_target_does_not_drop_its_siblings(
+async def test_a_missing_target_does_not_drop_other_targets(
     database: Any, data: Path
 ) -> None:
-    """What can be read is read; an optional target may be missing in silence."""
+    """Readable targets are read; an optional target may be missing silently."""
     write(data, "good.yaml", builders.component("good"))
     targets = pointing("more", "./missing.yaml", "./good.yaml")
     optional = pointing("maybe", "./nowhere.yaml", presence="optional")
@@ -171,7 +171,7 @@ async def test_the_same_entity_twice_in_a_file_is_refused(
         assert "component:default/a: is declared twice" in problem
 
 
-async def test_kinds_that_the_rules_do_not_allow_stay_out(
+async def test_kinds_that_the_rules_do_not_allow_are_refused(
     database: Any, data: Path
 ) -> None:
     """Without rules: components, APIs and locations; a location may have its own."""
@@ -188,10 +188,10 @@ async def test_kinds_that_the_rules_do_not_allow_stay_out(
         assert "kind User is not allowed" in problem
 
 
-async def test_an_invalid_state_keeps_the_last_good_one(
+async def test_an_invalid_change_keeps_the_last_valid_entity(
     database: Any, data: Path
 ) -> None:
-    """A broken change shows in the status; the entity stays what it was."""
+    """The status shows the error of the change; the entity stays as it was."""
     file = write(data, "all.yaml", builders.component("web"))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -213,10 +213,10 @@ async def test_an_invalid_state_keeps_the_last_good_one(
         assert await catalog.problems(generated(file)) == []
 
 
-async def test_a_source_that_suddenly_says_little_deletes_nothing(
+async def test_a_source_that_loses_most_entities_deletes_nothing(
     database: Any, data: Path
 ) -> None:
-    """More than half of many entities at once is believed of nobody."""
+    """A reading without more than half of many entities is taken for an error."""
     many = [builders.component(f"c{number}") for number in range(40)]
     file = write(data, "all.yaml", *many)
     async with running(database, data) as catalog:
@@ -266,8 +266,8 @@ async def test_a_host_that_is_not_allowed_names_the_setting(
     assert "backend.reading.allow" in answer.json()["error"]["message"]
 
 
-async def test_nobody_unknown_gets_an_answer(database: Any, data: Path) -> None:
-    """Without the gateway's word every route answers 401."""
+async def test_every_route_requires_a_principal(database: Any, data: Path) -> None:
+    """Without a principal from the gateway every route answers 401."""
     async with running(database, data) as catalog:
         for method, path in [
             ("GET", "/locations"),

@@ -17,8 +17,8 @@ from shared.contracts.errors import CallboardError, Invalid, NotFound, TooLarge
 from shared.guards.yaml_text import load_documents
 
 
-async def test_a_long_descriptor_is_composed_elsewhere() -> None:
-    """This process, whose loop answers people, computes next to nothing for it."""
+async def test_a_long_descriptor_is_parsed_in_another_process() -> None:
+    """The process whose event loop answers requests spends almost no time on it."""
     one = b"kind: Component\nmetadata:\n  name: a\n  tags: [b, c, d, e, f]\n---\n"
     body = one * 30_000
     start = time.process_time()
@@ -31,8 +31,8 @@ async def test_a_long_descriptor_is_composed_elsewhere() -> None:
     assert taken < (time.process_time() - start) / 2
 
 
-async def test_what_is_wrong_with_a_long_descriptor_is_told() -> None:
-    """As with a short one: the rule, line and column."""
+async def test_errors_of_a_long_descriptor_name_line_and_column() -> None:
+    """As with a short descriptor: the rule, line and column."""
     body = b"a: 1\n" + b"#" * SHORT + b"\na: 2\n"
     with pytest.raises(Invalid, match=r"unique: 'a' at line 3, column 1"):
         await compute(load_documents, body)
@@ -41,8 +41,8 @@ async def test_what_is_wrong_with_a_long_descriptor_is_told() -> None:
         await compute(load_documents, short)
 
 
-async def test_files_that_are_not_there_are_counted(tmp_path: Path) -> None:
-    """Each costs its source a question, however many a descriptor names."""
+async def test_missing_files_count_toward_the_file_limit(tmp_path: Path) -> None:
+    """Each missing file costs its source a request, however many are named."""
     base = LocationRef("file", str(tmp_path / "catalog-info.yaml"))
     targets = [("$text", f"none-{number}.txt") for number in range(MOST_FILES + 5)]
     included = await include(targets, base, LocalReading(tmp_path))  # type: ignore[arg-type]
@@ -50,8 +50,10 @@ async def test_files_that_are_not_there_are_counted(tmp_path: Path) -> None:
     assert errors == [NotFound] * MOST_FILES + [TooLarge] * 5
 
 
-async def test_no_file_goes_over_the_bytes_of_a_descriptor(tmp_path: Path) -> None:
-    """The one that would is refused, and those after it are not read."""
+async def test_included_files_share_the_byte_limit_of_a_descriptor(
+    tmp_path: Path,
+) -> None:
+    """A file that exceeds the limit is refused, and later files are not read."""
     base = LocationRef("file", str(tmp_path / "catalog-info.yaml"))
     targets = [("$text", f"{number}.txt") for number in range(4)]
     for _, name in targets:
@@ -70,14 +72,14 @@ async def test_no_file_goes_over_the_bytes_of_a_descriptor(tmp_path: Path) -> No
         {"$all": [{"$any": [{"kind": "a"}] * 100}] * 100},
     ],
 )
-def test_a_question_of_thousands_of_parts_is_refused(query: dict[str, Any]) -> None:
-    """It would hold up everybody else's; long lists of values are looked up."""
+def test_a_query_of_thousands_of_terms_is_refused(query: dict[str, Any]) -> None:
+    """It would delay all other queries; long lists of values are looked up."""
     with pytest.raises(Invalid, match="query must not have more than 2000 parts"):
         parse_predicate(query)
     parse_predicate({"kind": {"$in": [str(n) for n in range(20_000)]}})
 
 
-def test_filters_have_a_limit_together() -> None:
+def test_filters_share_one_limit() -> None:
     """However they are divided among parameters and commas."""
     for filters in (["kind=a"] * 2001, [",".join(["kind=a"] * 2001)]):
         with pytest.raises(Invalid, match="more than 2000 statements"):
@@ -86,7 +88,7 @@ def test_filters_have_a_limit_together() -> None:
 
 
 @pytest.mark.parametrize("text", ["AAAA", "A" * 50_000, "W1tb", "bnVsbA==", "MQ=="])
-def test_a_foreign_cursor_is_an_error(text: str) -> None:
-    """Whatever it holds once it is unpacked."""
+def test_a_forged_cursor_is_refused(text: str) -> None:
+    """Whatever the cursor holds once it is unpacked."""
     with pytest.raises(CallboardError, match="Malformed cursor"):
         decode_cursor(text)

@@ -27,7 +27,7 @@ def commit(host: Host, files: dict[str, Any]) -> None:
     run("git", "push", "-q", "origin", f"HEAD:{BRANCH}", cwd=copy)
 
 
-async def test_a_branch_with_a_slash_is_registered_in_both_writings(
+async def test_a_branch_with_a_slash_may_be_escaped_or_not(
     database: Any, data: Path
 ) -> None:
     """Targets and placeholders beside the file are on the same branch."""
@@ -52,8 +52,10 @@ async def test_a_branch_with_a_slash_is_registered_in_both_writings(
         assert annotations["backstage.io/view-url"] == expected
 
 
-async def test_a_push_to_such_a_branch_is_noticed(database: Any, data: Path) -> None:
-    """The file's place is kept with its whole branch."""
+async def test_a_push_to_a_branch_with_a_slash_refreshes(
+    database: Any, data: Path
+) -> None:
+    """The file's address is stored with its whole branch."""
     host = branched(data, {FILE: builders.component("web")})
     async with running(database, data, host.config()) as catalog:
         await catalog.register(f"https://{host.name}/web/blob/{BRANCH}/{FILE}")
@@ -65,8 +67,10 @@ async def test_a_push_to_such_a_branch_is_noticed(database: Any, data: Path) -> 
         assert entity["spec"]["owner"] == "others"
 
 
-async def test_a_provider_looks_at_such_a_branch(database: Any, data: Path) -> None:
-    """What the product writes it reads back."""
+async def test_a_provider_reads_a_branch_with_a_slash(
+    database: Any, data: Path
+) -> None:
+    """The provider reads back the addresses that it writes."""
     host = branched(data, {FILE: builders.component("web")})
     config = host.discovering().replace(
         f"host: {host.name}\n", f"host: {host.name}\n        branch: {BRANCH}\n", 1
@@ -75,8 +79,10 @@ async def test_a_provider_looks_at_such_a_branch(database: Any, data: Path) -> N
         assert await catalog.refs() == {"component:web"}
 
 
-async def test_an_address_that_is_no_file_says_so(database: Any, data: Path) -> None:
-    """The answer names the address and what one looks like, not the allow list."""
+async def test_a_location_that_is_no_file_address_is_refused(
+    database: Any, data: Path
+) -> None:
+    """The error names the address and shows a valid form, not the allow list."""
     host = branched(data, {FILE: builders.component("web")})
     async with running(database, data, host.config()) as catalog:
         url = f"https://{host.name}/web/pulls/3"
@@ -87,7 +93,7 @@ async def test_an_address_that_is_no_file_says_so(database: Any, data: Path) -> 
         assert "/NAME/blob/BRANCH/PATH" in message
 
 
-async def test_an_address_of_a_repository_or_a_folder_says_what_to_enter(
+async def test_a_repository_or_folder_address_suggests_a_file_address(
     database: Any, data: Path
 ) -> None:
     """An address of a file in it, on the branch that the address means."""

@@ -65,8 +65,8 @@ def bundle(kind: str, files: dict[str, Any]) -> Any:
     return load_yaml(text, label="bundle")
 
 
-def test_sections_in_files_of_their_own_are_put_into_the_root() -> None:
-    """Pointers at the root pass through them, and nothing is there twice."""
+def test_sections_in_separate_files_are_inlined_in_the_root() -> None:
+    """Pointers at the root pass through the sections, and nothing occurs twice."""
     whole = bundle("$openapi", SECTIONS)
     schemas = whole["components"]["schemas"]
     assert sorted(schemas) == ["Row", "Seat", "y"]
@@ -84,8 +84,8 @@ def test_sections_in_files_of_their_own_are_put_into_the_root() -> None:
     assert answers["418"]["schema"] == {"$ref": "#/components/schemas/y"}
 
 
-def test_channels_in_a_file_of_their_own_are_put_into_the_root() -> None:
-    """What refers to them in the root goes on to do so."""
+def test_channels_in_a_separate_file_are_inlined_in_the_root() -> None:
+    """References to the channels in the root stay valid."""
     files: dict[str, Any] = {
         "api.yaml": {
             "asyncapi": "3.0.0",
@@ -99,8 +99,8 @@ def test_channels_in_a_file_of_their_own_are_put_into_the_root() -> None:
     assert whole["operations"]["send"]["channel"] == {"$ref": "#/channels/paid"}
 
 
-def test_a_section_that_many_places_name_is_paid_for_each_time() -> None:
-    """A hundred copies of a large file are too large before they are made."""
+def test_each_copy_of_a_section_counts_toward_the_size_limit() -> None:
+    """A hundred copies of a large file are refused before they are made."""
     big = {f"k{n}": {"type": "string"} for n in range(20_000)}
     root: dict[str, Any] = {f"x{n}": {"$ref": "big.yaml"} for n in range(200)}
     files = {"r.yaml": {"openapi": "3.0.0", **root}, "big.yaml": big}
@@ -109,8 +109,8 @@ def test_a_section_that_many_places_name_is_paid_for_each_time() -> None:
 
 
 @pytest.mark.parametrize("target", ["a.yaml#/x", "r.yaml#/components/schemas/X/y"])
-def test_sections_and_pointers_in_a_ring_are_refused(target: str) -> None:
-    """A reference that leads to itself is told, and nothing is followed for good."""
+def test_circular_sections_and_pointers_are_refused(target: str) -> None:
+    """A reference that leads to itself is named in the error."""
     files: dict[str, Any] = {
         "r.yaml": {
             "openapi": "3.0.0",
@@ -123,8 +123,8 @@ def test_sections_and_pointers_in_a_ring_are_refused(target: str) -> None:
         bundle_files("$openapi", "r.yaml", files, links_of(files))
 
 
-def test_a_name_that_is_no_pointer_stays_as_it_is_written() -> None:
-    """In a section of its own and for a whole section: nothing is guessed."""
+def test_a_reference_that_is_no_pointer_is_left_unchanged() -> None:
+    """Inside a section in a file of its own, and in place of a whole section."""
     files: dict[str, Any] = {
         "r.yaml": {
             "openapi": "3.1.0",

@@ -63,10 +63,10 @@ def test_json_keeps_a_number_as_it_is_written(written: str, part: str) -> None:
 
 
 @pytest.mark.parametrize(("written", "value"), YAML_ONLY)
-def test_json_has_the_value_of_what_it_cannot_write(
+def test_json_converts_numbers_that_only_yaml_can_write(
     written: str, value: float | None
 ) -> None:
-    """A part in YAML may say numbers that JSON has other signs for."""
+    """A YAML part may write numbers in forms that JSON writes differently."""
     whole = json.loads(bundle(written, root="api.json"))
     assert whole["info"]["version"] == value
 
@@ -86,7 +86,7 @@ def test_an_old_file_keeps_its_meaning() -> None:
     assert whole["x"] == [1000, 8, 90, 1.1, 31]
 
 
-def test_a_key_is_the_number_that_is_written() -> None:
+def test_a_numeric_key_stays_as_it_is_written() -> None:
     """Releases are keys, too: 1.10 is not 1.1."""
     root = b"openapi: '3.1.0'\nx: {1.1: a, 1.10: b, 200: c, 2.0: d}\n"
     whole = load_yaml(bundle_of("$openapi", "a.yaml", {"a.yaml": root}, {}), label="")

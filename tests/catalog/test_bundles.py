@@ -97,8 +97,10 @@ async def definition(catalog: Running, file: Path | str) -> Any:
     return load_yaml(entity["spec"]["definition"], label="definition")
 
 
-async def test_openapi_of_many_files_is_one(database: Any, data: Path) -> None:
-    """Each reference leads inside; names that meet stay apart; circles are circles."""
+async def test_an_openapi_of_many_files_becomes_one_document(
+    database: Any, data: Path
+) -> None:
+    """References lead inside; equal names stay apart; cycles are kept."""
     file = lay(data, FILES, {"$openapi": "./api.yaml"})
     async with running(database, data) as catalog:
         bundle = await definition(catalog, file)
@@ -148,7 +150,7 @@ ASYNC = {
 
 
 async def test_asyncapi_3_keeps_its_channels(database: Any, data: Path) -> None:
-    """References to channels stay, also where another file speaks of the whole."""
+    """References to channels stay, also where another file refers to the whole."""
     file = lay(data, ASYNC, {"$asyncapi": "events.yaml"})
     async with running(database, data) as catalog:
         bundle = await definition(catalog, file)
@@ -162,7 +164,7 @@ async def test_asyncapi_3_keeps_its_channels(database: Any, data: Path) -> None:
     assert parts["operations"]["ops"]["channel"] == {"$ref": "#/channels/sold"}
 
 
-async def test_swagger_gets_definitions(database: Any, data: Path) -> None:
+async def test_swagger_2_bundles_use_definitions(database: Any, data: Path) -> None:
     """Swagger 2 has no components."""
     text = (
         "swagger: '2.0'\npaths: {/a: {get: {responses: {'200': {description: d, "
@@ -178,7 +180,7 @@ async def test_swagger_gets_definitions(database: Any, data: Path) -> None:
 
 
 async def test_a_push_of_any_file_changes_the_bundle(database: Any, data: Path) -> None:
-    """A file three references away is watched as the descriptor is."""
+    """A file three references away is watched like the descriptor itself."""
     host = Host(data)
     entity = builders.api(definition={"$openapi": "./api.yaml"})
     async with running(database, data, host.config()) as catalog:
@@ -232,10 +234,10 @@ async def test_a_push_of_any_file_changes_the_bundle(database: Any, data: Path) 
         ({}, {"$openApi": "a.yaml"}, "$openApi is no placeholder, $text, $json"),
     ],
 )
-async def test_a_refusal_names_entity_file_and_rule(
+async def test_a_bundle_error_names_entity_file_and_rule(
     database: Any, data: Path, files: Any, named: Any, says: str
 ) -> None:
-    """What cannot be bundled is refused in words that lead to it."""
+    """An API that cannot be bundled has an error that leads to the cause."""
     file = lay(data, files, named)
     async with running(database, data) as catalog:
         answer = await catalog.register(file, "?dryRun=true")
@@ -245,8 +247,10 @@ async def test_a_refusal_names_entity_file_and_rule(
     assert says in message
 
 
-async def test_an_address_that_may_not_be_read_stays(database: Any, data: Path) -> None:
-    """A reference to a host that is not allowed is left for its page to name."""
+async def test_a_reference_to_a_host_that_is_not_allowed_stays(
+    database: Any, data: Path
+) -> None:
+    """The reference stays in the definition, and the API's page names it."""
     text = "openapi: 3.0.0\npaths: {/a: {$ref: 'https://no.example/p.yaml#/a'}}\n"
     file = lay(data, {"a.yaml": text}, {"$openapi": "a.yaml"})
     async with running(database, data) as catalog:
@@ -254,7 +258,7 @@ async def test_an_address_that_may_not_be_read_stays(database: Any, data: Path) 
     assert bundle["paths"]["/a"] == {"$ref": "https://no.example/p.yaml#/a"}
 
 
-async def test_the_files_of_one_descriptor_are_bounded(
+async def test_the_files_of_one_descriptor_are_limited(
     database: Any, data: Path
 ) -> None:
     """Neither many files nor one large text a hundred times fills the memory."""
@@ -281,8 +285,8 @@ async def test_the_files_of_one_descriptor_are_bounded(
             assert problem in answer.json()["error"]["message"]
 
 
-def test_what_repeats_in_its_place_is_bounded() -> None:
-    """A path of another file that a thousand paths name is not written so often."""
+def test_repeated_references_in_a_bundle_are_limited() -> None:
+    """The path of another file is not written out a thousand times."""
     paths = {f"/{n}": {"$ref": "p.yaml"} for n in range(3_000)}
     item = {"get": {"description": "x" * 3_000}}
     root = {"openapi": "3.0.0", "paths": paths}
@@ -292,8 +296,8 @@ def test_what_repeats_in_its_place_is_bounded() -> None:
 
 
 @pytest.mark.parametrize("kind", ["openapi", "swagger"])
-def test_a_bundle_costs_as_much_as_it_holds(kind: str) -> None:
-    """Names are counted once, and not once for each of ten thousands of references."""
+def test_bundling_takes_time_linear_in_its_size(kind: str) -> None:
+    """Names are counted once, not once for each of ten thousands of references."""
     own = {f"B{n}": {"items": {"$ref": f"p.yaml#/S{n}"}} for n in range(30_000)}
     own["S0"] = {"type": "integer"}
     schemas = {"definitions": own} if kind == "swagger" else {"schemas": own}
@@ -312,8 +316,8 @@ def test_a_bundle_costs_as_much_as_it_holds(kind: str) -> None:
     assert parts["B0"]["items"]["$ref"].endswith("/S0_2")
 
 
-def test_long_references_are_paid_for() -> None:
-    """A pointer that one alias repeats is as dear as its length each time."""
+def test_the_length_of_references_counts_toward_the_limit() -> None:
+    """A long pointer that an alias repeats counts with its length each time."""
     pointer = "p.yaml#/" + "a" * 100_000
     part = {"a" * 100_000: {}}
     root = {"openapi": "3.0.0", "x": [{"$ref": pointer}] * 5_000}
@@ -322,8 +326,8 @@ def test_long_references_are_paid_for() -> None:
         bundle_files("$openapi", "r.yaml", {"r.yaml": root, "p.yaml": part}, links)
 
 
-def test_a_file_names_only_so_many_others() -> None:
-    """Each spelling is looked up, also those of one and the same file."""
+def test_the_number_of_files_that_a_file_names_is_limited() -> None:
+    """Each spelling counts, also several spellings of the same file."""
     many = "".join(f"- {{$ref: 'p.yaml?{n}'}}\n" for n in range(2_001))
     with pytest.raises(TooLarge, match=r"^a\.yaml: refers to over 2,000 other files"):
         targets_in(many.encode(), "a.yaml")
@@ -331,8 +335,8 @@ def test_a_file_names_only_so_many_others() -> None:
     assert targets_in(few, "a.yaml") == ["p.yaml"]
 
 
-async def test_a_long_bundle_is_made_elsewhere() -> None:
-    """This process, whose loop answers people, computes next to nothing for it."""
+async def test_a_long_bundle_is_made_in_another_process() -> None:
+    """The process whose event loop answers requests spends almost no time on it."""
     refs = "".join(f"  A{n}: {{$ref: 'p.yaml#/S{n}'}}\n" for n in range(5_000))
     part = "".join(f"S{n}: {{type: string}}\n" for n in range(5_000)).encode()
     root = f"openapi: '3'\ncomponents:\n schemas:\n{refs}".encode()
@@ -359,7 +363,7 @@ PARTS = st.recursive(
 @settings(max_examples=200, deadline=None)
 @given(one=PARTS, other=PARTS)
 def test_a_bundle_needs_no_other_file(one: Any, other: Any) -> None:
-    """Whatever refers to whatever: all references of a bundle are its own."""
+    """Whatever the files refer to: all references of a bundle are internal."""
     root = {"openapi": "3.0.0", "x": one}
     files = {"a.yaml": root, "b.yaml": {"x": other}}
     links = {(at, to): to for at in NAMES for to in NAMES}

@@ -45,10 +45,10 @@ async def test_a_refresh_shows_the_change_when_it_answers(
     assert first["cause"]["kind"] == "registration"
 
 
-async def test_a_refresh_takes_in_what_a_location_names_newly(
+async def test_a_refresh_reads_new_targets_of_a_location(
     database: Any, data: Path
 ) -> None:
-    """An entity's parents are read again with it."""
+    """An entity's parent locations are read again with it."""
     write(data, "part.yaml", builders.component("web"))
     write(data, "late.yaml", builders.component("late"))
     file = write(data, "all.yaml", pointing("more", "./part.yaml"))
@@ -62,7 +62,9 @@ async def test_a_refresh_takes_in_what_a_location_names_newly(
         assert await catalog.refs() == {"location:more", "component:late"}
 
 
-async def test_unchanged_sources_write_nothing(database: Any, data: Path) -> None:
+async def test_a_refresh_of_an_unchanged_source_writes_nothing(
+    database: Any, data: Path
+) -> None:
     """A refresh without a change makes no revision and no event."""
     file = write(data, "all.yaml", builders.component("web"))
     async with running(database, data) as catalog:
@@ -77,10 +79,10 @@ async def test_unchanged_sources_write_nothing(database: Any, data: Path) -> Non
         assert len(await catalog.history("component:default/web")) == 1
 
 
-async def test_refresh_and_delete_ask_the_decision_about_this_entity(
+async def test_refresh_and_delete_need_permission_for_the_entity(
     database: Any, data: Path
 ) -> None:
-    """Owners may, others get 403; of what they may not know they get no word."""
+    """Owners may, others get 403; a hidden entity is answered as a missing one."""
     hidden = {"annotations": {"callboard.dev/visibility": "restricted"}}
     file = write(
         data,
@@ -105,10 +107,10 @@ async def test_refresh_and_delete_ask_the_decision_about_this_entity(
         assert len(await catalog.history("component:default/hidden")) == 1
 
 
-async def test_a_deleted_entity_comes_back_while_its_source_has_it(
+async def test_a_deleted_entity_that_its_source_still_has_returns(
     database: Any, data: Path
 ) -> None:
-    """It is a new one then, whose history goes on."""
+    """It returns as a new entity, and its history goes on."""
     file = write(data, "all.yaml", builders.component("web"), builders.component("b"))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -140,19 +142,17 @@ async def test_a_deleted_entity_comes_back_while_its_source_has_it(
         ({"entityRef": "::x"}, 404, "Entity ::x not found"),
     ],
 )
-async def test_a_refresh_of_nothing(
+async def test_a_refresh_of_an_unknown_entity_is_not_found(
     database: Any, data: Path, body: Any, status: int, problem: str
 ) -> None:
-    """What is no ref is as unknown as a ref of nothing."""
+    """An invalid ref is answered like the ref of no entity."""
     async with running(database, data) as catalog:
         answer = await catalog.ask("POST", "/refresh", body)
     assert answer.status_code == status
     assert problem in answer.json()["error"]["message"]
 
 
-async def test_an_entity_is_checked_without_being_stored(
-    database: Any, data: Path
-) -> None:
+async def test_validation_stores_nothing(database: Any, data: Path) -> None:
     """200 and nothing, or 400 and every problem with its field."""
     write(data, "note.txt", "hello")
     location = f"file:{data / 'x.yaml'}"
@@ -184,7 +184,9 @@ async def test_an_entity_is_checked_without_being_stored(
         assert await catalog.refs() == set()
 
 
-async def test_a_location_is_analysed(database: Any, data: Path) -> None:
+async def test_location_analysis_lists_or_suggests_descriptors(
+    database: Any, data: Path
+) -> None:
     """The descriptors that a repository has, or a first one for it."""
     host = Host(data)
     host.commit("web", {"sub/catalog-info.yaml": builders.component("web")})
@@ -212,10 +214,10 @@ async def test_a_location_is_analysed(database: Any, data: Path) -> None:
             assert answer.status_code == 400
 
 
-async def test_very_many_files_are_not_analysed(
+async def test_location_analysis_refuses_too_many_files(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each would be read for one question; the error says what to register."""
+    """Each file would be read for one request; the error says what to register."""
     host = Host(data)
     monkeypatch.setattr("services.catalog.handlers.analysis.MOST_FILES", 2)
     files = {f"{n}/catalog-info.yaml": builders.component(f"c{n}") for n in range(3)}
@@ -228,8 +230,8 @@ async def test_very_many_files_are_not_analysed(
     assert "**/catalog-info.yaml" in answer.json()["error"]["message"]
 
 
-async def test_history_comes_in_pages_without_gaps(database: Any, data: Path) -> None:
-    """Each entry is shown against the one before it, on whatever page that is."""
+async def test_history_pages_have_no_gaps(database: Any, data: Path) -> None:
+    """Each entry is compared with the one before it, on whatever page that is."""
     file = write(data, "all.yaml", builders.component("web", owner="o0"))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -254,10 +256,10 @@ async def test_history_comes_in_pages_without_gaps(database: Any, data: Path) ->
     assert steps == ["o4", "o3", "o2", "o1", "o0"]
 
 
-async def test_history_is_for_those_who_may_read_the_entity(
+async def test_history_needs_permission_to_read_the_entity(
     database: Any, data: Path
 ) -> None:
-    """Also when the entity is gone: then its last state decides."""
+    """For a deleted entity its last state decides."""
     file = write(
         data, "all.yaml", builders.component("own"), builders.component("b", owner="b")
     )
@@ -276,8 +278,8 @@ async def test_history_is_for_those_who_may_read_the_entity(
             assert answer.status_code == 400
 
 
-async def test_placeholders_bring_other_files_in(database: Any, data: Path) -> None:
-    """Text, JSON and YAML; what is no placeholder stays as it is."""
+async def test_placeholders_include_other_files(database: Any, data: Path) -> None:
+    """As text, JSON and YAML; an object that is no placeholder stays unchanged."""
     write(data, "deep/note.txt", "hello\n")
     write(data, "data.json", '{"a": [1, null]}')
     write(data, "data.yml", "x: yes\n")
@@ -314,7 +316,7 @@ async def test_placeholders_bring_other_files_in(database: Any, data: Path) -> N
 async def test_a_placeholder_cannot_leave_its_folder(
     database: Any, data: Path, target: str
 ) -> None:
-    """Nothing of the machine gets into an entity."""
+    """No file of the machine gets into an entity."""
     write(data, "secret.txt", "secret")
     entity = builders.component("web", {"description": {"$text": target}})
     file = write(data / "in", "all.yaml", entity)

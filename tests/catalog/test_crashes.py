@@ -94,7 +94,7 @@ DEATHS = [
 
 
 @pytest.mark.parametrize(("target", "name", "after", "late"), DEATHS)
-async def test_a_registration_that_was_cut_off_is_finished_at_start(
+async def test_a_restart_finishes_an_interrupted_registration(
     database: Any,
     data: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -103,7 +103,7 @@ async def test_a_registration_that_was_cut_off_is_finished_at_start(
     after: int,
     late: bool,
 ) -> None:
-    """Wherever it is cut, afterwards all is there exactly once, or nothing at all."""
+    """Wherever it stops, afterwards everything exists exactly once, or nothing."""
     file = three_files(data)
     death = (target, name, after, late)
     async with doomed(database, data, monkeypatch, death) as catalog:
@@ -123,10 +123,10 @@ async def _silent(self: Any) -> int:
     return 0
 
 
-async def test_a_deletion_that_was_cut_off_can_be_done_again(
+async def test_an_interrupted_unregistration_can_be_repeated(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The registration is the last to go: it is there to be deleted once more."""
+    """The registration is removed last, so that it can be deleted once more."""
     count = CHUNK // 3 + 20
     file = three_files(data, count)
     async with running(database, data) as catalog:
@@ -145,10 +145,10 @@ async def test_a_deletion_that_was_cut_off_can_be_done_again(
         assert (await catalog.ask("GET", "/locations")).json() == []
 
 
-async def test_a_change_that_was_cut_off_comes_with_the_next_reading(
+async def test_the_next_reading_completes_an_interrupted_change(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The file still counts as changed, and what was written is not written again."""
+    """The file still counts as changed, and stored entities are not rewritten."""
     file = three_files(data)
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -168,8 +168,10 @@ async def test_a_change_that_was_cut_off_comes_with_the_next_reading(
             assert len(await catalog.history(f"component:default/{name}")) == 2
 
 
-async def test_events_wait_while_the_log_is_away(database: Any, data: Path) -> None:
-    """Nothing stored stays unsaid: it is told when the log is back."""
+async def test_events_stay_pending_while_the_event_log_is_away(
+    database: Any, data: Path
+) -> None:
+    """Every stored event is published when the event log is back."""
     file = write(data, "all.yaml", builders.component("web"))
     async with running(database, data) as catalog:
         catalog.bus.away = True

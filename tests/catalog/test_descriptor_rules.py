@@ -38,7 +38,7 @@ VALID = [
 
 @pytest.mark.parametrize("entity", VALID, ids=lambda e: e["metadata"]["name"])
 def test_a_valid_entity_of_each_kind_passes(entity: dict[str, Any]) -> None:
-    """The builders' entities are what the rules want."""
+    """The builders' entities satisfy the rules."""
     valid, _ = check_document(entity)
     assert valid.namespace == "default"
 
@@ -96,10 +96,10 @@ METADATA = [
 
 
 @pytest.mark.parametrize(("metadata", "field", "rule"), METADATA)
-def test_metadata_that_breaks_a_rule(
+def test_metadata_that_breaks_a_rule_is_refused(
     metadata: dict[str, Any], field: str, rule: str
 ) -> None:
-    """A wrong field of metadata is named, with the rule it breaks."""
+    """The error names the wrong field of metadata and the rule."""
     with pytest.raises(Invalid) as error:
         check_document(builders.component(metadata=metadata))
     assert field in error.value.message
@@ -120,7 +120,9 @@ def test_metadata_that_breaks_a_rule(
         {"namespace": None},
     ],
 )
-def test_metadata_that_is_odd_but_fine(metadata: dict[str, Any]) -> None:
+def test_unusual_metadata_that_backstage_accepts_is_accepted(
+    metadata: dict[str, Any],
+) -> None:
     """What Backstage accepts is accepted."""
     check_document(builders.component(metadata=metadata))
 
@@ -162,10 +164,10 @@ SPECS = [
 
 
 @pytest.mark.parametrize(("kind", "spec", "problem"), SPECS)
-def test_a_spec_that_breaks_a_rule(
+def test_a_spec_that_breaks_a_rule_is_refused(
     kind: str, spec: dict[str, Any], problem: str
 ) -> None:
-    """A wrong field of a kind's spec is named, with the rule it breaks."""
+    """The error names the wrong field of the kind's spec and the rule."""
     with pytest.raises(Invalid) as error:
         check_document(builders.entity(kind, "x", spec))
     assert problem in error.value.message
@@ -185,8 +187,10 @@ def test_a_spec_that_breaks_a_rule(
         ({"kind": 5}, "kind: must be a string"),
     ],
 )
-def test_an_envelope_that_breaks_a_rule(change: dict[str, Any], problem: str) -> None:
-    """The root holds the known fields and nothing else."""
+def test_a_root_field_that_breaks_a_rule_is_refused(
+    change: dict[str, Any], problem: str
+) -> None:
+    """The root of an entity holds the known fields and nothing else."""
     with pytest.raises(Invalid) as error:
         check_document({**builders.component(), **change})
     assert problem in error.value.message
@@ -202,8 +206,8 @@ def test_an_envelope_that_breaks_a_rule(change: dict[str, Any], problem: str) ->
         ({"a": 1}, "must be a string, found an object"),
     ],
 )
-def test_what_is_no_string_is_named(value: Any, problem: str) -> None:
-    """The refusal says what stands there instead, and how it becomes a string."""
+def test_a_value_that_is_no_string_is_named(value: Any, problem: str) -> None:
+    """The error says which value it is, and how to write it as a string."""
     with pytest.raises(Invalid) as error:
         check_document(
             builders.component(metadata={"annotations": {"a.example/b": value}})
@@ -211,13 +215,13 @@ def test_what_is_no_string_is_named(value: Any, problem: str) -> None:
     assert f"metadata.annotations.a.example/b: {problem}" in error.value.message
 
 
-def test_a_list_at_the_root_is_no_entity() -> None:
+def test_a_document_that_is_no_object_is_refused() -> None:
     """What is no object at all is told so."""
     with pytest.raises(Invalid, match="must be an object at its root, found a list"):
         check_document(["a"])
 
 
-def test_a_template_of_an_older_version_is_not_known() -> None:
+def test_a_template_of_an_older_version_is_refused() -> None:
     """Templates are v1beta3; a step needs its action."""
     old = {**builders.template(), "apiVersion": "backstage.io/v1beta2"}
     with pytest.raises(Invalid, match="nothing here knows 'Template'"):
@@ -234,16 +238,16 @@ def test_a_template_of_an_older_version_is_not_known() -> None:
         ({"steps": [{"action": "debug:log", "each": 5}]}, r"spec\.steps\.0\.each: "),
     ],
 )
-def test_what_no_run_could_begin_with_is_refused(
+def test_a_template_that_cannot_run_is_refused(
     fields: dict[str, Any], rule: str
 ) -> None:
-    """As the scaffolder reads a template: its form would be an error."""
+    """The catalog checks a template as the scaffolder reads it."""
     with pytest.raises(Invalid, match=rule):
         check_document(builders.template(**fields))
 
 
-def test_several_problems_are_told_at_once() -> None:
-    """Nobody has to come back once for each mistake."""
+def test_all_problems_of_an_entity_are_reported_at_once() -> None:
+    """An author sees every mistake after one reading."""
     with pytest.raises(Invalid) as error:
         check_document(builders.component(metadata={"title": "", "tags": ["A"]}))
     assert "metadata.title" in error.value.message
@@ -254,8 +258,8 @@ def relations(entity: dict[str, Any]) -> set[tuple[str, str, str]]:
     return {(r.type, r.target, r.inverse) for r in check_document(entity)[1]}
 
 
-def test_relations_have_the_kinds_defaults() -> None:
-    """Refs get the field's default kind and the namespace of the entity itself."""
+def test_relation_refs_get_the_default_kind_and_namespace() -> None:
+    """The field's default kind and the entity's own namespace."""
     entity = builders.component(
         metadata={"namespace": "shop"},
         owner="Team-A",
@@ -290,13 +294,13 @@ def test_people_relate_both_ways() -> None:
     }
 
 
-def test_an_owner_that_can_be_nobody_relates_to_nothing() -> None:
-    """A ref with too many parts passes and gives no relation."""
+def test_an_owner_ref_of_too_many_parts_makes_no_relation() -> None:
+    """The ref is accepted, but it relates to no entity."""
     assert relations(builders.component(owner="a:b:c/d/e")) == set()
 
 
-def test_the_order_of_refs_says_nothing() -> None:
-    """Lists of refs are kept sorted, so that reordering them is no change."""
+def test_reordered_refs_are_no_change() -> None:
+    """Lists of refs are stored sorted, so that reordering them changes nothing."""
     one = builders.component(dependsOn=["resource:b", "component:a"])
     valid, _ = check_document(one)
     assert valid.spec["dependsOn"] == ["component:a", "resource:b"]
@@ -318,8 +322,8 @@ relations:
 """
 
 
-def test_a_kind_is_a_file() -> None:
-    """A schema and relations; rules without words of ours have the validator's."""
+def test_a_file_defines_a_further_kind() -> None:
+    """A schema and relations; a schema's rules have the validator's messages."""
     kind = read_kind(OWN_KIND, "ship.yaml")
     assert kind.versions == {"harbour.example/v1"}
     assert kind.relations["berth"].inverse == "holds"
@@ -345,8 +349,8 @@ def test_a_kind_is_a_file() -> None:
         ("relations: {berth: {type: liesAt}}", "ship.yaml: relations.berth.inverse: "),
     ],
 )
-def test_a_kind_that_cannot_be_read_names_its_field(change: str, problem: str) -> None:
-    """The file and the field; a schema may lead nowhere else."""
+def test_an_invalid_kind_file_names_its_field(change: str, problem: str) -> None:
+    """The error names file and field; a schema may not refer to other files."""
     own = load_yaml(OWN_KIND, label="")
     text = dump_yaml({**own, **load_yaml(change, label="")})
     with pytest.raises(Invalid) as error:
@@ -354,8 +358,8 @@ def test_a_kind_that_cannot_be_read_names_its_field(change: str, problem: str) -
     assert problem in error.value.message
 
 
-def test_what_is_no_json_is_refused_as_a_whole() -> None:
-    """The kinds' schemas cannot read it; an entity that is no JSON is none."""
+def test_an_entity_that_is_not_json_is_refused() -> None:
+    """The schemas of kinds can only check JSON."""
     with pytest.raises(Invalid, match="cannot be JSON"):
         check_document(builders.component(odd={1: 2}))
 
@@ -368,10 +372,10 @@ def test_what_is_no_json_is_refused_as_a_whole() -> None:
         ({"spec": {"a": [1] * 26_000, "b": [1] * 26_000}}, "the entity"),
     ],
 )
-def test_an_entity_of_very_many_values_is_refused(
+def test_an_entity_with_too_many_values_is_refused(
     fields: dict[str, Any], place: str
 ) -> None:
-    """Each of them would be indexed; a group of 40,000 members is taken."""
+    """Each value would be indexed; a group of 40,000 members is accepted."""
     entity = builders.component()
     for part, more in fields.items():
         entity[part].update(more)
@@ -385,8 +389,8 @@ def test_an_entity_of_very_many_values_is_refused(
     )
 
 
-def test_of_very_many_refused_documents_few_have_an_item() -> None:
-    """A file may have 100,000 of them: the others are a number."""
+def test_errors_of_many_refused_documents_are_cut() -> None:
+    """A file may have 100,000 documents: the status counts the ones left out."""
     refusals = [
         Refusal(None, Invalid(f"problem {number}")) for number in range(100_000)
     ]

@@ -98,14 +98,14 @@ REQUESTS: dict[tuple[str, str], tuple[str, Any]] = {
 
 
 def test_every_public_route_is_documented(data: Path) -> None:
-    """A route without a description, and one without a request here, fail."""
+    """A route without a description or without a request in this file fails."""
     app = create_app(settings_of(data, OPEN))
     assert DocumentedApi(app).operations == public_routes("catalog", app.routes)
     assert set(REQUESTS) == public_routes("catalog", app.routes)
 
 
 async def test_each_route_answers_as_documented(database: Any, data: Path) -> None:
-    """Parameters, bodies and answers are those of the document, and no others."""
+    """Parameters, bodies and responses are those of the OpenAPI document."""
     host = Host(data)
     document = builders.component("web", {"tags": ["java"]}, owner="group:default/a")
     host.commit("shop", {"catalog-info.yaml": document, "again.yaml": document})
@@ -130,7 +130,7 @@ async def test_each_route_answers_as_documented(database: Any, data: Path) -> No
 
 
 async def test_a_dry_run_answers_as_documented(database: Any, data: Path) -> None:
-    """It tells what it would bring and who provides that already."""
+    """The response has the new entities and the existing providers of each."""
     host = Host(data)
     host.commit("shop", {"catalog-info.yaml": builders.component("web")})
     async with running(database, data, host.config()) as catalog:
@@ -140,10 +140,10 @@ async def test_a_dry_run_answers_as_documented(database: Any, data: Path) -> Non
         DocumentedApi(catalog.app).check(("post", "/locations"), answer)
 
 
-async def test_a_wrong_entity_is_answered_as_documented(
+async def test_an_invalid_entity_is_answered_as_documented(
     database: Any, data: Path
 ) -> None:
-    """400 has the problems, as Backstage's clients read them."""
+    """400 lists the problems in the form that Backstage's clients read."""
     async with running(database, data, OPEN) as catalog:
         body = {"entity": {"kind": "Component"}, "location": f"file:{data}/x.yaml"}
         answer = await catalog.ask("POST", "/validate-entity", body)
@@ -152,10 +152,10 @@ async def test_a_wrong_entity_is_answered_as_documented(
 
 
 @pytest.mark.parametrize("media", ["application/x-www-form-urlencoded", None])
-async def test_a_body_is_json_whatever_it_is_called(
+async def test_a_body_is_read_as_json_whatever_its_content_type(
     database: Any, data: Path, media: str | None
 ) -> None:
-    """`curl -d` without a header is understood, and so is a body without a type."""
+    """`curl -d` without a content type, and a body without any header, work."""
     async with running(database, data, OPEN) as catalog:
         body = {"entity": builders.component(), "location": f"file:{data}/x.yaml"}
         headers = catalog.headers() | ({"content-type": media} if media else {})
@@ -165,8 +165,8 @@ async def test_a_body_is_json_whatever_it_is_called(
         assert answer.status_code == 200, answer.text
 
 
-async def test_reads_answer_head_as_well(database: Any, data: Path) -> None:
-    """Be they plain routes or not."""
+async def test_read_routes_answer_head_requests(database: Any, data: Path) -> None:
+    """Plain routes and others alike."""
     async with running(database, data, OPEN) as catalog:
         for path in ("/entities", "/locations", "/changes"):
             assert (await catalog.ask("HEAD", path)).status_code == 200

@@ -18,7 +18,7 @@ TEAM = "group:default/team-a"
 PARENT = "location:default/generated-1"
 
 
-async def test_an_entity_by_name_in_any_case(client: AsyncClient) -> None:
+async def test_an_entity_is_found_by_name_in_any_case(client: AsyncClient) -> None:
     """Kind, namespace and name are compared without regard to case."""
     entity = await ask(client, "/entities/by-name/Component/Default/WEB")
     assert entity["metadata"]["name"] == "web"
@@ -29,14 +29,14 @@ async def test_an_entity_by_name_in_any_case(client: AsyncClient) -> None:
     assert "'nope'" in error["message"]
 
 
-async def test_an_entity_by_uid(client: AsyncClient) -> None:
+async def test_an_entity_is_found_by_uid(client: AsyncClient) -> None:
     """The uid in an entity leads back to it."""
     entity = await ask(client, f"/entities/by-uid/{uid_of(TEAM)}")
     assert entity["kind"] == "Group"
     assert (await refused(client, "/entities/by-uid/nope"))["status"] == 404
 
 
-async def test_nobody_reads_without_a_principal(
+async def test_reading_requires_a_principal(
     model: ReadModel, tokens: PrincipalTokens
 ) -> None:
     """Every route refuses a request that did not come through the gateway."""
@@ -59,8 +59,10 @@ async def test_nobody_reads_without_a_principal(
         assert error["status"] == 401
 
 
-async def test_refs_are_answered_in_their_order(client: AsyncClient) -> None:
-    """What is missing or filtered away is null in its place; refs are canonical."""
+async def test_entities_by_refs_come_in_the_order_of_the_refs(
+    client: AsyncClient,
+) -> None:
+    """A missing or filtered entity is null in its place; refs are canonical."""
     refs = ["component:default/web", "component:default/no", TEAM, "Group:default/x"]
     body = {"entityRefs": refs, "fields": ["kind", "metadata.name"]}
     answer = await ask(client, "/entities/by-refs", body)
@@ -85,7 +87,7 @@ async def test_refs_are_answered_in_their_order(client: AsyncClient) -> None:
         ([], "body must be object"),
     ],
 )
-async def test_wrong_refs_are_refused(
+async def test_invalid_refs_are_refused(
     client: AsyncClient, body: Any, part: str
 ) -> None:
     """The message names the property and the rule."""
@@ -94,8 +96,8 @@ async def test_wrong_refs_are_refused(
     assert part in answer.json()["error"]["message"]
 
 
-async def test_fields_cut_entities_down(client: AsyncClient) -> None:
-    """Only the fields asked for are there, relations among them if asked for."""
+async def test_the_fields_parameter_selects_fields(client: AsyncClient) -> None:
+    """Only the requested fields are in the response, relations if requested."""
     entities = await ask(
         client, "/entities?filter=metadata.name=web&fields=kind,spec.type"
     )
@@ -109,8 +111,8 @@ async def test_fields_cut_entities_down(client: AsyncClient) -> None:
     assert await ask(client, "/entities?filter=kind=group&fields=spec.nope") == [{}]
 
 
-async def test_ancestry_leads_to_the_first_location(client: AsyncClient) -> None:
-    """Each item tells its parents, and they follow."""
+async def test_ancestry_leads_to_the_root_location(client: AsyncClient) -> None:
+    """Each item names its parents, and the parents follow."""
     path = "/entities/by-name/component/default/web/ancestry"
     answer = await ask(client, path)
     assert answer["rootEntityRef"] == "component:default/web"
@@ -120,10 +122,10 @@ async def test_ancestry_leads_to_the_first_location(client: AsyncClient) -> None
     assert error["message"] == "No such entity component:default/no"
 
 
-async def test_an_answer_is_never_older_than_the_last_change(
+async def test_a_response_is_never_older_than_the_last_change(
     client: AsyncClient, model: ReadModel
 ) -> None:
-    """Remembered answers are forgotten when anything changes."""
+    """The response cache is emptied when anything changes."""
     paths = [
         "/entities/by-query?filter=kind=component&limit=9",
         "/entity-facets?facet=metadata.title",
@@ -137,10 +139,10 @@ async def test_an_answer_is_never_older_than_the_last_change(
     assert all("Fresh" in text for text in after)
 
 
-async def test_a_reader_can_wait_for_their_write(
+async def test_a_reader_can_wait_for_a_revision(
     client: AsyncClient, model: ReadModel
 ) -> None:
-    """`Callboard-At-Least` with the revision of an answer is met at once."""
+    """`Callboard-At-Least` with the revision of a response is met at once."""
     path = "/entities/by-name/component/default/web"
     answer = await client.get(path)
     now = answer.headers["callboard-revision"]
@@ -152,10 +154,10 @@ async def test_a_reader_can_wait_for_their_write(
         assert answer.status_code == 400
 
 
-async def test_a_revision_that_does_not_come_is_unavailable(
+async def test_a_revision_that_does_not_arrive_answers_503(
     client: AsyncClient, model: ReadModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rather no answer than one from before the reader's write."""
+    """The catalog does not answer with a state older than the reader's write."""
     monkeypatch.setattr("services.catalog.api.revisions.WAIT_SECONDS", 0.01)
     ahead = {"callboard-at-least": str(model.revision.value + 1)}
     answer = await client.get("/entities?limit=1", headers=ahead)
@@ -163,10 +165,10 @@ async def test_a_revision_that_does_not_come_is_unavailable(
     assert "retry-after" in answer.headers
 
 
-async def test_services_read_the_snapshot(
+async def test_the_snapshot_lists_every_entity_and_a_checksum(
     client: AsyncClient, model: ReadModel, principal_headers: Headers
 ) -> None:
-    """A line for each entity by ref, and a checksum over the same revisions."""
+    """One line for each entity by ref; the checksum covers the same revisions."""
     service = principal_headers(subject="service:search", kind="service")
     answer = await client.get("/snapshot", headers=service)
     assert answer.headers["content-type"] == "application/x-ndjson"

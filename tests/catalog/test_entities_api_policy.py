@@ -73,10 +73,10 @@ READS = [
 
 
 @pytest.mark.parametrize("path", READS)
-async def test_the_restricted_is_shown_to_its_owners_only(
+async def test_a_restricted_entity_is_shown_to_its_owners_only(
     stranger: AsyncClient, guard: AsyncClient, path: str
 ) -> None:
-    """The same question names it to an owner and not to a stranger."""
+    """The same request names the entity to an owner and not to others."""
     owner_text = (await guard.get(path)).text
     assert "vault" in owner_text or "plan" in owner_text or OWNERS in owner_text
     text = (await stranger.get(path)).text
@@ -85,10 +85,10 @@ async def test_the_restricted_is_shown_to_its_owners_only(
     assert "location:default/plan" not in text
 
 
-async def test_totals_and_facets_are_exact(
+async def test_totals_and_facets_count_readable_entities_only(
     stranger: AsyncClient, guard: AsyncClient
 ) -> None:
-    """Nothing that may not be seen is counted."""
+    """An entity that the reader may not see is not counted."""
     path = "/entities/by-query?limit=0"
     assert (await stranger.get(path)).json()["totalItems"] == 3
     assert (await guard.get(path)).json()["totalItems"] == 5
@@ -97,10 +97,10 @@ async def test_totals_and_facets_are_exact(
     assert facet[0] == {"value": "Component", "count": 1}
 
 
-async def test_single_reads_are_not_found(
+async def test_reading_a_restricted_entity_answers_not_found(
     stranger: AsyncClient, guard: AsyncClient
 ) -> None:
-    """What may not be seen is answered as what is not there."""
+    """The response is the same as for an entity that does not exist."""
     path = "/entities/by-name/component/default/vault"
     assert (await stranger.get(path)).status_code == 404
     assert (await stranger.get(f"{path}/ancestry")).status_code == 404
@@ -113,10 +113,10 @@ async def test_single_reads_are_not_found(
     assert items[1] is None
 
 
-async def test_filters_by_relation_are_no_oracle(
+async def test_relation_filters_do_not_reveal_restricted_entities(
     stranger: AsyncClient, guard: AsyncClient
 ) -> None:
-    """Asking for relations to something hidden finds as little as to nothing."""
+    """A filter by a hidden target finds as little as one by a missing target."""
     for path in (
         f"/entities?filter=relations.hasPart={SECRET}",
         f"/entities?filter=relations.dependsOn={SECRET}",
@@ -127,17 +127,17 @@ async def test_filters_by_relation_are_no_oracle(
         assert len((await guard.get(path)).json()) == 1, path
 
 
-async def test_relations_to_what_does_not_exist_stay(stranger: AsyncClient) -> None:
+async def test_relations_to_missing_entities_stay(stranger: AsyncClient) -> None:
     """Only targets that exist and are hidden are left out of relations."""
     path = "/entities/by-name/component/default/web"
     relations = (await stranger.get(path)).json()["relations"]
     assert [r["targetRef"] for r in relations] == ["component:default/dangling", SYSTEM]
 
 
-async def test_a_cursor_of_an_owner_does_not_help_a_stranger(
+async def test_a_cursor_is_evaluated_with_its_readers_conditions(
     stranger: AsyncClient, guard: AsyncClient
 ) -> None:
-    """The conditions of the reader hold, not those of whoever began the listing."""
+    """The conditions of the reader apply, not those of the cursor's first user."""
     path = "/entities/by-query?orderField=metadata.name,asc&limit=1"
     cursor = (await guard.get(path)).json()["pageInfo"]["nextCursor"]
     page = (await stranger.get(f"/entities/by-query?cursor={cursor}")).json()
@@ -145,33 +145,33 @@ async def test_a_cursor_of_an_owner_does_not_help_a_stranger(
     assert page["totalItems"] == 3
 
 
-async def test_what_becomes_restricted_vanishes_at_once(
+async def test_an_entity_that_becomes_restricted_is_hidden_at_once(
     stranger: AsyncClient, model: ReadModel
 ) -> None:
-    """A reader's scope is as young as the last change."""
+    """A reader's scope is computed anew after each change."""
     path = "/entities/by-name/component/default/web"
     assert (await stranger.get(path)).status_code == 200
     model.put(stored(builders.component("web", RESTRICTED), revision=2))
     assert (await stranger.get(path)).status_code == 404
 
 
-async def test_conditions_that_make_no_sense_show_nothing(
+async def test_unknown_conditions_are_an_error(
     model: ReadModel, tokens: PrincipalTokens, principal_headers: Headers
 ) -> None:
-    """An unknown rule is an error, never a wider view."""
+    """An unknown rule never shows more entities."""
     headers = principal_headers(conditions={"not": {"rule": "NOBODY_KNOWS"}})
     async with client_of(reading_app(model, tokens), headers) as client:
         for path in READS:
             assert (await client.get(path)).status_code == 400
 
 
-async def test_only_few_visible_hides_relations_too(
+async def test_relations_are_hidden_where_most_entities_are(
     model: ReadModel,
     tokens: PrincipalTokens,
     principal_headers: Headers,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Where most is hidden, each relation is looked at instead of each neighbour."""
+    """Where most entities are hidden, each relation is checked by itself."""
     monkeypatch.setattr("services.catalog.query.scopes.FEW_HIDDEN", 0)
     rule = {"rule": "IS_ENTITY_KIND", "params": {"kinds": ["system"]}}
     headers = principal_headers(conditions=rule)
@@ -180,10 +180,10 @@ async def test_only_few_visible_hides_relations_too(
     assert [entity["relations"] for entity in entities] == [[]]
 
 
-async def test_conditions_are_applied_to_entities(
+async def test_conditions_decide_about_given_entities(
     stranger: AsyncClient, guard: AsyncClient
 ) -> None:
-    """ALLOW or DENY for each ref; what the caller may not see is denied."""
+    """ALLOW or DENY for each ref; an entity hidden from the caller is denied."""
     root = "/.well-known/backstage/permissions"
     owner = {"rule": "IS_ENTITY_OWNER", "params": {"claims": [OWNERS]}}
     item = {"id": "1", "resourceType": "catalog-entity", "conditions": owner}

@@ -12,7 +12,9 @@ LINES = st.lists(st.sampled_from(["a", "b", "c: d"]), max_size=30)
 
 
 @given(before=LINES, after=LINES)
-def test_the_rest_is_equal(before: list[str], after: list[str]) -> None:
+def test_texts_are_equal_outside_the_excerpt(
+    before: list[str], after: list[str]
+) -> None:
     """What an excerpt leaves out is the same in both texts, at both ends."""
     old, new = excerpts("\n".join(before), "\n".join(after))
     first, second = "\n".join(before).splitlines(), "\n".join(after).splitlines()
@@ -30,8 +32,8 @@ def test_the_rest_is_equal(before: list[str], after: list[str]) -> None:
     )
 
 
-def test_a_text_that_is_all_new_is_cut() -> None:
-    """Five megabytes against five others: bounded, and in no time."""
+def test_the_excerpt_of_a_whole_new_text_is_cut() -> None:
+    """Two different texts of five megabytes: the excerpt is short and fast."""
     start = time.process_time()
     old, new = excerpts("one\n" * 1_000_000, "other line\n" * 400_000)
     assert time.process_time() - start < 5 * slowness()

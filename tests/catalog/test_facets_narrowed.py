@@ -31,8 +31,8 @@ def model() -> ReadModel:
     return model_of(*teams, *parts)
 
 
-def test_the_most_frequent_values_come_with_the_number_of_all(model: ReadModel) -> None:
-    """In the order of the values, as without a limit."""
+def test_a_facet_limit_keeps_the_most_frequent_values(model: ReadModel) -> None:
+    """Values keep their order, and the total counts all of them."""
     facets = narrow_facets(
         model, [OWNED], EVERYTHING, everything(model), narrowing=Narrowing(limit=3)
     )
@@ -43,8 +43,8 @@ def test_the_most_frequent_values_come_with_the_number_of_all(model: ReadModel) 
     assert facets.totals == {OWNED: 30}
 
 
-def test_a_value_is_found_by_the_title_of_what_it_names(model: ReadModel) -> None:
-    """Whatever the case; nothing is found by the title of what is hidden."""
+def test_a_facet_value_is_found_by_its_entitys_title(model: ReadModel) -> None:
+    """In any case; the titles of hidden entities find nothing."""
     narrowing = Narrowing("hARb", 20)
     facets = narrow_facets(
         model, [OWNED], EVERYTHING, everything(model), narrowing=narrowing
@@ -60,8 +60,10 @@ def test_a_value_is_found_by_the_title_of_what_it_names(model: ReadModel) -> Non
 
 @settings(deadline=None)
 @given(text=st.text("team-0123 ", max_size=4), limit=st.integers(0, 40))
-def test_a_narrowed_facet_is_a_part_of_the_whole(text: str, limit: int) -> None:
-    """Every value and count is as without narrowing; the total counts all that fit."""
+def test_a_narrowed_facet_has_the_counts_of_the_whole_facet(
+    text: str, limit: int
+) -> None:
+    """Every value and count is as without narrowing; the total counts matches."""
     model = model_of(
         *(
             stored(builders.component(f"c-{n}", {"tags": [f"team-{n % 13}"]}))

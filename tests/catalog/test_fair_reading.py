@@ -35,8 +35,8 @@ def work_for(seconds: float) -> None:
         pass
 
 
-async def test_the_work_of_a_reading_is_bounded() -> None:
-    """Each step is counted; when nothing is left, none begins."""
+async def test_the_work_of_a_reading_is_limited() -> None:
+    """Each step is counted; when the budget is spent, no step begins."""
     reading = Effort("url:https://git.example.org/a", asyncio.Lock(), seconds=0.05)
     await reading.compute(work_for, 0.02)
     assert not reading.is_over
@@ -45,8 +45,8 @@ async def test_the_work_of_a_reading_is_bounded() -> None:
         await reading.compute(work_for, 0.0)
 
 
-async def test_dear_readings_take_turns_and_quick_ones_do_not_wait() -> None:
-    """However many are dear, one of them works at a time."""
+async def test_slow_readings_take_turns_and_quick_ones_run_at_once() -> None:
+    """However many readings are slow, one of them works at a time."""
     turns, go = asyncio.Lock(), threading.Event()
     dear_readings = [Effort(f"dear {number}", turns) for number in range(3)]
     for reading in dear_readings:
@@ -62,8 +62,8 @@ async def test_dear_readings_take_turns_and_quick_ones_do_not_wait() -> None:
     assert await asyncio.gather(*tasks) == [True] * 3
 
 
-def test_a_dear_root_rests_longer_each_time() -> None:
-    """Until a reading of it comes to its end."""
+def test_a_slow_location_pauses_longer_each_time() -> None:
+    """Until one of its readings is complete."""
     now = [0.0]
     rests = RestingRoots(lambda: now[0])
     spent, fine = (Effort("a", asyncio.Lock(), seconds=n) for n in (0.0, 1.0))
@@ -83,10 +83,10 @@ def test_a_dear_root_rests_longer_each_time() -> None:
     assert not rests.is_resting("a")
 
 
-async def test_what_was_too_dear_stays_and_says_so(
+async def test_a_location_over_its_budget_keeps_its_entities(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its entities stay, its location tells why; the scan waits, a push does not."""
+    """Its status tells the reason; scans skip the location, a push does not."""
     write(data, "a.yaml", builders.component("a"))
     file = write(data, "all.yaml", pointing("all", "./a.yaml"))
     async with running(database, data) as running_catalog:
@@ -118,7 +118,7 @@ async def owner_of(catalog: Any) -> str:
     return str(entity["spec"]["owner"])
 
 
-def test_a_location_has_only_so_many_patterns() -> None:
+def test_the_patterns_of_a_location_are_limited() -> None:
     """The error names the field and the limit; plain files are not counted."""
     files = [f"./{n}/catalog-info.yaml" for n in range(MOST_PATTERNS * 2)]
     patterns = [f"./{n}/*.yaml" for n in range(MOST_PATTERNS)]
@@ -129,10 +129,10 @@ def test_a_location_has_only_so_many_patterns() -> None:
             check_document(pointing("many", *files, *patterns, *more))
 
 
-async def test_targets_that_are_named_again_are_counted(
+async def test_repeated_targets_count_toward_the_limit(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Many Locations of the same targets end at a limit; what is there stays."""
+    """Many Locations with the same targets hit the limit; their entities stay."""
     monkeypatch.setattr(walk, "NAMED_LIMIT", 25)
     write(data, "a.yaml", builders.component("a"))
     more_targets = [f"./{n}.yaml" for n in range(9)]
@@ -154,7 +154,7 @@ async def test_targets_that_are_named_again_are_counted(
 async def test_a_file_of_many_addresses_is_read_once(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Git is not asked for it again for each spelling that a Location has of it."""
+    """Git reads the file once, however many spellings its Location has."""
     host = Host(data)
     targets = [f"{host.url('a', 'a.yaml')}?n={n}" for n in range(40)]
     files = {
@@ -210,8 +210,8 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
     return reader
 
 
-async def test_a_slow_repository_does_not_hold_up_others(reader: Reader) -> None:
-    """It goes on behind; what is pushed to it meanwhile is read once, after it."""
+async def test_a_slow_repository_does_not_delay_others(reader: Reader) -> None:
+    """It is read in the background; pushes meanwhile cause one more reading."""
     none: Any = None
     async with Pushes(none, ()) as pushes:
         await pushes(envelopes(event("slow", "a"), event("quick", "a")))
@@ -226,8 +226,8 @@ async def test_a_slow_repository_does_not_hold_up_others(reader: Reader) -> None
     assert reader.paths("slow") == [{"a"}, {"b", "c"}]
 
 
-async def test_a_push_that_fails_is_handed_back_or_tried_again(reader: Reader) -> None:
-    """Who waits for it is told; behind, it is tried until its host is there."""
+async def test_a_failed_push_is_returned_or_retried(reader: Reader) -> None:
+    """A waiting caller gets the error; in the background the push is retried."""
     none: Any = None
     async with Pushes(none, ()) as pushes:
         reader.errors = [Unavailable("away")]
@@ -240,10 +240,10 @@ async def test_a_push_that_fails_is_handed_back_or_tried_again(reader: Reader) -
         await pushes(envelopes(event("quick", "b")))
 
 
-async def test_only_so_many_are_read_behind(
+async def test_background_readings_are_limited(
     reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Then a batch waits, so that nothing piles up without end."""
+    """At the limit a batch waits, so that readings do not pile up."""
     monkeypatch.setattr(events, "MOST_BEHIND", 0)
     none: Any = None
     async with Pushes(none, ()) as pushes:

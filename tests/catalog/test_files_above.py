@@ -30,8 +30,8 @@ class Registered(dict[str, Link]):
         self.roots = {name: RootLocation() for name in names}
 
 
-def test_the_files_of_all_ways_belong_to_their_roots() -> None:
-    """Each root has the files between it and the entity, and no other root's."""
+def test_each_root_has_the_files_of_its_own_paths() -> None:
+    """Each root has the files between it and the entity, not another root's."""
     links = {
         "x/one": Link("r1"),
         "x/two": Link("r2"),
@@ -49,8 +49,8 @@ def test_the_files_of_all_ways_belong_to_their_roots() -> None:
     }
 
 
-def test_ways_that_part_and_meet_again_cost_what_their_links_cost() -> None:
-    """Two ways from each floor to the next: 2^300 ways up, and a ring at the top."""
+def test_branching_paths_are_walked_once_per_link() -> None:
+    """Two links from each level to the next: 2^300 paths, and a cycle at the top."""
     links = {"x/root": Link("r", ("x/a0",))}
     above: tuple[str, ...] = ("x/root",)
     for floor in range(300):

@@ -16,8 +16,8 @@ from tests.catalog.readmodels import stored
 LONG = "\u0e01" + "\u0e48\u0e38" * 501
 
 
-async def test_entities_come_in_the_order_asked_for(client: AsyncClient) -> None:
-    """By ref without an order; by every order field, else."""
+async def test_entities_are_sorted_by_the_requested_field(client: AsyncClient) -> None:
+    """By ref without a sort field; by every sort field otherwise."""
     entities = await ask(client, "/entities?filter=kind=component")
     assert names(entities) == ["audit", "billing", "cart", "search", "web"]
     path = (
@@ -44,7 +44,7 @@ async def test_entities_page_by_links(client: AsyncClient) -> None:
     assert names_of_pages == ["audit", "billing", "cart", "search", "web"]
 
 
-async def test_a_listing_is_walked_by_cursors_in_both_directions(
+async def test_cursors_page_in_both_directions(
     client: AsyncClient,
 ) -> None:
     """Next and previous pages join up, whatever the order."""
@@ -73,10 +73,10 @@ async def test_a_listing_is_walked_by_cursors_in_both_directions(
         assert len({n for page in pages for n in names(page["items"])}) == 5
 
 
-async def test_a_cursor_survives_the_entity_it_stands_at(
+async def test_a_cursor_stays_valid_when_its_entity_is_deleted(
     client: AsyncClient, model: ReadModel
 ) -> None:
-    """Deleting the last entity of a page does not lose or repeat its neighbours."""
+    """Deleting the last entity of a page neither skips nor repeats others."""
     for order in ("metadata.name,asc", "spec.lifecycle,asc&orderField=metadata.name"):
         path = f"/entities/by-query?filter=kind=component&limit=2&orderField={order}"
         page = await ask(client, path)
@@ -90,7 +90,9 @@ async def test_a_cursor_survives_the_entity_it_stands_at(
         model.put(deleted_entity)
 
 
-async def test_offset_total_and_limit(client: AsyncClient) -> None:
+async def test_offset_and_limit_page_and_the_total_is_optional(
+    client: AsyncClient,
+) -> None:
     """An offset skips, `limit=0` only counts, and counting can be left out."""
     path = "/entities/by-query?filter=kind=component"
     page = await ask(client, f"{path}&offset=3&limit=5")
@@ -103,18 +105,20 @@ async def test_offset_total_and_limit(client: AsyncClient) -> None:
     assert page["pageInfo"]["nextCursor"]
 
 
-async def test_entities_without_the_order_field_are_left_out(
+async def test_entities_without_the_sort_field_are_left_out(
     client: AsyncClient,
 ) -> None:
-    """As in Backstage, a page ordered by a field holds those that have it."""
+    """As in Backstage, a page sorted by a field holds the entities that have it."""
     page = await ask(client, "/entities/by-query?orderField=metadata.title")
     assert page["totalItems"] == 5
     page = await ask(client, "/entities/by-query?orderField=spec.nothing")
     assert page["totalItems"] == 0
 
 
-async def test_full_text_looks_into_fields(client: AsyncClient) -> None:
-    """A term is found inside values, in any case, in the fields named or ordered by."""
+async def test_the_full_text_filter_searches_the_named_fields(
+    client: AsyncClient,
+) -> None:
+    """A term is found inside values, in any case, in named or sort fields."""
     term = "/entities/by-query?fullTextFilterTerm=%20AR&filter=kind=component"
     page = await ask(client, f"{term}&fullTextFilterFields=metadata.name")
     assert names(page["items"]) == ["cart", "search"]
@@ -130,8 +134,8 @@ async def test_full_text_looks_into_fields(client: AsyncClient) -> None:
     assert names(page["items"]) == ["cart"]
 
 
-async def test_a_predicate_pages_like_a_filter(client: AsyncClient) -> None:
-    """A cursor carries the predicate on, so that only it has to be sent."""
+async def test_a_cursor_carries_its_predicate(client: AsyncClient) -> None:
+    """A follow-up request sends the cursor alone."""
     body: dict[str, Any] = {
         "query": {"$not": {"spec.type": "library"}},
         "orderBy": [{"field": "metadata.name", "order": "desc"}],
@@ -162,7 +166,7 @@ async def test_a_predicate_pages_like_a_filter(client: AsyncClient) -> None:
         ("&".join("orderField=kind" for _ in range(9)), "at most 8 fields"),
     ],
 )
-async def test_a_wrong_listing_is_refused(
+async def test_an_invalid_listing_query_is_refused(
     client: AsyncClient, query: str, part: str
 ) -> None:
     """The message names the parameter and the rule."""
@@ -189,7 +193,7 @@ async def test_a_wrong_listing_is_refused(
         ({"cursor": 1}, "cursor must be string"),
     ],
 )
-async def test_a_wrong_listing_in_a_body_is_refused(
+async def test_an_invalid_listing_body_is_refused(
     client: AsyncClient, body: dict[str, Any], part: str
 ) -> None:
     """The message names the property and the rule."""
@@ -208,7 +212,7 @@ async def test_a_wrong_listing_in_a_body_is_refused(
         ("fields=", "Empty value found for query parameter 'fields'"),
     ],
 )
-async def test_a_wrong_list_is_refused(
+async def test_an_invalid_list_query_is_refused(
     client: AsyncClient, query: str, part: str
 ) -> None:
     """The message names the parameter and the rule."""
@@ -260,8 +264,8 @@ async def test_long_lists_are_streamed_whole(
     assert items[-1] is None
 
 
-async def test_a_cursor_of_another_shape_is_refused(client: AsyncClient) -> None:
-    """What is inside a cursor is checked like any other input."""
+async def test_a_malformed_cursor_is_refused(client: AsyncClient) -> None:
+    """The content of a cursor is checked like any other input."""
     for content in (
         {"orderFields": [], "orderFieldValues": [], "isPrevious": False},
         {"orderFields": [{"field": 1}], "orderFieldValues": ["a", "b"]},
@@ -304,18 +308,18 @@ async def test_a_cursor_of_another_shape_is_refused(client: AsyncClient) -> None
         (f"/entity-facets?facet=kind&filter=kind={LONG}", None, "filter: kind"),
     ],
 )
-async def test_long_texts_are_refused(
+async def test_long_query_texts_are_refused(
     client: AsyncClient, path: str, body: dict[str, Any] | None, rule: str
 ) -> None:
-    """By a message that names the field and the bound: no value is as long."""
+    """The error names the field and the limit."""
     request = client.get(path) if body is None else client.post(path, json=body)
     answer = await request
     assert answer.status_code == 400
     assert f"{rule}: at most 1000 characters" in answer.json()["error"]["message"]
 
 
-async def test_a_cursor_asks_for_no_long_text(client: AsyncClient) -> None:
-    """Cursors are not signed: what they ask for is bounded as in a first question."""
+async def test_long_texts_in_cursors_are_refused(client: AsyncClient) -> None:
+    """Cursors are not signed: their content is limited like a first request."""
     content = {
         "orderFields": [],
         "orderFieldValues": [""],

@@ -24,8 +24,8 @@ def allowed(tmp_path: Path) -> Path:
     return tmp_path / "in"
 
 
-async def test_links_lead_no_further_than_the_allowed_folders(allowed: Path) -> None:
-    """Of a file, of a folder, of a ring, and by `..` behind a link."""
+async def test_links_cannot_leave_the_allowed_folders(allowed: Path) -> None:
+    """Links of files and of folders, cycles, and `..` behind a link."""
     secret = allowed.parent / "in-secret"
     (allowed / "deep").mkdir()
     (allowed / "file.yaml").symlink_to(secret / "a.yaml")
@@ -58,8 +58,8 @@ async def test_links_lead_no_further_than_the_allowed_folders(allowed: Path) -> 
                 await reader.read(location, None)
 
 
-async def test_an_allowed_folder_may_be_a_link_itself(allowed: Path) -> None:
-    """It is compared where it really is; what lies there may be named both ways."""
+async def test_an_allowed_folder_may_be_a_link(allowed: Path) -> None:
+    """Its real path is compared; files below it may be named either way."""
     link = allowed.parent / "link"
     link.symlink_to(allowed)
     reader = FileReader([link])
@@ -69,8 +69,8 @@ async def test_an_allowed_folder_may_be_a_link_itself(allowed: Path) -> None:
         await reader.read(at(link / ".." / "in-secret" / "a.yaml"), None)
 
 
-async def test_only_files_are_read(allowed: Path) -> None:
-    """Nobody waits for a pipe; odd paths are errors of the one who wrote them."""
+async def test_only_regular_files_are_read(allowed: Path) -> None:
+    """Reading does not block on a pipe; unusual paths are reported as errors."""
     os.mkfifo(allowed / "pipe.yaml")
     reader = FileReader([allowed])
     before = _descriptors()
@@ -94,8 +94,8 @@ def _descriptors() -> int:
     return len(list(Path("/dev/fd").iterdir()))
 
 
-async def test_a_folder_says_what_to_enter(allowed: Path) -> None:
-    """The path of a descriptor in it, not the words of the operating system."""
+async def test_a_folder_path_suggests_a_descriptor_path(allowed: Path) -> None:
+    """The error names a descriptor in the folder."""
     for written in (str(allowed), f"{allowed}/"):
         with pytest.raises(Invalid) as caught:
             await FileReader([allowed]).read(at(written), None)

@@ -53,7 +53,7 @@ def mono(tmp_path_factory: pytest.TempPathFactory) -> tuple[Host, Path]:
 
 @pytest.mark.parametrize(("pattern", "expected"), PATTERNS)
 @pytest.mark.parametrize("kind", ["url", "file"])
-async def test_a_pattern_means_these_files(
+async def test_a_pattern_matches_these_files(
     mono: tuple[Host, Path], kind: str, pattern: str, expected: set[str]
 ) -> None:
     """`*` is one folder level, `**` any number, also none; hidden ones when named."""
@@ -68,10 +68,8 @@ async def test_a_pattern_means_these_files(
     assert {yaml.safe_load(body)["metadata"]["name"] for body in bodies} == expected
 
 
-async def test_patterns_of_the_configuration_are_read(
-    database: Any, data: Path
-) -> None:
-    """The folder before the first wildcard is what may be read."""
+async def test_configured_patterns_are_read(database: Any, data: Path) -> None:
+    """The folder before the first wildcard is the allowed folder."""
     for path, name in FILES.items():
         write(data / "org", path, builders.component(name))
     pattern = f"{data}/org/**/{FILE}"
@@ -81,10 +79,10 @@ async def test_patterns_of_the_configuration_are_read(
         assert await catalog.refs() == {f"component:{name}" for name in names}
 
 
-async def test_a_push_brings_what_matches_a_pattern_now(
+async def test_a_push_reads_files_that_newly_match_a_pattern(
     database: Any, data: Path
 ) -> None:
-    """Patterns in braces and classes are asked again, not those with `*` alone."""
+    """Patterns with braces or classes are listed again, plain `*` ones are not."""
     host = Host(data)
     host.commit("mono", {"a/x.yaml": builders.component("one")})
     async with running(database, data, host.config()) as catalog:
@@ -99,7 +97,7 @@ async def test_a_push_brings_what_matches_a_pattern_now(
 async def test_a_pattern_that_matches_nothing_is_named(
     database: Any, data: Path
 ) -> None:
-    """The answer, and the Location entity that leads to it, name the pattern."""
+    """The response and the parent Location entity name the pattern."""
     host = Host(data)
     host.commit("mono", {FILE: pointing("more", "./services/*/none.yaml")})
     async with running(database, data, host.config()) as catalog:
@@ -112,10 +110,10 @@ async def test_a_pattern_that_matches_nothing_is_named(
         assert "**/none.yaml" in answer.json()["error"]["message"]
 
 
-async def test_a_pattern_of_files_stays_in_the_configured_folders(
+async def test_a_file_pattern_stays_in_the_configured_folders(
     database: Any, data: Path
 ) -> None:
-    """A Location entity in a file cannot list the rest of the machine."""
+    """A Location entity in a file cannot list other folders of the machine."""
     write(data / "secret", "a.yaml", builders.component("secret"))
     main = pointing("more", "../secret/*.yaml", "/**/a.yaml", type="file")
     target = write(data / "org", "all.yaml", main)
@@ -127,8 +125,8 @@ async def test_a_pattern_of_files_stays_in_the_configured_folders(
         assert all("outside of the folders" in problem for problem in problems)
 
 
-async def test_a_provider_looks_for_a_pattern(database: Any, data: Path) -> None:
-    """One root for each repository in which something matches."""
+async def test_a_provider_discovers_files_by_pattern(database: Any, data: Path) -> None:
+    """One root for each repository in which a file matches."""
     host = Host(data)
     host.commit("one", {f"a/{FILE}": builders.component("one")})
     host.commit("two", {f"b/c/{FILE}": builders.component("two")})
@@ -157,22 +155,22 @@ async def test_a_provider_looks_for_a_pattern(database: Any, data: Path) -> None
         ("https://*.example.org/**", "https://git.example.org/x/y", 1),
     ],
 )
-def test_rules_match_as_backstages_do(pattern: str, target: str, expected: int) -> None:
-    """Case does not count, hidden names match, `*` stays in its part."""
+def test_rules_match_as_in_backstage(pattern: str, target: str, expected: int) -> None:
+    """Case is ignored, hidden names match, `*` does not cross a slash."""
     locations = LocationPattern("url", pattern=pattern)
     assert locations.covers(LocationRef("url", target)) == bool(expected)
 
 
-def test_a_rule_whose_pattern_means_too_much_is_refused() -> None:
-    """When the configuration is read, with the name of the key."""
+def test_a_rule_with_a_pattern_over_the_limits_is_refused() -> None:
+    """The configuration is refused with the name of the key."""
     with pytest.raises(Invalid, match=r"catalog\.rules"):
         rule_glob("{a,b}" * 30)
 
 
-async def test_a_push_to_a_location_with_many_targets_is_cheap(
+async def test_a_push_checks_each_target_of_a_location_once(
     database: Any, data: Path
 ) -> None:
-    """Targets are looked at once each, not once for every file that was read."""
+    """Each target is checked once, not once for every file that was read."""
     host = Host(data)
     file_count = 400
     files = {f"e/{n}.yaml": builders.component(f"c{n}") for n in range(file_count)}
@@ -209,12 +207,14 @@ async def test_a_push_to_a_location_with_many_targets_is_cheap(
         ("./a/b.yaml", False),
     ],
 )
-def test_which_targets_may_mean_several_files(target: str, expected: bool) -> None:
-    """Those are asked again at every push."""
+def test_targets_that_may_match_several_files_are_detected(
+    target: str, expected: bool
+) -> None:
+    """Such targets are listed again at every push."""
     assert may_spread(target) == expected
 
 
-def test_pushes_match_places_whatever_their_case() -> None:
+def test_pushes_match_addresses_in_any_case() -> None:
     """People write `acme/shop` where the host writes `Acme/Shop`."""
     push = Push("git.example.org", "Acme/Shop", "main", frozenset(["x"]), "ann")
     assert push.touches(RepositoryPath("git.example.org", "acme/shop", "main", "x"))
@@ -223,9 +223,7 @@ def test_pushes_match_places_whatever_their_case() -> None:
     )
 
 
-async def test_a_pattern_leaves_out_the_file_that_it_stands_in(
-    database: Any, data: Path
-) -> None:
+async def test_a_pattern_leaves_out_its_own_file(database: Any, data: Path) -> None:
     """A Location for all descriptors of a repository names the others."""
     host = Host(data)
     host.commit("self", {FILE: pointing("everything", f"./**/{FILE}")})

@@ -39,10 +39,10 @@ async def parents_of(catalog: Running, ref: str) -> set[str]:
 
 
 @pytest.mark.parametrize("moves_to_file", [False, True])
-async def test_what_a_moved_location_leads_to_stays(
+async def test_entities_below_a_moved_location_stay(
     catalog: Running, host: Host, moves_to_file: bool
 ) -> None:
-    """Though its own file did not change, and is not read again."""
+    """The moved Location's own file is unchanged and is not read again."""
     inner = pointing("inner", "./web.yaml")
     one, two = pointing("one", "./inner.yaml"), pointing("two", "./cart.yaml")
     await push(

@@ -13,10 +13,10 @@ from tests.catalog.running import OPEN, Host, generated, pointing, running, writ
 from tests.waiting import until
 
 
-async def test_entities_are_there_when_registration_answers(
+async def test_registration_answers_after_its_entities_are_stored(
     database: Any, data: Path
 ) -> None:
-    """POST answers when everything is read; nobody has to wait or poll."""
+    """POST answers when everything is read; a client need not poll."""
     file = write(data, "all.yaml", builders.component("a"), builders.api("b"))
     async with running(database, data) as catalog:
         answer = await catalog.register(file)
@@ -55,8 +55,10 @@ async def test_a_dry_run_stores_nothing(database: Any, data: Path) -> None:
         assert again.json()["exists"] is True
 
 
-async def test_the_first_registrant_keeps_an_entity(database: Any, data: Path) -> None:
-    """A second location that claims an entity is told so, and changes nothing."""
+async def test_an_entity_stays_with_its_first_location(
+    database: Any, data: Path
+) -> None:
+    """A second location that has the entity gets an error and changes nothing."""
     first = write(data, "one.yaml", builders.component("web", owner="a"))
     second = write(
         data, "two.yaml", builders.component("web", owner="b"), builders.api("own")
@@ -80,10 +82,10 @@ async def test_the_first_registrant_keeps_an_entity(database: Any, data: Path) -
         assert await catalog.problems(generated(second)) == []
 
 
-async def test_an_entity_may_move_between_files_of_one_root(
+async def test_an_entity_moves_between_files_of_one_location(
     database: Any, data: Path
 ) -> None:
-    """It keeps its uid and its history: it was never gone."""
+    """It keeps its uid and its history."""
     write(data, "a.yaml", builders.component("web"), builders.component("stays"))
     write(data, "b.yaml", builders.component("other"))
     file = write(data, "all.yaml", pointing("more", "./b.yaml", "./a.yaml"))
@@ -102,10 +104,10 @@ async def test_an_entity_may_move_between_files_of_one_root(
         assert await catalog.problems("more") == []
 
 
-async def test_a_file_of_two_roots_lives_as_long_as_one_of_them(
+async def test_a_file_of_two_roots_stays_until_both_are_removed(
     database: Any, data: Path
 ) -> None:
-    """Unregistering one leaves what the other still brings."""
+    """Unregistering one root keeps the entities of the other."""
     write(data, "shared.yaml", builders.component("web"))
     one = write(data, "one.yaml", pointing("one", "./shared.yaml"))
     two = write(data, "two.yaml", pointing("two", "./shared.yaml"))
@@ -124,10 +126,8 @@ async def test_a_file_of_two_roots_lives_as_long_as_one_of_them(
         assert await catalog.refs() == set()
 
 
-async def test_locations_that_point_at_each_other_end(
-    database: Any, data: Path
-) -> None:
-    """A circle is read once, and goes with its root."""
+async def test_circular_locations_are_read_once(database: Any, data: Path) -> None:
+    """A cycle is read once, and is deleted with its root."""
     write(data, "b.yaml", pointing("b", "./a.yaml"), builders.component("web"))
     file = write(data, "a.yaml", pointing("a", "./b.yaml"))
     async with running(database, data) as catalog:
@@ -137,7 +137,7 @@ async def test_locations_that_point_at_each_other_end(
         assert await catalog.refs() == set()
 
 
-async def test_registrations_are_listed_changed_and_removed(
+async def test_registrations_are_listed_read_and_deleted_by_id(
     database: Any, data: Path
 ) -> None:
     """The whole life of a registration by its id."""
@@ -168,10 +168,10 @@ async def test_registrations_are_listed_changed_and_removed(
             assert location["id"] in answer.json()["error"]["message"]
 
 
-async def test_registrations_are_found_by_predicate_in_pages(
+async def test_registrations_are_queried_by_predicate_in_pages(
     database: Any, data: Path
 ) -> None:
-    """Pages by cursor add up to everything that matches."""
+    """Pages by cursor add up to all matching registrations."""
     files = [write(data, f"{n}.yaml", builders.component(f"c{n}")) for n in range(5)]
     async with running(database, data) as catalog:
         for file in files:
@@ -193,10 +193,10 @@ async def test_registrations_are_found_by_predicate_in_pages(
             assert answer.status_code == 400
 
 
-async def test_unregistering_needs_the_decision_for_all_it_brought(
+async def test_unregistering_needs_permission_for_every_entity(
     database: Any, data: Path
 ) -> None:
-    """Who owns only some of a location's entities may not take the others away."""
+    """The owner of some entities may not remove a location with others' ones."""
     mine = {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/a"]}}
     bo = Principal("user:default/bo", "user", decision="conditional", conditions=mine)
     file = write(data, "all.yaml", builders.component("x", owner="a"))
@@ -213,7 +213,7 @@ async def test_unregistering_needs_the_decision_for_all_it_brought(
 
 
 async def test_a_read_only_catalog_registers_nothing(database: Any, data: Path) -> None:
-    """`catalog.readonly` lets nobody change locations; looking is fine."""
+    """With `catalog.readonly` locations can be read but not changed."""
     file = write(data, "all.yaml", builders.component("a"))
     config = OPEN.replace(
         "fileLocations: true", "fileLocations: true\n  readonly: true"
@@ -223,8 +223,10 @@ async def test_a_read_only_catalog_registers_nothing(database: Any, data: Path) 
         assert (await catalog.register(file, "?dryRun=true")).status_code == 201
 
 
-async def test_two_registrations_at_once_are_one(database: Any, data: Path) -> None:
-    """Whoever comes second meets the first, and no entity is there twice."""
+async def test_concurrent_registrations_create_one_location(
+    database: Any, data: Path
+) -> None:
+    """The second request gets the first location, and no entity exists twice."""
     file = write(data, "all.yaml", *[builders.component(f"c{n}") for n in range(50)])
     async with running(database, data) as catalog:
         answers = await asyncio.gather(
@@ -250,7 +252,7 @@ SPELLINGS = [
 ]
 
 
-async def test_a_file_is_registered_once_however_its_address_is_written(
+async def test_equivalent_addresses_register_one_location(
     database: Any, data: Path
 ) -> None:
     """People copy addresses of pages that show, edit or blame a file."""
@@ -276,12 +278,12 @@ async def test_a_file_is_registered_once_however_its_address_is_written(
         assert exact.json()["error"]["message"] == f"Location url:{url} already exists"
 
 
-async def test_a_discovered_file_is_registered_at_its_root(
+async def test_registering_a_discovered_file_reuses_its_location(
     database: Any, data: Path
 ) -> None:
-    """A template publishes a repository, which is discovered, and registers it.
+    """A template publishes a repository, which is discovered and then registered.
 
-    Both name the same file, one by `blob/` and one by `tree/`.
+    Both addresses name the same file, one by `blob/` and one by `tree/`.
     """
     host = Host(data)
     host.commit("shop", {"catalog-info.yaml": [builders.component("web")]})
@@ -302,10 +304,10 @@ async def test_a_discovered_file_is_registered_at_its_root(
         assert await catalog.entity("component:default/web") is not None
 
 
-async def test_a_file_that_is_registered_while_it_is_discovered_is_one_location(
+async def test_concurrent_registration_and_discovery_make_one_location(
     database: Any, data: Path
 ) -> None:
-    """The push and the registration come at once: neither is read when both begin."""
+    """Push and registration arrive together, before either file is read."""
     host = Host(data)
     async with running(database, data, host.discovering()) as catalog:
         await until(lambda: catalog.work.scans, condition="the first scan")

@@ -43,8 +43,8 @@ async def texts_in(database: Any) -> list[str]:
     return [one["text"] async for one in database["definitions"].find({})]
 
 
-async def test_readers_get_the_whole_text(database: Any, data: Path) -> None:
-    """By name, uid, refs and query, in lists and cuts: as it was written."""
+async def test_responses_have_the_whole_definition(database: Any, data: Path) -> None:
+    """By name, uid, refs and query, in lists and selections of fields."""
     text = definition(1_300_000)
     write(data, "small.yaml", builders.api("small"))
     async with running(database, data) as catalog:
@@ -77,8 +77,8 @@ async def test_readers_get_the_whole_text(database: Any, data: Path) -> None:
         assert (await catalog.ask("GET", path)).json()["items"][0]["entity"] == one
 
 
-async def test_the_text_is_stored_once(database: Any, data: Path) -> None:
-    """Three revisions of two entities, one text: not in entity, history or event."""
+async def test_a_definition_is_stored_once(database: Any, data: Path) -> None:
+    """Three revisions of two entities share one stored text."""
     text = definition(1_200_000)
     file = api_file(data, text)
     async with running(database, data) as catalog:
@@ -99,7 +99,7 @@ async def test_the_text_is_stored_once(database: Any, data: Path) -> None:
             assert reference_in(value) == Reference(hash_of(text), len(text.encode()))
 
 
-async def test_a_file_that_is_read_again_changes_nothing(
+async def test_reading_an_unchanged_definition_changes_nothing(
     database: Any, data: Path
 ) -> None:
     """The same text makes no revision, also after an error was shown."""
@@ -112,10 +112,8 @@ async def test_a_file_that_is_read_again_changes_nothing(
         assert len(await catalog.history("api:default/orders")) == 1
 
 
-async def test_the_search_for_a_definition_finds_the_api(
-    database: Any, data: Path
-) -> None:
-    """A filter asks for the presence of the field; the reference is not indexed."""
+async def test_a_filter_by_definition_finds_the_api(database: Any, data: Path) -> None:
+    """A filter can ask whether the field exists; the reference is not indexed."""
     async with running(database, data) as catalog:
         await catalog.register(api_file(data, definition(40_000)))
         for query, count in (
@@ -147,8 +145,10 @@ async def test_the_history_shows_the_lines_that_changed(
     assert len(item["after"]) < 1_000
 
 
-async def test_what_is_too_big_is_refused_by_name(database: Any, data: Path) -> None:
-    """The refusal names entity, field and rule, in the catalog and by the check."""
+async def test_a_definition_over_the_limit_is_refused(
+    database: Any, data: Path
+) -> None:
+    """The error names entity, field and rule, when read and when validated."""
     too_long = definition(DEFINITION_LIMIT + 100_000)
     size = len(too_long.encode())
     file = api_file(data, too_long)
@@ -169,7 +169,7 @@ async def test_what_is_too_big_is_refused_by_name(database: Any, data: Path) -> 
         assert "metadata.description: 950,002 bytes" in checked.text
 
 
-async def test_a_preview_shows_the_text_and_stores_nothing(
+async def test_a_dry_run_shows_the_definition_and_stores_nothing(
     database: Any, data: Path
 ) -> None:
     """A dry run of a registration leaves no definition behind."""
@@ -180,10 +180,10 @@ async def test_a_preview_shows_the_text_and_stores_nothing(
         assert await texts_in(database) == []
 
 
-async def test_an_entity_never_refers_to_a_text_that_is_not_there(
+async def test_an_entity_never_refers_to_a_missing_definition(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Ended between text and entity, the next reading makes it good."""
+    """After a stop between text and entity, the next reading stores both."""
     text = definition(60_000)
     file = api_file(data, text)
     real = MongoEntityStore.write
@@ -206,8 +206,8 @@ async def test_an_entity_never_refers_to_a_text_that_is_not_there(
     assert entity["spec"]["definition"] == text
 
 
-async def test_a_restarted_catalog_has_the_texts(database: Any, data: Path) -> None:
-    """What was stored is read by whoever comes after."""
+async def test_definitions_survive_a_restart(database: Any, data: Path) -> None:
+    """The next process reads what was stored."""
     text = definition(60_000)
     async with running(database, data) as catalog:
         await catalog.register(api_file(data, text))
@@ -220,8 +220,8 @@ async def _text(catalog: Running) -> str:
     return str(answer.json()["spec"]["definition"])
 
 
-async def test_only_unused_texts_are_removed(database: Any, data: Path) -> None:
-    """What a revision refers to stays for good, also after its entity is gone."""
+async def test_only_unused_definitions_are_removed(database: Any, data: Path) -> None:
+    """A text that a revision refers to stays, also after its entity is deleted."""
     used, unused = definition(60_000, "used"), definition(60_000, "unused")
     file = api_file(data, used)
     store = MongoDefinitionStore(database)
@@ -239,8 +239,8 @@ async def test_only_unused_texts_are_removed(database: Any, data: Path) -> None:
         assert await texts_in(database) == [used]
 
 
-async def test_a_text_that_is_put_again_is_not_removed(database: Any) -> None:
-    """A removal that was decided before it spares it."""
+async def test_a_definition_stored_again_is_not_removed(database: Any) -> None:
+    """A removal that was decided before skips the text."""
     store = MongoDefinitionStore(database)
     text = definition(60_000)
     await store.put(hash_of(text), text)
@@ -254,8 +254,8 @@ async def test_a_text_that_is_put_again_is_not_removed(database: Any) -> None:
 
 
 @pytest.mark.parametrize("size", [INLINE_LIMIT - 10, INLINE_LIMIT + 10, 4_999_000])
-async def test_the_store_holds_any_length(database: Any, size: int) -> None:
-    """From the shortest to the longest that is kept."""
+async def test_definitions_of_any_length_are_stored(database: Any, size: int) -> None:
+    """From the shortest stored text to the longest."""
     text = "ä" * (size // 2)
     entity, apart = separate_definition(Entity(builders.api(definition=text)))
     store = MongoDefinitionStore(database)
@@ -271,10 +271,10 @@ async def test_the_store_holds_any_length(database: Any, size: int) -> None:
     assert await store.texts([reference.hash]) == {reference.hash: text}
 
 
-async def test_a_descriptor_cannot_refer_to_a_stored_text(
+async def test_a_descriptor_cannot_refer_to_a_stored_definition(
     database: Any, data: Path
 ) -> None:
-    """A reference that an author wrote is refused: it might name a hidden text."""
+    """A reference that an author wrote could name a hidden text, so it is refused."""
     secret = definition(60_000)
     remotes = [{"type": "sse", "url": "https://mcp.example"}]
     forged = Reference(hash_of(secret), 60_000).as_value()

@@ -83,16 +83,16 @@ message Request { string field = 1; }
         ("trpc", "anything", "", "anything"),
     ],
 )
-def test_words_of_each_language(
+def test_words_are_extracted_from_each_definition_format(
     kind: str, text: str, expected_words: str, absent_words: str
 ) -> None:
-    """Names, their parts, paths, summaries, tags; nothing of schemas."""
+    """Names, their parts, paths, summaries and tags; nothing of schemas."""
     words = operation_text(kind, text).split()
     assert set(expected_words.split()) <= set(words)
     assert not set(absent_words.split()) & set(words)
 
 
-def test_the_words_are_bounded() -> None:
+def test_the_words_of_a_definition_are_limited() -> None:
     """Of ten thousand operations with long words the first are taken."""
     paths = "".join(
         f"  /p{n}: {{get: {{summary: {'w' * 500}{n}}}}}\n" for n in range(10_000)
@@ -111,8 +111,10 @@ async def published_spec(catalog: Running, file: Path) -> Any:
     return event.data["entity"]["spec"]
 
 
-async def test_search_asks_for_words_by_content(database: Any, data: Path) -> None:
-    """Of a text in the question or of a stored one; twice the same; for services."""
+async def test_words_are_requested_by_definition_content(
+    database: Any, data: Path
+) -> None:
+    """For a text in the request or a stored one; for services only."""
     long = OPENAPI + "x-pad: |\n" + "  line\n" * 4_000
     file = write(data, "a.yaml", builders.api(definition=long))
     async with running(database, data) as catalog:
@@ -129,10 +131,10 @@ async def test_search_asks_for_words_by_content(database: Any, data: Path) -> No
         assert refused.status_code == 403
 
 
-async def test_what_took_too_long_is_tried_again(
+async def test_extraction_that_timed_out_is_retried(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A busy machine leaves no API without its operations for good."""
+    """A busy machine does not leave an API without operations for good."""
     real = api.run_bounded
 
     async def run_late(*_: Any, **__: Any) -> Any:

@@ -34,7 +34,7 @@ def url(name: str) -> str:
     return str(place_of(name))
 
 
-async def test_what_is_new_is_created() -> None:
+async def test_new_entities_are_created() -> None:
     """Entities as they are read, then the Location entity of the root."""
     catalog = PlannedCatalog(ROOT)
     plans = await catalog.read(ROOT, {"first.yaml": [WEB, CART]})
@@ -50,8 +50,8 @@ async def test_what_is_new_is_created() -> None:
     assert catalog.roots[ROOT.name].settled
 
 
-async def test_what_differs_is_updated_by_its_fields() -> None:
-    """What stays the same is in no plan."""
+async def test_changed_entities_are_updated_by_their_fields() -> None:
+    """Unchanged entities are in no plan."""
     catalog = PlannedCatalog(ROOT)
     await catalog.read(ROOT, {"first.yaml": [WEB, CART]})
     changed = builders.component("web", {"title": "Web"}, lifecycle="retired")
@@ -61,8 +61,8 @@ async def test_what_differs_is_updated_by_its_fields() -> None:
     ]
 
 
-async def test_what_is_named_no_longer_is_deleted() -> None:
-    """Also a file that is gone, with what it led to."""
+async def test_entities_that_are_no_longer_named_are_deleted() -> None:
+    """A deleted file's entities and the locations below it are deleted too."""
     catalog = PlannedCatalog(ROOT)
     first = [WEB, pointing("more", "second.yaml")]
     await catalog.read(ROOT, {"first.yaml": first, "second.yaml": [CART]})
@@ -74,8 +74,8 @@ async def test_what_is_named_no_longer_is_deleted() -> None:
     assert catalog.entities().keys() == {"web"}
 
 
-async def test_an_entity_that_moves_to_another_file_is_taken_over() -> None:
-    """It stays the same one: no deletion, no second creation."""
+async def test_an_entity_that_moves_to_another_file_is_updated() -> None:
+    """It stays the same entity: it is neither deleted nor created again."""
     catalog = PlannedCatalog(ROOT)
     more = pointing("more", "second.yaml")
     await catalog.read(ROOT, {"first.yaml": [WEB, more], "second.yaml": [CART]})
@@ -88,8 +88,8 @@ async def test_an_entity_that_moves_to_another_file_is_taken_over() -> None:
     assert after.parents == ("location:default/more",)
 
 
-async def test_a_location_entity_moves_with_all_below_it() -> None:
-    """Another one names its file now: what it leads to stays as it is."""
+async def test_entities_below_a_moved_location_entity_stay() -> None:
+    """Another location names its file now: the entities below stay unchanged."""
     catalog = PlannedCatalog(ROOT)
     inner = pointing("inner", "fourth.yaml")
     files: dict[str, Any] = {
@@ -111,8 +111,8 @@ async def test_a_location_entity_moves_with_all_below_it() -> None:
     assert catalog.entities()["web"].uid == before.uid
 
 
-async def test_of_several_files_the_first_takes_over() -> None:
-    """The other is refused the name, and nothing is deleted."""
+async def test_the_first_of_several_files_takes_over_a_moved_entity() -> None:
+    """The other file gets an error, and nothing is deleted."""
     catalog = PlannedCatalog(ROOT)
     await catalog.read(ROOT, {"first.yaml": [WEB]})
     more = pointing("more", "second.yaml", "third.yaml")
@@ -123,8 +123,8 @@ async def test_of_several_files_the_first_takes_over() -> None:
     assert url("second.yaml") in item["message"]
 
 
-async def test_the_first_registrant_wins() -> None:
-    """The other is refused the name, and its Location entity says who provides it."""
+async def test_an_entity_stays_with_its_first_root() -> None:
+    """The other root is refused the name; its Location entity names the provider."""
     catalog = PlannedCatalog(ROOT, OTHER)
     files = {"first.yaml": [WEB], "second.yaml": [WEB]}
     await catalog.read(ROOT, files)
@@ -144,8 +144,8 @@ async def test_the_first_registrant_wins() -> None:
     assert catalog.entities()["web"].location == url("first.yaml")
 
 
-async def test_a_refusal_does_not_name_a_restricted_owner() -> None:
-    """Where something restricted comes from is not for everybody."""
+async def test_a_name_conflict_does_not_reveal_a_restricted_source() -> None:
+    """The error leaves out where a restricted entity comes from."""
     catalog = PlannedCatalog(ROOT, OTHER)
     secret = builders.component("web", RESTRICTED)
     files = {"first.yaml": [secret], "second.yaml": [WEB]}
@@ -159,8 +159,8 @@ async def test_a_refusal_does_not_name_a_restricted_owner() -> None:
     assert {str(refusal) for refusal in refusals} == {line}
 
 
-async def test_a_shared_file_moves_to_who_still_names_it() -> None:
-    """One of two roots goes: what both brought stays, under the other's name."""
+async def test_a_shared_file_moves_to_the_remaining_root() -> None:
+    """When one of two roots goes, the other root provides their shared entities."""
     catalog = PlannedCatalog(ROOT, OTHER)
     files: Files = {
         "first.yaml": [pointing("one", "third.yaml")],
@@ -181,8 +181,8 @@ async def test_a_shared_file_moves_to_who_still_names_it() -> None:
     assert web.origin == url("second.yaml")
 
 
-async def test_a_source_that_is_suddenly_empty_deletes_nothing() -> None:
-    """Its entities stay, and its Location entity says so."""
+async def test_a_suddenly_empty_source_deletes_nothing() -> None:
+    """Its entities stay, and its Location entity has an error."""
     catalog = PlannedCatalog(ROOT)
     many = [builders.component(f"c{number}") for number in range(GUARD_ABOVE + 1)]
     await catalog.read(ROOT, {"first.yaml": many})
@@ -204,8 +204,8 @@ async def test_a_source_that_is_suddenly_empty_deletes_nothing() -> None:
     assert "nothing was deleted" in own.errors[0]["message"]
 
 
-async def test_problems_are_planned_for_what_the_file_brought() -> None:
-    """And are gone with the next reading that has none."""
+async def test_problems_of_a_file_are_planned_for_its_entities() -> None:
+    """The next reading without problems removes them."""
     catalog = PlannedCatalog(ROOT)
     await catalog.read(ROOT, {"first.yaml": [WEB]})
     broken = builders.component("web", owner=5)
@@ -221,8 +221,8 @@ async def test_problems_are_planned_for_what_the_file_brought() -> None:
     assert catalog.entities()["web"].errors == ()
 
 
-async def test_a_restricted_root_is_as_hidden_as_what_it_brings() -> None:
-    """As soon as something of it is open, so is the root's own entity."""
+async def test_the_location_of_restricted_entities_is_restricted() -> None:
+    """The root's own entity is open as soon as one of its entities is."""
     catalog = PlannedCatalog(ROOT)
     await catalog.read(ROOT, {"first.yaml": [builders.component("web", RESTRICTED)]})
     assert catalog.state.is_restricted(ROOT.location.entity_ref)
@@ -230,8 +230,8 @@ async def test_a_restricted_root_is_as_hidden_as_what_it_brings() -> None:
     assert not catalog.state.is_restricted(ROOT.location.entity_ref)
 
 
-async def test_a_restricted_root_stays_hidden_once_it_brings_nothing() -> None:
-    """That something restricted was there is not told when it is gone."""
+async def test_an_emptied_restricted_location_stays_restricted() -> None:
+    """Its entity does not reveal that a restricted entity existed."""
     catalog = PlannedCatalog(ROOT)
     await catalog.read(ROOT, {"first.yaml": [builders.component("web", RESTRICTED)]})
     await catalog.read(ROOT, {"first.yaml": []})
@@ -239,16 +239,16 @@ async def test_a_restricted_root_stays_hidden_once_it_brings_nothing() -> None:
     assert catalog.state.is_restricted(ROOT.location.entity_ref)
 
 
-async def test_what_cannot_be_read_keeps_what_it_brought() -> None:
-    """The last good version stays, with the error."""
+async def test_an_unreadable_file_keeps_its_entities() -> None:
+    """The last valid version stays, with the error."""
     catalog = PlannedCatalog(ROOT)
     await catalog.read(ROOT, {"first.yaml": [WEB]})
     await catalog.read(ROOT, {"first.yaml": Invalid("no YAML")})
     assert catalog.entities().keys() == {"web"}
 
 
-def test_a_plan_is_frozen_and_says_when_it_is_empty() -> None:
-    """What was shown to somebody is what is applied."""
+def test_a_plan_is_immutable_and_can_be_empty() -> None:
+    """The plan that is shown is the plan that is applied."""
     plan = IngestionPlan()
     assert plan.is_empty
     assert str(plan) == "no changes"
@@ -323,8 +323,10 @@ def check_holds(catalog: PlannedCatalog, root: RootLocation, files: Files) -> No
 
 
 @given(st.lists(file_sets(), min_size=1, max_size=4))
-def test_a_plan_makes_the_catalog_what_was_read(versions: list[Files]) -> None:
-    """Whatever it held before; and planned once more, nothing is left to change."""
+def test_applying_a_plan_makes_the_catalog_match_the_source(
+    versions: list[Files],
+) -> None:
+    """Whatever the catalog held before; a second plan has no changes."""
     catalog = PlannedCatalog(ROOT)
 
     async def read() -> None:
@@ -337,10 +339,10 @@ def test_a_plan_makes_the_catalog_what_was_read(versions: list[Files]) -> None:
 
 
 @given(file_sets(), file_sets())
-def test_a_root_that_goes_leaves_what_the_other_brought(
+def test_removing_a_root_leaves_the_state_of_the_other_alone(
     first: Files, second: Files
 ) -> None:
-    """As if only the other had ever been registered: it was there first."""
+    """The result is as if only the other root had ever been registered."""
     catalog = PlannedCatalog(ROOT, OTHER)
 
     async def read() -> None:

@@ -36,15 +36,15 @@ def configured(host: GitHost, token: str | None = None) -> str:
     return yaml.safe_dump(config)
 
 
-async def test_a_private_repository_is_taken_in_with_a_token(
+async def test_a_private_repository_is_read_with_a_token(
     database: Any, data: Path, private: GitHost
 ) -> None:
-    """Nothing but the entry of `integrations` is needed."""
+    """An entry of `integrations` is enough."""
     async with running(database, data, configured(private, TOKEN)) as catalog:
         assert await catalog.refs() == {"component:web"}
 
 
-async def test_a_refused_repository_is_named_at_its_location_and_in_the_log(
+async def test_a_refused_repository_is_reported_in_status_and_log(
     database: Any, data: Path, private: GitHost
 ) -> None:
     """The location's status says what to do; every scan reports it again."""

@@ -52,10 +52,10 @@ async def errors_of(catalog: Running, name: str) -> list[dict[str, Any]]:
 WEB, API = "component:default/web", "api:default/orders"
 
 
-async def test_a_file_that_cannot_be_parsed_shows_on_all_that_it_brought(
+async def test_a_parse_error_is_shown_on_all_entities_of_the_file(
     catalog: Running, host: Host
 ) -> None:
-    """With line and column and what to do; mended, the errors go."""
+    """With line and column and what to do; after a repair the errors go."""
     good = [builders.component("web"), builders.api("orders")]
     await push(catalog, host, *good)
     await push(catalog, host, "kind: Component\nmetadata:\n  name: [web\nspec: {}\n")
@@ -80,10 +80,10 @@ async def test_a_file_that_cannot_be_parsed_shows_on_all_that_it_brought(
     "broken",
     ["a: [", "- a list\n", "just a text\n", "apiVersion: x\nkind: Component\n"],
 )
-async def test_the_same_failure_again_makes_no_new_revision(
+async def test_a_repeated_failure_makes_no_new_revision(
     catalog: Running, host: Host, broken: str
 ) -> None:
-    """However often it is read: neither of the entity nor of its location."""
+    """Neither of the entity nor of its location, however often it is read."""
     await push(catalog, host, builders.component("web"))
     location = f"location:default/{generated(host.url('shop'), 'url')}"
     await push(catalog, host, broken)
@@ -96,10 +96,10 @@ async def test_the_same_failure_again_makes_no_new_revision(
     assert after == before == [2, 2]
 
 
-async def test_a_document_that_is_invalid_concerns_its_own_entity(
+async def test_an_invalid_document_affects_its_own_entity_only(
     catalog: Running, host: Host
 ) -> None:
-    """The others of its file change on, and it stays as it last was good."""
+    """It keeps its last valid state; other entities of the file still change."""
     await push(catalog, host, builders.component("web"), builders.api("orders"))
     title = {"title": "Orders"}
     text = dump_yaml(builders.component("web", owner=5))
@@ -125,10 +125,10 @@ async def test_a_document_that_is_invalid_concerns_its_own_entity(
         ("x" * 300, None),
     ],
 )
-async def test_a_refused_document_names_its_owner(
+async def test_the_error_of_a_refused_document_has_its_owner(
     catalog: Running, host: Host, owner: Any, ref: str | None
 ) -> None:
-    """By that its location is found, also where nothing of it was ever right."""
+    """Its location is found by the owner, also where it was never valid."""
     broken = builders.component("web", {"tags": "none"}, owner=owner)
     await push(catalog, host, broken)
     await catalog.register(host.url("shop"), "?onConflict=refresh")
@@ -150,10 +150,10 @@ async def test_a_refused_document_names_its_owner(
         ["no", "object"],
     ],
 )
-async def test_a_document_that_lost_its_name_deletes_nothing(
+async def test_a_document_without_a_name_deletes_nothing(
     catalog: Running, host: Host, broken: Any
 ) -> None:
-    """It may be the entity that the file says no longer, which then has the error."""
+    """The missing entity may be that document: it stays and has the error."""
     orders = builders.api("orders")
     await push(catalog, host, orders, builders.component("web"))
     await push(catalog, host, orders, dump_yaml(broken))
@@ -164,10 +164,10 @@ async def test_a_document_that_lost_its_name_deletes_nothing(
     assert await catalog.entity(WEB) is None
 
 
-async def test_a_placeholder_that_fails_shows_on_its_entity(
+async def test_a_placeholder_error_is_shown_on_its_entity_only(
     catalog: Running, host: Host
 ) -> None:
-    """And not on the others."""
+    """The other entities of the file have no error."""
     await push(catalog, host, builders.component("web"), builders.api("orders"))
     text = {"description": {"$text": "./gone.md"}}
     await push(catalog, host, builders.component("web", text), builders.api("orders"))
@@ -176,10 +176,10 @@ async def test_a_placeholder_that_fails_shows_on_its_entity(
     assert await errors_of(catalog, API) == []
 
 
-async def test_a_repository_that_is_gone_shows_since_when(
+async def test_a_missing_repository_is_reported_with_its_time(
     catalog: Running, host: Host
 ) -> None:
-    """Nothing is deleted, nothing is said twice, and the error goes when it is back."""
+    """Nothing is deleted or reported twice, and the error goes on its return."""
     await push(catalog, host, builders.component("web"))
     bare, away = host.bare / "shop.git", host.bare / "elsewhere"
     shutil.move(bare, away)
@@ -200,7 +200,7 @@ async def test_a_repository_that_is_gone_shows_since_when(
 async def test_a_location_in_a_broken_file_has_the_error_once(
     catalog: Running, host: Host
 ) -> None:
-    """Its own targets are read on, and what they complain of stands beside it."""
+    """Its own targets are read, and their errors are listed beside it."""
     host.commit("shop", {"web.yaml": builders.component("web")})
     await push(catalog, host, pointing("more", "./web.yaml", "./gone.yaml"))
     assert len(await errors_of(catalog, "location:default/more")) == 1
@@ -215,10 +215,10 @@ async def test_a_location_in_a_broken_file_has_the_error_once(
     assert await errors_of(catalog, WEB) == []
 
 
-async def test_errors_tell_nothing_of_what_is_restricted(
+async def test_errors_do_not_reveal_restricted_entities(
     catalog: Running, host: Host
 ) -> None:
-    """Others of the file, and its location, learn where; the owners learn what."""
+    """Others of the file and its location see the place; owners see the cause."""
     secret = builders.component("secret", RESTRICTED)
     await push(catalog, host, builders.component("web"), secret)
     broken = builders.component("secret", {**RESTRICTED, "wormhole": {1: 2}}, owner=5)
@@ -239,8 +239,8 @@ async def test_errors_tell_nothing_of_what_is_restricted(
     assert "wormhole" not in problem
 
 
-def test_a_failure_of_a_moment_is_no_failure_of_the_entities() -> None:
-    """A host that does not answer concerns them once it has lasted an hour."""
+def test_a_short_failure_is_not_shown_on_the_entities() -> None:
+    """A host that does not answer affects its entities after one hour."""
     now = datetime(2026, 11, 28, 12, tzinfo=UTC)
     first = problems.failure_item(Unavailable("does not answer"), (), now)
     later = now + problems.UNAVAILABLE_GRACE
@@ -252,8 +252,8 @@ def test_a_failure_of_a_moment_is_no_failure_of_the_entities() -> None:
 
 
 @given(st.lists(st.one_of(st.none(), st.integers(), st.lists(st.text(max_size=3)))))
-def test_every_document_has_its_line(values: list[Any]) -> None:
-    """As many lines as documents that hold something, each where that begins."""
+def test_every_document_has_a_line_number(values: list[Any]) -> None:
+    """Each document that is not empty has the line where it begins."""
     text = "".join(f"---\n# note\n{dump_yaml(value)}" for value in values)
     documents = load_documents(text)
     located = locate(text, dict.fromkeys(range(len(documents)), ()))
@@ -264,8 +264,10 @@ def test_every_document_has_its_line(values: list[Any]) -> None:
         assert not text.splitlines()[line - 1].startswith(("---", "#"))
 
 
-async def test_thousands_of_errors_stay_few(catalog: Running, host: Host) -> None:
-    """In the status of the location and of what may be concerned; long ones are cut."""
+async def test_the_number_of_reported_errors_is_limited(
+    catalog: Running, host: Host
+) -> None:
+    """In the status of the location and of its entities; long errors are cut."""
     await push(catalog, host, builders.component("web"), builders.api("orders"))
     count, api = 3000, builders.api("orders")
     nameless = dump_yaml({"apiVersion": "v1", "kind": "Component", "metadata": {}})
@@ -280,8 +282,8 @@ async def test_thousands_of_errors_stay_few(catalog: Running, host: Host) -> Non
     assert len(item["message"]) < 2500
 
 
-def test_a_host_that_fails_in_another_way_is_still_away() -> None:
-    """It is away since the first failure, whatever it says to the next question."""
+def test_a_different_failure_keeps_the_time_of_the_first() -> None:
+    """The host is away since the first failure, whatever it answers later."""
     now = datetime(2026, 11, 28, 12, tzinfo=UTC)
     first = problems.failure_item(Unavailable("took over 60 s"), (), now)
     later = now + timedelta(hours=2)

@@ -74,10 +74,10 @@ async def owner(catalog: Running, name: str) -> str | None:
     return entity["spec"]["owner"] if entity else None
 
 
-async def test_a_push_is_visible_at_once_with_its_commit(
+async def test_a_push_shows_its_change_and_commit(
     database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
-    """The entity shows the change, its history says who changed what and why."""
+    """The entity shows the change; its history has actor, change and cause."""
     host.commit("web", {FILE: builders.component("web")})
     async with running(database, data, host.discovering(), kafka=kafka) as catalog:
         await hearing(catalog)
@@ -116,10 +116,10 @@ async def test_a_push_is_visible_at_once_with_its_commit(
     }
 
 
-async def test_a_repository_comes_and_goes_with_its_descriptor(
+async def test_a_push_of_a_descriptor_adds_or_removes_a_repository(
     database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
-    """Nobody registers anything: a push that brings a descriptor is enough."""
+    """A push that brings a descriptor is enough; no registration is needed."""
     async with running(database, data, host.discovering(), kafka=kafka) as catalog:
         await hearing(catalog)
         host.commit("new", {"readme.md": "# new"})
@@ -142,7 +142,7 @@ async def test_a_repository_comes_and_goes_with_its_descriptor(
 async def test_files_behind_links_are_read_and_watched(
     database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
-    """Descriptors and definitions may be links; a push to what they lead to counts."""
+    """Descriptors and definitions may be links; a push to a target refreshes."""
     api = builders.api("orders", definition={"$text": "./openapi.yaml"})
     files = {
         ".portal/catalog.yaml": [api, builders.component("web")],
@@ -182,10 +182,10 @@ async def test_files_behind_links_are_read_and_watched(
         await until(lambda: owner(catalog, "new"), condition="the link in between")
 
 
-async def test_a_link_out_of_the_repository_is_the_locations_error(
+async def test_a_link_out_of_the_repository_is_a_location_error(
     database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
-    """The error names the link, and nothing of the server is read."""
+    """The error names the link, and no file of the server is read."""
     host.commit("web", {FILE: Path("/etc/hostname")})
     url = host.url("web")
     async with running(database, data, host.config(), kafka=kafka) as catalog:
@@ -197,10 +197,10 @@ async def test_a_link_out_of_the_repository_is_the_locations_error(
         assert f"{FILE}: the link leads outside the repository" in item["message"]
 
 
-async def test_included_and_named_files_are_watched_too(
+async def test_included_files_and_targets_are_watched(
     database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
-    """A push to a placeholder's file, a target, or a missing one refreshes."""
+    """A push to a placeholder's file, a target, or a missing file refreshes."""
     api = builders.api("orders", definition={"$text": "./api/openapi.yaml"})
     more = pointing("more", "./sub/there.yaml", "./sub/missing.yaml", "./any/*.yaml")
     files = {
@@ -237,10 +237,10 @@ async def test_included_and_named_files_are_watched_too(
         await until(is_deleted, condition="the deleted target")
 
 
-async def test_only_what_a_push_touched_is_read(
+async def test_a_push_reads_only_the_files_that_it_changed(
     database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
-    """Other branches and other files change nothing; unknown paths mean all."""
+    """Other branches and files change nothing; unknown paths mean all files."""
     host.commit("web", {FILE: builders.component("web")})
     async with running(database, data, host.discovering(), kafka=kafka) as catalog:
         await hearing(catalog)
@@ -260,10 +260,10 @@ async def test_only_what_a_push_touched_is_read(
         await until(all_read, condition="a push of unknown paths")
 
 
-async def test_a_poison_message_is_put_aside(
+async def test_a_malformed_push_event_goes_to_the_dead_letters(
     database: Any, data: Path, kafka: str, push: Pushing, host: Host
 ) -> None:
-    """What is no push goes to the dead letters; the next one is handled."""
+    """The next message is handled."""
     letters: list[EventRecord] = []
 
     async def keep(records: Any) -> None:
@@ -285,7 +285,7 @@ async def test_a_poison_message_is_put_aside(
         await until(lambda: len(letters) >= 1, condition="the dead letter")
 
 
-async def test_what_another_process_writes_is_shown(
+async def test_a_replica_shows_the_changes_of_another_one(
     database: Any, data: Path, kafka: str
 ) -> None:
     """Two catalogs on one store: each shows what the other wrote and deleted."""
@@ -320,8 +320,8 @@ async def test_what_another_process_writes_is_shown(
         await until(gone, condition="what the other deleted")
 
 
-def test_pushes_to_one_branch_are_one() -> None:
-    """A batch costs one reading per branch; unknown paths win."""
+def test_pushes_to_one_branch_are_merged() -> None:
+    """A batch costs one reading per branch; a push with unknown paths prevails."""
     [joined_push] = merge_pushes(
         [(event("web", "a"), {}), (event("web", "b", pusher_name=None), {})]
     )

@@ -53,21 +53,21 @@ def related(demand: dict[str, Any]) -> object:
         (lambda: distinct_names([str(n) for n in range(101)]), "100"),
     ],
 )
-def test_too_much_is_refused(ask: Callable[[], Any], rule: str) -> None:
-    """By a message that names the bound, before anything is looked up."""
+def test_a_query_over_the_limits_is_refused(ask: Callable[[], Any], rule: str) -> None:
+    """The message names the limit, before any index is read."""
     with pytest.raises(Invalid, match=rule):
         ask()
 
 
-def test_what_people_ask_is_not() -> None:
-    """A table's columns, a list of names, a few words: far below."""
+def test_ordinary_queries_are_accepted() -> None:
+    """A table's columns, a list of names and a few words are within the limits."""
     parse_filters([f"kind=component,metadata.name=n{n}" for n in range(500)])
     parse_predicate({"metadata.name": {"$in": [f"n{n}" for n in range(5000)]}})
     assert len(parse_fields(["metadata.annotations.backstage.io/edit-url"] * 50)) == 50
 
 
-def test_a_path_is_followed_no_further_than_it_leads() -> None:
-    """A long one costs nothing where the entity has no such branch."""
+def test_a_long_field_path_costs_no_more_than_its_branch() -> None:
+    """A long path costs nothing where the entity has no such branch."""
     fields = parse_fields(["spec." + ".".join("a" * 60)] * 8)
     entity = {"kind": "x", "spec": {"type": "service", "a.b.c": {"d": 1}}}
     start = time.perf_counter()
@@ -78,8 +78,8 @@ def test_a_path_is_followed_no_further_than_it_leads() -> None:
     assert cut(entity, ["kind.x", "spec.type.x"]) == {}
 
 
-def test_what_lies_below_a_long_path_is_not_visited() -> None:
-    """Its path would be copied for every child, and no child is searched by."""
+def test_values_below_a_long_path_are_not_indexed() -> None:
+    """The path would be copied for every child, and no query uses such paths."""
     deep = {"a" * 100_000: {str(n): {"x": "y"} for n in range(50_000)}}
     with limit_processor_time(1):
         rows = rows_of(
@@ -92,8 +92,8 @@ def test_what_lies_below_a_long_path_is_not_visited() -> None:
     assert any(value == "v" for _, value in rows.values)
 
 
-def test_what_differs_below_a_long_path_is_one_value() -> None:
-    """Each path is written out: of 50,000 children they would fill the memory."""
+def test_differences_below_a_long_path_are_one_value() -> None:
+    """The written-out paths of 50,000 children would fill the memory."""
     key = "a" * 100_000
     old = {"spec": {key: {str(n): 0 for n in range(50_000)}, "type": "x"}}
     new = {"spec": {key: {str(n): 1 for n in range(50_000)}, "type": "y"}}
@@ -102,8 +102,8 @@ def test_what_differs_below_a_long_path_is_one_value() -> None:
     assert paths == [f"spec.{key}"[:1000], "spec.type"]
 
 
-def test_placeholders_are_not_looked_for_below_a_long_path() -> None:
-    """Where one stands is written out for each value on the way."""
+def test_placeholders_below_a_long_path_are_ignored() -> None:
+    """The path of a placeholder is written out for each value on the way."""
     deep = {"a" * 100_000: {str(n): {"b": 1, "c": 2} for n in range(50_000)}}
     with limit_processor_time(1):
         marks = list(find_marks({"spec": {"definition": {"$txt": "x"}, **deep}}))

@@ -62,7 +62,7 @@ def matching_refs(model: ReadModel, criterion: Any) -> list[str]:
         (["spec.stars=5"], [ORDERS]),
     ],
 )
-def test_a_filter_finds(
+def test_a_filter_matches(
     model: ReadModel, filters: list[str], expected: list[str]
 ) -> None:
     """Commas mean and, repetition or, a key twice either value, a bare key presence."""
@@ -109,7 +109,7 @@ def test_a_filter_without_a_key_is_refused(text: str) -> None:
         ),
     ],
 )
-def test_a_predicate_finds(
+def test_a_predicate_matches(
     model: ReadModel, query: dict[str, Any], expected: list[str]
 ) -> None:
     """Operators nest, several keys mean and, values compare without regard to case."""
@@ -138,13 +138,13 @@ def test_a_predicate_finds(
         {"relations": {"$contains": {"type": "ownedBy", "targetRef": {"$in": []}}}},
     ],
 )
-def test_a_wrong_predicate_is_refused(query: object) -> None:
-    """Nothing is guessed: what is not in the grammar is an error."""
+def test_an_invalid_predicate_is_refused(query: object) -> None:
+    """Whatever is not in the grammar is an error."""
     with pytest.raises(Invalid, match="query"):
         parse_predicate(query)
 
 
-def test_nesting_has_a_limit() -> None:
+def test_the_nesting_of_predicates_is_limited() -> None:
     """A predicate nested beyond reason is refused, not followed."""
     query: dict[str, Any] = {}
     for _ in range(40):
@@ -181,7 +181,7 @@ def rule(name: str, **params: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_conditions_find(
+def test_conditions_match(
     model: ReadModel, conditions: dict[str, Any], expected: list[str]
 ) -> None:
     """Each rule of the catalog is a filter, and they combine."""
@@ -204,7 +204,7 @@ def test_conditions_find(
         {**rule("HAS_LABEL", label="x"), "resourceType": "template"},
     ],
 )
-def test_conditions_that_cannot_be_decided_are_refused(conditions: object) -> None:
-    """Inside a `not`, a rule taken for false would show what is to be hidden."""
+def test_conditions_with_unknown_rules_are_refused(conditions: object) -> None:
+    """Inside a `not`, an unknown rule taken for false would show hidden entities."""
     with pytest.raises(Invalid, match="conditions"):
         parse_conditions(conditions)

@@ -35,13 +35,13 @@ async def let_read() -> None:
         await asyncio.sleep(0)
 
 
-async def test_all_of_it_in_order() -> None:
+async def test_reading_ahead_yields_every_item_in_order() -> None:
     items = [item async for item in read_ahead(Walked(SIZE)(), COUNT)]
     assert items == list(range(SIZE))
 
 
-async def test_no_further_than_asked() -> None:
-    """What is found is kept in memory until somebody takes it."""
+async def test_reading_ahead_is_limited_to_the_given_number() -> None:
+    """Items that are read ahead stay in memory until they are taken."""
     walk = Walked(SIZE)
     reading = read_ahead(walk(), COUNT)
     assert await anext(reading) == 0
@@ -50,7 +50,7 @@ async def test_no_further_than_asked() -> None:
     assert walk.read <= COUNT + 2
 
 
-async def test_a_failure_comes_after_what_was_found() -> None:
+async def test_an_error_is_raised_after_the_items_before_it() -> None:
     items = []
 
     async def take() -> None:
@@ -62,8 +62,8 @@ async def test_a_failure_comes_after_what_was_found() -> None:
     assert items == list(range(SIZE))
 
 
-async def test_it_can_be_given_up_while_it_waits_for_room() -> None:
-    """It once waited for ever for room to say that it had ended."""
+async def test_reading_ahead_can_be_cancelled_while_it_is_full() -> None:
+    """A full reader once waited for ever to report its end."""
     walk = Walked(SIZE)
     reading = read_ahead(walk(), COUNT)
     await anext(reading)

@@ -20,8 +20,8 @@ def relations(model: ReadModel, ref: str) -> list[tuple[str, str]]:
     return [(r["type"], r["targetRef"]) for r in entity["relations"]]
 
 
-def test_an_entity_comes_out_as_it_was_put() -> None:
-    """`get` returns an equal entity, though only its bytes were kept."""
+def test_an_entity_is_read_as_it_was_written() -> None:
+    """`get` returns an equal entity, though only its bytes are stored."""
     model = model_of(WEB)
     entity = model.get("component:default/web")
     assert entity == WEB
@@ -40,8 +40,8 @@ def test_relations_are_shown_at_both_ends() -> None:
     ]
 
 
-def test_a_target_that_comes_later_shows_what_was_declared_before() -> None:
-    """The order in which two ends arrive does not matter."""
+def test_a_later_target_has_earlier_declared_relations() -> None:
+    """The order in which the two ends of a relation arrive does not matter."""
     model = model_of(WEB)
     model.entity_bytes("component:default/web")
     model.put(TEAM)
@@ -50,8 +50,8 @@ def test_a_target_that_comes_later_shows_what_was_declared_before() -> None:
     ]
 
 
-def test_a_neighbour_changes_what_was_already_read() -> None:
-    """Bytes that were assembled before are assembled anew when a neighbour changes."""
+def test_a_change_of_a_related_entity_updates_cached_bytes() -> None:
+    """An entity's bytes are assembled anew when a related entity changes."""
     model = model_of(WEB, TEAM)
     model.entity_bytes("group:default/team-a")
     model.drop("component:default/web")
@@ -75,8 +75,8 @@ def test_a_relation_declared_by_both_ends_is_shown_once() -> None:
     ]
 
 
-def test_errors_are_served_as_status() -> None:
-    """What went wrong with an entity stands in status.items."""
+def test_errors_are_served_in_status_items() -> None:
+    """The errors of an entity are in status.items."""
     error = {
         "type": "backstage.io/catalog-processing",
         "level": "error",
@@ -88,7 +88,7 @@ def test_errors_are_served_as_status() -> None:
 
 
 def test_an_older_revision_changes_nothing() -> None:
-    """A late message about an earlier revision is not believed."""
+    """A late message about an earlier revision is ignored."""
     model = model_of(stored(builders.component("web", {"title": "new"}), revision=3))
     before = model.revision.value
     assert not model.put(stored(builders.component("web", {"title": "old"})))
@@ -97,7 +97,7 @@ def test_an_older_revision_changes_nothing() -> None:
 
 
 def test_a_dropped_entity_leaves_nothing_behind() -> None:
-    """Index, adjacency and checksum are what they were before it came."""
+    """Index, relations and checksum are as before the entity was added."""
     model = model_of(TEAM)
     empty = model.checksum()
     fields = set(model.index.fields)
@@ -111,8 +111,8 @@ def test_a_dropped_entity_leaves_nothing_behind() -> None:
     assert relations(model, "group:default/team-a") == []
 
 
-def test_the_checksum_tells_revisions_not_the_order_of_arrival() -> None:
-    """Two models with the same revisions agree, and disagree about another one."""
+def test_the_checksum_depends_on_revisions_not_on_order() -> None:
+    """Two models with equal revisions agree, and differ after another revision."""
     assert model_of(WEB, TEAM).checksum() == model_of(TEAM, WEB).checksum()
     newer = stored(builders.group("team-a"), revision=2)
     assert model_of(WEB, newer).checksum() != model_of(WEB, TEAM).checksum()
@@ -162,8 +162,8 @@ def test_facets_keep_spellings_apart() -> None:
     assert facet == [("Java", 1), ("java", 1)]
 
 
-def test_an_order_follows_changes() -> None:
-    """An order that was read once is right after entities come, change and go."""
+def test_a_sort_order_follows_changes() -> None:
+    """A cached sort order is right after entities are added, changed and deleted."""
     names = ["delta", "alpha", "echo", "bravo"]
     model = model_of(*(stored(builders.component(name)) for name in names))
     everyone = lambda: list(model.order("metadata.name").walk(model.live))  # noqa: E731
@@ -180,8 +180,8 @@ def test_an_order_follows_changes() -> None:
     assert len(ordered_names) == 104
 
 
-def test_a_remembered_term_follows_changes() -> None:
-    """A text that was looked for once finds what came later, and not what went."""
+def test_a_cached_term_follows_changes() -> None:
+    """A cached search term finds later entities, and no deleted ones."""
     model = model_of(*(stored(builders.component(n)) for n in ("web-shop", "shop-db")))
     find = lambda: refs(model, model.containing("metadata.name", "shop"))  # noqa: E731
     assert len(find()) == 2
@@ -191,7 +191,7 @@ def test_a_remembered_term_follows_changes() -> None:
 
 
 async def test_a_revision_can_be_waited_for() -> None:
-    """Who waits for a revision goes on when it comes, or is told that it did not."""
+    """A waiting caller goes on when the revision comes, or learns that it did not."""
     model = model_of(TEAM)
     now = model.revision.value
     assert await model.revision.reached(now, seconds=0)
@@ -234,10 +234,10 @@ def test_short_and_long_texts_are_found_in_names_and_other_fields() -> None:
         ("客", "顧客管理"),
     ],
 )
-def test_letters_are_found_however_they_are_typed(
+def test_text_is_found_in_any_unicode_form_and_case(
     path: str, text: str, title: str
 ) -> None:
-    """Through the index of letters, past it, and in answers that are remembered."""
+    """Through the index of letters, past it, and in cached responses."""
     name = path.rpartition(".")[2]
     model = model_of(stored(builders.component("other", {name: "Other"})))
     assert refs(model, model.containing(path, text)) == []
@@ -251,8 +251,8 @@ def test_letters_are_found_however_they_are_typed(
     assert refs(model, model.containing(path, text)) == []
 
 
-def test_orders_are_ready_before_they_are_asked_for() -> None:
-    """Preparing changes nothing that can be seen."""
+def test_sort_orders_can_be_prepared_in_advance() -> None:
+    """Preparation changes no result."""
     model = model_of(WEB, TEAM)
     model.prepare()
     assert refs(model, model.order("metadata.name").walk(model.live)) == [
@@ -261,8 +261,8 @@ def test_orders_are_ready_before_they_are_asked_for() -> None:
     ]
 
 
-def test_what_cannot_be_kept_changes_nothing() -> None:
-    """An entity that is no JSON is refused as a whole."""
+def test_an_entity_that_is_not_json_changes_nothing() -> None:
+    """The read model refuses it as a whole."""
     model = model_of(TEAM)
     before = model.checksum()
     with pytest.raises(TypeError):

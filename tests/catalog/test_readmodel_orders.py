@@ -17,8 +17,8 @@ def key(number: int, values: int) -> SortKey:
 
 @pytest.mark.parametrize("values", [3, COUNT])
 @pytest.mark.parametrize("changes", [50, 2000])
-def test_an_order_of_many_blocks_stays_sorted(values: int, changes: int) -> None:
-    """After few changes or many, singly or all at once, it is a sorted list."""
+def test_a_sort_order_of_many_blocks_stays_sorted(values: int, changes: int) -> None:
+    """After few changes or many, singly or all at once."""
     draw = random.Random(values + changes)
     keys = [key(number, values) for number in range(COUNT)]
     order = SortIndex(list(keys), 0)
@@ -42,7 +42,7 @@ def test_an_order_of_many_blocks_stays_sorted(values: int, changes: int) -> None
 @pytest.mark.parametrize("share", [1, 3, 200, 3000])
 @pytest.mark.parametrize("backwards", [False, True])
 def test_a_walk_equals_the_filtered_list(share: int, backwards: bool) -> None:
-    """Whatever the share of members, the start and the skip: the same members."""
+    """Whatever the share of members, the start and the offset."""
     draw = random.Random(share)
     keys = [key(number, 50) for number in range(COUNT)]
     order = SortIndex(list(keys), 0)
@@ -57,7 +57,7 @@ def test_a_walk_equals_the_filtered_list(share: int, backwards: bool) -> None:
         assert list(walk) == [i for i in rest if i in within][skip:]
 
 
-def test_an_order_grows_from_nothing() -> None:
+def test_a_sort_order_splits_and_drops_blocks() -> None:
     """Blocks split as they fill, and vanish as they empty."""
     order = SortIndex([], 0)
     for number in range(3 * orders.BLOCK):
@@ -71,7 +71,7 @@ def test_an_order_grows_from_nothing() -> None:
 
 
 @pytest.mark.parametrize("values", [1, 2, 50, COUNT])
-def test_who_is_equal_is_found_across_blocks(values: int) -> None:
+def test_equal_values_are_found_across_blocks(values: int) -> None:
     """The ids of one value, be it of a part of a block or of several."""
     keys = [key(number, values) for number in range(COUNT)]
     order = SortIndex(list(keys), 0)

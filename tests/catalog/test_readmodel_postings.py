@@ -22,8 +22,10 @@ IDS = st.integers(0, 2 * SMALL)
 
 @settings(deadline=None)
 @given(st.lists(st.tuples(st.booleans(), IDS), max_size=60), st.sets(IDS))
-def test_a_posting_is_a_set(steps: list[tuple[bool, int]], within: set[int]) -> None:
-    """After any additions and removals it holds what a set would hold."""
+def test_a_posting_behaves_like_a_set(
+    steps: list[tuple[bool, int]], within: set[int]
+) -> None:
+    """After any additions and removals it has the items that a set would have."""
     posting: Posting | None = None
     expected: set[int] = set()
     for adding, entity in steps:
@@ -43,8 +45,8 @@ def test_a_posting_is_a_set(steps: list[tuple[bool, int]], within: set[int]) -> 
 
 
 @pytest.mark.parametrize("count", [1, 2, SMALL + 1])
-def test_what_is_kept_apart_does_not_follow(count: int) -> None:
-    """A posting kept apart is not changed by what happens to the original."""
+def test_a_copy_of_a_posting_is_independent(count: int) -> None:
+    """A copy is not changed by changes of the original."""
     posting: Posting | None = None
     for entity in range(count):
         posting = added(posting, entity)

@@ -142,10 +142,10 @@ def test_the_index_agrees_with_a_scan_after_any_history(
         max_size=3,
     ),
 )
-def test_orders_agree_with_a_sort_and_pages_with_the_whole(
+def test_orders_equal_a_sort_and_pages_equal_the_list(
     steps: list[StoredEntity | str], by: list[tuple[str, bool]]
 ) -> None:
-    """Every order field counts, and going on from any place continues the same list."""
+    """Every sort field counts, and paging from any place continues the same list."""
     model, entities = ReadModel(), {}
     fields = tuple(OrderField(path, down) for path, down in by)
     for step in steps:

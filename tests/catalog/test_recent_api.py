@@ -42,8 +42,8 @@ async def told(catalog: Running, who: Any = None) -> list[tuple[str, int]]:
     ]
 
 
-async def test_the_newest_change_stands_first(database: Any, data: Path) -> None:
-    """With who, why and which fields, under the title that people know."""
+async def test_the_newest_change_comes_first(database: Any, data: Path) -> None:
+    """With actor, cause and changed fields, under the entity's title."""
     file = write(data, "all.yaml", builders.component("web", {"title": "The web"}))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -66,8 +66,10 @@ async def test_the_newest_change_stands_first(database: Any, data: Path) -> None
     assert (first["title"], first["revision"]) == ("The web", 1)
 
 
-async def test_a_commit_is_told_with_its_message(database: Any, data: Path) -> None:
-    """What came by Git names the commit that it came by."""
+async def test_a_change_by_git_has_its_commit_message(
+    database: Any, data: Path
+) -> None:
+    """A change that came by Git names its commit."""
     host = Host(data)
     commit = host.commit(
         "web", {"catalog-info.yaml": builders.component("web")}, "Say it\n\nAt length"
@@ -80,10 +82,10 @@ async def test_a_commit_is_told_with_its_message(database: Any, data: Path) -> N
     assert cause["author"].startswith("Bo Example")
 
 
-async def test_pages_follow_each_other_whatever_comes(
+async def test_pages_stay_consistent_while_changes_arrive(
     database: Any, data: Path
 ) -> None:
-    """A reader who goes on meets everything once, though more has changed since."""
+    """A reader who pages gets everything once, though entities changed meanwhile."""
     names = [f"c{number}" for number in range(7)]
     write(data, "some.yaml", *(builders.component(name) for name in names))
     file = write(data, "all.yaml", pointing("more", "./some.yaml"))
@@ -103,10 +105,10 @@ async def test_pages_follow_each_other_whatever_comes(
     assert [(item["entityRef"], item["revision"]) for item in items] == before
 
 
-async def test_the_restricted_is_told_to_its_owners_alone(
+async def test_changes_of_restricted_entities_are_for_owners_only(
     database: Any, data: Path
 ) -> None:
-    """Neither what it is nor what it once was, and pages have no gaps for it."""
+    """Neither its present nor an earlier state shows, and pages have no gaps."""
     open_then = builders.component("turning", owner="team-b")
     file = write(
         data,
@@ -136,8 +138,10 @@ async def test_the_restricted_is_told_to_its_owners_alone(
     assert len(page["items"]) == 2
 
 
-async def test_what_is_told_before_it_is_shown_waits(database: Any, data: Path) -> None:
-    """Between an event and the read model's turn nobody is guessed to be allowed."""
+async def test_a_change_waits_until_the_read_model_has_it(
+    database: Any, data: Path
+) -> None:
+    """Between event and read model the catalog does not guess who may see it."""
     file = write(data, "all.yaml", builders.component("web"))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -154,10 +158,10 @@ async def test_what_is_told_before_it_is_shown_waits(database: Any, data: Path) 
         assert await told(catalog) == [("web", 2), ("web", 1)]
 
 
-async def test_what_is_gone_is_told_to_those_who_could_see_it_last(
+async def test_a_deletion_is_shown_to_the_last_readers_only(
     database: Any, data: Path
 ) -> None:
-    """A deletion is a change too; the restricted goes as quietly as it was."""
+    """A deletion is a change too; that of a restricted entity stays hidden."""
     file = write(
         data,
         "all.yaml",
@@ -185,10 +189,10 @@ async def test_what_is_gone_is_told_to_those_who_could_see_it_last(
     assert (deletion["kind"], deletion["title"]) == ("Component", "leaves")
 
 
-async def test_who_comes_back_hidden_takes_the_past_along(
+async def test_an_entity_recreated_as_restricted_hides_its_past(
     database: Any, data: Path
 ) -> None:
-    """Changes of an entity's former life do not tell of its present one."""
+    """Changes of an entity's former life do not show the present one."""
     file = write(data, "all.yaml", builders.component("web"))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -201,8 +205,8 @@ async def test_who_comes_back_hidden_takes_the_past_along(
         assert await told(catalog, CY) == []
 
 
-async def test_a_restart_remembers_the_newest(database: Any, data: Path) -> None:
-    """The window is filled from the store: every revision of what is there."""
+async def test_recent_changes_survive_a_restart(database: Any, data: Path) -> None:
+    """The window is filled from the store: every revision of current entities."""
     file = write(data, "all.yaml", builders.component("web"), builders.component("b"))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -216,8 +220,10 @@ async def test_a_restart_remembers_the_newest(database: Any, data: Path) -> None
     assert [item["revision"] for item in before["items"][:2]] == [3, 2]
 
 
-async def test_others_writes_are_heard(database: Any, data: Path, kafka: str) -> None:
-    """A process tells of what another one wrote."""
+async def test_changes_of_other_replicas_are_listed(
+    database: Any, data: Path, kafka: str
+) -> None:
+    """A process lists what another process wrote."""
     file = write(data, "all.yaml", builders.component("heard"))
     first, second = data / "first", data / "second"
     first.mkdir()
@@ -245,7 +251,7 @@ async def test_others_writes_are_heard(database: Any, data: Path, kafka: str) ->
         ("?after=WzEsMiwzXQ", "request/query/after: malformed cursor"),
     ],
 )
-async def test_bad_questions_are_told_why(
+async def test_an_invalid_query_names_parameter_and_rule(
     database: Any, data: Path, query: str, message: str
 ) -> None:
     """400 names the parameter and the rule."""
@@ -255,8 +261,8 @@ async def test_bad_questions_are_told_why(
     assert answer.json()["error"]["message"] == message
 
 
-def test_the_window_keeps_the_newest_however_they_come() -> None:
-    """The oldest go first, a repetition is none, a late one finds its place."""
+def test_the_window_keeps_the_newest_changes_in_any_order() -> None:
+    """The oldest go first, a duplicate is ignored, a late change is sorted in."""
     window = RecentChanges(limit=3)
     for number in (4, 1, 3, 3, 5):
         window.note(change_of(_event(number=number)))
@@ -266,8 +272,8 @@ def test_the_window_keeps_the_newest_however_they_come() -> None:
     assert not window.holds("component:default/web", 1)
 
 
-def test_a_deletion_is_forgotten_with_its_change() -> None:
-    """What is remembered of the deleted is bounded by the same window."""
+def test_deleted_entities_leave_the_window_with_their_change() -> None:
+    """The states of deleted entities are limited by the same window."""
     window = RecentChanges(limit=2)
     window.note(change_of(_event(number=1, is_deletion=True)))
     assert window.deletion("component:default/web") is not None
@@ -276,24 +282,24 @@ def test_a_deletion_is_forgotten_with_its_change() -> None:
     assert window.deletion("component:default/web") is None
 
 
-def test_the_huge_is_not_kept_for_having_been() -> None:
-    """Of a deleted entity beyond the limit nobody but those allowed all hears."""
+def test_the_state_of_a_huge_deleted_entity_is_not_kept() -> None:
+    """Its deletion is shown only to readers who may see everything."""
     change = change_of(_event(number=1, is_deletion=True, description="x" * 70_000))
     assert change.deleted
     assert change.state is None
 
 
-def test_what_is_no_change_is_refused() -> None:
-    """A foreign message on the topic is named as what it is."""
+def test_a_message_that_is_no_change_is_refused() -> None:
+    """The error names what a foreign message on the topic is."""
     for text in ("", "{}", '{"time":"x","data":{"entity":1}}'):
         with pytest.raises(Invalid, match="not a change"):
             change_of(text)
 
 
-async def test_revisions_lead_back_as_far_as_they_are_new(
+async def test_each_recent_revision_of_an_entity_is_listed(
     database: Any, data: Path
 ) -> None:
-    """An entity that changed often counts with each of its newest revisions."""
+    """An entity that changed often is listed with each of its newest revisions."""
     file = write(data, "all.yaml", builders.component("busy"))
     async with running(database, data) as catalog:
         await catalog.register(file)

@@ -39,7 +39,7 @@ steps = st.lists(st.tuples(st.integers(0, 3), st.none() | refusals), max_size=20
 
 
 @given(steps)
-def test_the_index_is_what_all_roots_say(
+def test_the_index_has_the_refusals_of_all_roots(
     steps: list[tuple[int, dict[str, list[str]] | None]],
 ) -> None:
     """Roots are put, put again and dropped in any order."""
@@ -77,13 +77,15 @@ def test_the_index_is_what_all_roots_say(
         (Invalid("component:default/a: is already provided by x"), None),
     ],
 )
-def test_a_refusal_is_known_by_its_item(error: Conflict | Invalid, ref: str) -> None:
-    """Also one that an earlier version stored: the item says which name it was."""
+def test_a_refused_name_is_read_from_its_status_item(
+    error: Conflict | Invalid, ref: str
+) -> None:
+    """Also from an item of an earlier version: it has the refused name."""
     assert refused_ref(status_item(error)) == ref
 
 
-async def test_only_a_release_of_a_refused_name_wakes_anybody() -> None:
-    """Nothing is noted before the start is over, then what is free already."""
+async def test_only_releasing_a_refused_name_triggers_a_takeover() -> None:
+    """Nothing is noted before the start is complete; names free by then are."""
     state = CatalogState(ReadModel())
     state.put_root(root_of(1, {"one": [NAMES[0]]}))
     state.refused.release(NAMES[0], is_own=True)
@@ -99,10 +101,10 @@ async def test_only_a_release_of_a_refused_name_wakes_anybody() -> None:
 
 
 @pytest.mark.parametrize("tries", [0, 9, 1024, 10**6])
-async def test_a_name_that_nobody_takes_is_asked_for_again_for_years(
+async def test_takeovers_are_retried_without_end(
     tries: int,
 ) -> None:
-    """The wait stops growing; no number of tries ends the takeovers of a process."""
+    """The pause stops growing; no number of attempts ends a process's takeovers."""
     state = CatalogState(ReadModel())
     state.put_root(root_of(1, {"one": [NAMES[0]]}))
     state.refused.activate(lambda _: False)

@@ -78,10 +78,10 @@ def shop(data: Path) -> tuple[Path, Path]:
     return file, write(data, "all.yaml", pointing("all", "./a/*.yaml"))
 
 
-async def test_what_comes_from_another_source_too_may_be_unregistered_by_its_registrant(
+async def test_a_registrant_may_unregister_entities_of_two_sources(
     database: Any, data: Path
 ) -> None:
-    """It stays with its first source, whose registrant is the only one to remove it."""
+    """The entities stay with the first source, which its own registrant removes."""
     file, everything = shop(data)
     async with running(database, data) as catalog:
         first, own = await register_twice(catalog, everything, file)
@@ -96,10 +96,10 @@ async def test_what_comes_from_another_source_too_may_be_unregistered_by_its_reg
         )
 
 
-async def test_what_nobody_else_provides_stays_with_its_owners(
+async def test_a_registrant_may_not_remove_others_sole_entities(
     database: Any, data: Path
 ) -> None:
-    """The registrant may not remove others' entities once no other source has them."""
+    """Without another source for them, only the owners may unregister."""
     file, everything = shop(data)
     async with running(database, data) as catalog:
         first, own = await register_twice(catalog, everything, file)
@@ -110,10 +110,10 @@ async def test_what_nobody_else_provides_stays_with_its_owners(
 
 
 @pytest.mark.parametrize(("owner", "status"), [("b", 204), ("a", 403)])
-async def test_locations_within_a_registration_have_no_owner(
+async def test_nested_locations_do_not_affect_ownership(
     database: Any, data: Path, owner: str, status: int
 ) -> None:
-    """Whose a registration is depends on what its Locations lead to, not on them."""
+    """The owners of a registration are those of the entities, not of Locations."""
     write(data, "a/shop.yaml", builders.component("shop", owner=owner))
     everything = write(data, "all.yaml", pointing("all", "./a/shop.yaml"))
     async with running(database, data) as catalog:
@@ -123,10 +123,10 @@ async def test_locations_within_a_registration_have_no_owner(
         assert await catalog.refs() == left
 
 
-async def test_a_registration_of_locations_alone_is_its_registrants(
+async def test_a_registration_of_locations_only_is_its_registrants(
     database: Any, data: Path
 ) -> None:
-    """What leads to nothing brought nothing that anybody could own."""
+    """Such a registration has no entities that anybody could own."""
     nowhere = write(data, "all.yaml", pointing("all", "./gone/*.yaml"))
     async with running(database, data) as catalog:
         other = (await catalog.register(nowhere)).json()["location"]["id"]
@@ -136,10 +136,10 @@ async def test_a_registration_of_locations_alone_is_its_registrants(
         assert await removed(catalog, own) == 204
 
 
-async def test_a_name_that_comes_back_counts_as_removed(
+async def test_an_entity_that_another_file_would_take_over_is_removed(
     database: Any, data: Path
 ) -> None:
-    """Another file waits for it: the entity would go all the same."""
+    """Another file waits for the name: the present entity would go all the same."""
     file = write(data, "one.yaml", builders.component("shop", owner="a"))
     other = write(data, "two.yaml", builders.component("shop", owner="a"))
     async with running(database, data) as catalog:
@@ -148,10 +148,10 @@ async def test_a_name_that_comes_back_counts_as_removed(
         assert await removed(catalog, own) == 403
 
 
-async def test_a_registration_of_what_is_discovered_may_be_undone(
+async def test_a_registration_of_a_discovered_file_can_be_undone(
     database: Any, data: Path, host: Host
 ) -> None:
-    """At the same address: the provider keeps it; a stranger may not unregister it."""
+    """The provider keeps the entities; only the registrant may unregister."""
     host.commit("shop", {"catalog-info.yaml": builders.component("shop", owner="a")})
     async with running(database, data, host.discovering()) as catalog:
         identity = (await catalog.register(host.url("shop"))).json()["location"]["id"]
@@ -162,10 +162,10 @@ async def test_a_registration_of_what_is_discovered_may_be_undone(
         assert await catalog.refs() == {"component:shop"}
 
 
-async def test_reading_the_second_source_again_keeps_the_first_as_origin(
+async def test_the_origin_stays_the_first_source_after_a_refresh(
     database: Any, data: Path
 ) -> None:
-    """Whichever of them reads a change first."""
+    """Whichever source reads a change first."""
     file, everything = shop(data)
     async with running(database, data) as catalog:
         await catalog.register(everything)
@@ -182,7 +182,7 @@ async def test_reading_the_second_source_again_keeps_the_first_as_origin(
             assert origin == f"file:{everything}"
 
 
-async def test_what_leaves_is_counted_whatever_the_address_is(
+async def test_removed_entities_are_counted_for_any_address(
     database: Any, data: Path
 ) -> None:
     """A pattern with a comma too; without the location's own entity."""
@@ -198,10 +198,10 @@ async def test_what_leaves_is_counted_whatever_the_address_is(
         }
 
 
-async def test_a_dry_run_names_who_provides_what_is_there(
+async def test_a_dry_run_names_providers_of_existing_entities(
     database: Any, data: Path, host: Host
 ) -> None:
-    """With the source that came first; names that other files provide are marked."""
+    """The first source of each; names that other files provide are marked."""
     host.commit("shop", {"catalog-info.yaml": builders.component("shop", owner="a")})
     mine = write(data, "m.yaml", builders.component("shop"), builders.component("new"))
     async with running(database, data, host.discovering()) as catalog:
@@ -223,10 +223,10 @@ async def test_a_dry_run_names_who_provides_what_is_there(
         assert third_answer.keys() == {"exists", "location", "entities"}
 
 
-async def test_a_dry_run_is_silent_about_what_its_reader_may_not_see(
+async def test_a_dry_run_does_not_reveal_restricted_entities(
     database: Any, data: Path
 ) -> None:
-    """A restricted entity of the same name is as if it were not there."""
+    """A restricted entity of the same name is treated as missing."""
     hidden = builders.component("secret", owner="a")
     hidden["metadata"]["annotations"] = {"callboard.dev/visibility": "restricted"}
     write(data, "hidden/one.yaml", hidden)

@@ -31,10 +31,10 @@ async def register(catalog: Running, target: Path | str) -> str:
     return identity
 
 
-async def test_a_provider_that_finds_the_same_location_is_named(
+async def test_a_provider_of_the_same_location_is_named(
     database: Any, data: Path, host: Host
 ) -> None:
-    """All of it stays: discovery wants the location as well."""
+    """All entities stay, as the provider still discovers the location."""
     documents = [builders.component("web"), builders.component("shop")]
     host.commit("one", {DESCRIPTOR: documents})
     async with running(database, data, host.discovering()) as catalog:
@@ -52,7 +52,7 @@ async def test_a_provider_that_finds_the_same_location_is_named(
 async def test_a_file_of_two_registrations_stays_with_the_other(
     database: Any, data: Path
 ) -> None:
-    """What only one of them names is not among it."""
+    """Entities that only the removed registration names are not listed."""
     write(data, "shared.yaml", pointing("both", "./deep.yaml"))
     write(data, "deep.yaml", builders.component("web"))
     own = builders.component("own")
@@ -79,10 +79,10 @@ async def test_a_file_of_two_registrations_stays_with_the_other(
         }
 
 
-async def test_a_location_that_is_refused_the_names_gets_them(
+async def test_a_refused_location_takes_over_the_names(
     database: Any, data: Path
 ) -> None:
-    """The oldest of several; the entities come back as soon as they are gone."""
+    """The oldest of several; the entities return as soon as they are deleted."""
     web, other = builders.component("web"), builders.component("other")
     one = write(data, "one.yaml", web, other)
     two, three = write(data, "two.yaml", web), write(data, "three.yaml", web)
@@ -101,10 +101,8 @@ async def test_a_location_that_is_refused_the_names_gets_them(
         await until(is_back)
 
 
-async def test_a_location_that_is_not_to_be_known_of_is_not_named(
-    database: Any, data: Path
-) -> None:
-    """Neither as what remains nor as a registration."""
+async def test_a_restricted_location_is_not_named(database: Any, data: Path) -> None:
+    """Neither among the remaining providers nor as a registration."""
     own = {"rule": "HAS_SPEC", "params": {"key": "owner", "value": "a"}}
     bo = Principal("user:default/bo", "user", decision="conditional", conditions=own)
     file = write(data, "one.yaml", builders.component("web", owner="a"))

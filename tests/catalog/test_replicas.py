@@ -40,8 +40,8 @@ async def after(catalog: Running, path: str, revision: str) -> Any:
     return await catalog.http.get(path, headers=headers)
 
 
-async def test_a_write_is_read_at_the_other(both, data: Path) -> None:
-    """Registered here, read there, at once: with its location and its change."""
+async def test_a_write_is_read_at_another_replica(both, data: Path) -> None:
+    """An entity registered at one is read at the other, with location and change."""
     one, other = both
     file = write(data / "files", "cart.yaml", builders.component("cart"))
     registration = await one.register(file)
@@ -57,8 +57,8 @@ async def test_a_write_is_read_at_the_other(both, data: Path) -> None:
     assert answer.json()["metadata"]["title"] == "Fresh"
 
 
-async def test_a_deletion_is_seen_at_the_other(both, data: Path) -> None:
-    """What is gone here is gone there; and it may be deleted by either."""
+async def test_a_deletion_takes_effect_at_another_replica(both, data: Path) -> None:
+    """An entity deleted at one is gone at the other; either may delete it."""
     one, other = both
     file = write(data / "files", "cart.yaml", builders.component("cart"))
     registration = await one.register(file)
@@ -71,8 +71,8 @@ async def test_a_deletion_is_seen_at_the_other(both, data: Path) -> None:
     assert locations.json() == []
 
 
-async def test_a_refresh_of_what_the_other_registered(both, data: Path) -> None:
-    """An entity that is not known here yet is looked up before it is refused."""
+async def test_a_replica_refreshes_an_entity_of_another_one(both, data: Path) -> None:
+    """A replica looks an unknown entity up in the store before it refuses it."""
     one, other = both
     file = write(data / "files", "cart.yaml", builders.component("cart"))
     await one.register(file)
@@ -80,11 +80,11 @@ async def test_a_refresh_of_what_the_other_registered(both, data: Path) -> None:
     assert answer.status_code == 200
 
 
-async def test_what_was_read_first_never_overtakes(both, data: Path) -> None:
-    """A process that stood still since it read does not bring the old state back.
+async def test_a_stale_reading_never_overwrites_a_newer_one(both, data: Path) -> None:
+    """A process that was suspended after reading does not restore the old state.
 
-    The fault driver found it with seed 1: a commit was there twice, and what came after
-    it was gone for a moment.
+    The fault driver found it with seed 1: a commit was there twice, and later entities
+    were gone for a moment.
     """
     one, other = both
     file = write(data / "files", "cart.yaml", described("first"))
@@ -119,12 +119,13 @@ async def test_what_was_read_first_never_overtakes(both, data: Path) -> None:
 
 
 @pytest.mark.parametrize("is_registered_again", [False, True])
-async def test_a_reading_leaves_nothing_of_what_the_other_unregisters(
+async def test_a_reading_removes_entities_of_an_unregistered_root(
     both, data: Path, is_registered_again: bool
 ) -> None:
-    """It wrote the entities anew, and finds their root gone, or made again.
+    """A reading deletes its entities if their root was unregistered meanwhile.
 
-    The fault driver found it with seed 22: a scan brought back what had been deleted.
+    If the root was registered again, the entities stay. The fault driver found it with
+    seed 22: a scan restored deleted entities.
     """
     one, other = both
     file = write(data / "files", "cart.yaml", described("first"))
@@ -161,10 +162,10 @@ async def test_a_reading_leaves_nothing_of_what_the_other_unregisters(
     assert len((await one.ask("GET", "/locations")).json()) == is_registered_again
 
 
-async def test_what_was_read_while_it_is_unregistered_goes_too(
+async def test_entities_stored_during_an_unregistration_are_deleted(
     both, data: Path
 ) -> None:
-    """The other stores the root just before it is removed: all is deleted once more."""
+    """A replica stores the root just before another one removes it."""
     one, other = both
     file = write(data / "files", "cart.yaml", described("first"))
     registration = await one.register(file)
@@ -188,10 +189,10 @@ async def test_what_was_read_while_it_is_unregistered_goes_too(
         assert await catalog.refs() == set()
 
 
-async def test_a_reading_that_waited_does_not_bring_back_what_is_gone(
+async def test_a_delayed_scan_does_not_restore_an_unregistered_root(
     both, data: Path
 ) -> None:
-    """The root was unregistered while a scan waited for its turn."""
+    """The root is unregistered while a scan waits for its turn."""
     catalog = both[0].work.catalog
     file = write(data / "files", "cart.yaml", described("first"))
     await both[0].register(file)
@@ -237,10 +238,10 @@ async def test_a_file_has_one_root_though_two_processes_make_it_at_once(
             assert blob in again.json()["error"]["message"]
 
 
-async def test_what_a_killed_reading_left_is_deleted_at_the_next_start(
+async def test_a_restart_deletes_the_entities_of_a_killed_reading(
     database: Any, data: Path
 ) -> None:
-    """Its root was unregistered by another process before it was killed."""
+    """Another process unregistered the root before the reader was killed."""
     file = write(data / "files", "cart.yaml", described("first"))
     stays = write(data / "files", "stays.yaml", builders.component("stays"))
     async with running(database, data) as catalog:
@@ -261,8 +262,8 @@ def described(text: str) -> dict[str, Any]:
     return builders.component("cart", {"description": text})
 
 
-async def test_what_a_dead_process_wrote_is_there(database: Any, data: Path) -> None:
-    """Its revisions stay good: whoever comes after it holds what it stored."""
+async def test_writes_of_a_dead_process_are_read(database: Any, data: Path) -> None:
+    """The next process has all revisions that the dead one stored."""
     file = write(data / "files", "cart.yaml", builders.component("cart"))
     async with running(database, data) as one:
         registration = await one.register(file)
@@ -271,8 +272,8 @@ async def test_what_a_dead_process_wrote_is_there(database: Any, data: Path) -> 
         assert answer.status_code == 200
 
 
-async def test_the_store_is_asked_once_for_all_that_wait(both, data: Path) -> None:
-    """A hundred readers at once cost a question or two, and one that knows none."""
+async def test_concurrent_readers_share_one_store_query(both, data: Path) -> None:
+    """A hundred readers cost a query or two; a reader of a known state costs none."""
     one, other = both
     file = write(data / "files", "cart.yaml", builders.component("cart"))
     revision = (await one.register(file)).headers[REVISION]
@@ -293,8 +294,8 @@ async def test_the_store_is_asked_once_for_all_that_wait(both, data: Path) -> No
     assert query_count <= 2
 
 
-async def test_only_what_changed_lately_is_looked_at(both, data: Path) -> None:
-    """The question's cost does not grow with the catalog."""
+async def test_polling_reads_recent_changes_only(both, data: Path) -> None:
+    """The cost of a poll does not grow with the catalog."""
     one, other = both
     crowd = [builders.component(f"c-{n}") for n in range(50)]
     await one.register(write(data / "files", "all.yaml", *crowd))
@@ -306,8 +307,10 @@ async def test_only_what_changed_lately_is_looked_at(both, data: Path) -> None:
     await until(lambda: len(other.work.catalog.state) >= 50, condition="the crowd")
 
 
-async def test_what_was_written_before_one_listens_is_known(both, data: Path) -> None:
-    """Between loading and listening nothing is missed: the first gap is looked up."""
+async def test_changes_between_loading_and_subscribing_are_read(
+    both, data: Path
+) -> None:
+    """A replica looks the gap between loading and subscribing up in the store."""
     one, other = both
     await one.register(write(data, "all.yaml", builders.component("cart")))
     assert await other.entity("component:default/cart") is None

@@ -40,8 +40,8 @@ async def catalog(database: Any, data: Path) -> AsyncIterator[Running]:
         yield started
 
 
-async def test_strangers_see_open_states_alone(catalog: Running) -> None:
-    """And not what changed when it was opened; its owners see everything."""
+async def test_readers_who_are_no_owners_see_open_states_only(catalog: Running) -> None:
+    """The change that opened the entity is hidden too; its owners see everything."""
     answer = await catalog.ask("GET", HISTORY, None, STRANGER)
     items = answer.json()["items"]
     assert [item["revision"] for item in items] == OPEN_REVISIONS
@@ -66,7 +66,7 @@ async def test_pages_add_up_to_the_open_states(catalog: Running) -> None:
 
 
 async def test_recent_changes_leave_restricted_states_out(catalog: Running) -> None:
-    """As the history does."""
+    """Recent changes follow the same rule as the history."""
     await catalog.work.relay.drain()
     recent = await catalog.ask("GET", "/changes", None, STRANGER)
     assert "secret" not in recent.text

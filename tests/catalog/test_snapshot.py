@@ -33,10 +33,10 @@ def copied(model: ReadModel) -> ReadModel:
 
 @settings(max_examples=60, deadline=None)
 @given(STEPS, STEPS)
-def test_a_restored_model_answers_and_goes_on_as_the_original(
+def test_a_restored_read_model_behaves_like_the_original(
     before: list[StoredEntity | str], after: list[StoredEntity | str]
 ) -> None:
-    """Changes after the restoration have the effect that they would have had."""
+    """Later changes have the same effect on both."""
     model = ReadModel(first_revision=0)
     entities: dict[str, StoredEntity] = {}
     take_steps(model, entities, before)
@@ -67,15 +67,15 @@ class Command:
         return os.system, ("touch /tmp/forged",)
 
 
-def test_a_frame_that_names_anything_else_is_refused() -> None:
-    """Nothing but the read model's own classes is loaded."""
+def test_a_frame_that_names_a_foreign_class_is_refused() -> None:
+    """Only the read model's own classes are loaded."""
     with pytest.raises(Invalid, match="snapshot"):
         snapshot.load(iter([pickle.dumps(Command())]))
 
 
 @pytest.mark.parametrize("frame", [b"", b"\x80\x05.", pickle.dumps(1), b"junk" * 9])
-def test_frames_that_are_none_are_refused(frame: bytes) -> None:
-    """Junk is an error of its own, whatever the pickle makes of it."""
+def test_malformed_frames_are_refused(frame: bytes) -> None:
+    """Random bytes are a snapshot error, whatever pickle raises for them."""
     with pytest.raises(Invalid, match="snapshot"):
         snapshot.load(iter([frame]))
 
@@ -92,8 +92,10 @@ def written(tmp_path: Path) -> Path:
     return tmp_path / "catalog" / "read-model.snapshot"
 
 
-def test_a_written_snapshot_is_private_and_whole(written: Path, tmp_path: Path) -> None:
-    """Nobody else may read the file, and nothing is left beside it."""
+def test_a_written_snapshot_is_private_and_complete(
+    written: Path, tmp_path: Path
+) -> None:
+    """Only its owner may read the file, and no temporary file stays beside it."""
     assert written.stat().st_mode & 0o777 == 0o600
     assert [path.name for path in written.parent.iterdir()] == [written.name]
     assert file_of(tmp_path).header().mark == "mark"
@@ -102,8 +104,8 @@ def test_a_written_snapshot_is_private_and_whole(written: Path, tmp_path: Path) 
 
 @settings(max_examples=80, deadline=None)
 @given(st.data())
-def test_no_changed_byte_is_accepted(data: Any) -> None:
-    """A snapshot that was changed anywhere, or cut anywhere, is refused."""
+def test_a_snapshot_with_a_changed_byte_is_refused(data: Any) -> None:
+    """A change or a cut at any place is noticed."""
     with TemporaryDirectory() as folder:
         file = file_of(Path(folder))
         model = model_of(stored(builders.component("web")))
@@ -120,8 +122,10 @@ def test_no_changed_byte_is_accepted(data: Any) -> None:
             file.read()
 
 
-async def test_a_model_that_changes_meanwhile_is_not_written(tmp_path: Path) -> None:
-    """Half of one state and half of the next would be neither."""
+async def test_a_read_model_that_changes_while_written_is_not_saved(
+    tmp_path: Path,
+) -> None:
+    """The file would mix one state with the next."""
     model = model_of(*(stored(builders.component(f"c{n}")) for n in range(2500)))
     file = file_of(tmp_path)
     frames = sum(1 for _ in snapshot.dump(model))
@@ -145,18 +149,20 @@ def test_another_installations_snapshot_is_refused(
         file_of(tmp_path, SECRET[::-1]).read()
 
 
-def test_a_snapshot_of_other_code_is_refused(
+def test_a_snapshot_of_another_code_version_is_refused(
     written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Frames mean what the code that wrote them says."""
+    """The meaning of frames depends on the code that wrote them."""
     assert written.exists()
     monkeypatch.setattr(snapshot, "shape", lambda: "another")
     with pytest.raises(Invalid, match="other code"):
         file_of(tmp_path).header()
 
 
-async def test_a_restarted_catalog_is_restored(database: Any, data: Path) -> None:
-    """What was shown before a stop is shown after it, without reading every entity."""
+async def test_a_restarted_catalog_is_restored_from_its_snapshot(
+    database: Any, data: Path
+) -> None:
+    """It answers as before the stop, without reading every entity."""
     file = write(data, "a.yaml", *(builders.component(f"c{n}") for n in range(20)))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -176,10 +182,10 @@ async def test_a_restarted_catalog_is_restored(database: Any, data: Path) -> Non
         assert await catalog.refs() == {"component:c3", "component:new"}
 
 
-async def test_changes_after_the_snapshot_are_caught_up(
+async def test_changes_after_the_snapshot_are_read_from_the_store(
     database: Any, data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """What another process wrote, changed or deleted meanwhile is shown as it is."""
+    """Writes, changes and deletions of another process are shown."""
     names = ("stays", "changes", "goes")
     file = write(data, "a.yaml", *(builders.component(name) for name in names))
     async with running(database, data) as catalog:
@@ -201,10 +207,10 @@ async def test_changes_after_the_snapshot_are_caught_up(
         assert entity["metadata"]["title"] == "Changed"
 
 
-async def test_a_snapshot_that_missed_a_change_is_put_right(
+async def test_a_snapshot_that_missed_a_change_is_repaired(
     database: Any, data: Path
 ) -> None:
-    """Every revision is compared after the start, whatever the times of writing say."""
+    """Every revision is compared after the start, whatever the write times are."""
     file = write(data, "a.yaml", builders.component("web"), builders.component("db"))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -220,10 +226,8 @@ async def test_a_snapshot_that_missed_a_change_is_put_right(
         assert "component:db" not in await catalog.refs()
 
 
-async def test_a_store_that_was_put_back_is_read_whole(
-    database: Any, data: Path
-) -> None:
-    """A store from before the snapshot does not have its mark."""
+async def test_a_restored_store_is_read_completely(database: Any, data: Path) -> None:
+    """A store from before the snapshot does not have the snapshot's mark."""
     file = write(data, "a.yaml", builders.component("web"))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -233,8 +237,10 @@ async def test_a_store_that_was_put_back_is_read_whole(
         assert "component:web" in await catalog.refs()
 
 
-async def test_a_stop_without_changes_keeps_the_file(database: Any, data: Path) -> None:
-    """A snapshot that still holds is not written again."""
+async def test_a_stop_without_changes_keeps_the_snapshot_file(
+    database: Any, data: Path
+) -> None:
+    """A snapshot that is still valid is not written again."""
     file = write(data, "a.yaml", builders.component("web"))
     async with running(database, data) as catalog:
         await catalog.register(file)
@@ -248,10 +254,10 @@ async def test_a_stop_without_changes_keeps_the_file(database: Any, data: Path) 
     assert path.stat().st_mtime_ns == first
 
 
-async def test_a_killed_catalog_has_the_snapshot_of_before(
+async def test_a_killed_catalog_restores_an_earlier_snapshot(
     database: Any, data: Path
 ) -> None:
-    """A snapshot is kept while the catalog runs, not only when it is told to end."""
+    """Snapshots are written while the catalog runs, not only at a regular stop."""
     file = write(data, "a.yaml", builders.component("web"))
     async with running(database, data, snapshot_seconds=0.1) as catalog:
         await catalog.register(file)
@@ -260,7 +266,7 @@ async def test_a_killed_catalog_has_the_snapshot_of_before(
         await until(lambda: path.exists() and len(snapshot_file.read().records) > count)
 
 
-async def test_a_snapshot_that_cannot_be_written_hinders_no_stop(
+async def test_a_snapshot_that_cannot_be_written_prevents_no_stop(
     database: Any, data: Path
 ) -> None:
     """The next start reads the store."""

@@ -48,7 +48,7 @@ def catalog_of(*entities: StoredEntity) -> CatalogState:
 async def test_the_index_is_built_in_slices_and_misses_no_change(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Others have their turn after each slice; what goes and comes meanwhile counts."""
+    """Other tasks run after each slice; changes during the build count."""
     monkeypatch.setattr(turns, "SLICE_SECONDS", 0)
     count = 200
     entities = [provided(f"c{n}", f"{REPOSITORY}/{n}.yaml") for n in range(count)]
@@ -80,8 +80,8 @@ async def test_the_index_is_built_in_slices_and_misses_no_change(
     assert len(targets) == count - 1
 
 
-async def test_a_reader_looks_at_each_entity_once() -> None:
-    """However many places are asked about, and again after a change."""
+async def test_each_entity_is_checked_once_per_reader() -> None:
+    """However many paths are requested; once more after a change."""
     entities = [provided(f"c{n}", f"{REPOSITORY}/{n}/a.yaml") for n in range(300)]
     state = catalog_of(*entities)
     rights = SourceRights(state, CountedSources())  # type: ignore[arg-type]
@@ -136,7 +136,7 @@ def _plainly(
 
 
 @given(st.lists(st.tuples(PATHS, st.booleans())), PATHS, st.booleans())
-def test_what_lies_around_entities_is_what_the_rule_says(
+def test_the_index_agrees_with_the_rule_for_any_tree(
     files: list[tuple[str, bool]], path: str, raw: bool
 ) -> None:
     """For any tree of visible and hidden files, as by comparing with each of them."""

@@ -113,8 +113,8 @@ async def dry(catalog: Running, url: str, who: Any = BO) -> Any:
     return await catalog.ask("POST", "/locations?dryRun=true", body, who)
 
 
-async def test_a_source_of_restricted_entities_is_closed(catalog, host) -> None:
-    """At every path, ref and spelling; its descriptors are none of it."""
+async def test_a_source_of_restricted_entities_only_is_closed(catalog, host) -> None:
+    """At every path, ref and spelling, including its descriptors."""
     root = f"https://{host.name}"
     for url in (
         host.url("vault"),
@@ -131,8 +131,8 @@ async def test_a_source_of_restricted_entities_is_closed(catalog, host) -> None:
     assert await readable(catalog, f"{root}/open/tree/any-branch/")
 
 
-async def test_a_source_of_nothing_is_for_explorers(catalog, host) -> None:
-    """Registering what is new goes on; an organisation may forbid it."""
+async def test_a_source_without_entities_may_be_read(catalog, host) -> None:
+    """Users may register new sources; an organisation may forbid it."""
     assert await readable(catalog, host.url("fresh"))
     assert not await readable(catalog, host.url("fresh"), somebody(explores=False))
     answer = await dry(catalog, host.url("fresh"))
@@ -140,10 +140,8 @@ async def test_a_source_of_nothing_is_for_explorers(catalog, host) -> None:
     assert "fresh" in answer.text
 
 
-async def test_of_a_mixed_source_what_lies_around_visible_entities(
-    catalog, host
-) -> None:
-    """Skeletons beside an open template stay usable; the others' do not show."""
+async def test_a_mixed_source_is_open_around_visible_entities(catalog, host) -> None:
+    """Skeletons beside an open template are readable; others are not."""
     root = f"https://{host.name}/mixed"
     for path in ("tree/main/a/skeleton", "blob/main/a/info.yaml", "tree/main/shared"):
         assert await readable(catalog, f"{root}/{path}"), path
@@ -157,8 +155,8 @@ async def test_of_a_mixed_source_what_lies_around_visible_entities(
         assert not await readable(catalog, f"{root}/{path}"), path
 
 
-async def test_a_closed_source_answers_as_one_that_is_not_there(catalog, host) -> None:
-    """In the same words, whoever asks in which way."""
+async def test_a_closed_source_answers_like_a_missing_one(catalog, host) -> None:
+    """With the same message, whoever asks and by whichever route."""
     nowhere = host.url("nowhere")
     for path in ("/locations?dryRun=true", "/locations"):
         for url in (host.url("vault"), host.url("vault", "other.yaml")):
@@ -172,7 +170,7 @@ async def test_a_closed_source_answers_as_one_that_is_not_there(catalog, host) -
     assert "component:plain-name" not in await catalog.refs()
 
 
-async def test_who_owns_a_restricted_entity_reads_its_source(catalog, host) -> None:
+async def test_the_owner_of_a_restricted_entity_reads_its_source(catalog, host) -> None:
     """The rule is the policy's, not a mark of the repository."""
     mine = {"anyOf": [READING["anyOf"][0], {**READING["anyOf"][1]}]}
     mine["anyOf"][1] = {
@@ -191,7 +189,7 @@ async def test_who_owns_a_restricted_entity_reads_its_source(catalog, host) -> N
 
 
 async def test_a_dry_run_shows_no_restricted_entity(catalog, host) -> None:
-    """Neither of a mixed source nor of one that nothing comes from yet."""
+    """Neither of a mixed source nor of a source without stored entities."""
     host.commit("fresh", {"secret.yaml": entity("later", restricted=True)})
     for url in (host.url("mixed"), host.url("fresh", "secret.yaml")):
         answer = await dry(catalog, url)
@@ -207,8 +205,8 @@ async def analysed(catalog: Running, host: Host, repository: str, **more: Any) -
     )
 
 
-async def test_analysis_tells_entities_and_nothing_else(catalog, host) -> None:
-    """Whatever file name is asked for; other YAML is as good as absent."""
+async def test_location_analysis_reveals_entities_only(catalog, host) -> None:
+    """Whatever file name is requested; other YAML is treated as missing."""
     closed = await analysed(catalog, host, "vault")
     absent = await analysed(catalog, host, "nowhere")
     assert closed.status_code == absent.status_code == 400
@@ -235,7 +233,7 @@ async def test_analysis_tells_entities_and_nothing_else(catalog, host) -> None:
 
 
 async def test_validation_includes_nothing_of_a_closed_source(catalog, host) -> None:
-    """A placeholder is read as its asker; an error repeats what it read."""
+    """A placeholder is read with the caller's rights, as errors quote its content."""
     for name, kind in (("$text", "docs/index.md"), ("$yaml", "values.yaml")):
         document = entity("probe")
         document["spec"]["lifecycle"] = {name: f"./{kind}"}
@@ -250,8 +248,8 @@ async def test_validation_includes_nothing_of_a_closed_source(catalog, host) -> 
         assert MARK not in answer.text
 
 
-async def test_a_location_opens_no_other_source(catalog, host) -> None:
-    """Neither in its registrant's dry run, nor when it is read for nobody later."""
+async def test_a_location_does_not_open_other_sources(catalog, host) -> None:
+    """Neither in its registrant's dry run, nor at later readings."""
     aim = host.url("vault", "other.yaml")
     host.commit("thief", {"catalog-info.yaml": pointing("thief", aim)})
     looked = await dry(catalog, host.url("thief"))
@@ -273,8 +271,8 @@ async def test_a_location_opens_no_other_source(catalog, host) -> None:
     )
 
 
-async def test_a_location_keeps_what_it_brought_from_elsewhere(catalog, host) -> None:
-    """Also when all of that becomes restricted: its own Location led there first."""
+async def test_a_location_keeps_its_entities_of_other_sources(catalog, host) -> None:
+    """Also when all of them become restricted: its own target led there first."""
     host.commit("far", {"catalog-info.yaml": "", "far.yaml": entity("far")})
     host.commit("list", {"all.yaml": pointing("listed", host.url("far", "far.yaml"))})
     answer = await catalog.register(host.url("list", "all.yaml"))
@@ -288,8 +286,8 @@ async def test_a_location_keeps_what_it_brought_from_elsewhere(catalog, host) ->
     assert far["metadata"]["description"] == MARK
 
 
-async def test_a_name_that_is_taken_tells_nobody_by_whom(catalog, host) -> None:
-    """Where a restricted entity comes from is part of it."""
+async def test_a_name_conflict_does_not_name_a_restricted_source(catalog, host) -> None:
+    """The source of a restricted entity is restricted too."""
     host.commit("clash", {"catalog-info.yaml": entity("vault")})
     await catalog.ask(
         "POST", "/locations", {"type": "url", "target": host.url("clash")}, BO
@@ -299,8 +297,10 @@ async def test_a_name_that_is_taken_tells_nobody_by_whom(catalog, host) -> None:
     assert not any("vault/blob" in item for item in problems)
 
 
-async def test_readers_of_an_entity_and_a_source(catalog, host) -> None:
-    """Docs from elsewhere are for all who see the entity: its owners, or everybody."""
+async def test_docs_sources_are_checked_for_all_readers_of_an_entity(
+    catalog, host
+) -> None:
+    """Docs from another source must be readable for every reader of the entity."""
     service = Principal("service:techdocs", "service")
     host.commit("safe", {"catalog-info.yaml": entity("safe", restricted=True)})
     await catalog.register(host.url("safe"))
@@ -325,7 +325,7 @@ async def test_readers_of_an_entity_and_a_source(catalog, host) -> None:
 async def test_outside_git_the_nearest_descriptor_decides(
     database: Any, data: Path
 ) -> None:
-    """One restricted file closes its folder, and neither the machine nor the host."""
+    """One restricted file closes its folder, not the machine or the host."""
     write(data, "files/open/a.yaml", entity("file-a"))
     write(data, "files/closed/b.yaml", entity("file-b", restricted=True))
     write(data, "files/new/c.yaml", entity("file-c"))
@@ -347,8 +347,8 @@ async def test_outside_git_the_nearest_descriptor_decides(
         assert await readable(catalog, "https://files.example.org/x/y.yaml")
 
 
-async def test_a_location_has_a_length(catalog) -> None:
-    """Each folder above it would be looked up, and there could be 100,000."""
+async def test_the_length_of_a_location_is_limited(catalog) -> None:
+    """Each folder above it is looked up, and there could be 100,000."""
     for target in ("file:" + "/a" * 100_000, "url:https://h.example" + "/a" * 100_000):
         body = {"locations": [target]}
         answer = await catalog.ask("POST", "/sources/readable", body, BO)
@@ -356,8 +356,8 @@ async def test_a_location_has_a_length(catalog) -> None:
         assert "at most 8192 characters" in answer.json()["error"]["message"]
 
 
-async def test_what_a_restricted_entity_includes_is_as_hidden(catalog, host) -> None:
-    """Its own API is read by nobody else; what a visible one includes too, is."""
+async def test_files_included_by_restricted_entities_are_closed(catalog, host) -> None:
+    """Others cannot read such a file unless a visible entity includes it too."""
     api = entity("hidden-api", restricted=True)
     api["spec"] = {**api["spec"], "definition": {"$text": "./texts/api.md"}}
     shared = entity("shared-api", restricted=True)

@@ -53,7 +53,7 @@ async def rescan(catalog: Any) -> None:
     await scan(work.catalog, work.desired, 2, report)
 
 
-async def test_http_sources_are_read_where_that_is_allowed(
+async def test_allowed_http_sources_are_read(
     database: Any, data: Path, site: tuple[Path, str]
 ) -> None:
     """Relative targets and placeholders are URLs; the view link leads to the file."""
@@ -73,10 +73,10 @@ async def test_http_sources_are_read_where_that_is_allowed(
         assert f"{address}/etc/passwd" in problem
 
 
-async def test_a_url_may_not_lead_to_files(
+async def test_a_url_location_may_not_name_local_files(
     database: Any, data: Path, site: tuple[Path, str]
 ) -> None:
-    """A descriptor from elsewhere cannot name files of this machine."""
+    """A descriptor from a URL cannot name files of this machine."""
     folder, address = site
     secret = write(data, "secret.yaml", builders.component("secret"))
     write(folder, "all.yaml", pointing("more", str(secret), type="file"))
@@ -87,10 +87,10 @@ async def test_a_url_may_not_lead_to_files(
         assert "may not point to files" in problem
 
 
-async def test_a_source_that_is_away_takes_nothing_away(
+async def test_an_unavailable_source_deletes_nothing(
     database: Any, data: Path, site: tuple[Path, str]
 ) -> None:
-    """404 over HTTP, too: it may be the server's mistake."""
+    """A 404 over HTTP deletes nothing either: it may be the server's mistake."""
     folder, address = site
     file = write(folder, "all.yaml", builders.component("web"))
     async with running(database, data, allowing(address)) as catalog:
@@ -105,7 +105,7 @@ async def test_a_source_that_is_away_takes_nothing_away(
 async def test_discovery_finds_every_repository_with_a_descriptor(
     database: Any, data: Path, host: Host
 ) -> None:
-    """At start: one root each, nothing to register, and nothing for the others."""
+    """At start: one root for each such repository, without registration."""
     for name in ("one", "two"):
         host.commit(name, {FILE: builders.component(name)})
     host.commit("bare", {"readme.md": "# hi"})
@@ -116,10 +116,10 @@ async def test_discovery_finds_every_repository_with_a_descriptor(
         assert (cause["kind"], cause["author"]) == ("scan", "Bo Example")
 
 
-async def test_the_scan_makes_up_for_pushes_that_nobody_told(
+async def test_the_scan_finds_changes_of_missed_pushes(
     database: Any, data: Path, host: Host
 ) -> None:
-    """Changed, new and vanished: all is found, and unchanged files stay untouched."""
+    """Changed, new and deleted files are found; unchanged files are not written."""
     for name in ("one", "two", "three"):
         host.commit(name, {FILE: builders.component(name)})
     async with running(database, data, host.discovering()) as catalog:
@@ -137,10 +137,10 @@ async def test_the_scan_makes_up_for_pushes_that_nobody_told(
         assert len(await catalog.history("component:default/three")) == 1
 
 
-async def test_a_listing_that_lacks_almost_everything_is_not_believed(
+async def test_a_nearly_empty_repository_listing_is_an_error(
     database: Any, data: Path, host: Host
 ) -> None:
-    """A host that suddenly has no repositories is broken, not empty."""
+    """A host that suddenly lists no repositories is taken for broken."""
     for number in range(5):
         host.commit(f"r{number}", {FILE: builders.component(f"c{number}")})
     async with running(database, data, host.discovering()) as catalog:
@@ -156,10 +156,10 @@ async def test_a_listing_that_lacks_almost_everything_is_not_believed(
         assert len(await catalog.refs()) == 4
 
 
-async def test_what_is_not_configured_any_more_goes(
+async def test_locations_removed_from_the_configuration_are_deleted(
     database: Any, data: Path, host: Host
 ) -> None:
-    """Configured locations and providers leave with their section, at a start."""
+    """Configured locations and providers are removed at the next start."""
     host.commit("found", {FILE: builders.component("found")})
     write(data, "seed.yaml", builders.component("seed"))
     own = write(data, "own.yaml", builders.component("own"))
@@ -182,10 +182,10 @@ async def test_what_is_not_configured_any_more_goes(
         assert await catalog.refs() == {"component:own"}
 
 
-async def test_a_git_host_is_read_by_registration_too(
+async def test_a_git_file_can_be_registered_by_its_blob_url(
     database: Any, data: Path, host: Host
 ) -> None:
-    """A blob address is enough; the history knows the commit."""
+    """A blob address is enough; the history names the commit."""
     commit = host.commit("web", {FILE: builders.component("web")}, "First")
     async with running(database, data, host.config()) as catalog:
         answer = await catalog.register(host.url("web"))
@@ -198,10 +198,10 @@ async def test_a_git_host_is_read_by_registration_too(
         assert nowhere.status_code == 400
 
 
-async def test_a_placeholder_stays_in_its_repository(
+async def test_a_placeholder_cannot_leave_its_repository(
     database: Any, data: Path, host: Host
 ) -> None:
-    """Neither another repository nor a path above the own one is included."""
+    """Neither another repository nor a path above its own root is included."""
     host.commit("other", {"secret.txt": "secret"})
     targets = [
         host.url("other", "secret.txt"),
@@ -217,8 +217,10 @@ async def test_a_placeholder_stays_in_its_repository(
             assert "must be in the repository" in answer.json()["error"]["message"]
 
 
-async def test_a_large_file_leaves_the_loop_free(database: Any, data: Path) -> None:
-    """While thousands of entities come in, others still get their answers."""
+async def test_a_large_file_does_not_block_other_requests(
+    database: Any, data: Path
+) -> None:
+    """While thousands of entities are read, other requests are answered."""
     parts = [
         write(
             data,

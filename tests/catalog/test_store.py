@@ -69,8 +69,10 @@ async def told(store: MongoEntityStore) -> list[Any]:
     return [payload_of(envelope) for envelope in bus.envelopes()]
 
 
-async def test_what_is_written_is_read_back(store: MongoEntityStore) -> None:
-    """An entity with the oddest keys and values comes back as it was."""
+async def test_any_entity_is_read_back_as_it_was_written(
+    store: MongoEntityStore,
+) -> None:
+    """Also an entity with unusual keys and values."""
     written = await store.write([change(None, state())])
     [stored] = written.stored
     assert stored.revision == 1
@@ -81,7 +83,7 @@ async def test_what_is_written_is_read_back(store: MongoEntityStore) -> None:
         assert await store.versions(moments) == {stored.ref: 1}
 
 
-async def test_each_step_is_told_once_in_order(store: MongoEntityStore) -> None:
+async def test_each_change_is_published_once_in_order(store: MongoEntityStore) -> None:
     """Created, updated, deleted: with revision, difference, actor and cause."""
     [one] = (await store.write([change(None, state())])).stored
     other = (StoredRelation("ownedBy", "group:default/b", "ownerOf"),)
@@ -108,10 +110,10 @@ async def test_each_step_is_told_once_in_order(store: MongoEntityStore) -> None:
     assert await told(store) == []
 
 
-async def test_a_write_over_what_is_no_longer_there_is_lost(
+async def test_a_write_over_an_outdated_revision_fails(
     store: MongoEntityStore,
 ) -> None:
-    """Of two writers one wins, the other is told, and no event lies."""
+    """Of two writers one succeeds, and the other gets a conflict and no event."""
     [one] = (await store.write([change(None, state())])).stored
     results = await asyncio.gather(
         *(store.write([change(one, state(owner=f"o{n}"))]) for n in range(6))
@@ -126,10 +128,10 @@ async def test_a_write_over_what_is_no_longer_there_is_lost(
     assert (await store.write([change(one, None)])).lost == ["component:default/web"]
 
 
-async def test_a_deleted_entity_may_come_back_and_counts_on(
+async def test_a_recreated_entity_continues_its_revisions(
     store: MongoEntityStore,
 ) -> None:
-    """Its revisions never start again, so no consumer takes new for old."""
+    """Revisions never start again, so no consumer confuses new with old."""
     [one] = (await store.write([change(None, state())])).stored
     assert (await store.write([change(one, None)])).deleted == [one.ref]
     assert await store.load([one.ref]) == {}
@@ -141,7 +143,9 @@ async def test_a_deleted_entity_may_come_back_and_counts_on(
     assert history[1].entity is None
 
 
-async def test_telling_twice_keeps_one_entry(store: MongoEntityStore) -> None:
+async def test_publishing_twice_keeps_one_history_entry(
+    store: MongoEntityStore,
+) -> None:
     """A crash between the entry and the event repeats the entry without harm."""
     await store.write([change(None, state())])
     entity_documents = await store.collection.find(UNSENT).to_list(None)
@@ -151,8 +155,8 @@ async def test_telling_twice_keeps_one_entry(store: MongoEntityStore) -> None:
     assert [entry.revision for entry in history] == [1]
 
 
-async def test_history_of_a_page(store: MongoEntityStore) -> None:
-    """Below a revision, newest first, told and untold ones alike."""
+async def test_history_is_read_in_pages_newest_first(store: MongoEntityStore) -> None:
+    """Below a given revision, published or pending."""
     [stored] = (await store.write([change(None, state(owner="o1"))])).stored
     for number in range(2, 6):
         step = change(stored, state(owner=f"o{number}"))
@@ -166,8 +170,8 @@ async def test_history_of_a_page(store: MongoEntityStore) -> None:
     assert await store.history("component:default/never", limit=2) == ([], 0)
 
 
-async def test_many_at_once(store: MongoEntityStore) -> None:
-    """Batches larger than one command, mixed: each change finds its fate."""
+async def test_large_mixed_batches_report_each_result(store: MongoEntityStore) -> None:
+    """Batches larger than one command: each change has its own result."""
     creations = [change(None, state(f"c{n}")) for n in range(2500)]
     first = await store.write(creations)
     assert len(first.stored) == 2500
@@ -189,8 +193,8 @@ async def test_many_at_once(store: MongoEntityStore) -> None:
     }
 
 
-async def test_roots_are_kept_by_version(database: Any) -> None:
-    """Who writes over a version that is not there any more is told so."""
+async def test_roots_are_written_by_version(database: Any) -> None:
+    """A writer of an outdated version gets a conflict."""
     store = MongoRootLocationStore(database)
     place = RepositoryPath("git.example.org", "web", "main", "a.yaml")
     file = FileState("location:default/x", "url:x", "d", None, place, (place,), ({},))

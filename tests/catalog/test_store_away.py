@@ -36,10 +36,10 @@ async def refused(catalog: Running, file: Path) -> httpx.Response:
     return answer
 
 
-async def test_reads_go_on_marked_stale_and_writes_are_refused(
+async def test_without_the_store_reads_are_stale_and_writes_fail(
     tmp_path: Path,
 ) -> None:
-    """Standing still or killed: reads in no time, changes 503, afterwards as before."""
+    """Frozen or killed: reads answer fast, changes get 503, later all is normal."""
     one = write(tmp_path, "one.yaml", builders.component("web"))
     two = write(tmp_path, "two.yaml", builders.component("cart"))
     with documents.started(tmp_path) as engine:
@@ -76,8 +76,8 @@ async def test_reads_go_on_marked_stale_and_writes_are_refused(
         again.stop()
 
 
-async def test_a_catalog_that_starts_first_waits(tmp_path: Path) -> None:
-    """It answers 503, is not ready and says why; it loads when the engine is there."""
+async def test_a_catalog_that_starts_before_its_store_waits(tmp_path: Path) -> None:
+    """It answers 503 with the reason, and loads when the store is there."""
     with documents.started(tmp_path) as engine:
         port = int(engine.address.rpartition(":")[2])
     settings: Settings = settings_of(tmp_path, OPEN, mongodb=engine.address)

@@ -60,10 +60,10 @@ async def no_problems(catalog: Running, target: str) -> None:
     await until(is_fine, SOON, f"{target} to have no problem")
 
 
-async def test_the_second_takes_over_when_the_first_is_unregistered(
+async def test_the_second_root_takes_over_after_an_unregistration(
     catalog: Running, host: Host
 ) -> None:
-    """Without waiting for the scan, and its location complains no longer."""
+    """The takeover does not wait for the scan, and clears the second root's error."""
     first, _ = await register(catalog, host, "old", "new")
     assert await catalog.problems(generated(host.url("new"), "url"))
     await catalog.ask("DELETE", f"/locations/{first}")
@@ -72,10 +72,10 @@ async def test_the_second_takes_over_when_the_first_is_unregistered(
 
 
 @pytest.mark.parametrize("content", [builders.component("other"), None])
-async def test_the_second_takes_over_when_the_first_says_it_no_longer(
+async def test_the_second_root_takes_over_names_that_the_first_drops(
     catalog: Running, host: Host, content: Any
 ) -> None:
-    """Another name in its descriptor, or no descriptor."""
+    """The first file renames the entity, or the descriptor is deleted."""
     await register(catalog, host, "old", "new")
     host.commit("old", {"catalog-info.yaml": content})
     await catalog.register(host.url("old"), "?onConflict=refresh")
@@ -83,10 +83,10 @@ async def test_the_second_takes_over_when_the_first_says_it_no_longer(
     await no_problems(catalog, host.url("new"))
 
 
-async def test_a_deleted_entity_stays_with_the_location_that_still_says_it(
+async def test_a_deleted_entity_returns_from_its_own_location(
     catalog: Running, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Deleting by hand is no giving up: its source brings it back at once."""
+    """Deleting by hand frees no name: the entity's source restores it at once."""
     await register(catalog, host, "old", "new")
     entity = await catalog.entity(WEB)
     assert entity is not None
@@ -106,10 +106,8 @@ async def test_a_deleted_entity_stays_with_the_location_that_still_says_it(
     assert host.url("old") in problem
 
 
-async def test_the_oldest_of_several_wins_and_the_others_learn_of_it(
-    catalog: Running, host: Host
-) -> None:
-    """Their errors name who provides it now; then it is the next one's turn."""
+async def test_the_oldest_waiting_root_takes_over(catalog: Running, host: Host) -> None:
+    """The others' errors name the new provider; then the next root's turn comes."""
     first, second, _ = await register(catalog, host, "one", "two", "three")
     await catalog.ask("DELETE", f"/locations/{first}")
     await owned_by(catalog, "two")
@@ -124,10 +122,8 @@ async def test_the_oldest_of_several_wins_and_the_others_learn_of_it(
     await no_problems(catalog, host.url("three"))
 
 
-async def test_a_chain_of_takeovers_goes_to_its_end(
-    catalog: Running, host: Host
-) -> None:
-    """Who takes over one name gives up another one that somebody waits for."""
+async def test_chained_takeovers_are_completed(catalog: Running, host: Host) -> None:
+    """A root that takes over one name frees another that a third root waits for."""
     host.commit("a", {"catalog-info.yaml": web("a")})
     api = builders.api("orders", {"title": "b"})
     host.commit("b", {"catalog-info.yaml": [api, web("b")]})
@@ -143,10 +139,8 @@ async def test_a_chain_of_takeovers_goes_to_its_end(
         await no_problems(catalog, host.url(name))
 
 
-async def test_a_refused_location_that_is_gone_asks_for_nothing(
-    catalog: Running, host: Host
-) -> None:
-    """A free name of which only a removed location wanted anything stays free."""
+async def test_a_removed_root_takes_over_nothing(catalog: Running, host: Host) -> None:
+    """A name that only a removed root waited for stays free."""
     first, second = await register(catalog, host, "old", "new")
     await catalog.ask("DELETE", f"/locations/{second}")
     await catalog.ask("DELETE", f"/locations/{first}")
@@ -155,13 +149,13 @@ async def test_a_refused_location_that_is_gone_asks_for_nothing(
     assert WEB not in catalog.work.catalog.state.refused
 
 
-async def test_a_name_that_another_process_freed_is_asked_for_here(
+async def test_a_name_freed_by_another_process_is_taken_over(
     database: Any,
     data: Path,
     tmp_path_factory: pytest.TempPathFactory,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also where that process died before it could."""
+    """Also where that process died before it could take the name over."""
     files = [write(data, f"{name}.yaml", web(name)) for name in ("old", "new")]
     async with running(database, data) as one:
         first = (await one.register(files[0])).json()["location"]["id"]
@@ -176,10 +170,10 @@ async def test_a_name_that_another_process_freed_is_asked_for_here(
             await owned_by(other, "new")
 
 
-async def test_a_name_that_was_freed_before_a_crash_is_taken_over_at_the_start(
+async def test_a_name_freed_before_a_crash_is_taken_over_at_start(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The deletion was written, and nobody was asked."""
+    """The deletion was stored, and no takeover had been triggered."""
     files = [write(data, f"{name}.yaml", web(name)) for name in ("old", "new")]
     async with running(database, data) as catalog:
         answer = await catalog.register(files[0])
@@ -199,10 +193,10 @@ async def test_a_name_that_was_freed_before_a_crash_is_taken_over_at_the_start(
         assert await catalog.problems(generated(files[1])) == []
 
 
-async def test_a_source_that_is_away_when_its_name_becomes_free_is_asked_again(
+async def test_a_takeover_is_retried_when_its_source_was_away(
     catalog: Running, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The refusal is not forgotten with the failure."""
+    """The refusal is not lost by the failure."""
     monkeypatch.setattr("services.catalog.handlers.refused_names.RETRY_SECONDS", 0.2)
     first, _ = await register(catalog, host, "old", "new")
     bare = host.bare / "new.git"
@@ -218,7 +212,7 @@ async def test_a_source_that_is_away_when_its_name_becomes_free_is_asked_again(
 async def test_an_unexpected_failure_does_not_end_the_takeovers(
     catalog: Running, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is reported, and the name is asked for again."""
+    """The failure is logged, and the takeover is retried."""
     monkeypatch.setattr("services.catalog.handlers.refused_names.RETRY_SECONDS", 0.2)
     first, _ = await register(catalog, host, "old", "new")
     failures = 0
