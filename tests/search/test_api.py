@@ -49,7 +49,9 @@ async def filled(
     return http
 
 
-async def test_a_page(filled: httpx.AsyncClient, principal_headers: Headers) -> None:
+async def test_a_results_page_has_ranks_highlights_total_and_cursors(
+    filled: httpx.AsyncClient, principal_headers: Headers
+) -> None:
     """A page has documents, ranks, highlights, the total and cursors both ways."""
     headers = principal_headers()
     url = "/query?term=shop&types[0]=software-catalog&pageLimit=3"
@@ -83,7 +85,7 @@ async def test_a_page(filled: httpx.AsyncClient, principal_headers: Headers) -> 
     assert "nextPageCursor" not in last
 
 
-async def test_a_total_alone(
+async def test_a_page_of_size_zero_has_the_total_only(
     filled: httpx.AsyncClient, principal_headers: Headers
 ) -> None:
     """A page of no results tells how many there are."""
@@ -93,7 +95,7 @@ async def test_a_total_alone(
     assert answer.json() == {"numberOfResults": 7, "results": []}
 
 
-async def test_document_texts(
+async def test_people_show_contact_data_and_pages_their_entity(
     filled: httpx.AsyncClient, principal_headers: Headers
 ) -> None:
     """People are described by name and address, pages by their entity."""
@@ -128,7 +130,7 @@ async def test_document_texts(
         ("term=" + "a" * 101, "term"),
     ],
 )
-async def test_bad_input(
+async def test_invalid_parameters_are_refused_by_name(
     filled: httpx.AsyncClient, principal_headers: Headers, query: str, named: str
 ) -> None:
     """Input that breaks a rule is refused, naming the parameter."""
@@ -138,15 +140,17 @@ async def test_bad_input(
     assert named in answer.json()["error"]["message"]
 
 
-async def test_nobody(filled: httpx.AsyncClient) -> None:
-    """Without the gateway's word on who asks, nothing is told."""
+async def test_every_route_requires_a_principal(filled: httpx.AsyncClient) -> None:
+    """Without a principal from the gateway every route answers 401."""
     for path in ("/query", "/suggest", "/snapshot/checksum"):
         answer = await filled.get(path)
         assert answer.status_code == 401
         assert answer.json()["error"]["message"] == "Missing credentials"
 
 
-async def test_policy(filled: httpx.AsyncClient, principal_headers: Headers) -> None:
+async def test_policy_conditions_filter_results_totals_and_suggestions(
+    filled: httpx.AsyncClient, principal_headers: Headers
+) -> None:
     """Conditions of the caller's decision apply to results, totals, suggestions."""
     stranger: dict[str, Any] = {"anyOf": [PUBLIC_OR_OWNED["anyOf"][0]]}
     for conditions, expected in ((PUBLIC_OR_OWNED, 1), (stranger, 0), (None, 1)):
@@ -157,10 +161,10 @@ async def test_policy(filled: httpx.AsyncClient, principal_headers: Headers) -> 
         assert len(body["suggestions"]) == expected
 
 
-async def test_suggestions(
+async def test_suggestions_complete_titles_with_and_without_typos(
     filled: httpx.AsyncClient, principal_headers: Headers
 ) -> None:
-    """What one is typing completes to titles, misspelt or not, and never to all."""
+    """A term in progress completes to titles; an empty one suggests nothing."""
     headers = principal_headers()
     body = (await filled.get("/suggest?term=we", headers=headers)).json()
     assert body["suggestions"][0] == {
@@ -182,10 +186,10 @@ async def test_suggestions(
     assert (await filled.get("/suggest?limit=99", headers=headers)).status_code == 400
 
 
-async def test_services_only(
+async def test_checksum_and_rebuild_routes_are_for_services_only(
     filled: httpx.AsyncClient, principal_headers: Headers, owners: MemoryOwners
 ) -> None:
-    """Checksums and rebuilding are not for users; a rebuild tells its proof."""
+    """Users are refused; a rebuild returns its proof."""
     assert (
         await filled.post("/rebuild", headers=principal_headers())
     ).status_code == 403
@@ -204,7 +208,7 @@ async def test_services_only(
 async def test_each_route_answers_as_documented(
     app: FastAPI, filled: httpx.AsyncClient, principal_headers: Headers
 ) -> None:
-    """Parameters and answers are those of the OpenAPI document, and no others."""
+    """Parameters and responses are those of the OpenAPI document, and no others."""
     service = principal_headers("service:cli", kind="service")
     requests = {
         ("get", "/query"): "/query?term=shop&types[0]=software-catalog&pageLimit=2"
@@ -220,10 +224,10 @@ async def test_each_route_answers_as_documented(
         api.check(operation, answer)
 
 
-async def test_rebuild_tells_its_progress(
+async def test_a_rebuild_streams_its_progress(
     filled: httpx.AsyncClient, principal_headers: Headers, owners: MemoryOwners
 ) -> None:
-    """As a stream, a rebuild ends with the proof, or with the reason why not."""
+    """The stream ends with the proof, or with the reason of the failure."""
     headers = {
         **principal_headers("service:cli", kind="service"),
         "accept": "text/event-stream",
@@ -239,13 +243,13 @@ async def test_rebuild_tells_its_progress(
     assert "does not answer" in text
 
 
-async def test_while_the_first_index_is_built(
+async def test_queries_answer_503_while_the_first_index_is_built(
     data: Path,
     principal_headers: Headers,
     owners: MemoryOwners,
     index_settings: dict[str, object],
 ) -> None:
-    """Until there is something to find, the answer is: ask again soon."""
+    """Until the index can answer, the response asks to come again soon."""
     owners.away = True
     app = create_app(
         settings_of(data, **index_settings), owners=owners, consumes_events=False

@@ -9,7 +9,7 @@ from tests.search.fakes import MemoryOwners, entity_put, search_request
 
 
 async def test_an_api_is_found_by_an_operation(index_version: IndexVersion) -> None:
-    """The catalog is asked for the words; the document shows none of them."""
+    """Search requests the words from the catalog; the document shows none of them."""
     owners = MemoryOwners()
     owners.put(builders.api("tickets", definition="refundTicket /seats/{id}/refunds"))
     owners.put(builders.component("cart"))
@@ -22,8 +22,8 @@ async def test_an_api_is_found_by_an_operation(index_version: IndexVersion) -> N
         assert page.hits[0].document["location"] == "/catalog/default/api/tickets"
 
 
-async def test_only_apis_are_asked_for() -> None:
-    """In portions, in order; what has no definition is left as it is."""
+async def test_operations_are_requested_for_apis_only() -> None:
+    """In batches, in order; an API without a definition stays as it is."""
     owners = MemoryOwners()
     number = AT_ONCE * 2 + 3
     changes = [

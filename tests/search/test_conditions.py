@@ -136,27 +136,29 @@ def test_index_and_rules_agree(index: TantivyIndex, rules: dict[str, Any]) -> No
         {"anyOf": [RULES[0], {"rule": None}]},
     ],
 )
-def test_unknown_rules_open_no_door(criteria: dict[str, Any]) -> None:
-    """A rule that is not understood refuses the request, under a `not` as well."""
+def test_conditions_with_unknown_rules_are_refused(criteria: dict[str, Any]) -> None:
+    """A request with an unknown rule is refused, also under a `not`."""
     with pytest.raises(Forbidden):
         criteria_condition(criteria)
 
 
 @pytest.mark.parametrize("number", [1e26, -1e26, 2.0**63, 1.7e308])
-def test_numbers_beyond_64_bits_have_marks(number: float) -> None:
-    """They are in descriptors: one of them must not keep an index from being built."""
+def test_conditions_match_numbers_beyond_64_bits(number: float) -> None:
+    """Descriptors may hold them, and they must not break the index."""
     record = entity_record(entity_put(component("n", size=number, sizes=[number])))
     for key in ("size", "sizes"):
         criteria = {"rule": "HAS_SPEC", "params": {"key": key, "value": number}}
         assert holds(criteria_condition(criteria), frozenset(record.marks))
 
 
-def test_no_conditions_at_all_show_nothing(tmp_path: Path) -> None:
-    """A conditional decision without conditions allows nothing."""
+def test_a_conditional_decision_without_conditions_shows_nothing(
+    tmp_path: Path,
+) -> None:
+    """A reader whose decision has no conditions sees nothing."""
     assert not holds(criteria_condition(None), frozenset({"kind:component"}))
 
 
-def test_long_paths_make_no_marks() -> None:
+def test_values_below_long_paths_are_not_indexed() -> None:
     """Every mark has its path written out: 50,000 would fill the memory."""
     deep = {"a" * 100_000: {str(n): n for n in range(50_000)}, "type": "service"}
     with limit_processor_time(2):

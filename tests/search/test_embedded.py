@@ -46,8 +46,8 @@ async def filled(index: RecordIndex) -> RecordIndex:
     return index
 
 
-async def test_a_group_is_replaced_whole(index: RecordIndex) -> None:
-    """A group holds what was last written to it and nothing before."""
+async def test_writing_a_group_replaces_all_its_documents(index: RecordIndex) -> None:
+    """A group holds the documents of its last write only."""
     await filled(index)
     changed = component("shop-monolith", {"description": "Basket"})
     await index.replace(records_of(changed))
@@ -59,8 +59,8 @@ async def test_a_group_is_replaced_whole(index: RecordIndex) -> None:
     assert await index.count() == len(ENTITIES) - 1
 
 
-async def test_kept_values_come_back(index: RecordIndex) -> None:
-    """Sections come back in the order of their site, with what was kept."""
+async def test_stored_values_are_read_back_in_order(index: RecordIndex) -> None:
+    """Sections come back in the order of their site, with the stored values."""
     sections = [
         PageSection(f"p{number}/", f"Page {number}", "x") for number in range(5)
     ]
@@ -103,8 +103,8 @@ async def watched(data: Path) -> AsyncIterator[Watched]:
     await index.close()
 
 
-async def test_costly_questions_leave_the_event_loop(watched: Watched) -> None:
-    """Stars and slips look through all words; what is typed mostly does not."""
+async def test_expensive_queries_run_outside_the_event_loop(watched: Watched) -> None:
+    """Wildcards and typos look through all words; usual terms do not."""
     await filled(watched)
     threads: dict[str, list[str]] = {}
     for term in ("monolith", "*lith", "mono*", "a b c d e f g", "monolhit"):
@@ -115,8 +115,10 @@ async def test_costly_questions_leave_the_event_loop(watched: Watched) -> None:
     assert set(map(tuple, threads.values())) == {("search",)}
 
 
-async def test_long_pages_are_marked_beside_the_event_loop(watched: Watched) -> None:
-    """Marking takes time by the letter, and documentation has many."""
+async def test_long_pages_are_highlighted_outside_the_event_loop(
+    watched: Watched,
+) -> None:
+    """Highlighting takes time by the letter, and documentation is long."""
     page = PageSection("p/", "Ledger", "Größere Beträge im Hauptbuch. " * 1_500)
     facts = facts_of(
         entity_record(
@@ -133,10 +135,10 @@ async def test_long_pages_are_marked_beside_the_event_loop(watched: Watched) -> 
     assert watched.markings == [_thread(), "search"]
 
 
-async def test_costly_questions_do_not_pile_up(
+async def test_waiting_expensive_queries_are_limited(
     index: RecordIndex, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who comes when too many wait is told to come again."""
+    """A query above the limit is refused with a request to come again."""
     await filled(index)
     monkeypatch.setattr(embedded, "WAITING_LIMIT", 3)
     answers = await asyncio.gather(
@@ -148,8 +150,8 @@ async def test_costly_questions_do_not_pile_up(
     assert (await index.find(search_request("*lith"))).total == 1
 
 
-async def test_survives_closing(data: Path) -> None:
-    """What was committed is there when the directory is opened again."""
+async def test_committed_documents_survive_a_restart(data: Path) -> None:
+    """Committed documents are found when the directory is opened again."""
     index = TantivyIndex.open(data, TAGS)
     await filled(index)
     count = len(await index.indexed_versions())
@@ -160,8 +162,8 @@ async def test_survives_closing(data: Path) -> None:
     await again.close()
 
 
-async def test_a_broken_directory_says_so(data: Path) -> None:
-    """Torn files are an error at opening, never wrong answers later."""
+async def test_a_damaged_index_fails_to_open(data: Path) -> None:
+    """Damaged files are an error at opening, never wrong results later."""
     index = TantivyIndex.open(data, TAGS)
     await filled(index)
     await index.close()
@@ -197,8 +199,8 @@ asyncio.run(main())
 """
 
 
-async def test_kill_mid_write_leaves_whole_batches(data: Path) -> None:
-    """After kill -9 the index opens, and every batch is there whole or not at all."""
+async def test_a_kill_during_a_write_leaves_complete_batches(data: Path) -> None:
+    """After kill -9 the index opens, and has each batch completely or not at all."""
     process = subprocess.Popen(
         [sys.executable, "-c", WRITER, str(data)],
         stdout=subprocess.PIPE,
@@ -223,8 +225,8 @@ async def test_kill_mid_write_leaves_whole_batches(data: Path) -> None:
     await index.close()
 
 
-async def test_a_write_that_is_given_up_is_ended_before_the_next(data: Path) -> None:
-    """Cancelled while its thread still writes: nobody meets it in the index."""
+async def test_a_cancelled_write_ends_before_the_next_begins(data: Path) -> None:
+    """Its thread finishes first, so that two writes never overlap."""
     index = TantivyIndex.open(data / "index", TAGS)
     many = records_of(*(component(f"part-{number}") for number in range(3000)))
     writing = asyncio.create_task(index.replace(many))

@@ -25,8 +25,8 @@ def entry(text: str, title: str = "Cart") -> IndexEntry:
     return entry_of(IndexRecord("entity", "api:default/cart", "t", True, document), 0)
 
 
-def test_endings_of_names_and_of_other_words_lie_apart() -> None:
-    """A piece of a name counts at once, one of another word if nothing else does."""
+def test_endings_of_names_are_indexed_apart_from_other_words() -> None:
+    """A part of a name matches at once, a part of another word only as a fallback."""
     indexed = entry("petstores bookShelf", title="Petstore")
     assert indexed.inner.split() == ["etstore", "store", "tore", "tstore"]
     other = {"etstores", "stores", "tores", "tstores", "ores"}
@@ -34,14 +34,14 @@ def test_endings_of_names_and_of_other_words_lie_apart() -> None:
     assert entry("petstore", title="Petstore").inner_text == ""
 
 
-def test_hashes_in_a_text_have_no_endings() -> None:
-    """A changelog may have thousands, and nobody types a piece of one."""
+def test_hashes_in_a_text_are_not_indexed_by_endings() -> None:
+    """A changelog may have thousands of hashes, and nobody types a part of one."""
     digests = [hashlib.sha1(bytes([n])).hexdigest() for n in range(100)]
     assert max(map(len, entry(" ".join(digests)).inner_text.split())) < 10
 
 
-def test_the_endings_of_a_text_are_bounded() -> None:
-    """However long its words are: the index grows with what is written."""
+def test_the_indexed_endings_of_a_text_are_limited() -> None:
+    """However long its words are: the index grows with the text."""
     letters = itertools.permutations(string.ascii_lowercase, 3)
     words = ("".join(three) * 20 for three in itertools.islice(letters, 800))
     indexed = entry(" ".join(words))
@@ -49,8 +49,8 @@ def test_the_endings_of_a_text_are_bounded() -> None:
 
 
 @pytest.mark.parametrize("step", ["exact", "forgiving", "most"])
-def test_only_stars_look_through_all_words(step: Step) -> None:
-    """A question of many words that nobody wrote costs an engine little."""
+def test_only_wildcards_scan_all_words(step: Step) -> None:
+    """A query of many unknown words costs an engine little."""
     translation = QueryTranslation(schema(), Stemmer())
     assert "RegexQuery" in repr(translation.query(search_request("led*er"), step))
     assert b'"wildcard"' in orjson.dumps(request(search_request("led*er"), step))

@@ -94,8 +94,10 @@ async def total(app: FastAPI, term: str) -> int:
     return (await app.state.alias.answering.index.find(search_request(term))).total
 
 
-async def test_what_is_told_is_found(heard: FastAPI, bus: KafkaBus) -> None:
-    """An event is searchable at once, its repetition changes nothing."""
+async def test_an_entity_event_makes_the_entity_searchable(
+    heard: FastAPI, bus: KafkaBus
+) -> None:
+    """A duplicate event changes nothing."""
     ref, value = created("first", description="warmup")
     await bus.publish(ENTITY_CHANGED, ref, value)
     await until(lambda: total(heard, "warmup"), 20, "the group to be joined")
@@ -117,10 +119,10 @@ async def test_what_is_told_is_found(heard: FastAPI, bus: KafkaBus) -> None:
     await until(is_gone, condition="the deletion")
 
 
-async def test_sites_are_fetched(
+async def test_a_built_site_is_fetched_and_indexed(
     heard: FastAPI, bus: KafkaBus, owners: MemoryOwners
 ) -> None:
-    """A built site is fetched from techdocs, and again when techdocs was away."""
+    """If techdocs is unavailable, the site is fetched again later."""
     ref, value = created("docs", **{**DOCS, "description": "has docs"})
     owners.publish(ref, "s1", PageSection("", "Home", "marimba"))
     owners.away = True
@@ -143,8 +145,10 @@ async def test_sites_are_fetched(
     await until(is_gone, condition="the end of the docs")
 
 
-async def test_poison_goes_aside(heard: FastAPI, bus: KafkaBus, kafka: str) -> None:
-    """Messages that cannot be handled go to the dead letters, the others go on."""
+async def test_malformed_messages_go_to_the_dead_letters(
+    heard: FastAPI, bus: KafkaBus, kafka: str
+) -> None:
+    """The messages after them are handled."""
     ref, value = created("healthy", description="survivor")
     wrong = orjson.loads(value)
     wrong["data"]["revision"] = "many"

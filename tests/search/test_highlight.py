@@ -59,21 +59,23 @@ def shown(term: str, text: str) -> str | None:
         ("x*x", "x", None),
     ],
 )
-def test_marks(term: str, text: str, expected: str | None) -> None:
-    """Stars are any letters of one word; what is marked is as it is written."""
+def test_highlighted_text_is_as_it_is_written(
+    term: str, text: str, expected: str | None
+) -> None:
+    """A star matches letters of one word; highlighting does not change the text."""
     assert shown(term, text) == expected
 
 
-def test_a_piece_of_a_word_is_marked_in_names_alone() -> None:
-    """In running text it would be noise."""
+def test_parts_of_words_are_highlighted_in_names_only() -> None:
+    """In running text such highlights would be noise."""
     document = {"title": "petstore", "text": "restored"}
     marks = highlights(document, matcher_of(parse_term("store")), TAGS)
     assert marks == {"title": "pet<m>store</m>"}
 
 
 @pytest.mark.parametrize("step", ["exact", "forgiving"])
-def test_no_expression_is_made_of_a_term(step: Step, monkeypatch) -> None:
-    """Each new term would have one made, which takes longer than to find the term."""
+def test_highlighting_compiles_no_regular_expression(step: Step, monkeypatch) -> None:
+    """Compiling one for each new term takes longer than finding the term."""
     monkeypatch.setattr(re, "compile", None)
     monkeypatch.setattr(re, "_compile", None)
     document = {"title": "c00123 認証 v2", "text": "हिन्दी store"}
@@ -86,10 +88,10 @@ def test_no_expression_is_made_of_a_term(step: Step, monkeypatch) -> None:
     tokens=st.lists(st.text("ab1", min_size=1, max_size=3), min_size=1, max_size=3),
     text=st.text("ab1 _é", max_size=30),
 )
-def test_beginnings_are_marked_as_their_expression_says(
+def test_prefixes_are_highlighted_like_their_expression(
     tokens: list[str], text: str
 ) -> None:
-    """A word from its beginning to its end; a single letter only as the whole word."""
+    """A word from its beginning to its end; a single letter only as a whole word."""
     term = parse_term(" ".join(tokens))
     longest_first = sorted((word.tokens[0] for word in term.words), key=len)[::-1]
     expression = "|".join(map(_expression, longest_first))
@@ -104,8 +106,8 @@ def _expression(token: str) -> str:
     return f"(?<!{same}){re.escape(token)}{rest}"
 
 
-def test_a_run_that_is_nearly_meant_is_marked_where_it_agrees() -> None:
-    """Stretches of the typed run, not each pair of letters by itself."""
+def test_a_similar_run_is_highlighted_where_it_agrees() -> None:
+    """Stretches of the typed characters, not each pair of letters by itself."""
     document = {"title": "顧客の契約情報を登録"}
     (result,) = marked([document], parse_term("顧客情報の登録"), (), "forgiving", TAGS)
     assert result["title"] == "<m>顧客</m>の契約<m>情報</m>を<m>登録</m>"
@@ -115,18 +117,18 @@ def test_a_run_that_is_nearly_meant_is_marked_where_it_agrees() -> None:
     pattern=st.text("ab*", min_size=1, max_size=8),
     word=st.text("abc", min_size=1, max_size=10),
 )
-def test_a_wildcard_matches_what_its_expression_matches(
+def test_a_wildcard_matches_like_its_regular_expression(
     pattern: str, word: str
 ) -> None:
-    """Piece by piece is the same as every way at once."""
+    """Matching part by part gives the same result as the regular expression."""
     expression = "[a-z]*".join(re.escape(part) for part in pattern.split("*"))
     expected = re.fullmatch(expression, word) is not None
     assert Wildcard(tuple(pattern.split("*"))).matches(word) == expected
 
 
 @given(text=st.text(max_size=200), word=st.text("abcäöüßΩ漢", min_size=2, max_size=3))
-def test_marks_take_nothing_away(text: str, word: str) -> None:
-    """Without its marks the field is the text, whatever its letters fold to."""
+def test_highlighting_keeps_the_text(text: str, word: str) -> None:
+    """Without its tags a field is the text, whatever its letters fold to."""
     text_with_marks = shown(f"{word} *{word[0]}*", f"{text} {word} {text}")
     assert text_with_marks is not None
     assert (
@@ -144,8 +146,8 @@ def test_marks_take_nothing_away(text: str, word: str) -> None:
         ("*é*é*é*x", "é" * 50_000),
     ],
 )
-def test_stars_cost_no_more_than_the_text_is_long(term: str, text: str) -> None:
-    """One entity with a long word is enough for a bomb."""
+def test_highlighting_wildcards_takes_linear_time(term: str, text: str) -> None:
+    """A quadratic search would take seconds for one long word."""
     start = time.process_time()
     shown(term, text)
     assert time.process_time() - start < SECONDS * slowness()
@@ -159,15 +161,15 @@ def test_stars_cost_no_more_than_the_text_is_long(term: str, text: str) -> None:
         ("aa ab1 1ab", "aab1" * 4_000),
     ],
 )
-def test_marks_cost_no_more_than_the_page_is_long(term: str, text: str) -> None:
-    """Words that are everywhere, and such that are only inside of others."""
+def test_highlighting_many_words_takes_linear_time(term: str, text: str) -> None:
+    """For frequent words, and for words that are parts of other words."""
     start = time.process_time()
     marked([{"text": text}] * 25, parse_term(term), (), "exact", TAGS)
     assert time.process_time() - start < SECONDS * slowness()
 
 
-def test_words_that_are_nearly_meant_have_a_budget(monkeypatch) -> None:
-    """A page of words that are all nearly the typed ones: not all are compared."""
+def test_highlighting_similar_words_has_a_budget(monkeypatch) -> None:
+    """On a page of similar words only some are compared with the typed one."""
     compared: list[tuple[str, str]] = []
 
     def near(token: str, written: str) -> bool:
@@ -184,8 +186,8 @@ def test_words_that_are_nearly_meant_have_a_budget(monkeypatch) -> None:
     assert result["title"].count("<m>") >= 25
 
 
-def test_a_page_has_a_budget() -> None:
-    """Behind it nothing is marked, and nothing is lost."""
+def test_highlighting_a_page_has_a_budget() -> None:
+    """After the budget is spent nothing is highlighted, and no text is lost."""
     text = "cart " * 10_000
     documents = [{"title": "cart", "text": text} for _ in range(40)]
     results = marked(documents, parse_term("cart"), (), "exact", TAGS)

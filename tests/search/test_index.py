@@ -50,29 +50,29 @@ class TestSearchIndex:
         assert await titles(index, "jane") == ["jane.doe"]
         assert await titles(index, "uberweisung") == ["OrderService"]
 
-    async def test_forgives_slips_only_when_nothing_matches(
+    async def test_typos_are_forgiven_only_when_nothing_matches(
         self, index: SearchIndex
     ) -> None:
-        """A misspelt word finds what was meant; a right one nothing beside it."""
+        """A misspelt word finds the intended one; a correct one finds only itself."""
         assert "shop-cart" in await titles(index, "shoop")
         assert await titles(index, "monolhit") == ["shop-monolith"]
         assert "documented" not in await titles(index, "shop")
 
-    async def test_all_words_are_wanted(self, index: SearchIndex) -> None:
-        """Two words find what has both; many words forgive a missing one."""
+    async def test_all_words_of_a_query_must_match(self, index: SearchIndex) -> None:
+        """Two words find documents with both; many words allow a missing one."""
         assert await titles(index, "legacy monolith") == ["shop-monolith"]
         assert await titles(index, "legacy cart") == []
         assert await titles(index, "legacy monolith zanzibar") == ["shop-monolith"]
 
-    async def test_patterns_and_phrases(self, index: SearchIndex) -> None:
+    async def test_wildcards_and_phrases_match(self, index: SearchIndex) -> None:
         """A star stands for letters, quotes keep words together."""
         assert await titles(index, "mono*") == ["shop-monolith"]
         assert await titles(index, "*lith") == ["shop-monolith"]
         assert await titles(index, '"cart service"') == ["shop-cart"]
         assert await titles(index, '"service cart"') == []
 
-    async def test_the_named_thing_comes_first(self, index: SearchIndex) -> None:
-        """Who types a whole title or name means that."""
+    async def test_an_exact_title_or_name_ranks_first(self, index: SearchIndex) -> None:
+        """A term that is a whole title or name ranks its document first."""
         assert (await titles(index, "shop"))[0] == "Web Shop"
         assert (await titles(index, "shop-cart"))[0] == "shop-cart"
         assert (await titles(index, "web shop"))[0] == "Web Shop"
@@ -93,12 +93,14 @@ class TestSearchIndex:
             assert {page.total for page in pages} == {whole.total}
         assert (await index.find(search_request())).total == len(ENTITIES)
 
-    async def test_everything_is_listed_by_title(self, index: SearchIndex) -> None:
+    async def test_an_empty_term_lists_everything_by_title(
+        self, index: SearchIndex
+    ) -> None:
         """Without a term the order is that of titles."""
         listed_titles = await titles(index)
         assert listed_titles == sorted(listed_titles, key=str.lower)
 
-    async def test_filters_and_types(self, index: SearchIndex) -> None:
+    async def test_filters_and_types_are_combined(self, index: SearchIndex) -> None:
         """Values of one field are alternatives, fields and types all hold."""
         filters: dict[str, Any] = {"filters[kind]": ["component", "API"]}
         assert len(await titles(index, **filters)) == 7
@@ -111,8 +113,10 @@ class TestSearchIndex:
         assert await titles(index, types="techdocs") == []
         assert len(await titles(index, types="software-catalog")) == len(ENTITIES)
 
-    async def test_policy_is_inside_the_query(self, index: SearchIndex) -> None:
-        """What one may not read is in no list and in no total."""
+    async def test_policy_conditions_are_part_of_the_query(
+        self, index: SearchIndex
+    ) -> None:
+        """A hidden document is in no list and in no total."""
         readable = criteria_condition(PUBLIC_OR_OWNED)
         other = {
             "anyOf": [
@@ -129,7 +133,7 @@ class TestSearchIndex:
         nothing = criteria_condition(None)
         assert (await index.find(search_request(readable=nothing))).total == 0
 
-    async def test_highlights(self, index: SearchIndex) -> None:
+    async def test_matched_words_are_highlighted(self, index: SearchIndex) -> None:
         """Matched words stand between the tags, as they are written."""
         hit = (await index.find(search_request("cart"))).hits[0]
         assert hit.highlight["title"] == "shop-<m>cart</m>"
@@ -140,16 +144,18 @@ class TestSearchIndex:
         assert hit.highlight["text"] == "Legacy <m>monolith</m>"
         assert (await index.find(search_request())).hits[0].highlight == {}
 
-    async def test_odd_text_is_only_text(self, index: SearchIndex) -> None:
-        """No typed text is a query language, an error, or a slow thing."""
+    async def test_unusual_text_is_searched_as_text(self, index: SearchIndex) -> None:
+        """No typed text is a query language, an error, or a slow query."""
         for term in ("title:shop AND (", "[a TO b]", "((((", "\\", "*a*b*c*d*", "🎭"):
             start = time.perf_counter()
             await index.find(search_request(term))
             assert time.perf_counter() - start < 5
 
 
-async def test_writing_while_asking(index_version: IndexVersion) -> None:
-    """Questions are answered whole while batches are written."""
+async def test_queries_are_consistent_during_writes(
+    index_version: IndexVersion,
+) -> None:
+    """Queries see whole batches while batches are written."""
     index = index_version.index
     await index_version.apply([entity_put(component(f"c{n}")) for n in range(40)])
     done = False
@@ -175,7 +181,7 @@ async def test_writing_while_asking(index_version: IndexVersion) -> None:
     assert (await index.find(search_request())).total == 39
 
 
-async def test_pages_of_a_site(index_version: IndexVersion) -> None:
+async def test_a_site_has_one_document_per_section(index_version: IndexVersion) -> None:
     """A site is one document per section, at the reader's address."""
     index = index_version.index
     annotated = {"annotations": {"backstage.io/techdocs-ref": "dir:."}, "title": "Web"}

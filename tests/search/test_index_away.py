@@ -96,13 +96,13 @@ async def answers(
     return bool(response.json()["numberOfResults"] == count)
 
 
-async def test_killed(
+async def test_search_recovers_after_opensearch_is_killed(
     http: httpx.AsyncClient,
     engine: Server,
     owners: MemoryOwners,
     principal_headers: Headers,
 ) -> None:
-    """Away, it is said so; back again, everything is found, the news as well."""
+    """Meanwhile it answers 503; afterwards it finds everything, new events too."""
     headers = principal_headers()
     await until(lambda: answers(http, headers, "service", 30), 30, "the index")
     engine.kill()
@@ -117,13 +117,13 @@ async def test_killed(
     await until(lambda: answers(http, headers, "service", 31), 30, "all of it")
 
 
-async def test_frozen(
+async def test_search_fails_fast_while_opensearch_is_frozen(
     app: FastAPI,
     http: httpx.AsyncClient,
     engine: Server,
     principal_headers: Headers,
 ) -> None:
-    """Hanging, it costs one questioner some seconds and the next ones nothing."""
+    """The first query waits some seconds, and the next ones do not wait."""
     headers = principal_headers()
     await until(lambda: answers(http, headers, "news", 1), 30, "the index")
     engine.signal(signal.SIGSTOP)
@@ -150,13 +150,13 @@ async def test_frozen(
     await until(lambda: answers(http, headers, "service", 31), 30, "all of it")
 
 
-async def test_started_before_its_index(
+async def test_search_that_starts_before_opensearch_waits(
     folder: Path,
     engine: Server,
     owners: MemoryOwners,
     principal_headers: Headers,
 ) -> None:
-    """A service that starts without OpenSearch waits for it, and says so."""
+    """The service waits for OpenSearch, and its readiness says so."""
     engine.kill()
     values = {"opensearch": engine.address, "CALLBOARD_SEARCH_INDEX": fresh_name()}
     app = create_app(

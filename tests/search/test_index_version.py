@@ -30,8 +30,10 @@ async def found(index_version: IndexVersion, term: str) -> int:
     return (await index_version.index.find(search_request(term))).total
 
 
-async def test_late_and_repeated_changes(index_version: IndexVersion) -> None:
-    """An older state never overwrites a newer one; the same again changes nothing."""
+async def test_late_and_duplicate_changes_are_ignored(
+    index_version: IndexVersion,
+) -> None:
+    """An older state never overwrites a newer one; a duplicate changes nothing."""
     assert await index_version.apply([web("second", 2)]) == 1
     assert await index_version.apply([web("first", 1)]) == 0
     assert await index_version.apply([web("second", 2)]) == 0
@@ -46,24 +48,26 @@ async def test_batches_keep_the_last_state(index_version: IndexVersion) -> None:
     assert (await index_version.indexed_versions()).entities[REF].revision == 3
 
 
-async def test_the_dead_stay_dead(index_version: IndexVersion) -> None:
-    """What was told before a deletion and comes after it does not wake the entity."""
+async def test_a_late_event_does_not_restore_a_deleted_entity(
+    index_version: IndexVersion,
+) -> None:
+    """An event from before the deletion that arrives after it is ignored."""
     await index_version.apply([web("alive", 1)])
     await index_version.apply([EntityRemoval(REF, Version("u1", 3, 5.0))])
     assert await index_version.apply([web("late", 2)]) == 0
     assert await found(index_version, "") == 0
 
 
-async def test_a_new_life_under_an_old_name(index_version: IndexVersion) -> None:
-    """A ref that is registered anew counts from one again, and is shown."""
+async def test_a_recreated_entity_is_indexed_again(index_version: IndexVersion) -> None:
+    """An entity that is registered anew counts revisions from one, and is shown."""
     await index_version.apply([EntityRemoval(REF, Version("u1", 9, 5.0))])
     assert await index_version.apply([web("reborn", 1, "u2", 6.0)]) == 1
     assert await index_version.apply([web("ghost", 8, "u1", 4.0)]) == 0
     assert await found(index_version, "reborn") == 1
 
 
-async def test_tombs_are_forgotten_in_time(index_version: IndexVersion) -> None:
-    """A tombstone is dropped when no event can be that late."""
+async def test_tombstones_expire(index_version: IndexVersion) -> None:
+    """A tombstone is removed when no event can be that late."""
     await index_version.apply([EntityRemoval(REF, Version("u1", 9, 5.0))])
     assert await index_version.forget_tombstones(4.0) == 0
     assert await index_version.forget_tombstones(6.0) == 1
@@ -71,7 +75,7 @@ async def test_tombs_are_forgotten_in_time(index_version: IndexVersion) -> None:
 
 
 async def test_pages_wait_for_their_entity(index_version: IndexVersion) -> None:
-    """Pages that come before their entity are shown when it comes, not before."""
+    """Pages that arrive before their entity are shown once it arrives."""
     await index_version.apply([SITE])
     assert await found(index_version, "xylophone") == 0
     await index_version.apply([web("site", 1)])
@@ -79,7 +83,7 @@ async def test_pages_wait_for_their_entity(index_version: IndexVersion) -> None:
 
 
 async def test_pages_follow_their_entity(index_version: IndexVersion) -> None:
-    """Pages take their entity's policy at once, and go and come back with it."""
+    """Pages take their entity's policy at once, and go and return with it."""
     await index_version.apply([web("site", 1), SITE])
     entity = component(
         "web", {"annotations": {**DOCS, "callboard.dev/visibility": "restricted"}}
@@ -108,8 +112,10 @@ async def test_a_new_site_replaces_the_old(index_version: IndexVersion) -> None:
     assert (await index_version.checksums())["sites"] == sum_of({})
 
 
-async def test_the_books_equal_the_index(index_version: IndexVersion) -> None:
-    """Counted anew from the index, checksums are those of the running books."""
+async def test_stored_checksums_equal_those_of_the_index(
+    index_version: IndexVersion,
+) -> None:
+    """Checksums that are counted anew from the index equal the stored ones."""
     await index_version.apply([entity_put(component(f"c{n}"), n + 1) for n in range(9)])
     await index_version.apply([web("site", 4), SITE])
     await index_version.apply(

@@ -85,8 +85,8 @@ async def indices(alias: ServerAlias) -> list[str]:
     ]
 
 
-async def test_several_open_one_index(replicas: Replicas) -> None:
-    """Processes that start at once on an empty server make one index."""
+async def test_concurrent_processes_create_one_index(replicas: Replicas) -> None:
+    """Processes that start together on an empty server create one index."""
     aliases = [replicas() for _ in range(4)]
     await asyncio.gather(*(alias.open() for alias in aliases))
     assert await indices(aliases[0]) == ["000000"]
@@ -94,8 +94,8 @@ async def test_several_open_one_index(replicas: Replicas) -> None:
     assert (await aliases[0].live.checksums())["entities"].count == 1
 
 
-async def test_the_newest_state_wins_whoever_writes_it(replicas: Replicas) -> None:
-    """Every order of events on several processes ends in the newest of all states."""
+async def test_the_newest_state_wins_across_processes(replicas: Replicas) -> None:
+    """Every order of events on several processes ends in the newest states."""
     chance = random.Random(5)
     aliases = [replicas() for _ in range(3)]
     await aliases[0].open()
@@ -128,8 +128,8 @@ async def test_the_newest_state_wins_whoever_writes_it(replicas: Replicas) -> No
         assert found_titles == [f"c{number}"]
 
 
-async def test_pages_follow_both_of_their_sources(replicas: Replicas) -> None:
-    """Whoever changes the entity and whoever the site: pages are of the last two."""
+async def test_pages_follow_their_entity_and_their_site(replicas: Replicas) -> None:
+    """Pages have the last entity and the last site, whoever wrote them."""
     aliases = [replicas() for _ in range(3)]
     alias = aliases[0]
     await alias.open()
@@ -190,10 +190,10 @@ STORIES: Mapping[str, tuple[Callable[[MemoryOwners, str], Any], int, int]] = {
 
 @pytest.mark.parametrize("story", STORIES)
 @pytest.mark.parametrize("again", ["event", "look"])
-async def test_who_dies_in_between_leaves_nothing_wrong(
+async def test_a_process_that_dies_during_a_write_is_repaired(
     replicas: Replicas, opensearch: Server, story: str, again: str
 ) -> None:
-    """Wherever a process dies, another's turn or a look makes it right."""
+    """Wherever a process dies, another one's write or check repairs the index."""
     owners, healthy = MemoryOwners(), replicas()
     await healthy.open()
     happens, whole, open_ = STORIES[story]
@@ -235,8 +235,10 @@ async def owners() -> MemoryOwners:
     return memory_owners
 
 
-async def test_one_process_rebuilds(replicas: Replicas, owners: MemoryOwners) -> None:
-    """A second rebuild is refused wherever it is asked for; all see the new index."""
+async def test_only_one_process_rebuilds_at_a_time(
+    replicas: Replicas, owners: MemoryOwners
+) -> None:
+    """A second rebuild is refused at every process; all use the new index."""
     one, other = replicas(), replicas()
     await one.open()
     await catch_up(one, owners)
@@ -249,8 +251,10 @@ async def test_one_process_rebuilds(replicas: Replicas, owners: MemoryOwners) ->
     assert await total(other, "xylo") == 2
 
 
-async def test_others_write_to_both(replicas: Replicas, owners: MemoryOwners) -> None:
-    """What another process hears during a rebuild is in the new index as well."""
+async def test_events_during_a_rebuild_reach_both_indexes(
+    replicas: Replicas, owners: MemoryOwners
+) -> None:
+    """Events that another process consumes are in the new index as well."""
     one, other = replicas(), replicas()
     await one.open()
     await catch_up(one, owners)
@@ -266,7 +270,7 @@ async def test_others_write_to_both(replicas: Replicas, owners: MemoryOwners) ->
 async def test_a_killed_rebuild_leaves_nothing(
     replicas: Replicas, owners: MemoryOwners
 ) -> None:
-    """What a rebuild left behind is removed once its process renews nothing more."""
+    """Its index is removed once the killed process no longer renews its lease."""
     one, other = replicas(), replicas()
     await one.open()
     await catch_up(one, owners)
@@ -290,8 +294,10 @@ async def test_a_killed_rebuild_leaves_nothing(
     assert await total(other, "xylo") == 2
 
 
-async def test_one_repairs_for_all(replicas: Replicas, owners: MemoryOwners) -> None:
-    """While one process catches up, the others leave it to that one."""
+async def test_one_process_reconciles_for_all(
+    replicas: Replicas, owners: MemoryOwners
+) -> None:
+    """While one process reconciles, the other processes leave it to that one."""
     one, other = replicas(), replicas()
     await one.open()
     async with one.turn() as is_own_turn:
@@ -300,10 +306,10 @@ async def test_one_repairs_for_all(replicas: Replicas, owners: MemoryOwners) -> 
     assert await resync.catch_up(other, owners, PARTS[0]) == 21
 
 
-async def test_an_index_that_was_removed_comes_back(
+async def test_a_removed_index_is_created_anew(
     replicas: Replicas, owners: MemoryOwners
 ) -> None:
-    """Wiped by somebody, the index is begun anew, and never made by a write."""
+    """A write never creates the index; catching up builds it anew."""
     alias = replicas()
     await alias.open()
     await catch_up(alias, owners)
@@ -317,8 +323,10 @@ async def test_an_index_that_was_removed_comes_back(
     assert await total(alias, "xylo") == 2
 
 
-async def test_a_busy_server_is_given_time(replicas: Replicas) -> None:
-    """Documents that the server has no room for now are sent again, in the end."""
+async def test_documents_that_a_busy_server_rejects_are_resent(
+    replicas: Replicas,
+) -> None:
+    """Documents that the server has no room for are sent again until they are in."""
     client = (alias := replicas())._client
     await alias.open()
     index = (await alias._list_indices())[0].name
@@ -337,7 +345,7 @@ async def test_a_busy_server_is_given_time(replicas: Replicas) -> None:
 
 
 async def test_a_refused_document_is_named(replicas: Replicas) -> None:
-    """A document that the mapping does not know is an error that says which field."""
+    """A document that the mapping does not allow is an error that names the field."""
     alias = replicas()
     await alias.open()
     writes = [Write("entity|x", {"role": "entity", "surprise": 1})]
@@ -349,7 +357,7 @@ async def test_a_refused_document_is_named(replicas: Replicas) -> None:
         assert not await server.indices.exists(index="nobody")
 
 
-async def test_the_deepest_page(replicas: Replicas) -> None:
+async def test_the_last_permitted_page_is_answered(replicas: Replicas) -> None:
     """The last page that can be asked for is answered; no error of the server's."""
     alias = replicas()
     await alias.open()
@@ -359,8 +367,10 @@ async def test_the_deepest_page(replicas: Replicas) -> None:
     assert (await alias.live.index.find(deepest)).total == 1
 
 
-async def test_credentials(secured_opensearch: Server, owners: MemoryOwners) -> None:
-    """Over TLS with a password; what is wrong with either is said by its setting."""
+async def test_tls_and_credentials_are_used_and_checked(
+    secured_opensearch: Server, owners: MemoryOwners
+) -> None:
+    """Over TLS with a password; an error names the setting that is wrong."""
     alias = ServerAlias(OpenSearchClient(secured_opensearch), fresh_name(), TAGS)
     await alias.open()
     await catch_up(alias, owners)

@@ -90,11 +90,11 @@ async def scores(both: Pair, question: SearchRequest) -> dict[str, float]:
     return {hit["_source"]["document"]["location"]: hit["sort"][0] for hit in hits}
 
 
-async def test_the_same_answers(both: Pair) -> None:
-    """Whatever is asked: equal totals, equal first five, equal marks in them.
+async def test_both_engines_give_the_same_results(both: Pair) -> None:
+    """Equal totals, equal first five results and equal highlights for any query.
 
     Lucene leaves fields without words out of a word's rarity, tantivy does not: hits
-    whose scores are as good as equal may change places, in few questions.
+    whose scores are as good as equal may change places, in few queries.
     """
     differ: list[Any] = []
     for number, term in enumerate(corpus.terms(QUESTIONS)):
@@ -117,8 +117,8 @@ async def test_the_same_answers(both: Pair) -> None:
     assert len(differ) <= QUESTIONS // 50, differ
 
 
-async def test_the_same_pages(both: Pair) -> None:
-    """Without a term the order is one and the same to the last page."""
+async def test_both_engines_page_in_the_same_order(both: Pair) -> None:
+    """Without a term the order is the same to the last page."""
     for page in range(7):
         embedded_page, server_page = await answers(
             both, SearchRequest(page=page, limit=100)
@@ -126,8 +126,8 @@ async def test_the_same_pages(both: Pair) -> None:
         assert embedded_page == server_page
 
 
-async def test_the_same_suggestions(both: Pair) -> None:
-    """What is typed letter by letter completes to the same titles."""
+async def test_both_engines_give_the_same_suggestions(both: Pair) -> None:
+    """Terms that are typed letter by letter complete to the same titles."""
     for word in ("payment", "Straße", "librari", "service"):
         for end in range(1, len(word) + 1):
             question = SearchRequest(parse_term(word[:end]), limit=16, within="title")
@@ -158,8 +158,10 @@ TEXTS = (
 
 
 @pytest.mark.parametrize("analyzer", ["spaced", "stems"])
-async def test_the_same_words(opensearch: Server, analyzer: str) -> None:
-    """Text falls into the same words, and words into the same stems.
+async def test_both_engines_split_and_stem_text_alike(
+    opensearch: Server, analyzer: str
+) -> None:
+    """Text is split into the same words, and words have the same stems.
 
     But for the few (organ-, univers-, past-, ...) that newer Snowballs reduce less.
     """

@@ -36,8 +36,10 @@ def words(text: str) -> list[tuple[str, tuple[str, ...]]]:
         (r".*(a+)+$ {x}", [("word", ("x",))]),
     ],
 )
-def test_words(text: str, expected: list[tuple[str, tuple[str, ...]]]) -> None:
-    """Typed text becomes words; marks that mean nothing only separate them."""
+def test_a_term_is_split_into_words(
+    text: str, expected: list[tuple[str, tuple[str, ...]]]
+) -> None:
+    """Typed text becomes words; characters without a meaning only separate them."""
     parsed = words(text)
     if text.startswith(".*"):
         # Regular expressions are no language of this box.
@@ -46,26 +48,26 @@ def test_words(text: str, expected: list[tuple[str, tuple[str, ...]]]) -> None:
         assert parsed == expected
 
 
-def test_a_term_of_ligatures_is_as_long_as_its_letters() -> None:
-    """One sign may stand for eighteen letters, each of which is looked up."""
+def test_ligatures_count_as_their_letters_in_a_terms_length() -> None:
+    """One sign may stand for eighteen letters, each of which is searched."""
     with pytest.raises(Invalid, match="ligatures"):
         parse_term("\ufdfa" * 20)
 
 
 @pytest.mark.parametrize("text", ["", "  ", "*", "**"])
-def test_everything(text: str) -> None:
+def test_an_empty_term_or_a_star_matches_everything(text: str) -> None:
     """An empty term, or a star alone, asks for everything."""
     assert parse_term(text).empty
 
 
-def test_marks_alone_are_not_everything() -> None:
-    """Somebody who typed only marks asked for something, and it is not there."""
+def test_punctuation_alone_matches_nothing() -> None:
+    """A term of punctuation is a query without results, not an empty term."""
     term = parse_term("+-~")
     assert not term.empty
     assert term.words == ()
 
 
-def test_too_long() -> None:
+def test_a_term_over_the_length_limit_is_refused() -> None:
     """A term over the limit is refused with the limit."""
     with pytest.raises(Invalid, match="100"):
         parse_term("a" * 101)
@@ -86,7 +88,7 @@ def test_an_expensive_term_is_refused(term: str, rule: str) -> None:
         parse_term(term)
 
 
-def test_lists_in_every_spelling() -> None:
+def test_lists_are_read_in_every_spelling() -> None:
     """Types and filters are read in each spelling that clients use."""
     question = parse_question(
         [
@@ -107,7 +109,7 @@ def test_lists_in_every_spelling() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "-1", "ten", "1.5", "101", "²", "9" * 5000])
-def test_bad_page_limits(text: str) -> None:
+def test_invalid_page_limits_are_refused(text: str) -> None:
     """A page size that is no number up to 100 is refused by name."""
     with pytest.raises(Invalid, match="pageLimit"):
         parse_question([("pageLimit", text)])
@@ -116,18 +118,18 @@ def test_bad_page_limits(text: str) -> None:
 @pytest.mark.parametrize(
     "cursor", ["zzz", "LTE=", "MS41", "////", "OTk5OTk5OTk5OQ==", "OTk5" * 1500]
 )
-def test_bad_cursors(cursor: str) -> None:
-    """A cursor that this server never gave is refused, not answered with nothing."""
+def test_invalid_cursors_are_refused(cursor: str) -> None:
+    """A cursor that this server did not issue is refused."""
     with pytest.raises(Invalid, match="pageCursor"):
         parse_question([("pageCursor", cursor)])
 
 
-def test_cursors_lead_to_pages() -> None:
+def test_a_cursor_leads_back_to_its_page() -> None:
     """A given cursor leads back to its page."""
     assert parse_question([("pageCursor", cursor_of(3))]).page == 3
 
 
-def test_steps_forgive_only_words_that_can_be_misspelt() -> None:
+def test_only_long_words_are_searched_with_typos() -> None:
     """Short words and numbers are taken as typed."""
     assert steps(parse_term("db 42")) == ("exact",)
     assert steps(parse_term("shoop")) == ("exact", "forgiving")

@@ -86,8 +86,8 @@ async def found(index: SearchIndex, question: SearchRequest) -> list[str]:
     return [keys[number] for number in numbers]
 
 
-async def test_every_question_finds_what_it_means(index: SearchIndex) -> None:
-    """Whatever letters are typed for it: it is found, first if it is called so."""
+async def test_every_query_finds_its_expected_entity(index: SearchIndex) -> None:
+    """Whatever letters are typed; an entity of exactly that name is first."""
     wrong = []
     for row in rows():
         keys = await found(index, search_request(row.question, pageLimit=100))
@@ -109,7 +109,7 @@ async def test_suggestions_follow_each_letter(index: SearchIndex) -> None:
     assert wrong == []
 
 
-async def test_documentation_is_found_by_its_letters(index: SearchIndex) -> None:
+async def test_documentation_is_found_by_its_words(index: SearchIndex) -> None:
     """Whole words of each text lead to the page that has it."""
     wrong = []
     for key, (_, text) in texts().items():

@@ -47,10 +47,10 @@ async def total(alias: Alias, term: str = "") -> int:
     return (await alias.answering.index.find(search_request(term))).total
 
 
-async def test_nothing_is_answered_before_the_first_agreement(
+async def test_queries_wait_until_the_index_agrees_with_its_owners(
     alias: Alias, owners: MemoryOwners
 ) -> None:
-    """An index that is being built says so instead of finding too little."""
+    """An index that is being built answers 503 instead of finding too little."""
     with pytest.raises(Unavailable, match="being built"):
         await total(alias)
     owners.away = True
@@ -63,26 +63,30 @@ async def test_nothing_is_answered_before_the_first_agreement(
     assert await total(alias) == 3
 
 
-async def test_pages_follow(alias: Alias, owners: MemoryOwners) -> None:
-    """Entities are answered for before techdocs has handed out its pages."""
+async def test_entities_are_searchable_before_their_pages(
+    alias: Alias, owners: MemoryOwners
+) -> None:
+    """Entities are found before techdocs has delivered its pages."""
     await resync.catch_up(alias, owners, ENTITIES)
     assert await total(alias) == 2
     assert await catch_up(alias, owners) == 1
     assert await total(alias) == 3
 
 
-async def test_what_cannot_be_read_keeps_nothing_else_away(
+async def test_an_unreadable_entity_does_not_block_the_index(
     alias: Alias, owners: MemoryOwners
 ) -> None:
-    """The index is built and agrees with its owners; the entity is not found."""
+    """The index is built and agrees with its owners; that entity is not found."""
     owners.put(component("odd", size=2**70, tags=["xylophone"]), revision=1)
     assert await catch_up(alias, owners) == 4
     assert await total(alias) == 3
     assert await catch_up(alias, owners) == 0
 
 
-async def test_only_differences_are_written(alias: Alias, owners: MemoryOwners) -> None:
-    """A second look writes what changed and deletes what went, or reads nothing."""
+async def test_reconciling_writes_only_differences(
+    alias: Alias, owners: MemoryOwners
+) -> None:
+    """A second reconciliation writes changes and deletions, or reads nothing."""
     await catch_up(alias, owners)
     walked = owners.walked
     assert await catch_up(alias, owners) == 0
@@ -99,18 +103,18 @@ async def test_only_differences_are_written(alias: Alias, owners: MemoryOwners) 
     assert sums["sites"] == await owners.site_checksum()
 
 
-async def test_an_owner_that_went_back_in_time(
+async def test_an_owner_restored_from_a_backup_is_followed(
     alias: Alias, owners: MemoryOwners
 ) -> None:
-    """Restored from a backup, the owner's older state is the truth."""
+    """The owner's older state replaces the newer one in the index."""
     await alias.apply([entity_put(component("web", {"description": "lost"}), 7)])
     await catch_up(alias, owners)
     assert await total(alias, "lost") == 0
     assert (await alias.live.indexed_versions()).entities[REF].revision == 3
 
 
-async def test_events_during_a_walk_win(alias: Alias, owners: MemoryOwners) -> None:
-    """What an event tells while the snapshot is on its way is not overwritten."""
+async def test_events_during_a_snapshot_win(alias: Alias, owners: MemoryOwners) -> None:
+    """An event that arrives while the snapshot is read is not overwritten."""
     await catch_up(alias, owners)
     owners.put(component("web", {**DOCS, "description": "stale"}), revision=4)
     walk = owners.entities
@@ -128,7 +132,9 @@ async def test_events_during_a_walk_win(alias: Alias, owners: MemoryOwners) -> N
     assert await total(alias, "stale") == 0
 
 
-async def test_rebuild_proves_and_switches(alias: Alias, owners: MemoryOwners) -> None:
+async def test_a_rebuild_is_verified_before_the_switch(
+    alias: Alias, owners: MemoryOwners
+) -> None:
     """A rebuilt index equals its owners by checksum, and answers from then on."""
     await catch_up(alias, owners)
     before = await index_versions(alias)
@@ -144,10 +150,10 @@ async def test_rebuild_proves_and_switches(alias: Alias, owners: MemoryOwners) -
     assert after != before
 
 
-async def test_changes_during_a_rebuild_are_in_both(
+async def test_changes_during_a_rebuild_reach_both_indexes(
     alias: Alias, owners: MemoryOwners
 ) -> None:
-    """Nothing that is told while a rebuild goes on is lost by the switch."""
+    """No event that arrives during a rebuild is lost by the switch."""
     await catch_up(alias, owners)
     async for step in rebuild(alias, owners):
         if (
@@ -164,7 +170,7 @@ async def test_changes_during_a_rebuild_are_in_both(
 async def test_a_failed_rebuild_changes_nothing(
     alias: Alias, owners: MemoryOwners
 ) -> None:
-    """If an owner goes away meanwhile, the live index answers as before."""
+    """If an owner becomes unavailable, the live index answers as before."""
     await catch_up(alias, owners)
     live = alias.live
     steps = rebuild(alias, owners)
@@ -178,7 +184,9 @@ async def test_a_failed_rebuild_changes_nothing(
     assert isinstance([step async for step in rebuild(alias, owners)][-1], Rebuilt)
 
 
-async def test_one_rebuild_at_a_time(alias: Alias, owners: MemoryOwners) -> None:
+async def test_a_second_rebuild_is_refused_while_one_runs(
+    alias: Alias, owners: MemoryOwners
+) -> None:
     """A second rebuild is refused, and the first goes on."""
     await catch_up(alias, owners)
     first = rebuild(alias, owners)
@@ -188,10 +196,10 @@ async def test_one_rebuild_at_a_time(alias: Alias, owners: MemoryOwners) -> None
     assert isinstance([step async for step in first][-1], Rebuilt)
 
 
-async def test_start_again(
+async def test_a_complete_index_answers_at_once_after_a_restart(
     replica: Replica, alias: Alias, owners: MemoryOwners
 ) -> None:
-    """What was complete answers at once after a restart, before any owner does."""
+    """It answers before any owner does."""
     await catch_up(alias, owners)
     [_ async for _ in rebuild(alias, owners)]
     await alias.close()
@@ -202,8 +210,10 @@ async def test_start_again(
     await again.close()
 
 
-async def test_a_corrupt_index_is_put_aside(data: Path, owners: MemoryOwners) -> None:
-    """A torn index is no reason to stay down: a new one is begun, and says so."""
+async def test_a_corrupt_index_is_replaced_by_a_new_one(
+    data: Path, owners: MemoryOwners
+) -> None:
+    """A damaged index does not stop the service: a new one is built and reported."""
     alias = LocalAlias(data / "search", opener(TAGS))
     await alias.open()
     await catch_up(alias, owners)
@@ -222,10 +232,10 @@ async def test_a_corrupt_index_is_put_aside(data: Path, owners: MemoryOwners) ->
     await again.close()
 
 
-async def test_an_index_of_another_format_is_filled_anew(
+async def test_an_index_of_an_older_format_is_rebuilt(
     data: Path, owners: MemoryOwners, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After an upgrade that makes other words of a text the owners' state is in it."""
+    """After an upgrade that changes the words of a text it has the owners' state."""
     monkeypatch.setattr(fields, "FORMAT", fields.FORMAT - 1)
     alias = LocalAlias(data / "search", opener(TAGS))
     await alias.open()
