@@ -40,7 +40,7 @@ def scope(address: str, forwarded: str | None = None) -> dict[str, Any]:
     return {"client": (address, 1), "headers": headers}
 
 
-def test_failures_are_allowed_again_with_time() -> None:
+def test_failed_attempts_are_limited_by_a_rate() -> None:
     """A burst, then one a second; each kind and each client by itself."""
     now = [0.0]
     counted = Attempts(clock=lambda: now[0])
@@ -72,8 +72,10 @@ def test_clients_are_forgotten_oldest_first(monkeypatch) -> None:
         ("2001:db8:1:2:3:4:5:6", None, "2001:db8:1:2::/64"),
     ],
 )
-def test_who_the_client_is(address: str, forwarded: str | None, client: str) -> None:
-    """What a trusted proxy added last; a client's own word counts nothing."""
+def test_the_client_address_comes_from_trusted_proxies(
+    address: str, forwarded: str | None, client: str
+) -> None:
+    """The last address that a trusted proxy added; the client's header is ignored."""
     assert Attempts(["10.0.0.0/8"]).client(scope(address, forwarded)) == client
 
 
@@ -84,8 +86,10 @@ def unforgiving(monkeypatch) -> None:
 
 
 @pytest.mark.usefixtures("unforgiving")
-async def test_wrong_tokens(ask: httpx.AsyncClient, sign_in) -> None:
-    """429 with Retry-After in place of 401; the right token goes on working."""
+async def test_too_many_wrong_tokens_answer_429(
+    ask: httpx.AsyncClient, sign_in
+) -> None:
+    """429 with Retry-After in place of 401; the valid token still works."""
     ann = await sign_in("ann")
     statuses: list[int] = []
     for number in range(140):
@@ -101,7 +105,9 @@ async def test_wrong_tokens(ask: httpx.AsyncClient, sign_in) -> None:
 
 
 @pytest.mark.usefixtures("unforgiving")
-async def test_wrong_sign_ins(ask: httpx.AsyncClient, gateway: str) -> None:
+async def test_too_many_wrong_sign_ins_answer_429(
+    ask: httpx.AsyncClient, gateway: str
+) -> None:
     """By the portal's form and by the API alike."""
     statuses = []
     for number in range(40):
@@ -122,8 +128,8 @@ async def test_wrong_sign_ins(ask: httpx.AsyncClient, gateway: str) -> None:
 
 
 @pytest.mark.usefixtures("unforgiving")
-async def test_forged_deliveries(ask: httpx.AsyncClient) -> None:
-    """A signed one is taken all the same."""
+async def test_too_many_forged_webhooks_answer_429(ask: httpx.AsyncClient) -> None:
+    """A signed webhook is accepted all the same."""
     event = {"x-gitea-event": "issues", "x-gitea-delivery": "1"}
     statuses = []
     for number in range(70):
@@ -138,8 +144,8 @@ async def test_forged_deliveries(ask: httpx.AsyncClient) -> None:
     assert answer.status_code == 202
 
 
-def test_open_requests_are_counted_by_person() -> None:
-    """Others are not shut out; a closed one makes room; guests are many people."""
+def test_open_streams_are_limited_per_user() -> None:
+    """Other users are not affected; closing one makes room; guests count apart."""
     counted = OpenRequests(2)
     ann, bob = (Identity(f"user:default/{name}", "user") for name in ("ann", "bob"))
     guest = Identity("user:default/guest", "guest")

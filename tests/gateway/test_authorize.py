@@ -35,7 +35,7 @@ async def authorize(ask, headers, *items: dict[str, Any]) -> Any:
     return await ask.post("/api/permission/authorize", json=body, headers=headers)
 
 
-async def test_basic_permissions(ask, sign_in) -> None:
+async def test_users_may_register_and_guests_may_not(ask, sign_in) -> None:
     """Users register; guests do not."""
     for who, result in (("ann", "ALLOW"), ("guest", "DENY")):
         answer = await authorize(ask, await sign_in(who), {"permission": CREATE})
@@ -63,8 +63,8 @@ async def test_conditions_are_resolved_for_given_resources(ask, sign_in) -> None
     assert answer.json()["items"] == [{"id": "0", "result": "ALLOW"}]
 
 
-async def test_thousands_of_questions_are_few_for_the_catalog(ask, sign_in) -> None:
-    """It is asked once a permission, for a thousand resources at a time."""
+async def test_permission_queries_are_batched_for_the_catalog(ask, sign_in) -> None:
+    """One request per permission, for a thousand resources at a time."""
     refs = ["component:default/tickets", "component:default/merger"]
     items = [
         {"permission": entity_permission("read"), "resourceRef": refs[n % 2]}
@@ -81,8 +81,8 @@ async def test_thousands_of_questions_are_few_for_the_catalog(ask, sign_in) -> N
     assert "items.resourceRef: more than 20000" in answer.json()["error"]["message"]
 
 
-async def test_a_batch_of_permissions_that_nobody_knows(ask, sign_in) -> None:
-    """More than there are is refused: the policy is asked about each."""
+async def test_a_batch_of_too_many_permissions_is_refused(ask, sign_in) -> None:
+    """The policy is queried for each, so more than there are is refused."""
     ann = await sign_in("ann")
     items = [
         {"permission": {"type": "basic", "name": f"odd.name.{n}", "attributes": {}}}
@@ -95,8 +95,8 @@ async def test_a_batch_of_permissions_that_nobody_knows(ask, sign_in) -> None:
     assert {item["result"] for item in answer.json()["items"]} == {"DENY"}
 
 
-async def test_others_have_their_turn_between_questions() -> None:
-    """A policy in this process waits for nothing; a batch of questions must."""
+async def test_other_requests_run_between_policy_queries() -> None:
+    """The embedded policy never waits, so a batch of queries yields explicitly."""
     items = [
         {
             "id": str(n),
@@ -130,7 +130,9 @@ async def test_bodies_are_bounded_before_they_are_read(ask, sign_in) -> None:
         assert words in answer.json()["error"]["message"]
 
 
-async def test_people_ask_about_given_resources_only(ask, sign_in, robot) -> None:
+async def test_users_must_name_resources_in_permission_queries(
+    ask, sign_in, robot
+) -> None:
     """400 in Backstage's words; services may ask in general."""
     item = {"permission": entity_permission("read")}
     answer = await authorize(ask, await sign_in("ann"), item)
@@ -140,8 +142,8 @@ async def test_people_ask_about_given_resources_only(ask, sign_in, robot) -> Non
     assert (await authorize(ask, robot, item)).json()["items"][0]["result"] == "ALLOW"
 
 
-async def test_malformed_questions(ask, sign_in) -> None:
-    """400 naming the field; nobody is told so before they signed in."""
+async def test_malformed_permission_queries_are_refused(ask, sign_in) -> None:
+    """400 naming the field; without credentials only 401."""
     body = {"items": [{"permission": {"name": "x"}}]}
     path = "/api/permission/authorize"
     answer = await ask.post(path, json=body, headers=await sign_in("ann"))
@@ -167,8 +169,10 @@ async def test_malformed_questions(ask, sign_in) -> None:
         ("guest", "GET", "/api/search/query", 200),
     ],
 )
-async def test_who_may_do_what(ask, sign_in, who, method, path, status) -> None:
-    """The default policy at the front door."""
+async def test_the_default_policy_permits_by_role(
+    ask, sign_in, who, method, path, status
+) -> None:
+    """The default policy, seen through the gateway's routes."""
     answer = await ask.request(method, path, headers=await sign_in(who), json={})
     assert answer.status_code == status
     if status == 403:
@@ -176,8 +180,8 @@ async def test_who_may_do_what(ask, sign_in, who, method, path, status) -> None:
         assert answer.json()["error"]["message"]
 
 
-async def test_owners_conditions_travel_to_the_service(ask, sign_in) -> None:
-    """Deleting is decided by the service, with the owner's refs."""
+async def test_ownership_conditions_are_passed_to_the_service(ask, sign_in) -> None:
+    """The service decides about a delete, with the owner's refs."""
     answer = await ask.delete(
         "/api/catalog/entities/by-uid/1", headers=await sign_in("ann")
     )

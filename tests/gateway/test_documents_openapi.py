@@ -87,13 +87,13 @@ def refs_in(value: Any) -> Iterator[str]:
             yield from refs_in(one)
 
 
-def test_it_keeps_openapis_rules(whole: dict[str, Any]) -> None:
-    """Every object has what it must have and nothing that nobody knows."""
+def test_the_document_is_valid_openapi(whole: dict[str, Any]) -> None:
+    """Every object has its required fields and no unknown ones."""
     jsonschema.Draft202012Validator(DOCUMENT).validate(whole)
 
 
-def test_the_rules_would_notice(whole: dict[str, Any]) -> None:
-    """A misspelt field and an unknown place of a parameter are errors."""
+def test_the_openapi_rules_notice_mistakes(whole: dict[str, Any]) -> None:
+    """A misspelt field and an unknown parameter location are errors."""
     validator = jsonschema.Draft202012Validator(DOCUMENT)
     assert not validator.is_valid({**whole, "path": {}})
     parameter = {"name": "x", "in": "body", "schema": {}}
@@ -106,8 +106,8 @@ def test_the_rules_would_notice(whole: dict[str, Any]) -> None:
     assert not validator.is_valid({**whole, "paths": {"/x": {"get": operation}}})
 
 
-def test_references_lead_somewhere(whole: dict[str, Any]) -> None:
-    """Whatever is referred to is in the document, parts' schemas among all."""
+def test_every_reference_resolves_in_the_document(whole: dict[str, Any]) -> None:
+    """Whatever is referred to is in the document, the parts' schemas included."""
     for ref in set(refs_in(whole)):
         at: Any = whole
         for step in ref.removeprefix("#/").split("/"):
@@ -116,7 +116,7 @@ def test_references_lead_somewhere(whole: dict[str, Any]) -> None:
     assert {"DryRun", "ErrorBody"} <= set(whole["components"]["schemas"])
 
 
-def test_a_model_is_the_same_in_every_part(apps: dict[str, FastAPI]) -> None:
+def test_models_of_one_name_are_equal_in_every_part(apps: dict[str, FastAPI]) -> None:
     """Parts are joined by the names of their models: none hides another."""
     schemas: dict[str, Any] = {}
     for app in apps.values():
@@ -124,17 +124,17 @@ def test_a_model_is_the_same_in_every_part(apps: dict[str, FastAPI]) -> None:
             assert schemas.setdefault(name, schema) == schema, name
 
 
-def test_schemas_are_schemas(whole: dict[str, Any]) -> None:
+def test_schemas_are_valid_json_schemas(whole: dict[str, Any]) -> None:
     """They are JSON Schema 2020-12, which OpenAPI 3.1 takes as it is."""
     for schema in whole["components"]["schemas"].values():
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
 @pytest.mark.parametrize("name", [*PLUGINS, "gateway"])
-def test_every_public_route_is_in_it(
+def test_every_public_route_is_in_the_document(
     apps: dict[str, FastAPI], whole: dict[str, Any], name: str
 ) -> None:
-    """At its public address; what is for services and operators alone is not."""
+    """At its public address; routes for services and operators only are not."""
     api = DocumentedApi(apps[name])
     assert api.operations == public_routes(name, apps[name].routes)
     paths = {(method, path) for path, method, _ in operations(whole)}
@@ -142,7 +142,7 @@ def test_every_public_route_is_in_it(
     assert whole["servers"] == [{"url": "/"}]
 
 
-def test_parameters_in_paths_are_told(whole: dict[str, Any]) -> None:
+def test_path_parameters_are_documented(whole: dict[str, Any]) -> None:
     """Each name in braces once, as the specification demands."""
     for path, method, operation in operations(whole):
         named = [
@@ -172,7 +172,7 @@ def test_every_json_response_has_a_schema(apps: dict[str, FastAPI]) -> None:
                     assert content["schema"], (method, path, status)
 
 
-def test_operations_have_names_of_their_own(whole: dict[str, Any]) -> None:
+def test_operation_ids_are_unique(whole: dict[str, Any]) -> None:
     """Generated clients call their functions by them."""
     names = Counter(operation["operationId"] for *_, operation in operations(whole))
     assert [name for name, count in names.items() if count > 1] == []
@@ -187,8 +187,8 @@ def test_errors_have_one_schema(whole: dict[str, Any]) -> None:
     assert "ValidationError" not in orjson.dumps(whole).decode()
 
 
-def test_it_says_who_must_be_whom(whole: dict[str, Any]) -> None:
-    """Credentials are the rule; the exceptions are named, and real schemes."""
+def test_operations_name_their_security_schemes(whole: dict[str, Any]) -> None:
+    """Credentials are the rule; the exceptions are named, and schemes exist."""
     schemes = set(whole["components"]["securitySchemes"])
     assert whole["security"] == [{"token": []}, {"session": []}]
     for path, _, operation in operations(whole):
@@ -200,8 +200,10 @@ def test_it_says_who_must_be_whom(whole: dict[str, Any]) -> None:
     assert "security" not in paths["/api/catalog/entities"]["get"]
 
 
-def test_a_part_that_is_away_is_left_out_and_said(apps: dict[str, FastAPI]) -> None:
-    """The rest stands, and the description names what is missing."""
+def test_the_part_of_an_unavailable_service_is_left_out(
+    apps: dict[str, FastAPI],
+) -> None:
+    """The other parts stay, and the description names the missing one."""
     parts = {"catalog": apps["catalog"].openapi(), "search": None}
     document = merged(apps["gateway"].openapi(), parts)
     assert "/api/catalog/entities" in document["paths"]
@@ -223,8 +225,8 @@ class TwoServices:
         return ServiceAnswer(200, {"paths": {}, "components": {"schemas": {}}}, "")
 
 
-async def test_services_are_asked_now_and_then(apps: dict[str, FastAPI]) -> None:
-    """Not once a request, be they there or away."""
+async def test_documents_of_services_are_cached(apps: dict[str, FastAPI]) -> None:
+    """They are not requested for every request, available or not."""
     own = apps["gateway"].openapi()
     services = TwoServices({"search"})
     served = ApiDocument(services, ["catalog", "search"])
@@ -235,10 +237,10 @@ async def test_services_are_asked_now_and_then(apps: dict[str, FastAPI]) -> None
 
 
 @pytest.mark.parametrize("name", PLUGINS)
-async def test_a_service_tells_its_part_before_it_is_ready(
+async def test_a_service_serves_its_document_before_it_is_ready(
     apps: dict[str, FastAPI], name: str
 ) -> None:
-    """To whoever asks: there is no secret in it."""
+    """Without credentials, as the document has no secrets."""
     transport = httpx.ASGITransport(apps[name])
     async with httpx.AsyncClient(transport=transport, base_url=NOWHERE) as client:
         answer = await client.get("/openapi.json")
@@ -246,8 +248,8 @@ async def test_a_service_tells_its_part_before_it_is_ready(
     assert answer.json()["paths"]
 
 
-async def test_the_gateway_serves_it_without_credentials(ask) -> None:
-    """Behind it are services that tell no document: its own part stands."""
+async def test_the_document_is_served_without_credentials(ask) -> None:
+    """Where services offer no document, the gateway's own part is served."""
     document = (await ask.get("/api/openapi.json")).json()
     jsonschema.Draft202012Validator(DOCUMENT).validate(document)
     assert "/api/events/stream" in document["paths"]

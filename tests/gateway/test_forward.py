@@ -37,8 +37,8 @@ async def test_a_streamed_body_reaches_its_service(ask, robot) -> None:
     assert answer.json()["bytes"] == 500_000
 
 
-async def test_the_service_learns_who_asks_and_nobody_elses_word(ask, sign_in) -> None:
-    """The principal is the gateway's; credentials and forgeries stay outside."""
+async def test_the_service_gets_the_gateways_principal_only(ask, sign_in) -> None:
+    """Credentials and forged principals of the client are removed."""
     forged = PrincipalTokens(SECRET).sign(Principal("service:evil", "service"))
     headers = {
         **await sign_in("ann"),
@@ -68,7 +68,7 @@ async def test_a_request_carries_its_trace(ask, robot) -> None:
     assert sent_headers["x-request-id"] == "abc-1"
 
 
-async def test_nobody_is_answered_without_credentials(ask) -> None:
+async def test_requests_without_credentials_answer_401(ask) -> None:
     """401 in Backstage's words, with the address below the plugin."""
     answer = await ask.get("/api/catalog/entities?filter=kind=x")
     assert answer.status_code == 401
@@ -108,17 +108,17 @@ async def test_large_answers_stream_through(ask, robot) -> None:
     assert len(answer.content) == 64 * 65536
 
 
-async def test_an_answer_that_breaks_off_is_not_taken_for_whole(ask, robot) -> None:
-    """The client sees a broken connection, as it would without the gateway."""
+async def test_a_broken_response_breaks_the_clients_connection(ask, robot) -> None:
+    """The client sees the same as it would without the gateway."""
     with pytest.raises(httpx.RemoteProtocolError):
         await ask.get("/api/catalog/broken", headers=robot)
 
 
 @pytest.mark.parametrize("path", ["/api/scaffolder/endless", "/api/search/hanging"])
-async def test_a_client_that_leaves_ends_the_request(
+async def test_a_client_disconnect_cancels_the_forwarded_request(
     ask: httpx.AsyncClient, robot, stand_in: StandIn, path: str
 ) -> None:
-    """The service is told at once, whether it was answering or still thinking."""
+    """The service notices at once, whether it was responding or working."""
     stand_in.arrived.clear()
     stand_in.left.clear()
     request = ask.build_request("GET", path, headers=robot)
@@ -160,14 +160,14 @@ async def test_a_body_over_the_limit_is_refused(ask, robot) -> None:
         "/api/catalog/snapshot/",
     ],
 )
-async def test_no_spelling_of_a_path_passes_the_policy(ask, sign_in, path) -> None:
-    """What is judged is what the service gets: snapshots are for services only."""
+async def test_no_spelling_of_a_path_bypasses_the_policy(ask, sign_in, path) -> None:
+    """The policy judges the path that the service gets: snapshots are for services."""
     answer = await ask.get(path, headers=await sign_in("kim"))
     assert answer.status_code in (403, 404)
 
 
-def test_own_headers_of_clients_are_kept_back() -> None:
-    """Only the one question of ours that clients may ask goes on."""
+def test_internal_headers_of_clients_are_removed() -> None:
+    """Only the one internal header that clients may send is passed on."""
     client_headers = [
         (b"accept", b"*/*"),
         (b"callboard-principal", b"x"),

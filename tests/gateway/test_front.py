@@ -69,7 +69,7 @@ async def test_signing_out_ends_the_session(session, gateway) -> None:
         ({"sec-fetch-site": "same-origin"}, 200),
     ],
 )
-async def test_other_sites_cannot_use_a_session(session, headers, status) -> None:
+async def test_another_site_cannot_use_a_session(session, headers, status) -> None:
     """A change with the cookie must come from a page of this site."""
     body = {"value": 1}
     path = "/api/user-settings/buckets/b/keys/csrf"
@@ -89,8 +89,8 @@ async def test_other_sites_cannot_use_a_session(session, headers, status) -> Non
         ("GET", "/api/openapi.json"),
     ],
 )
-async def test_a_rebound_name_is_not_this_portal(ask, sign_in, method, path) -> None:
-    """A page whose name points here is of one origin with it, for its browser."""
+async def test_a_dns_rebound_host_is_refused(ask, sign_in, method, path) -> None:
+    """A browser takes a page whose name points here for the same origin."""
     headers = {
         **await sign_in("ann"),
         "host": "rebound.example",
@@ -102,15 +102,15 @@ async def test_a_rebound_name_is_not_this_portal(ask, sign_in, method, path) -> 
     assert "backend.allowedHosts" in answer.json()["error"]["message"]
 
 
-async def test_health_is_told_by_any_name(ask) -> None:
-    """An orchestrator asks a container by its address."""
+async def test_health_and_metrics_answer_under_any_host_name(ask) -> None:
+    """An orchestrator requests it by the container's address."""
     for path in ("/healthz", "/metrics"):
         answer = await ask.get(path, headers={"host": "10.0.0.7:8080"})
         assert answer.status_code == 200
 
 
-async def test_answers_are_neither_kept_nor_guessed(ask, sign_in) -> None:
-    """Whatever of this house answers: the service, the gateway itself, a refusal."""
+async def test_responses_forbid_caching_and_type_sniffing(ask, sign_in) -> None:
+    """Those of services, of the gateway itself, and refusals."""
     headers = await sign_in("ann")
     for path in ("/api/catalog/entities", "/api/openapi.json", "/api/nothing"):
         for request_headers in (headers, {}):
@@ -146,8 +146,8 @@ async def test_the_sign_in_page_names_no_restricted_user(
         {"origin": "http://evil.example", "authorization": f"Bearer {STATIC}"},
     ],
 )
-async def test_other_sites_send_no_form(ask, path, headers) -> None:
-    """Not even without a session, or with a token: a page of theirs sent it."""
+async def test_forms_of_another_site_are_refused(ask, path, headers) -> None:
+    """Also without a session, or with a token."""
     answer = await ask.post(path, data={"theme": "dark"}, headers=headers)
     assert answer.status_code == 403
     assert (
@@ -158,7 +158,7 @@ async def test_other_sites_send_no_form(ask, path, headers) -> None:
 @pytest.mark.parametrize(
     "headers", [{"sec-fetch-site": "same-origin"}, {"origin": "own"}]
 )
-async def test_pages_of_this_site_send_forms(session, gateway, headers) -> None:
+async def test_forms_of_this_site_are_accepted(session, gateway, headers) -> None:
     """To the gateway's own addresses and to the front end's."""
     page_headers = {
         name: gateway if value == "own" else value for name, value in headers.items()
@@ -169,23 +169,23 @@ async def test_pages_of_this_site_send_forms(session, gateway, headers) -> None:
         assert (answer.status_code, answer.headers["location"]) == (303, "/graph")
 
 
-async def test_a_form_with_a_session_comes_from_a_page(session) -> None:
-    """Whoever says nothing about it is nobody's page; without a session it may."""
+async def test_a_form_with_a_session_needs_an_origin(session) -> None:
+    """Without an origin it is refused; without a session it may pass."""
     form = {"theme": "dark"}
     assert (await session.post("/preferences", data=form)).status_code == 403
     session.cookies.clear()
     assert (await session.post("/preferences", data=form)).status_code == 303
 
 
-async def test_a_token_needs_no_page(ask, sign_in) -> None:
+async def test_a_request_with_a_token_needs_no_origin(ask, sign_in) -> None:
     """Programs have no origin; a browser never adds the token by itself."""
     headers = {**await sign_in("ann"), "origin": "http://elsewhere.example"}
     answer = await ask.post("/api/catalog/refresh", json={}, headers=headers)
     assert answer.status_code == 200
 
 
-async def test_a_forged_session_is_nobody(ask) -> None:
-    """401, as without any."""
+async def test_a_forged_session_answers_401(ask) -> None:
+    """As a request without any session does."""
     headers = {"cookie": f"{SESSION_COOKIE}=a.b.c"}
     assert (await ask.get("/api/catalog/entities", headers=headers)).status_code == 401
 
@@ -197,8 +197,8 @@ async def test_liveness_and_readiness(ask) -> None:
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
 
 
-async def test_status_of_the_house(ask, sign_in) -> None:
-    """Every service and engine, for whoever is signed in."""
+async def test_the_status_shows_every_service_and_engine(ask, sign_in) -> None:
+    """For every caller who is signed in."""
     assert (await ask.get("/api/status")).status_code == 401
     answer = await ask.get("/api/status", headers=await sign_in("guest"))
     report = answer.json()
@@ -211,18 +211,18 @@ async def test_status_of_the_house(ask, sign_in) -> None:
 @pytest.mark.parametrize(
     ("who", "sees_counts"), [("guest", False), ("ann", False), ("kim", True)]
 )
-async def test_status_counts_for_who_may_see_all(
+async def test_entity_counts_of_the_status_need_full_read_rights(
     ask, sign_in, who, sees_counts
 ) -> None:
-    """How many entities there are tells of the restricted ones, too."""
+    """The total number of entities would reveal restricted ones."""
     answer = await ask.get("/api/status", headers=await sign_in(who))
     figures = [service.get("figures") for service in answer.json()["services"]]
     assert any(service and service["outbox"] == 0 for service in figures)
     assert any(service and "entities" in service for service in figures) == sees_counts
 
 
-async def test_status_tells_who_is_not_ready() -> None:
-    """And which engine it is that a service misses."""
+async def test_the_status_names_services_that_are_not_ready() -> None:
+    """With the engine that such a service misses."""
 
     async def ready():
         checks = {"documents": "ok"}
@@ -239,8 +239,10 @@ async def test_status_tells_who_is_not_ready() -> None:
     assert engine.seen_by == {"catalog": "ok", "search": "no answer"}
 
 
-async def test_services_that_are_away(mongodb, kafka, data) -> None:
-    """503 with Retry-After for what needs them; the status says so, and is there."""
+async def test_requests_to_an_unavailable_service_answer_503(
+    mongodb, kafka, data
+) -> None:
+    """503 with Retry-After; the status names the service, and still answers."""
     settings = settings_for(
         "http://127.0.0.1:9", mongodb=mongodb, kafka=kafka, data=data
     )
@@ -281,7 +283,7 @@ async def test_tokens_survive_a_restart(services, mongodb, kafka, data) -> None:
                     assert answer.json()["decision"] == "allow"
 
 
-async def test_user_settings(ask, sign_in, robot) -> None:
+async def test_user_settings_answer_as_in_backstage(ask, sign_in, robot) -> None:
     """Kept by person, bucket and key, as Backstage answers."""
     ann, bob = await sign_in("ann"), await sign_in("bob")
     path = "/api/user-settings/buckets/b1/keys/k1"
@@ -318,8 +320,8 @@ async def test_settings_keep_any_json(ask, sign_in, text) -> None:
     assert (await ask.get(path, headers=bob)).json()["value"] == json.loads(text)
 
 
-async def test_settings_are_bounded_together(ask, sign_in) -> None:
-    """One large value that is asked for many times is no large answer."""
+async def test_a_response_of_many_settings_is_limited(ask, sign_in) -> None:
+    """One large value that is requested many times makes no large response."""
     bob = await sign_in("bob")
     path = "/api/user-settings/buckets/large/keys/k"
     await ask.put(path, json={"value": "x" * 200_000}, headers=bob)
@@ -352,8 +354,8 @@ def test_schemas_describe_real_events() -> None:
         schema("callboard.nothing.v1")
 
 
-def test_asyncapi_tells_every_topic_and_type() -> None:
-    """Nothing is said on the log that is not in the document."""
+def test_asyncapi_documents_every_topic_and_event_type() -> None:
+    """Every published event is in the document."""
     document = asyncapi({"events": "127.0.0.1:9092"})
     assert set(document["channels"]) == set(TOPICS)
     assert set(document["components"]["messages"]) == set(PAYLOADS)
@@ -378,8 +380,8 @@ async def test_unknown_pages_are_not_found(ask) -> None:
     assert answer.status_code == 404
 
 
-async def test_metrics_are_there(ask) -> None:
-    """In Prometheus' format."""
+async def test_metrics_are_in_prometheus_format(ask) -> None:
+    """The endpoint serves Prometheus' text format."""
     text = (await ask.get("/metrics")).text
     assert re.search(r"^callboard_gateway_requests_total\{", text, re.MULTILINE)
 
@@ -387,8 +389,8 @@ async def test_metrics_are_there(ask) -> None:
 @pytest.mark.parametrize(
     "path", ["/", "/sign-in", "/api/catalog/entities", "/api/status", "/healthz", "/no"]
 )
-async def test_a_header_of_escaped_quotes_holds_nobody_up(ask, path) -> None:
-    """Whoever reads such cookies with care for their escapes takes seconds for them."""
+async def test_a_cookie_of_escaped_quotes_is_read_fast(ask, path) -> None:
+    """A reader that handles the escapes in quadratic time takes seconds."""
     headers = {"cookie": 'a="' + '\\"' * 15_000 + '"'}
     start = process_time()
     answer = await ask.get(path, headers=headers, follow_redirects=False)

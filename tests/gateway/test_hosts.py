@@ -54,7 +54,9 @@ def accepts(hosts: OwnHosts, *names: str, path: str = "/api/catalog/entities") -
         ("", False, False),
     ],
 )
-def test_only_names_that_are_configured(host: str, public: bool, local: bool) -> None:
+def test_only_configured_host_names_are_accepted(
+    host: str, public: bool, local: bool
+) -> None:
     """Loopback names count while the portal itself is at the loopback."""
     assert accepts(PUBLIC, host) is public
     assert accepts(LOCAL, host) is local
@@ -62,8 +64,8 @@ def test_only_names_that_are_configured(host: str, public: bool, local: bool) ->
     assert accepts(PUBLIC, host) is public
 
 
-def test_a_host_is_given_once() -> None:
-    """Two of them are read differently by different readers."""
+def test_a_second_host_header_is_refused() -> None:
+    """Different readers choose different ones of two."""
     assert not accepts(PUBLIC, "portal.example", "portal.example")
     assert not accepts(PUBLIC)
 
@@ -71,15 +73,15 @@ def test_a_host_is_given_once() -> None:
 @pytest.mark.parametrize(
     "path", ["/healthz", "/readyz", "/metrics", "/.backstage/health/v1/liveness"]
 )
-def test_health_is_told_at_any_address(path: str) -> None:
-    """An orchestrator asks a container by its address, a scraper by its own name."""
+def test_health_routes_answer_under_any_host_name(path: str) -> None:
+    """An orchestrator uses the container's address, a scraper its own name."""
     assert accepts(PUBLIC, "10.1.2.3:8080", path=path)
     assert accepts(PUBLIC, path=path)
 
 
 @given(st.text(min_size=1, max_size=40))
-def test_no_other_spelling_is_taken_for_a_name(text: str) -> None:
-    """Whatever stands around an own name, the whole is another name."""
+def test_other_spellings_of_a_host_name_are_refused(text: str) -> None:
+    """A name with anything before or after it is another name."""
     for host in (
         f"{text}.evil.example",
         f"{text}@evil.example",
@@ -88,8 +90,8 @@ def test_no_other_spelling_is_taken_for_a_name(text: str) -> None:
         assert not accepts(LOCAL, host.encode("utf-8", "ignore").decode("latin-1"))
 
 
-def test_loopback_names() -> None:
-    """Those that no resolver may point elsewhere."""
+def test_loopback_names_are_recognised() -> None:
+    """Names that no resolver may point elsewhere."""
     assert is_loopback("::1")
     assert not is_loopback("128.0.0.1")
     assert not is_loopback("nolocalhost")
@@ -112,10 +114,10 @@ def test_loopback_names() -> None:
         ([], False),
     ],
 )
-def test_only_pages_of_this_portal_count_as_own(
+def test_same_origin_requests_are_recognised(
     headers: list[tuple[bytes, bytes]], own: bool
 ) -> None:
-    """Fetch Metadata first, then `Origin`; a request with neither is not a page's."""
+    """By Fetch Metadata, then by `Origin`; without either it is no page's."""
     assert PUBLIC.sent(headers) is own
 
 
@@ -124,8 +126,10 @@ class Unreachable:
 
 
 @pytest.mark.parametrize(("ends", "answers"), [(True, 1), (False, 0)])
-async def test_a_refusal_waits_for_the_body(ends: bool, answers: int) -> None:
-    """Who is still writing would not read it; who never ends is not answered."""
+async def test_a_refusal_is_sent_after_the_body_is_read(
+    ends: bool, answers: int
+) -> None:
+    """A client that still sends would not read it; an endless body gets no answer."""
     chunks = [b"user=", b"ann"]
     answered: list[int] = []
 

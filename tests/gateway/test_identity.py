@@ -53,7 +53,7 @@ def user_tokens(keys, clock) -> UserTokens:
 
 class TestKeys:
     def test_keys_survive_a_restart(self, data, keys, clock) -> None:
-        """What was signed before is verified by the next process."""
+        """A new process verifies what an earlier one signed."""
         token = UserTokens(keys, ISSUER, clock=clock).issue("user:a/b", "user", API, 60)
         again = KeyRing(data, keep_seconds=3600, rotation_seconds=86400, clock=clock)
         claims = UserTokens(again, ISSUER, clock=clock).read(token, API)
@@ -86,14 +86,16 @@ class TestKeys:
         modes = {stat.S_IMODE(file.stat().st_mode) for file in data.iterdir()}
         assert modes == {0o600}
 
-    def test_a_key_of_another_gateway_is_found(self, data, keys, clock) -> None:
-        """A key made by a second process is read when a token names it."""
+    def test_a_key_of_another_gateway_is_read_when_needed(
+        self, data, keys, clock
+    ) -> None:
+        """A key of a second process is read when a token names it."""
         other = KeyRing(data, keep_seconds=3600, rotation_seconds=86400, clock=clock)
         for _ in range(3):
             assert keys.find(other.rotate().kid) is not None
 
-    def test_guessing_ids_reads_no_keys(self, data, keys, monkeypatch) -> None:
-        """An unknown id costs a look at the folder's date."""
+    def test_unknown_key_ids_read_no_key_files(self, data, keys, monkeypatch) -> None:
+        """An unknown id only costs a look at the folder's date."""
         keys.signing()
         long_ago = time.time() - 3600
         os.utime(data, (long_ago, long_ago))
@@ -112,8 +114,8 @@ class TestTokens:
             user_tokens.read(token, API)
 
     @pytest.mark.parametrize("audience", [SESSION, DOCS])
-    def test_no_token_is_taken_for_another_kind(self, user_tokens, audience) -> None:
-        """A cookie's token is no API token."""
+    def test_a_token_of_another_kind_is_refused(self, user_tokens, audience) -> None:
+        """The token of a cookie is no API token."""
         token = user_tokens.issue("user:a/b", "user", audience, 60)
         with pytest.raises(Unauthenticated):
             user_tokens.read(token, API)
@@ -181,13 +183,13 @@ class Groups:
 
 
 class TestMemberships:
-    async def test_own_is_oneself_and_ones_groups(self) -> None:
+    async def test_ownership_is_the_user_and_their_groups(self) -> None:
         """The `memberOf` relations, nothing else."""
         refs = await CatalogMemberships(Groups()).ownership("user:default/ann")
         assert refs == ("user:default/ann", "group:default/a")
 
-    async def test_groups_above_are_ones_own(self) -> None:
-        """The nearest first, each once, and never the same ring twice."""
+    async def test_parent_groups_belong_to_the_ownership(self) -> None:
+        """The nearest first, each once, and cycles are followed once."""
         groups = Groups()
         groups.above = {
             "group:default/a": ["group:default/tribe", "group:default/guild"],
@@ -199,8 +201,8 @@ class TestMemberships:
         names = [ref.rpartition("/")[2] for ref in refs]
         assert names == ["a", "a", "guild", "tribe", "all"]
 
-    async def test_a_parent_is_no_group_above_by_its_childs_word_alone(self) -> None:
-        """Who brings in a group does not join another one that way."""
+    async def test_a_parent_group_must_name_its_child(self) -> None:
+        """A group cannot join another one by naming it as its parent."""
         groups = Groups()
         groups.above = {"group:default/a": ["group:default/tribe"]}
         groups.files = {"group:default/a": "url:https://git.example/a-strangers"}
@@ -208,8 +210,8 @@ class TestMemberships:
         assert refs == ("user:d/a", "group:default/a")
 
     @pytest.mark.parametrize("child", ["A", "default/a", "group:default/a"])
-    async def test_a_group_is_above_those_that_it_names(self, child) -> None:
-        """However its descriptor writes them, and wherever they come from."""
+    async def test_a_group_is_the_parent_of_the_children_it_names(self, child) -> None:
+        """In every spelling of the refs, and from any location."""
         groups = Groups()
         groups.above = {"group:default/a": ["group:default/tribe"]}
         groups.files = {"group:default/a": "url:https://git.example/elsewhere"}
@@ -217,18 +219,18 @@ class TestMemberships:
         refs = await CatalogMemberships(groups).ownership("user:d/a")
         assert refs == ("user:d/a", "group:default/a", "group:default/tribe")
 
-    async def test_groups_above_count_only_where_the_configuration_says_so(
+    async def test_parent_groups_can_be_excluded_by_configuration(
         self,
     ) -> None:
-        """Backstage's rule is there for who wants it."""
+        """As in Backstage, only direct groups count then."""
         groups = Groups()
         groups.above = {"group:default/a": ["group:default/tribe"]}
         memberships = CatalogMemberships(groups, parent_groups=False)
         refs = await memberships.ownership("user:d/a")
         assert refs == ("user:d/a", "group:default/a")
 
-    async def test_a_tower_of_groups_is_climbed_so_far(self) -> None:
-        """One question to the catalog for each level, and so many levels."""
+    async def test_the_depth_of_parent_groups_is_limited(self) -> None:
+        """One request to the catalog for each level, up to a limit."""
         groups = Groups()
         names = ["a", *(f"g{n}" for n in range(50))]
         refs = [f"group:default/{name}" for name in names]
@@ -237,10 +239,8 @@ class TestMemberships:
         assert ownership == ("user:d/a", *refs[: PARENT_LEVELS + 1])
 
     @pytest.mark.parametrize("length", [1, 60])
-    async def test_however_many_groups_are_above_a_token_stays_small(
-        self, length: int
-    ) -> None:
-        """In number and in characters; one's direct groups all stay."""
+    async def test_a_token_of_many_parent_groups_stays_small(self, length: int) -> None:
+        """In number and in characters; the direct groups all stay."""
         groups = Groups()
         above = [f"group:default/{'x' * length}{n}" for n in range(3000)]
         groups.above = {"group:default/a": above}
@@ -249,8 +249,8 @@ class TestMemberships:
         assert 20 < len(refs) <= OWNERSHIP_REFS
         assert sum(map(len, refs)) <= OWNERSHIP_LENGTH
 
-    async def test_a_changed_parent_is_seen_at_once(self) -> None:
-        """It is a group's change like any other."""
+    async def test_a_changed_parent_group_takes_effect_at_once(self) -> None:
+        """A change of a parent clears the cache like any group's change."""
         groups = Groups()
         memberships = CatalogMemberships(groups)
         await memberships.ownership("user:d/a")
@@ -258,8 +258,8 @@ class TestMemberships:
         memberships.forget("group:default/a")
         assert "group:default/tribe" in await memberships.ownership("user:d/a")
 
-    async def test_many_at_once_ask_once(self) -> None:
-        """A busy page costs the catalog one question."""
+    async def test_concurrent_membership_queries_are_merged(self) -> None:
+        """A busy page costs the catalog one request."""
         groups = Groups()
         memberships = CatalogMemberships(groups)
         await asyncio.gather(*(memberships.ownership("user:d/a") for _ in range(20)))
@@ -267,8 +267,8 @@ class TestMemberships:
         assert groups.requests == 1
 
     @pytest.mark.parametrize("changed", ["user:d/a", "group:default/b"])
-    async def test_a_change_is_seen_at_once(self, changed) -> None:
-        """A changed user or group is asked for again."""
+    async def test_a_changed_membership_takes_effect_at_once(self, changed) -> None:
+        """A changed user or group is requested again."""
         groups = Groups()
         memberships = CatalogMemberships(groups)
         await memberships.ownership("user:d/a")
@@ -276,7 +276,7 @@ class TestMemberships:
         memberships.forget(changed)
         assert "group:default/b" in await memberships.ownership("user:d/a")
 
-    async def test_after_a_gap_everybody_is_asked_for_again(self) -> None:
+    async def test_memberships_are_read_again_after_a_gap_in_the_log(self) -> None:
         """Changes may have been missed."""
         groups = Groups()
         memberships = CatalogMemberships(groups)
@@ -285,7 +285,7 @@ class TestMemberships:
         await memberships.ownership("user:d/a")
         assert groups.requests == 2
 
-    async def test_components_change_nothing(self) -> None:
+    async def test_changes_of_components_keep_cached_memberships(self) -> None:
         """Only users and groups matter here."""
         groups = Groups()
         memberships = CatalogMemberships(groups)
@@ -294,8 +294,8 @@ class TestMemberships:
         await memberships.ownership("user:d/a")
         assert groups.requests == 1
 
-    async def test_an_answer_overtaken_by_a_change_is_not_kept(self) -> None:
-        """The change came while the catalog was being asked."""
+    async def test_a_membership_older_than_a_change_is_not_cached(self) -> None:
+        """The change came while the catalog was queried."""
         groups = Groups()
         memberships = CatalogMemberships(groups)
         asking = asyncio.create_task(memberships.ownership("user:d/a"))
@@ -306,8 +306,8 @@ class TestMemberships:
         await memberships.ownership("user:d/a")
         assert groups.requests == 2
 
-    async def test_its_last_word_counts_while_the_catalog_is_away(self) -> None:
-        """Nobody loses their groups; somebody unknown has none."""
+    async def test_cached_memberships_apply_while_the_catalog_is_away(self) -> None:
+        """Known users keep their groups; unknown users have none."""
         groups, clock = Groups(), Clock(0)
         memberships = CatalogMemberships(groups, clock=clock)
         ownership = await memberships.ownership("user:d/a")
@@ -319,7 +319,7 @@ class TestMemberships:
 
 class TestEndedSessions:
     async def test_an_ended_session_stays_ended(self, database) -> None:
-        """Also for the process after this one, until its time is over."""
+        """Also for the next process, until the session would have expired."""
         clock = Clock(1000)
         store = MongoEndedSessions(database["ended"], clock=clock)
         await store.end("one", 2000)
@@ -330,8 +330,8 @@ class TestEndedSessions:
         assert await later.ended("one")
         assert not await later.ended("two")
 
-    async def test_another_gateway_hears_of_it(self, database) -> None:
-        """A second after it was ended there at the latest, without being told."""
+    async def test_another_gateway_learns_of_an_ended_session(self, database) -> None:
+        """At most a second later, without a message between them."""
         clock = Clock(1000)
         one = MongoEndedSessions(database["ended"], clock=clock)
         other = MongoEndedSessions(database["ended"], clock=clock)
@@ -342,8 +342,8 @@ class TestEndedSessions:
         clock.now += POLL_SECONDS
         assert await other.ended("late")
 
-    async def test_nobody_waits_for_documents_that_are_away(self) -> None:
-        """What is known counts meanwhile."""
+    async def test_sessions_are_checked_without_an_unavailable_store(self) -> None:
+        """Meanwhile the ended sessions in memory count."""
         client = mongo.connect("mongodb://127.0.0.1:9")
         store = MongoEndedSessions(client["gateway"]["ended"])
         start = time.monotonic()

@@ -124,8 +124,8 @@ def claims_of(headers: Any) -> Any:
     return orjson.loads(base64.urlsafe_b64decode(f"{payload}=="))
 
 
-async def test_the_front_end_gets_the_request_and_who_reads(reader, front) -> None:
-    """Path, query and host as the browser wrote them; a token in the cookie's place."""
+async def test_the_front_end_gets_the_request_and_a_reader_token(reader, front) -> None:
+    """Path, query and host as the browser sent them; a token replaces the cookie."""
     answer = await reader.get(
         "/catalog/a%2Fb?x=1&y=%20",
         headers={"x-request-id": "abc-1", "cookie": "theme=dark; other=1"},
@@ -152,8 +152,8 @@ async def test_the_session_stays_at_the_gateway(reader) -> None:
     assert claims["ent"] == ["user:default/ann", "group:default/box-office"]
 
 
-async def test_the_token_asks_the_api_as_the_reader(reader, ask, front) -> None:
-    """With their rights and no others; and it is no session."""
+async def test_the_reader_token_has_the_readers_rights_only(reader, ask, front) -> None:
+    """It reads the API with the reader's rights, and is no session."""
     token = (await reader.get("/")).json()["headers"]["authorization"]
     async with httpx.AsyncClient(base_url=front) as other:
         response = await other.get("/api/catalog/x", headers={"authorization": token})
@@ -166,8 +166,8 @@ async def test_the_token_asks_the_api_as_the_reader(reader, ask, front) -> None:
     assert refused.status_code == 401
 
 
-async def test_a_program_reads_pages_as_itself(front) -> None:
-    """The front end gets a token for it, and never its own."""
+async def test_a_service_reads_pages_with_its_own_rights(front) -> None:
+    """The front end gets a token for the service, and never the service's own."""
     async with httpx.AsyncClient(base_url=front) as client:
         credentials = {"authorization": f"Bearer {STATIC}"}
         sent_headers = (await client.get("/", headers=credentials)).json()["headers"]
@@ -182,8 +182,8 @@ async def test_a_program_reads_pages_as_itself(front) -> None:
     "headers",
     [{}, {"authorization": "Bearer a.b.c"}, {"cookie": f"{SESSION_COOKIE}=a.b.c"}],
 )
-async def test_nobody_is_let_through_as_nobody(front, headers) -> None:
-    """The front end decides what it shows them: the way to sign in."""
+async def test_a_page_request_without_a_session_has_no_token(front, headers) -> None:
+    """The front end decides what it shows such readers: the way to sign in."""
     forged = {"callboard-position": "forged", "callboard-principal": "forged"}
     async with httpx.AsyncClient(base_url=front) as client:
         sent_headers = (await client.get("/", headers={**headers, **forged})).json()[
@@ -193,16 +193,16 @@ async def test_nobody_is_let_through_as_nobody(front, headers) -> None:
     assert sent_headers[POSITION] != "forged"
 
 
-async def test_addresses_of_proxies_are_told_in_order(front) -> None:
-    """The last one is that of whoever asked the gateway."""
+async def test_forwarded_addresses_are_passed_on_in_order(front) -> None:
+    """The last one is the address that sent the request to the gateway."""
     async with httpx.AsyncClient(base_url=front) as client:
         client_headers = {"x-forwarded-for": "192.0.2.7"}
         sent_headers = (await client.get("/", headers=client_headers)).json()["headers"]
     assert sent_headers["x-forwarded-for"] == "192.0.2.7, 127.0.0.1"
 
 
-async def test_what_streams_streams_through(reader, front_end) -> None:
-    """Events come as they happen, and a reader who leaves ends it for the front end."""
+async def test_streamed_responses_pass_through_as_streams(reader, front_end) -> None:
+    """Events arrive as they happen; a reader's disconnect ends the front end's work."""
     front_end.left.clear()
     request = reader.build_request("GET", "/endless")
     answer = await reader.send(request, stream=True)
@@ -212,7 +212,7 @@ async def test_what_streams_streams_through(reader, front_end) -> None:
     assert len((await reader.get("/large")).content) == 64 * 65536
 
 
-async def test_bodies_are_bounded(reader, front) -> None:
+async def test_request_bodies_are_limited(reader, front) -> None:
     """With a length and without."""
     origin = {"origin": front}
     small = await reader.post("/form", content=b"x" * 70_000, headers=origin)
@@ -227,16 +227,16 @@ async def test_bodies_are_bounded(reader, front) -> None:
         assert answer.status_code == 413
 
 
-async def test_a_front_ends_own_503_is_its_own(reader) -> None:
-    """It may know better what to say."""
+async def test_a_503_of_the_front_end_is_passed_on(reader) -> None:
+    """Its page may explain the problem better."""
     answer = await reader.get("/away")
     assert (answer.status_code, answer.text) == (503, "our own words")
 
 
-async def test_pages_are_away_and_the_api_goes_on(
+async def test_the_api_answers_while_the_front_end_is_away(
     services, mongodb, kafka, data
 ) -> None:
-    """In words for people, with what to do next."""
+    """Pages show an error in plain words, with what to do next."""
     settings = settings_for(
         services,
         mongodb=mongodb,
@@ -260,10 +260,10 @@ async def test_pages_are_away_and_the_api_goes_on(
             assert (states["portal"], states["catalog"]) == (False, True)
 
 
-async def test_a_static_site_takes_the_portals_place(
+async def test_a_static_site_can_replace_the_portal(
     services, mongodb, kafka, data, tmp_path
 ) -> None:
-    """One setting: its files are the pages, it is well, and `/api` is the gateway's."""
+    """By one setting: its files are the pages, and `/api` stays the gateway's."""
     site = tmp_path / "site"
     (site / "assets").mkdir(parents=True)
     (site / "index.html").write_text("<title>Another</title>")
@@ -306,14 +306,14 @@ async def test_a_static_site_takes_the_portals_place(
         (b"a=callboard_session", ""),
     ],
 )
-def test_no_cookie_of_ours_is_passed_on(cookie: bytes, passed: str) -> None:
-    """Where one could still be found, none is."""
+def test_session_cookies_are_never_passed_on(cookie: bytes, passed: str) -> None:
+    """However the cookie header hides them."""
     assert other_cookies([(b"cookie", cookie)]) == passed
     assert {SESSION_COOKIE.encode(), DOCS_COOKIE.encode()} == set(OWN_COOKIES)
 
 
-def test_a_readers_token_is_made_now_and_then(tmp_path: Path) -> None:
-    """It outlives a slow form, and a change of groups makes another."""
+def test_reader_tokens_are_reused_and_renewed(tmp_path: Path) -> None:
+    """A token outlives a slow form; a change of groups makes another one."""
     now = [1_000_000.0]
     clock = lambda: now[0]  # noqa: E731
     keys = KeyRing(tmp_path, keep_seconds=60, clock=clock)

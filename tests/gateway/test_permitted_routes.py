@@ -136,8 +136,8 @@ def agree(apps: dict[str, FastAPI]) -> Any:
     return judge
 
 
-def test_every_spelling_of_every_route_is_judged_as_it_is_served(agree) -> None:
-    """What follows, precedes or stands within a path never changes whose it is."""
+def test_every_spelling_of_a_route_is_judged_as_served(agree) -> None:
+    """The text before, after or within a path never changes whose route it is."""
     for plugin, rows in ROUTES.items():
         for row in rows:
             plain = concrete(row, "a-b")
@@ -149,7 +149,7 @@ def test_every_spelling_of_every_route_is_judged_as_it_is_served(agree) -> None:
 
 @given(plugin=plugins, data=st.data(), word=words, tail=st.sampled_from(TAILS))
 @settings(max_examples=300, deadline=None)
-def test_any_word_in_a_route_is_judged_as_it_is_served(
+def test_any_parameter_in_a_route_is_judged_as_served(
     agree, plugin, data, word, tail
 ) -> None:
     """Parameters may hold anything that a path can spell."""
@@ -159,8 +159,8 @@ def test_any_word_in_a_route_is_judged_as_it_is_served(
 
 @given(plugin=plugins, parts=st.lists(st.sampled_from(PARTS), max_size=8))
 @settings(max_examples=300, deadline=None)
-def test_any_path_is_judged_as_it_is_served(agree, plugin, parts) -> None:
-    """Also one that nobody wrote down."""
+def test_any_path_is_judged_as_served(agree, plugin, parts) -> None:
+    """Also a path that no route was written for."""
     for method in ("GET", "POST"):
         assert agree(plugin, method, "/" + "".join(parts)) == ""
 
@@ -170,8 +170,8 @@ def test_any_path_is_judged_as_it_is_served(agree, plugin, parts) -> None:
     ["/a%0A", "/a%00b", "/a%C2%9F", "//a", "/a//b", "/a/../b", "/a/%2e%2E", "/a%2Fb",
      "/a%5cb", "/a\\b", "/a;b", "a"],
 )  # fmt: skip
-def test_what_can_be_read_in_two_ways_is_refused(raw: str) -> None:
-    """Neither of them is chosen."""
+def test_an_ambiguous_path_is_refused(raw: str) -> None:
+    """Neither of its two readings is chosen."""
     with pytest.raises(NotFound, match=r"^path: "):
         checked_path(raw)
 
@@ -181,8 +181,8 @@ def test_what_can_be_read_in_two_ways_is_refused(raw: str) -> None:
     [("/a%20b/", "/a b/"), ("/%C3%BC.html", "/ü.html"), ("/a%3Bb", "/a;b"),
      ("/.well-known/..a", "/.well-known/..a"), ("/", "/")],
 )  # fmt: skip
-def test_what_people_have_is_read(raw: str, path: str) -> None:
-    """Blanks, umlauts and dots in names are no tricks."""
+def test_unusual_but_valid_names_in_paths_are_accepted(raw: str, path: str) -> None:
+    """Blanks, umlauts and dots in names are accepted."""
     assert checked_path(raw) == path
 
 
@@ -192,8 +192,8 @@ def signed(permission: str | None, kind: str = "user", **more: Any) -> dict[str,
 
 
 @pytest.mark.parametrize("plugin", PLUGINS)
-async def test_a_service_takes_no_principal_of_another_permission(apps, plugin) -> None:
-    """Who was asked about reading does not register by it at the service's own port."""
+async def test_a_principal_for_another_permission_is_refused(apps, plugin) -> None:
+    """A principal for reading does not register at the service's own port."""
     transport = httpx.ASGITransport(apps[plugin])
     async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
         for row in ROUTES[plugin]:

@@ -45,14 +45,14 @@ def compiled() -> Interpreter:
 
 
 @pytest.mark.parametrize(("package", "rule"), rego_tests())
-def test_rego(compiled: Interpreter, package: str, rule: str) -> None:
+def test_each_rego_test_passes(compiled: Interpreter, package: str, rule: str) -> None:
     """The rule holds."""
     output = compiled.query(f"holds = data.{package}.{rule}")
     assert result_of(output, "holds") is True, str(output)
 
 
-def test_there_are_rego_tests() -> None:
-    """None would pass silently."""
+def test_rego_tests_exist() -> None:
+    """Without any, the parametrized test would pass silently."""
     assert len(rego_tests()) >= 15
 
 
@@ -93,7 +93,9 @@ def test_there_are_rego_tests() -> None:
         ("search", "POST", "/rebuild", "callboard.search.rebuild"),
     ],
 )
-def test_what_a_route_needs(plugin, method, path, permission) -> None:
+def test_the_table_names_the_permission_of_a_request(
+    plugin, method, path, permission
+) -> None:
     """The table says which permission a request needs."""
     assert need_of(plugin, method, path).permission == permission
 
@@ -124,8 +126,8 @@ async def test_the_platform_team_is_compared_without_case() -> None:
     assert (await policy.decide(question)).result == "allow"
 
 
-def test_a_policy_that_does_not_compile_is_told_at_start(tmp_path: Path) -> None:
-    """With the name of what is wrong, before the first request."""
+def test_a_policy_that_does_not_compile_fails_at_start(tmp_path: Path) -> None:
+    """The error names what is wrong, before the first request."""
     with pytest.raises(Unavailable, match="No policy files"):
         RegoPolicy(tmp_path, Questions(enabled=True))
     (tmp_path / "broken.rego").write_text("package callboard.authz\n\ndecision := {")
@@ -143,16 +145,16 @@ def test_a_policy_that_does_not_compile_is_told_at_start(tmp_path: Path) -> None
         "package callboard.authz\n\ndecision := 1 if input.kind\ndecision := 2\n",
     ],
 )
-async def test_a_policy_without_an_answer_means_no(tmp_path: Path, source) -> None:
-    """Nothing is allowed by a policy that does not say so."""
+async def test_a_policy_without_a_result_denies(tmp_path: Path, source) -> None:
+    """Nothing is allowed unless the policy says so."""
     (tmp_path / "odd.rego").write_text(source)
     with pytest.raises(Unavailable):
         await RegoPolicy(tmp_path, Questions(enabled=True)).decide(ANN)
 
 
 @pytest.mark.parametrize("odd", ['x"],"result":"allow', "x\\", "x\n\t", "x\x00y"])
-async def test_odd_strings_stay_what_they_are(odd: str) -> None:
-    """Nothing in a ref or a permission can end it, or the answer, early."""
+async def test_unusual_strings_cannot_break_a_policy_query(odd: str) -> None:
+    """No ref or permission can end the query, or the result, early."""
     decision = await rego().decide(
         PolicyInput(odd, "user", (odd,), "catalog.entity.delete")
     )
@@ -163,8 +165,8 @@ async def test_odd_strings_stay_what_they_are(odd: str) -> None:
 
 
 @pytest.mark.parametrize("output", [None, [], {}, {"result": 1}])
-def test_only_a_decision_is_a_decision(output: Any) -> None:
-    """Anything else means that the policy could not be asked."""
+def test_a_malformed_decision_is_an_error(output: Any) -> None:
+    """Anything else means that the policy could not be queried."""
     with pytest.raises(Unavailable):
         decision_of(output)
 
@@ -180,8 +182,8 @@ class CountingPolicy:
         return Decision("allow")
 
 
-async def test_the_same_question_is_asked_once() -> None:
-    """A change of groups is another question."""
+async def test_equal_policy_queries_are_cached() -> None:
+    """A change of groups makes another query."""
     policy = CountingPolicy()
     guard = PolicyGuard(policy)
     ann = Identity("user:default/ann", "user", ("user:default/ann",))
@@ -191,8 +193,8 @@ async def test_the_same_question_is_asked_once() -> None:
     assert policy.requests == 2
 
 
-async def test_no_more_answers_are_remembered_than_may_be() -> None:
-    """The oldest makes room; those that came after it stay."""
+async def test_the_decision_cache_is_limited() -> None:
+    """The oldest decision makes room; later ones stay."""
     policy = CountingPolicy()
     guard = PolicyGuard(policy, cache_size=3)
     people = [Identity(f"user:default/p{n}", "user") for n in range(4)]
@@ -203,7 +205,7 @@ async def test_no_more_answers_are_remembered_than_may_be() -> None:
     assert policy.requests == 5
 
 
-async def test_an_old_answer_is_asked_again() -> None:
+async def test_cached_decisions_expire() -> None:
     """A server's policy may have changed meanwhile."""
     policy = CountingPolicy()
     guard = PolicyGuard(policy, seconds=0)

@@ -58,10 +58,10 @@ async def questions(
         yield ServiceQuestions(connections, admission, tokens)
 
 
-async def test_the_gateway_asks_as_a_service(
+async def test_the_gateway_queries_the_catalog_as_a_service(
     questions: ServiceQuestions, policy: OnePolicy
 ) -> None:
-    """Who is in which group is part of nobody's rights: no policy is asked."""
+    """Group membership needs nobody's rights: no policy is queried."""
     policy.answer = None
     answer = await questions.ask("catalog", "/some%20path", params=[("a", "ü&b")])
     assert (answer.value["subject"], answer.value["kind"]) == (
@@ -76,16 +76,16 @@ async def test_the_gateway_asks_as_a_service(
     assert policy.questions == 0
 
 
-async def test_a_question_with_a_body_is_a_post(questions: ServiceQuestions) -> None:
-    """It arrives whole."""
+async def test_a_request_with_a_body_is_a_post(questions: ServiceQuestions) -> None:
+    """The body arrives completely."""
     answer = await questions.ask("catalog", "/by-refs", json={"n": [1] * 1000})
     assert (answer.value["method"], answer.value["bytes"]) == ("POST", 2007)
 
 
-async def test_for_a_reader_the_policy_is_asked(
+async def test_requests_for_a_reader_carry_policy_conditions(
     questions: ServiceQuestions, policy: OnePolicy
 ) -> None:
-    """The service gets its conditions; a no is an answer."""
+    """The service gets the reader's conditions; a denial is a response."""
     echo = (await questions.ask("catalog", "/entities", reader=VISITOR)).value
     assert (echo["subject"], echo["permission"]) == (
         "user:default/guest",
@@ -98,22 +98,26 @@ async def test_for_a_reader_the_policy_is_asked(
     assert (answer.status, answer.ok) == (403, False)
 
 
-async def test_a_service_that_is_away_is_an_answer(questions: ServiceQuestions) -> None:
-    """Its error says which one it is."""
+async def test_an_unavailable_service_is_a_response(
+    questions: ServiceQuestions,
+) -> None:
+    """Its error names the service."""
     answer = await questions.ask("search", "/query")
     assert (answer.status, answer.error) == (503, "The search does not answer")
 
 
-async def test_what_an_answer_says_of_an_error(questions: ServiceQuestions) -> None:
+async def test_the_error_message_of_a_service_is_read(
+    questions: ServiceQuestions,
+) -> None:
     """The service's message."""
     answer = await questions.ask("catalog", "/refused")
     assert (answer.status, answer.error) == (404, "no")
 
 
-async def test_users_for_the_development_sign_in(
+async def test_the_development_sign_in_lists_catalog_users(
     questions: ServiceQuestions, stand_in: StandIn
 ) -> None:
-    """By name, with their groups; those that a guest may not see are left out."""
+    """By name, with their groups; users that a guest may not see are left out."""
     profile = {"displayName": "Ursula Example", "picture": "p.png"}
     restricted = {"annotations": {"callboard.dev/visibility": "restricted"}}
     stand_in.put(
@@ -131,8 +135,8 @@ async def test_users_for_the_development_sign_in(
     assert card.groups == ["stage"]
 
 
-async def test_an_entity_that_is_not_there_is_none(questions: ServiceQuestions) -> None:
-    """So is a ref that is none."""
+async def test_a_missing_entity_is_none(questions: ServiceQuestions) -> None:
+    """So is an invalid ref."""
     catalog = CatalogClient(questions, VISITOR)
     assert await catalog.entity("user:default/nobody") is None
     assert await catalog.entity("::") is None

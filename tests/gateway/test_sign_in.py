@@ -33,7 +33,7 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(
     assert {"HttpOnly", "SameSite=lax", "Secure", "Path=/"} <= attributes
 
 
-async def test_guest_sign_in(ask) -> None:
+async def test_a_guest_signs_in_with_backstages_response(ask) -> None:
     """Backstage's body, by GET and by POST."""
     for answer in (
         await ask.get("/api/auth/guest/refresh"),
@@ -48,8 +48,8 @@ async def test_guest_sign_in(ask) -> None:
         assert identity["expiresInSeconds"] == 3600
 
 
-async def test_userinfo_tells_groups(ask, sign_in) -> None:
-    """The groups are not in the token; they are the catalog's word now."""
+async def test_userinfo_lists_current_groups(ask, sign_in) -> None:
+    """The token does not have the groups; they are the catalog's present ones."""
     answer = await ask.get("/api/auth/v1/userinfo", headers=await sign_in("ann"))
     assert answer.json() == {
         "claims": {
@@ -59,8 +59,8 @@ async def test_userinfo_tells_groups(ask, sign_in) -> None:
     }
 
 
-async def test_userinfo_needs_a_user(ask, robot) -> None:
-    """Nobody and services are refused."""
+async def test_userinfo_requires_a_user_token(ask, robot) -> None:
+    """Requests without credentials and those of services answer 401."""
     nobody = await ask.get("/api/auth/v1/userinfo")
     assert nobody.status_code == 401
     assert nobody.json()["error"]["message"] == "No token provided"
@@ -89,8 +89,10 @@ async def test_the_published_keys_verify_user_tokens(ask, sign_in) -> None:
         ("GET", "/api/auth/nope/start", 404),
     ],
 )
-async def test_providers_that_are_not_there(ask, method, path, status) -> None:
-    """As Backstage answers for the guest provider and for unknown ones."""
+async def test_missing_auth_providers_answer_as_in_backstage(
+    ask, method, path, status
+) -> None:
+    """For the guest provider and for unknown ones."""
     assert (await ask.request(method, path)).status_code == status
 
 
@@ -117,10 +119,8 @@ async def test_a_service_asks_on_behalf_of_a_user(ask) -> None:
     assert echo["decision"] == "conditional"
 
 
-async def test_what_services_ask_for_people_is_not_asked_by_people(
-    ask, sign_in, robot
-) -> None:
-    """The answer tells a source that is closed from one that is not there."""
+async def test_source_rights_are_answered_to_services_only(ask, sign_in, robot) -> None:
+    """The response tells a closed source from a missing one."""
     path, body = "/api/catalog/sources/readable", {"locations": []}
     token = PrincipalTokens(SECRET).sign(Principal("service:scaffolder", "service"))
     behalf = {"callboard-on-behalf-of": "user:default/ann"}
@@ -134,16 +134,16 @@ async def test_what_services_ask_for_people_is_not_asked_by_people(
     assert statuses == [403, 403, 403, 200, 200]
 
 
-async def test_a_users_principal_is_no_ticket_back_in(ask) -> None:
-    """What services are told about people does not sign anybody in."""
+async def test_a_users_principal_is_no_gateway_credential(ask) -> None:
+    """The principal that services get signs nobody in at the gateway."""
     token = PrincipalTokens(SECRET).sign(Principal("user:default/kim", "user"))
     headers = {"authorization": f"Bearer {token}"}
     answer = await ask.get("/api/catalog/entities", headers=headers)
     assert answer.status_code == 401
 
 
-async def test_a_static_token_may_not_speak_for_users(ask, robot) -> None:
-    """On behalf of is for the installation's own services."""
+async def test_a_static_token_may_not_act_on_behalf_of_users(ask, robot) -> None:
+    """Only the installation's own services may."""
     headers = {**robot, "callboard-on-behalf-of": "user:default/kim"}
     echo = (await ask.get("/api/catalog/entities", headers=headers)).json()
     assert echo["subject"] == "service:robot"
@@ -167,7 +167,7 @@ async def test_the_docs_cookie_opens_documentation_only(ask, sign_in) -> None:
         assert response.status_code == status, (path, header)
 
 
-async def test_removing_the_docs_cookie(ask) -> None:
+async def test_deleting_the_docs_cookie_expires_it(ask) -> None:
     """204 with a cookie in the past."""
     answer = await ask.delete("/api/techdocs/.backstage/auth/v1/cookie")
     assert answer.status_code == 204
@@ -203,20 +203,20 @@ async def test_a_token_of_the_installation_signs_a_browser_in(ask) -> None:
 
 
 @pytest.mark.parametrize("token", ["", "guess", SECRET, "a.b.c"])
-async def test_no_other_token_signs_a_browser_in(ask, token) -> None:
-    """Nothing but a static token counts, whatever else it may prove."""
+async def test_only_a_static_token_signs_a_browser_in(ask, token) -> None:
+    """No other token counts, whatever else it may prove."""
     answer = await ask.post("/sign-in/token", data={"token": token})
     assert SESSION_COOKIE not in answer.cookies
 
 
-async def test_an_inner_service_token_signs_no_browser_in(ask) -> None:
-    """What services prove themselves to each other with stays among them."""
+async def test_an_internal_service_token_signs_no_browser_in(ask) -> None:
+    """Tokens between the installation's services are not for browsers."""
     token = PrincipalTokens(SECRET).sign(Principal("service:catalog", "service"))
     answer = await ask.post("/sign-in/token", data={"token": token})
     assert answer.headers["location"].endswith("wrong=token")
 
 
-async def test_the_token_is_not_taken_through_a_proxy(ask) -> None:
+async def test_token_sign_in_is_refused_through_a_proxy(ask) -> None:
     """The last address is the proxy's: the browser may be anywhere."""
     headers = {"x-forwarded-for": "192.0.2.7"}
     answer = await ask.post("/sign-in/token", data={"token": STATIC}, headers=headers)
@@ -230,8 +230,8 @@ def test_sign_in_by_token_is_for_development() -> None:
     assert not sign_in_rules(production).token
 
 
-async def test_the_forms_lead_on_within_this_site(ask, gateway) -> None:
-    """A guest, and a user of the catalog; a name that nobody has leads back."""
+async def test_sign_in_forms_redirect_within_this_site(ask, gateway) -> None:
+    """For a guest and a user of the catalog; an unknown name leads back."""
     origin = {"origin": gateway}
     form = {"next": "/graph"}
     entered = await ask.post("/sign-in/guest", data=form, headers=origin)
@@ -248,7 +248,7 @@ async def test_the_forms_lead_on_within_this_site(ask, gateway) -> None:
     assert "No user with this name" in (await ask.get(back.headers["location"])).text
 
 
-async def test_a_sign_in_form_has_so_many_fields(ask, gateway) -> None:
+async def test_the_fields_of_a_sign_in_form_are_limited(ask, gateway) -> None:
     """The reading stops at the limit, and the answer says why."""
     fields = "&".join(f"f{number}=x" for number in range(100_000))
     headers = {
@@ -260,8 +260,8 @@ async def test_a_sign_in_form_has_so_many_fields(ask, gateway) -> None:
     assert "form: at most" in answer.text
 
 
-async def test_what_a_sign_in_page_asks(ask) -> None:
-    """Without credentials: there are none yet."""
+async def test_sign_in_options_are_read_without_credentials(ask) -> None:
+    """A sign-in page has none yet."""
     ways = (await ask.get("/api/auth/ways")).json()
     assert ways == {"guest": True, "development": True, "token": True}
     listed = (await ask.get("/api/auth/development/users?text=ann")).json()
@@ -271,10 +271,10 @@ async def test_what_a_sign_in_page_asks(ask) -> None:
     assert nobody == {"items": [], "is_empty": False}
 
 
-async def test_users_are_listed_for_the_development_sign_in_alone(
+async def test_users_are_listed_for_the_development_sign_in_only(
     services, mongodb, kafka, data
 ) -> None:
-    """Elsewhere nobody is told who there is."""
+    """In other configurations no user is listed."""
     settings = settings_for(services, mongodb=mongodb, kafka=kafka, data=data)
     config = configuration(auth={"environment": "production"})
     with served(gateway_app(settings, config)) as address:

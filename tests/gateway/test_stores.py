@@ -17,8 +17,8 @@ from shared.kit.documents.migrations import prepare
 from tests.waiting import until
 
 
-async def test_settings_are_each_persons_own(database: Any) -> None:
-    """Any JSON under bucket and key; asked for by many keys at once; dropped."""
+async def test_settings_belong_to_one_user(database: Any) -> None:
+    """Any JSON under bucket and key; read by several keys at once; deleted."""
     preferences = MongoPreferences(database["preferences"])
     value = {"a.b": [1, None, {"$c": True}], "é": 1.5}
     await preferences.put("user:default/ann", "b", "k", value)
@@ -47,10 +47,10 @@ async def test_settings_of_earlier_versions_are_read(database: Any) -> None:
     assert await preferences.get("user:default/ann", one) == {one[0]: {"\0": 2.0**70}}
 
 
-async def test_more_settings_than_the_limit_are_changed_and_made_smaller(
+async def test_settings_over_a_new_limit_can_still_be_reduced(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A limit that comes later than the settings refuses only what adds to them."""
+    """A limit that comes later than the settings refuses only additions."""
     preferences = MongoPreferences(database["preferences"])
     for key in ("k", "k2", "k3"):
         await preferences.put("user:default/ann", "b", key, "x" * 50)
@@ -64,10 +64,10 @@ async def test_more_settings_than_the_limit_are_changed_and_made_smaller(
         await preferences.put("user:default/ann", "b", "k4", "")
 
 
-async def test_one_person_keeps_so_many_settings(
+async def test_the_number_of_settings_per_user_is_limited(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A further one is refused; those that are there are changed, others' are free."""
+    """A further one is refused; existing ones can be changed, others are free."""
     monkeypatch.setattr(settings, "MOST_SETTINGS", 2)
     preferences = MongoPreferences(database["preferences"])
     for key in ("k", "k2"):
@@ -80,7 +80,7 @@ async def test_one_person_keeps_so_many_settings(
     await preferences.put("user:default/ann", "b", "k3", 1)
 
 
-async def test_settings_of_one_person_have_so_many_bytes_together(
+async def test_the_size_of_settings_per_user_is_limited(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One too large beside the others is refused; in place of another it fits."""
@@ -96,8 +96,10 @@ async def test_settings_of_one_person_have_so_many_bytes_together(
         await preferences.put("user:default/ann", "b", "k2", "y" * 27)
 
 
-async def test_deliveries_are_remembered_for_a_while(database: Any) -> None:
-    """Marked once or twice; what is too old is swept, now and then."""
+async def test_webhook_deliveries_are_remembered_until_they_expire(
+    database: Any,
+) -> None:
+    """Marked once or twice; expired ones are removed now and then."""
     collection = database["deliveries"]
     deliveries = MongoDeliveries(collection)
     assert not await deliveries.was_published("d1")
@@ -111,10 +113,10 @@ async def test_deliveries_are_remembered_for_a_while(database: Any) -> None:
     assert await collection.count_documents({}) == webhooks.SWEEP_EVERY
 
 
-async def test_the_gateway_is_ready_once_it_knows_who_signed_out(
+async def test_the_gateway_is_ready_once_ended_sessions_are_loaded(
     database: Any,
 ) -> None:
-    """Collections have their shapes and indexes, ended sessions are loaded."""
+    """Collections have their shapes and indexes by then."""
     await prepare(database, COLLECTIONS)
     before = MongoEndedSessions(database["ended_sessions"])
     await before.end("one", time.time() + 60)

@@ -81,7 +81,7 @@ async def taken(stream: AsyncIterator[Any], count: int) -> list[Any]:
         return [await anext(stream) for _ in range(count)]
 
 
-async def test_readers_get_what_happens_after_they_came(hub) -> None:
+async def test_readers_get_the_events_after_they_connect(hub) -> None:
     """In order, each with a position of its own."""
     hub.publish(changed("component:default/before"))
     async with hub.subscribe(ANN) as stream:
@@ -94,7 +94,7 @@ async def test_readers_get_what_happens_after_they_came(hub) -> None:
 
 
 async def test_a_reader_resumes_after_a_position(hub) -> None:
-    """Nothing twice, nothing missed."""
+    """No event is repeated and none is missed."""
     hub.publish(changed("component:default/a"))
     start = hub.position()
     hub.publish(changed("component:default/b"))
@@ -107,15 +107,15 @@ async def test_a_reader_resumes_after_a_position(hub) -> None:
 @pytest.mark.parametrize(
     "after", ["elsewhere-3", "nonsense", "{epoch}-99", "{epoch}-x"]
 )
-async def test_a_position_of_elsewhere_means_reset(hub, after) -> None:
-    """Another process', or one that never was."""
+async def test_an_unknown_position_resets_the_reader(hub, after) -> None:
+    """A position of another process, or an invented one."""
     epoch = hub.position().rpartition("-")[0]
     async with hub.subscribe(ANN, after=after.format(epoch=epoch)) as stream:
         assert await taken(stream, 1) == [None]
 
 
-async def test_a_position_too_old_means_reset(hub, monkeypatch) -> None:
-    """The memory is bounded."""
+async def test_an_expired_position_resets_the_reader(hub, monkeypatch) -> None:
+    """The memory for events is limited."""
     monkeypatch.setattr(hub_module, "STORED_EVENTS", 3)
     start = hub.position()
     for number in range(5):
@@ -125,7 +125,7 @@ async def test_a_position_too_old_means_reset(hub, monkeypatch) -> None:
 
 
 async def test_missed_events_reset_every_reader(hub) -> None:
-    """And positions from before are good for nothing."""
+    """Positions from before the gap become invalid."""
     hub.publish(changed("component:default/a"))
     before = hub.position()
     async with hub.subscribe(ANN) as stream:
@@ -135,8 +135,8 @@ async def test_missed_events_reset_every_reader(hub) -> None:
         assert await taken(stream, 1) == [None]
 
 
-async def test_a_slow_reader_is_dropped_and_misses_nothing(hub) -> None:
-    """Its stream ends; resuming after what it got last gives all the rest."""
+async def test_a_slow_reader_is_disconnected_and_can_resume(hub) -> None:
+    """Its stream ends; resuming after its last position delivers the rest."""
     async with hub.subscribe(ANN) as stream:
         hub.publish(changed("component:default/first"))
         (first,) = await taken(stream, 1)
@@ -149,14 +149,14 @@ async def test_a_slow_reader_is_dropped_and_misses_nothing(hub) -> None:
     assert events[0].subject == "component:default/0"
 
 
-async def test_a_stream_ends_after_its_life() -> None:
-    """Then its reader proves again who they are."""
+async def test_a_stream_ends_after_its_lifetime() -> None:
+    """Then its reader must authenticate again."""
     hub = LiveHub(ReadPolicy(), NoGroups(), matches, life_seconds=0.01)
     async with hub.subscribe(ANN) as stream, asyncio.timeout(5):
         assert [event async for event in stream] == []
 
 
-async def test_filters(hub) -> None:
+async def test_events_are_filtered_by_topic_and_entity(hub) -> None:
     """By topic, and by an entity that the event is about or touches."""
     async with (
         hub.subscribe(ANN, entity="component:default/a") as about,
@@ -182,8 +182,8 @@ async def test_restricted_entities_are_invisible(hub) -> None:
         assert len(await taken(service, 3)) == 3
 
 
-async def test_runs_are_their_creators(hub) -> None:
-    """And the services'."""
+async def test_events_of_runs_are_for_their_creators(hub) -> None:
+    """And for services."""
     run = LiveEvent("", "template-run", "t", "1", b"{}", owner="user:default/ann")
     async with (
         hub.subscribe(ANN) as hers,
@@ -197,8 +197,8 @@ async def test_runs_are_their_creators(hub) -> None:
         assert (await taken(service, 1))[0].topic == "template-run"
 
 
-async def test_pushes_are_for_services(hub) -> None:
-    """They tell of repositories that a reader may not see."""
+async def test_push_events_are_for_services_only(hub) -> None:
+    """They name repositories that a reader may not see."""
     async with hub.subscribe(ANN) as person, hub.subscribe(ROBOT) as service:
         hub.publish(LiveEvent("", "git-push", "t", "host/repo", b"{}"))
         hub.publish(changed("component:default/open"))
@@ -242,8 +242,8 @@ def built(ref: str) -> SiteBuilt:
     return SiteBuilt(entity_ref=ref, title="Docs", built_at="2026-01-01T00:00:00Z")
 
 
-async def test_the_feed_reads_events(hub) -> None:
-    """What a filter matches and a policy judges comes from the payload."""
+async def test_the_feed_reads_entities_from_event_payloads(hub) -> None:
+    """Filters and the policy use the refs in the payload."""
     groups = NoGroups()
     feed = LiveFeed(hub, Catalog(), groups)
     added = [RelationTarget(type="hasMember", targetRef="user:default/New")]
@@ -274,8 +274,8 @@ async def test_the_feed_reads_events(hub) -> None:
     assert (run.owner, run.subject) == ("user:default/ann", "1")
 
 
-async def test_a_gap_in_the_log_forgets_what_was_known(hub) -> None:
-    """Groups are asked for again, and readers are told to read again."""
+async def test_a_gap_in_the_log_clears_memberships_and_resets_readers(hub) -> None:
+    """Groups are requested again, and readers are told to read again."""
     groups = NoGroups()
     feed = LiveFeed(hub, Catalog(), groups)
     async with hub.subscribe(ROBOT) as stream:
@@ -284,8 +284,8 @@ async def test_a_gap_in_the_log_forgets_what_was_known(hub) -> None:
     assert groups.forgotten == ["*"]
 
 
-async def test_a_deleted_entity_is_judged_by_what_it_was(hub) -> None:
-    """Whoever could not see it does not hear of its end."""
+async def test_a_deletion_event_follows_the_entitys_last_visibility(hub) -> None:
+    """A reader who could not see the entity does not get its deletion."""
     deletion = {"data": {"entity": None, "previous": component("m", RESTRICTED)}}
     event = replace(changed("x:y/m"), document=json.dumps(deletion).encode())
     async with hub.subscribe(ANN) as stream:
@@ -294,8 +294,8 @@ async def test_a_deleted_entity_is_judged_by_what_it_was(hub) -> None:
         assert (await taken(stream, 1))[0].subject == "component:default/open"
 
 
-async def test_the_feed_skips_what_is_no_event(hub) -> None:
-    """The stream goes on behind a message that nobody understands."""
+async def test_the_feed_skips_malformed_messages(hub) -> None:
+    """The stream goes on after a message that is no event."""
     feed = LiveFeed(hub, Catalog(), NoGroups())
     bad = [b"", b"{", b"[]", b'"x"', b'{"type": "x"}', b'{"type":1,"subject":"s"}']
     records = [EventRecord("entity-changed", 0, 0, "k", value) for value in bad]
@@ -306,8 +306,8 @@ async def test_the_feed_skips_what_is_no_event(hub) -> None:
         assert (await taken(stream, 1))[0].subject == "x:y/z"
 
 
-async def test_a_site_that_became_restricted_is_known_at_once(hub) -> None:
-    """The feed keeps up with the entities whose sites it told of."""
+async def test_a_site_event_follows_a_restriction_at_once(hub) -> None:
+    """The feed tracks the entities of the sites that it has published."""
     feed = LiveFeed(hub, Catalog(), NoGroups())
     ref = "component:default/web"
     async with hub.subscribe(ROBOT) as stream:
@@ -319,8 +319,8 @@ async def test_a_site_that_became_restricted_is_known_at_once(hub) -> None:
     assert last.entity == Entity(secret)
 
 
-async def test_a_site_of_an_unknown_entity_is_for_services(hub) -> None:
-    """The catalog is away: nobody knows who may hear of it."""
+async def test_site_events_of_unknown_entities_are_for_services(hub) -> None:
+    """While the catalog is away, nobody's right to see it is known."""
     catalog = Catalog()
     catalog.away = True
     feed = LiveFeed(hub, catalog, NoGroups())
@@ -329,8 +329,8 @@ async def test_a_site_of_an_unknown_entity_is_for_services(hub) -> None:
         assert (await taken(stream, 1))[0].entity is None
 
 
-async def test_what_is_restricted_since_is_not_told_again(hub) -> None:
-    """Who resumes gets no state of before, even if that was open to all."""
+async def test_a_resumed_stream_hides_entities_restricted_since(hub) -> None:
+    """An earlier state is not sent again, even if it was open to all."""
     ref = "component:default/x"
     hub.publish(changed("component:default/first"))
     start = hub.position()
@@ -346,16 +346,16 @@ async def test_what_is_restricted_since_is_not_told_again(hub) -> None:
 @pytest.mark.parametrize(
     "after", ["x\n\ndata: forged", "0123456789ab-1\nid: 2", "-1", "é"]
 )
-async def test_a_position_makes_no_lines_of_its_own(hub, after) -> None:
-    """The first block repeats a position, and nothing else that a caller wrote."""
+async def test_a_position_cannot_inject_lines(hub, after) -> None:
+    """The first block repeats a valid position only."""
     frames = _frames(hub, ANN, [], None, after)
     first = await anext(frames)
     assert first.decode().splitlines() == ["retry: 1000", f"id: {hub.position()}", ""]
     await frames.aclose()
 
 
-def test_a_frame_has_no_lines_but_its_own() -> None:
-    """Neither by its name nor by a line end of another kind in its data."""
+def test_event_data_cannot_inject_lines() -> None:
+    """Neither by its name nor by another line separator in its data."""
     with pytest.raises(ValueError, match="several lines"):
         sse_frame(data="x", event="a\rdata: b")
     assert (

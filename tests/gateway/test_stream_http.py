@@ -46,7 +46,7 @@ async def blocks(answer: Any) -> AsyncIterator[dict[str, str]]:
             block = {}
 
 
-async def test_events_reach_a_browser(ask, sign_in, kafka) -> None:
+async def test_events_of_the_log_reach_a_browser(ask, sign_in, kafka) -> None:
     """From Kafka to the reader, filtered, resumable by `Last-Event-ID`."""
     ref = "component:default/live"
     path = f"/api/events/stream?topic=entity-changed&entity={ref}"
@@ -79,7 +79,7 @@ async def test_events_reach_a_browser(ask, sign_in, kafka) -> None:
             assert (await anext(stream))["event"] == "reset"
 
 
-async def test_groups_change_while_a_stream_is_open(
+async def test_an_open_stream_follows_changes_of_groups(
     ask, stand_in, sign_in, kafka
 ) -> None:
     """A new member sees from the next event on what the group may see."""
@@ -120,10 +120,10 @@ async def test_groups_change_while_a_stream_is_open(
         assert event["data"]["entity"].get("note") == "seen"
 
 
-async def test_a_group_that_moves_below_another_gives_its_members_what_that_owns(
+async def test_an_open_stream_follows_a_changed_parent_group(
     ask, stand_in, sign_in, kafka
 ) -> None:
-    """The gateway hears of the group's change and asks for what is above it now."""
+    """The gateway consumes the group's change and reads its new parents."""
     stand_in.put(user("joy", memberOf=["choir"]), group("choir"))
     headers = await sign_in("joy")
     stand_in.put(
@@ -148,11 +148,13 @@ async def test_a_group_that_moves_below_another_gives_its_members_what_that_owns
         ("/api/events/stream?entity=nokind", 400),
     ],
 )
-async def test_bad_filters_are_named(ask, robot, path, status) -> None:
+async def test_invalid_stream_filters_are_refused_by_name(
+    ask, robot, path, status
+) -> None:
     """Rather than a stream that stays silent."""
     assert (await ask.get(path, headers=robot)).status_code == status
 
 
-async def test_the_stream_needs_somebody(ask) -> None:
+async def test_the_stream_requires_credentials(ask) -> None:
     """401 without credentials."""
     assert (await ask.get("/api/events/stream")).status_code == 401

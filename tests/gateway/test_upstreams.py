@@ -103,8 +103,8 @@ async def ask(
 
 
 @pytest.mark.parametrize("changes", [False, True])
-async def test_another_answers_for_one_that_is_gone(changes: bool) -> None:
-    """Questions and changes alike: nothing of them has begun anywhere."""
+async def test_another_replica_answers_for_a_missing_one(changes: bool) -> None:
+    """Reads and changes alike: the missing one has begun nothing."""
     healthy = Replica()
     async with replica(healthy.answer) as address:
         missing = nobody()
@@ -113,8 +113,8 @@ async def test_another_answers_for_one_that_is_gone(changes: bool) -> None:
     assert heard.ended
 
 
-async def test_a_question_is_asked_again_a_change_is_not() -> None:
-    """Who breaks off may have done it: a change must not be done twice."""
+async def test_a_broken_read_is_retried_and_a_change_is_not() -> None:
+    """A replica that breaks off may have done the change already."""
 
     async def breaks(request: web.Request) -> web.StreamResponse:
         await request.read()
@@ -131,8 +131,8 @@ async def test_a_question_is_asked_again_a_change_is_not() -> None:
     assert healthy.requests == 1
 
 
-async def test_one_that_is_not_ready_is_passed_over() -> None:
-    """A 503 is an answer only if nobody has a better one."""
+async def test_a_replica_that_is_not_ready_is_skipped() -> None:
+    """A 503 is the response only if no replica has a better one."""
     loading, healthy = Replica(503, **{UNTOUCHED: "1"}), Replica()
     async with replica(loading.answer) as first, replica(healthy.answer) as address:
         both = f"{first},{address}"
@@ -141,18 +141,18 @@ async def test_one_that_is_not_ready_is_passed_over() -> None:
         assert (await ask(first, first)).status == 503
 
 
-async def test_a_change_that_was_begun_is_not_begun_elsewhere() -> None:
-    """503 in the middle of it is what the client is told."""
+async def test_a_change_that_was_begun_is_not_repeated_elsewhere() -> None:
+    """A 503 in the middle of it is the client's response."""
     failing, healthy = Replica(503), Replica()
     async with replica(failing.answer) as first, replica(healthy.answer) as address:
         heard = await ask(f"{first},{address}", first, changes=True)
     assert (heard.status, healthy.requests) == (503, 0)
 
 
-async def test_one_that_stands_still_is_passed_over(
+async def test_a_frozen_replica_is_skipped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A frozen process takes connections and says nothing."""
+    """It accepts connections and never responds."""
     monkeypatch.setattr(upstreams, "PATIENCE_SECONDS", 0.2)
     healthy = Replica()
     with socket.socket() as frozen:
@@ -164,15 +164,15 @@ async def test_one_that_stands_still_is_passed_over(
     assert (heard.status, healthy.requests) == (200, 1)
 
 
-async def test_nobody_is_left() -> None:
-    """The client is told that the service is away, and when to come again."""
+async def test_without_any_replica_the_service_is_unavailable() -> None:
+    """The response says when to come again."""
     addresses = f"{nobody()},{nobody()}"
     with pytest.raises(Unavailable) as raised:
         await ask(addresses, addresses.partition(",")[0])
     assert raised.value.retry_after == 1
 
 
-async def test_callers_are_shared_out() -> None:
+async def test_callers_are_distributed_over_replicas() -> None:
     """Each keeps to one replica, and both have work."""
     first, second = Replica(), Replica()
     async with AsyncExitStack() as stack:
@@ -192,8 +192,8 @@ async def test_callers_are_shared_out() -> None:
     assert second.requests
 
 
-def test_who_was_away_is_asked_last_for_a_moment() -> None:
-    """And first again when the moment is over."""
+def test_a_failed_replica_is_tried_last_for_a_while() -> None:
+    """Afterwards it is first again."""
     now = [0.0]
     replicas = Replicas("http://a/, http://b", clock=lambda: now[0])
     first, second = replicas.order("ann")
@@ -203,7 +203,7 @@ def test_who_was_away_is_asked_last_for_a_moment() -> None:
     assert list(replicas.order("ann")) == [first, second]
 
 
-def test_no_address_is_an_error() -> None:
+def test_an_empty_address_list_is_an_error() -> None:
     """It says what must be given."""
     with pytest.raises(Invalid, match="must be an address"):
         Replicas(" , ")
@@ -273,10 +273,10 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("how", ["stops", "breaks off"])
 @pytest.mark.parametrize("other_count", [0, 1])
-async def test_what_ended_one_is_not_asked_of_the_next(
+async def test_a_request_that_killed_a_replica_is_not_forwarded(
     how: str, other_count: int
 ) -> None:
-    """Nor of the same one, once it is back: one question must not end them all."""
+    """Nor to the same replica once it is back: it must not kill them all."""
     first = Poisoned(how)
     more = [Poisoned(how) for _ in range(other_count)]
     async with front(first, *more) as upstream_front:
@@ -289,8 +289,8 @@ async def test_what_ended_one_is_not_asked_of_the_next(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_who_waited_behind_it_is_answered_elsewhere() -> None:
-    """Only the oldest question is taken for the reason."""
+async def test_other_requests_of_a_killed_replica_are_retried() -> None:
+    """Only the oldest open request is taken for the cause."""
     first, second = Poisoned("stops"), Poisoned("never")
     async with front(first, second) as upstream_front:
         poison = asyncio.create_task(upstream_front.ask("/poison"))
@@ -305,8 +305,8 @@ async def test_who_waited_behind_it_is_answered_elsewhere() -> None:
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_question_that_ended_several_is_refused() -> None:
-    """For a while; nobody is asked meanwhile, and others are."""
+async def test_a_request_that_killed_several_replicas_is_refused() -> None:
+    """For a while it reaches no replica; other requests do."""
     first = Poisoned("breaks off")
     async with front(first) as upstream_front:
         for _ in range(5):
@@ -317,8 +317,8 @@ async def test_a_question_that_ended_several_is_refused() -> None:
         assert raised.value.retry_after > 1
 
 
-async def test_a_kept_connection_that_was_being_closed_is_made_anew() -> None:
-    """The service closes idle ones, and the question meets that on its way."""
+async def test_a_closing_keepalive_connection_is_replaced() -> None:
+    """The service closes idle ones while a request is on its way."""
     closing: set[object] = set()
     paths: list[str] = []
 

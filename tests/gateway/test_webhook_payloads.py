@@ -22,7 +22,7 @@ from tests.gateway.hooks import (
 )
 
 
-def test_gitea() -> None:
+def test_a_gitea_push_is_read() -> None:
     """Gitea's push, and that of our local hosts."""
     assert pushes("gitea", gitea(), "7") == [
         RepositoryPushed(
@@ -41,21 +41,21 @@ def test_gitea() -> None:
     ]
 
 
-def test_github() -> None:
-    """GitHub's push; the sender is who pushed."""
+def test_a_github_push_is_read() -> None:
+    """GitHub's push; the sender is the pusher."""
     (push,) = pushes("github", github(), "7")
     assert (push.host, push.repository) == ("github.com", "acme/shop")
     assert (push.pusher, push.pusher_name) == ("ann-hub", "ann")
     assert push.changed_paths == ["a.md", "b.md", "c.md"]
 
 
-def test_gitlab() -> None:
+def test_a_gitlab_push_is_read() -> None:
     """GitLab's groups may be nested."""
     (push,) = pushes("gitlab", gitlab(), "7")
     assert (push.host, push.repository) == ("gitlab.com", "acme/team/shop")
 
 
-def test_bitbucket_tells_one_push_a_ref() -> None:
+def test_a_bitbucket_push_is_split_by_ref() -> None:
     """Branches and tags, created ones from zeros; it lists no files."""
     branch, tag = pushes("bitbucket", bitbucket(), "7")
     assert (branch.ref, branch.before, branch.changed_paths) == (
@@ -66,7 +66,7 @@ def test_bitbucket_tells_one_push_a_ref() -> None:
     assert (tag.ref, tag.before) == ("refs/tags/v1", ZEROS)
 
 
-def test_bitbucket_server_speaks_otherwise() -> None:
+def test_a_bitbucket_server_push_is_read() -> None:
     """The product for own servers has another payload."""
     (push,) = pushes("bitbucket", bitbucket_server(), "7")
     assert (push.ref, push.after) == ("refs/heads/x", ZEROS)
@@ -91,8 +91,8 @@ def test_bitbucket_server_speaks_otherwise() -> None:
         ("gitlab", gitlab(total_commits_count=21)),
     ],
 )
-def test_an_incomplete_list_of_files_is_none(provider, payload) -> None:
-    """Better to look at everything than to miss a file."""
+def test_an_incomplete_list_of_files_means_all_files(provider, payload) -> None:
+    """Reading everything is better than missing a file."""
     assert pushes(provider, payload, "7")[0].changed_paths is None
 
 
@@ -110,7 +110,7 @@ def test_an_incomplete_list_of_files_is_none(provider, payload) -> None:
     ],
 )
 def test_malformed_payloads_name_the_field(provider, payload, field) -> None:
-    """Whoever configures a webhook must be able to see what is wrong."""
+    """The error shows whoever configures a webhook what is wrong."""
     with pytest.raises(Invalid, match=field):
         pushes(provider, payload, "7")
 
@@ -145,7 +145,7 @@ def changed(value: Any) -> Iterator[Any]:
     ],
 )
 def test_any_payload_is_a_push_or_refused(provider, payload) -> None:
-    """Whatever stands in any field: never an error of our own."""
+    """Whatever a field holds: never an internal error."""
     for odd in changed(payload):
         if isinstance(odd, dict):
             with contextlib.suppress(Invalid):
@@ -153,8 +153,8 @@ def test_any_payload_is_a_push_or_refused(provider, payload) -> None:
 
 
 @pytest.mark.parametrize("many", [MOST_REFS, MOST_REFS + 1, 50_000])
-def test_a_delivery_tells_of_so_many_refs(many) -> None:
-    """Each becomes an event: what is beyond is refused, naming the field."""
+def test_the_refs_of_a_delivery_are_limited(many) -> None:
+    """Each ref becomes an event: a larger delivery is refused, naming the field."""
     (first, _) = bitbucket()["push"]["changes"]
     (change,) = bitbucket_server()["changes"]
     payloads = [

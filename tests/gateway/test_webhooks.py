@@ -33,8 +33,8 @@ _numbers = itertools.count(1)
         ("gitlab", {"x-gitlab-token": HOOK_SECRET}),
     ],
 )
-def test_whose_signature_it_is(provider, headers) -> None:
-    """The hosts whose secret fits, and no other's."""
+def test_a_signature_identifies_its_host(provider, headers) -> None:
+    """Only the hosts whose secret fits."""
     secrets = [
         HookSecret(provider, "one.example", HOOK_SECRET),
         HookSecret(provider, "two.example", "another secret"),
@@ -54,8 +54,8 @@ def test_whose_signature_it_is(provider, headers) -> None:
         ("gitlab", {"x-gitlab-token": "\u00e9"}),
     ],
 )
-def test_unsigned_and_forged_deliveries(provider, headers) -> None:
-    """Refused, whatever the body says."""
+def test_unsigned_and_forged_deliveries_are_refused(provider, headers) -> None:
+    """Whatever the body says."""
     secrets = [HookSecret(provider, "one.example", HOOK_SECRET)]
     with pytest.raises(Forbidden):
         signing_hosts(provider, headers, b"x", secrets)
@@ -88,8 +88,8 @@ def delivery(number: str = "1", **headers: str) -> Delivery:
 SECRETS = [HookSecret("gitea", "git.playhouse.example", HOOK_SECRET)]
 
 
-async def test_a_failed_delivery_is_told_when_it_comes_again(database) -> None:
-    """It was not remembered, so the host's second attempt is no replay."""
+async def test_a_repeated_delivery_is_published_after_a_failure(database) -> None:
+    """The failed one was not remembered, so the second attempt is no replay."""
     log, deliveries = Log(), MongoDeliveries(database["deliveries"])
     log.away = True
     with pytest.raises(Unavailable):
@@ -100,8 +100,8 @@ async def test_a_failed_delivery_is_told_when_it_comes_again(database) -> None:
     assert len(log.published) == 1
 
 
-async def test_a_long_delivery_is_read_beside_the_loop(database) -> None:
-    """Tens of thousands of commits are told of, and nobody waits for them."""
+async def test_a_long_delivery_does_not_block_other_requests(database) -> None:
+    """Tens of thousands of commits are read outside the event loop."""
     commits = [
         {"id": f"{n:040x}", "added": [f"{n}.md"], "removed": [], "modified": []}
         for n in range(25_000)
@@ -115,7 +115,7 @@ async def test_a_long_delivery_is_read_beside_the_loop(database) -> None:
     assert len(log.published[0].changed_paths or ()) == len(commits)
 
 
-async def test_a_host_may_not_speak_for_another(database) -> None:
+async def test_a_host_may_not_sign_pushes_of_another_host(database) -> None:
     """The secret of one host signs nothing about a second."""
     secrets = [HookSecret("gitea", "other.example", HOOK_SECRET)]
     deliveries = MongoDeliveries(database["deliveries"])
@@ -123,16 +123,16 @@ async def test_a_host_may_not_speak_for_another(database) -> None:
         await receive(delivery(), secrets, Log(), deliveries)
 
 
-async def test_other_events_are_ignored(database) -> None:
-    """A ping, an issue: answered well, told to nobody."""
+async def test_webhooks_that_are_no_push_are_ignored(database) -> None:
+    """A ping or an issue is answered with success and not published."""
     log, deliveries = Log(), MongoDeliveries(database["deliveries"])
     ping = delivery(**{"x-gitea-event": "ping"})
     assert await receive(ping, SECRETS, log, deliveries) == "ignored"
     assert not log.published
 
 
-async def test_a_number_is_not_what_makes_a_delivery_new(database) -> None:
-    """It is not signed: who captured a delivery may give it any other number."""
+async def test_a_new_delivery_id_does_not_bypass_replay_detection(database) -> None:
+    """The id is not signed: a captured delivery may carry any other."""
     log, deliveries = Log(), MongoDeliveries(database["deliveries"])
     assert await receive(delivery("1"), SECRETS, log, deliveries) == "accepted"
     for again in (delivery("2"), delivery("3", **{"x-gitea-event": "repo:push"})):
@@ -149,7 +149,7 @@ def hook_headers(body: bytes, number: str | None = None) -> dict[str, str]:
     }
 
 
-async def test_a_push_is_an_event(ask, kafka) -> None:
+async def test_a_push_is_published_as_an_event(ask, kafka) -> None:
     """Answered 202 once the log has it, keyed by repository; a replay adds none."""
     body = json.dumps(gitea()).encode()
     headers = hook_headers(body, "event-1")
@@ -195,8 +195,10 @@ async def test_a_push_is_an_event(ask, kafka) -> None:
         ("/api/events/http/gitea", {}, 202),
     ],
 )
-async def test_answers_to_odd_deliveries(ask, path, change, status) -> None:
-    """Each says what it is."""
+async def test_unusual_deliveries_get_a_specific_status(
+    ask, path, change, status
+) -> None:
+    """Each response says what is wrong."""
     body = json.dumps(gitea()).encode()
     headers = {**hook_headers(body), **change}
     answer = await ask.post(path, content=body, headers=headers)
@@ -204,8 +206,8 @@ async def test_answers_to_odd_deliveries(ask, path, change, status) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff\xfe", b"{}"])
-async def test_bodies_that_are_no_push(ask, body) -> None:
-    """400, also when they are signed well."""
+async def test_a_body_that_is_no_push_is_refused(ask, body) -> None:
+    """400, also when it is signed correctly."""
     answer = await ask.post(
         "/api/webhooks/gitea", content=body, headers=hook_headers(body)
     )
@@ -213,7 +215,7 @@ async def test_bodies_that_are_no_push(ask, body) -> None:
     assert answer.json()["error"]["name"] == "InputError"
 
 
-async def test_a_form_holds_the_payload_too(ask) -> None:
+async def test_a_form_encoded_payload_is_accepted(ask) -> None:
     """GitHub and Gitea may send `payload=…`; the raw body is what is signed."""
     body = urlencode({"payload": json.dumps(gitea())}).encode()
     headers = hook_headers(body)
@@ -223,7 +225,7 @@ async def test_a_form_holds_the_payload_too(ask) -> None:
 
 
 async def test_a_form_of_many_fields_is_refused(ask) -> None:
-    """Before they are taken apart: the host that signed it sends one."""
+    """Before the fields are parsed: a host sends only one."""
     body = b"a=b&" * 1_000
     headers = hook_headers(body)
     headers["content-type"] = "application/x-www-form-urlencoded"

@@ -15,8 +15,8 @@ from tests.gateway.hooks import gitea
 from tests.gateway.test_webhooks import SECRETS, Log, delivery
 
 
-async def test_a_push_does_not_need_the_documents() -> None:
-    """A store that is away cannot say whether it is new; a host may send it once."""
+async def test_a_push_is_published_while_the_store_is_away() -> None:
+    """Replay detection needs the store, but a host may deliver only once."""
     client = mongo.connect("mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200")
     log, deliveries = Log(), MongoDeliveries(client["gateway"]["deliveries"])
     assert await receive(delivery(), SECRETS, log, deliveries) == "accepted"
@@ -24,8 +24,8 @@ async def test_a_push_does_not_need_the_documents() -> None:
     client.close()
 
 
-async def test_a_log_that_hiccups_is_asked_again() -> None:
-    """Some hosts deliver once: a moment's trouble must not lose a push."""
+async def test_publishing_a_push_is_retried() -> None:
+    """Some hosts deliver once: a short failure of the log must not lose a push."""
     (push,) = pushes("gitea", gitea(), "1")
     bus = Hiccups(2)
     await BusPushLog(bus).publish([push])

@@ -68,10 +68,10 @@ def whole(decision: Decision) -> tuple[Any, ...]:
     return (decision.result, decision.reason, decision.conditions)
 
 
-async def test_five_thousand_questions_have_the_same_answers(
+async def test_opa_and_the_embedded_policy_decide_alike(
     pairs: list[Pair],
 ) -> None:
-    """Result, reason and conditions, whatever is asked of whom."""
+    """Five thousand queries have the same result, reason and conditions in both."""
     questions = list(made.questions(SEED, COUNT))
     answers = await both(pairs, questions)
     for question, (embedded, server) in zip(questions, answers, strict=True):
@@ -80,8 +80,10 @@ async def test_five_thousand_questions_have_the_same_answers(
     assert min(results[result] for result in ("allow", "deny", "conditional")) > 300
 
 
-async def test_conditions_let_the_same_entities_through(pairs: list[Pair]) -> None:
-    """What services make of an answer, of one's own, restricted and foreign ones."""
+async def test_conditions_of_both_policies_allow_the_same_entities(
+    pairs: list[Pair],
+) -> None:
+    """For the subject's own entities, for restricted ones, and for those of others."""
     questions = [
         question
         for question in made.questions(SEED + 1, 1_000)
@@ -104,8 +106,8 @@ async def test_conditions_let_the_same_entities_through(pairs: list[Pair]) -> No
     assert min(counts[True], counts[False]) > 30
 
 
-def test_the_questions_are_the_same_each_time() -> None:
-    """A seed names a run; every permission is asked of every kind of subject."""
+def test_generated_policy_queries_are_reproducible() -> None:
+    """A seed determines a run; every permission is queried for every subject kind."""
     questions = list(made.questions(SEED, COUNT))
     assert questions == list(made.questions(SEED, COUNT))
     assert len(set(questions)) > COUNT * 0.9
@@ -113,7 +115,7 @@ def test_the_questions_are_the_same_each_time() -> None:
     assert common >= {(name, kind) for name in PERMISSIONS for kind in KINDS}
 
 
-def test_opas_own_test_runner_is_content(opa: str) -> None:
+def test_the_policies_pass_opas_own_checks(opa: str) -> None:
     """`opa test` and `opa check --strict`, as an author of rules would run them."""
     for command in (["test"], ["check", "--strict"], ["fmt", "--fail", "--list"]):
         done = subprocess.run(
@@ -127,8 +129,8 @@ def test_opas_own_test_runner_is_content(opa: str) -> None:
             assert int(passed) >= 15
 
 
-async def test_a_switched_off_policy_is_switched_off_there_too(opa: str) -> None:
-    """The configuration goes with the question; the server needs none of it."""
+async def test_a_disabled_policy_is_disabled_in_opa_too(opa: str) -> None:
+    """The query carries the configuration; the OPA server needs none of it."""
     question = PolicyInput("user:default/x", "guest", (), "catalog.entity.delete")
     for enabled, result in ((True, "deny"), (False, "allow")):
         async with OpaPolicy(opa, Questions(enabled=enabled)) as policy:

@@ -80,10 +80,10 @@ async def back(ask: httpx.AsyncClient) -> None:
     await until(answered, 30, "a yes")
 
 
-async def test_a_frozen_opa_is_a_no_in_time(
+async def test_a_frozen_opa_denies_within_a_time_limit(
     ask: httpx.AsyncClient, server: OpaServer
 ) -> None:
-    """For everybody who asked; from then on at once, and yes again at once."""
+    """Every waiting request is denied; later ones at once, until OPA is back."""
     server.freeze()
     answers = await asyncio.gather(*(timed(ask) for _ in range(40)))
     assert all(is_no(answer) for answer, _ in answers)
@@ -94,10 +94,10 @@ async def test_a_frozen_opa_is_a_no_in_time(
     await back(ask)
 
 
-async def test_a_killed_opa_is_a_no_at_once(
+async def test_a_killed_opa_denies_at_once(
     ask: httpx.AsyncClient, server: OpaServer
 ) -> None:
-    """Until it is back: within a second of its first answer."""
+    """Requests are denied until OPA is back, and decided at most a second later."""
     server.kill()
     for _ in range(2 * FAILURES):
         answer, seconds = await timed(ask)
@@ -107,10 +107,10 @@ async def test_a_killed_opa_is_a_no_at_once(
     await back(ask)
 
 
-async def test_what_asks_no_policy_goes_on(
+async def test_routes_without_a_policy_answer_while_opa_is_away(
     front: str, ask: httpx.AsyncClient, server: OpaServer
 ) -> None:
-    """Health, keys, contracts, signing in, the status, which tells what is wrong."""
+    """Health, keys, contracts, sign-in, and the status, which names the problem."""
     server.kill()
     async with httpx.AsyncClient(base_url=front) as anybody:
         for path in PUBLIC:
@@ -129,10 +129,10 @@ async def test_what_asks_no_policy_goes_on(
     assert states["catalog"] is True
 
 
-async def test_the_page_says_why(
+async def test_pages_explain_that_the_policy_is_away(
     front: str, ask: httpx.AsyncClient, server: OpaServer
 ) -> None:
-    """And what to do; the status page is there to be looked at."""
+    """An error page says what to do; the status page can be read."""
     async with httpx.AsyncClient(base_url=front) as browser:
         headers = {"origin": front}
         form = {"user": "user:default/ann"}
@@ -149,10 +149,10 @@ async def test_the_page_says_why(
         assert "policy" in status.text
 
 
-async def test_a_decision_counts_for_a_while_without_opa(
+async def test_cached_decisions_apply_while_opa_is_away(
     server: OpaServer, make_gateway: MakeGateway
 ) -> None:
-    """A short failure is not noticed by who was asked about before; others are."""
+    """A short failure affects only requests without a cached decision."""
     front = make_gateway(opa=server.address, policy_seconds=LATE, decision_seconds=60)
     async with httpx.AsyncClient(base_url=front) as client:
         heads = []
@@ -167,10 +167,10 @@ async def test_a_decision_counts_for_a_while_without_opa(
         assert is_no(await client.get(READ, headers=heads[1]))
 
 
-async def test_a_live_stream_misses_nothing(
+async def test_an_event_stream_loses_nothing_while_opa_is_away(
     front: str, ask: httpx.AsyncClient, server: OpaServer, kafka: str
 ) -> None:
-    """It ends in order while nobody says what may be seen, and resumes after that."""
+    """It ends in order while nothing can be decided, and resumes afterwards."""
     ref, path = "component:default/tickets", "/api/events/stream"
     change = EntityUpdated(
         entity_ref=ref,

@@ -61,7 +61,7 @@ def files_in(body: bytes) -> dict[str, bytes]:
     return files
 
 
-def test_the_bundle_is_the_policy_and_nothing_else(folder: Path) -> None:
+def test_the_bundle_holds_the_policy_only(folder: Path) -> None:
     """No tests, no configuration; its roots are its packages."""
     bundle = PolicyFolder(folder).bundle()
     files = files_in(bundle.body)
@@ -80,8 +80,8 @@ def test_the_same_files_make_the_same_bundle(folder: Path) -> None:
     assert PolicyFolder(folder).bundle() == PolicyFolder(POLICIES).bundle()
 
 
-def test_a_change_makes_another_and_back_the_same(folder: Path) -> None:
-    """By content, not by time."""
+def test_the_bundle_revision_depends_on_the_content(folder: Path) -> None:
+    """A change makes another revision, and undoing it the first one."""
     policies = PolicyFolder(folder)
     first = policies.bundle()
     assert policies.bundle() is first
@@ -92,8 +92,8 @@ def test_a_change_makes_another_and_back_the_same(folder: Path) -> None:
     assert policies.bundle() == first
 
 
-def test_an_emptied_folder_is_no_policy(folder: Path) -> None:
-    """Servers keep what they have."""
+def test_an_empty_policy_folder_is_no_bundle(folder: Path) -> None:
+    """Policy servers keep the bundle that they have."""
     (folder / REGO).unlink()
     with pytest.raises(Unavailable, match="no policy files"):
         PolicyFolder(folder).bundle()
@@ -105,10 +105,10 @@ def handing(make_gateway: MakeGateway, folder: Path) -> str:
     return make_gateway(policies=folder, bundle_token=TOKEN)
 
 
-def test_only_policy_servers_get_it(
+def test_only_policy_servers_may_read_the_bundle(
     handing: str, gateway: str, robot: dict[str, str]
 ) -> None:
-    """Not people, not other programs; nobody where no token is set."""
+    """Users and other services are refused; without a token nobody may."""
     assert httpx.get(handing + PATH).status_code == 401
     for credentials in (robot, {"authorization": "Bearer x"}, {"authorization": TOKEN}):
         answer = httpx.get(handing + PATH, headers=credentials)
@@ -170,10 +170,10 @@ async def reason(policy: OpaPolicy) -> str:
         return ""
 
 
-async def test_opa_takes_a_changed_policy_without_a_restart(
+async def test_opa_loads_a_changed_policy_without_a_restart(
     fed: OpaServer, feed: Feed, handing: str, folder: Path
 ) -> None:
-    """And keeps the good one while the next is broken."""
+    """It keeps the valid policy while the next one is broken."""
     feed(handing)
     fed.start()
     async with OpaPolicy(fed.address, QUESTIONS) as policy:

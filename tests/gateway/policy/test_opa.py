@@ -36,14 +36,16 @@ async def refusal(server: Server) -> str:
     return refused.value.message
 
 
-async def test_tls_and_token(secured_opa: Server) -> None:
+async def test_opa_is_queried_over_tls_with_a_token(secured_opa: Server) -> None:
     """With the CA and the token it decides."""
     async with OpaPolicy(secured_opa, QUESTIONS) as policy:
         assert (await policy.decide(ANN)).result == "allow"
 
 
-async def test_a_wrong_token_names_the_setting(secured_opa: Server) -> None:
-    """And does not show it."""
+async def test_a_wrong_token_is_an_error_that_names_the_setting(
+    secured_opa: Server,
+) -> None:
+    """The error does not show the token."""
     for token in ("wrong-token", None):
         before = failures("refused")
         wrong = Server(secured_opa.address, None, token, secured_opa.ca)
@@ -53,19 +55,19 @@ async def test_a_wrong_token_names_the_setting(secured_opa: Server) -> None:
         assert failures("refused") == before + 1
 
 
-async def test_a_certificate_of_somebody_else_is_refused(
+async def test_a_certificate_of_another_authority_is_refused(
     secured_opa: Server, tmp_path: Path
 ) -> None:
-    """The public authorities do not know it, nor does another CA."""
+    """Neither the public authorities nor another CA have signed it."""
     for ca in (None, guard(tmp_path / "other").ca):
         other = Server(secured_opa.address, None, secured_opa.password, ca)
         assert "CALLBOARD_OPA_CA" in await refusal(other)
 
 
-async def test_one_connection_serves_question_after_question(
+async def test_one_connection_is_used_for_many_queries(
     make_opa: MakeOpa,
 ) -> None:
-    """And one that ended meanwhile is replaced without a word."""
+    """A connection that was closed meanwhile is replaced silently."""
     opa = make_opa()
     opa.start()
     async with OpaPolicy(opa.address, QUESTIONS) as policy:
@@ -79,8 +81,8 @@ async def test_one_connection_serves_question_after_question(
             opa.start()
 
 
-async def test_nobody_there_means_no() -> None:
-    """Whoever asks, whatever for: 503, never yes."""
+async def test_every_decision_is_denied_without_opa() -> None:
+    """For every caller and permission: 503, never allowed."""
     questions = Questions(enabled=False)
     async with OpaPolicy("http://127.0.0.1:9", questions) as policy:
         with pytest.raises(Unavailable, match="nothing is allowed") as refused:
@@ -100,8 +102,8 @@ async def test_nobody_there_means_no() -> None:
         "http://user:secret-word@opa",
     ],
 )
-def test_an_address_that_is_none(address: str) -> None:
-    """Refused at start, naming the setting."""
+def test_an_invalid_address_is_refused_at_start(address: str) -> None:
+    """The error names the setting."""
     with pytest.raises(Invalid, match="CALLBOARD_OPA") as refused:
         OpaPolicy(address, QUESTIONS)
     assert "secret-word" not in refused.value.message
@@ -115,13 +117,13 @@ def test_an_address_that_is_none(address: str) -> None:
         ("http://[::1]:8182", "http://[::1]:8182/v1"),
     ],
 )
-def test_an_address_that_is_one(address: str, root: str) -> None:
-    """The port is OPA's unless another is given."""
+def test_a_valid_address_is_accepted(address: str, root: str) -> None:
+    """The port is OPA's default unless another is given."""
     assert OpaPolicy(address, QUESTIONS)._client.root_url == root
 
 
-def test_a_ca_that_is_none(tmp_path: Path) -> None:
-    """Refused at start, naming the setting."""
+def test_an_invalid_ca_file_is_refused_at_start(tmp_path: Path) -> None:
+    """The error names the setting."""
     (tmp_path / "text").write_text("no certificate")
     for file in ("missing", "text"):
         with pytest.raises(Invalid, match=f"CALLBOARD_OPA_CA.*{file}"):
@@ -130,10 +132,10 @@ def test_a_ca_that_is_none(tmp_path: Path) -> None:
         OpaPolicy(Server("http://opa", ca=tmp_path / "text"), QUESTIONS)
 
 
-def test_the_settings_make_the_server(
+def test_the_settings_describe_the_opa_server(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """The token shows in no text of them."""
+    """No text of them shows the token."""
     monkeypatch.setenv("CALLBOARD_OPA_TOKEN", "secret-word")
     monkeypatch.setenv("CALLBOARD_OPA_CA", str(tmp_path / "ca.pem"))
     urls = {f"{name}_url": "x" for name in ("gateway", "catalog", "scaffolder")}
@@ -156,10 +158,10 @@ def test_the_settings_make_the_server(
     assert "secret-word" not in f"{settings!r} {server!r}"
 
 
-async def test_the_metric_says_while_the_server_is_not_asked(
+async def test_a_metric_shows_that_the_opa_breaker_is_open(
     make_opa: MakeOpa,
 ) -> None:
-    """An alert is on it; it ends with the first answer."""
+    """The alert depends on it; the first response of OPA resets it."""
     name = "callboard_gateway_policy_away"
     opa = make_opa()
     async with OpaPolicy(opa.address, QUESTIONS) as policy:
