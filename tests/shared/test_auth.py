@@ -19,13 +19,13 @@ ANN = Principal(
 )
 
 
-def test_a_principal_survives_its_token() -> None:
+def test_a_principal_is_read_back_from_its_token() -> None:
     """Subject, ownership and conditions arrive as they were sent."""
     assert PrincipalTokens(SECRET).verify(PrincipalTokens(SECRET).sign(ANN)) == ANN
 
 
-def test_a_token_of_another_house_is_refused() -> None:
-    """Another secret, another audience, no expiry, an expired one: all nobody."""
+def test_a_foreign_or_expired_token_is_refused() -> None:
+    """Another secret, another audience, no expiry, an expired one."""
     own_tokens = PrincipalTokens(SECRET)
     good = {"sub": "x", "typ": "service", "aud": AUDIENCE, "exp": int(time.time()) + 60}
     forged = [
@@ -41,7 +41,7 @@ def test_a_token_of_another_house_is_refused() -> None:
             own_tokens.verify(token)
 
 
-def test_a_remembered_token_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cached_token_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
     """The cache never outlives the token."""
     own_tokens = PrincipalTokens(SECRET)
     token = own_tokens.sign(ANN, seconds=30)
@@ -54,8 +54,8 @@ def test_a_remembered_token_still_expires(monkeypatch: pytest.MonkeyPatch) -> No
 GROUPS = tuple(f"group:default/team-of-people-{number:03d}" for number in range(200))
 
 
-def test_further_decisions_travel_along_and_share_their_conditions() -> None:
-    """Each as the policy gave it; a long list of groups stands there twice at most."""
+def test_a_token_carries_further_decisions_compactly() -> None:
+    """Each as the policy made it; a long list of groups occurs twice at most."""
     conditions = {"rule": "IS_ENTITY_OWNER", "params": {"claims": list(GROUPS)}}
     names = ("a.read", "b.read", "c.read")
     also = {name: Grant("conditional", conditions) for name in names}

@@ -39,8 +39,8 @@ def refused(breaker: CircuitBreaker) -> bool:
     return not is_called
 
 
-def test_failures_in_a_row_open_it(breaker: CircuitBreaker) -> None:
-    """A success between them starts the count anew."""
+def test_failures_in_a_row_open_the_breaker(breaker: CircuitBreaker) -> None:
+    """A success between them resets the count."""
     fail(breaker, 2)
     succeed(breaker)
     fail(breaker, 2)
@@ -50,20 +50,18 @@ def test_failures_in_a_row_open_it(breaker: CircuitBreaker) -> None:
     assert refused(breaker)
 
 
-def test_the_fast_no_tells_the_reason_and_when_to_try_again(
+def test_an_open_breaker_repeats_the_reason_and_retry_time(
     breaker: CircuitBreaker,
 ) -> None:
-    """As the slow one did."""
+    """Its error is the same as that of the slow failure."""
     fail(breaker, 3)
     with pytest.raises(Unavailable, match="away") as error_info, breaker.call():
         pass
     assert error_info.value.retry_after == 1
 
 
-def test_after_the_rest_one_question_finds_out(
-    breaker: CircuitBreaker, clock: Clock
-) -> None:
-    """All others are refused until it knows."""
+def test_one_probe_runs_after_the_pause(breaker: CircuitBreaker, clock: Clock) -> None:
+    """All other calls are refused until the probe has a result."""
     fail(breaker, 3)
     clock.now += 1.1
     with breaker.call():
@@ -72,8 +70,10 @@ def test_after_the_rest_one_question_finds_out(
     assert not refused(breaker)
 
 
-def test_a_failed_probe_rests_again(breaker: CircuitBreaker, clock: Clock) -> None:
-    """And the next may try after that."""
+def test_a_failed_probe_starts_another_pause(
+    breaker: CircuitBreaker, clock: Clock
+) -> None:
+    """The next call may try after that."""
     fail(breaker, 3)
     clock.now += 1.1
     fail(breaker)
@@ -83,10 +83,8 @@ def test_a_failed_probe_rests_again(breaker: CircuitBreaker, clock: Clock) -> No
     assert not breaker.is_open
 
 
-def test_a_probe_whose_client_left_says_nothing(
-    breaker: CircuitBreaker, clock: Clock
-) -> None:
-    """The next question is the probe then."""
+def test_a_cancelled_probe_has_no_result(breaker: CircuitBreaker, clock: Clock) -> None:
+    """The next call is the probe then."""
     fail(breaker, 3)
     clock.now += 1.1
     with pytest.raises(asyncio.CancelledError), breaker.call():
@@ -96,18 +94,18 @@ def test_a_probe_whose_client_left_says_nothing(
     assert not breaker.is_open
 
 
-def test_an_answer_that_was_under_way_closes_it(breaker: CircuitBreaker) -> None:
-    """It is newer than the failures."""
+def test_a_late_success_closes_the_breaker(breaker: CircuitBreaker) -> None:
+    """A response to an earlier call is newer than the failures."""
     with breaker.call():
         fail(breaker, 3)
         assert breaker.is_open
     assert not breaker.is_open
 
 
-def test_an_error_that_is_an_answer_closes_it(
+def test_an_error_response_closes_the_breaker(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:
-    """A server that answers "not found" is there."""
+    """A server that answers "not found" is available."""
     fail(breaker, 3)
     clock.now += 1.1
     with pytest.raises(NotFound), breaker.call():
@@ -115,10 +113,10 @@ def test_an_error_that_is_an_answer_closes_it(
     assert not breaker.is_open
 
 
-def test_a_call_that_hangs_lets_another_find_out(
+def test_a_hanging_probe_allows_another_one(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:
-    """One call in each rest: a long one does not keep the circuit open."""
+    """One call in each pause: a long one does not keep the breaker open."""
     fail(breaker, 3)
     clock.now += 1.1
     with breaker.call():
@@ -127,8 +125,8 @@ def test_a_call_that_hangs_lets_another_find_out(
         assert not breaker.is_open
 
 
-def test_opening_and_closing_are_told_once() -> None:
-    """The owner hears of a change and its reason, not of every failure."""
+def test_opening_and_closing_are_reported_once() -> None:
+    """The owner is told of a change and its reason, not of every failure."""
     changes: list[tuple[bool, str]] = []
     breaker = CircuitBreaker(
         failures=2,

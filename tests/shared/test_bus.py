@@ -48,8 +48,8 @@ def new_topic() -> str:
     return f"bus-{time.time_ns()}"
 
 
-async def test_what_is_said_is_read_in_order(kafka: str) -> None:
-    """A reader that is reading gets every later message, in order within a key."""
+async def test_published_messages_are_read_in_order(kafka: str) -> None:
+    """A running reader gets every later message, in order within a key."""
     topic, heard = new_topic(), Heard()
     async with KafkaBus(kafka) as bus:
         await bus.publish(topic, "before", b"{}")
@@ -64,7 +64,7 @@ async def test_what_is_said_is_read_in_order(kafka: str) -> None:
 
 
 async def test_a_reader_may_begin_at_the_start(kafka: str) -> None:
-    """From the start, what was said earlier is read too."""
+    """A reader from the start also reads earlier messages."""
     topic, heard = new_topic(), Heard()
     async with KafkaBus(kafka) as bus:
         await bus.publish_many([(topic, str(n), b"{}") for n in range(50)])
@@ -72,8 +72,8 @@ async def test_a_reader_may_begin_at_the_start(kafka: str) -> None:
             await until(lambda: len(heard.keys) == 50)
 
 
-async def test_a_handler_that_fails_ends_nothing(kafka: str) -> None:
-    """A batch that cannot be shown is logged; what comes later is read."""
+async def test_a_failing_handler_does_not_stop_the_reader(kafka: str) -> None:
+    """A failed batch is logged, and later messages are read."""
     topic, heard = new_topic(), Heard()
 
     async def batch(records: Sequence[EventRecord]) -> None:
@@ -90,8 +90,10 @@ async def test_a_handler_that_fails_ends_nothing(kafka: str) -> None:
         await until(lambda: "later" in heard.keys)
 
 
-async def test_no_message_is_lost_when_the_taker_was_away(kafka: str) -> None:
-    """What could not be taken, as something was away, is handed over again."""
+async def test_messages_are_redelivered_when_the_handler_was_unavailable(
+    kafka: str,
+) -> None:
+    """A batch that the handler could not take is delivered again."""
     topic, heard, away = new_topic(), Heard(), [True]
 
     async def batch(records: Sequence[EventRecord]) -> None:
@@ -107,8 +109,8 @@ async def test_no_message_is_lost_when_the_taker_was_away(kafka: str) -> None:
         await until(lambda: "one" in heard.keys)
 
 
-async def test_a_large_event_is_taken(kafka: str) -> None:
-    """What fits into a document fits into the event log."""
+async def test_a_large_event_is_published(kafka: str) -> None:
+    """An event as large as a document fits into the event log."""
     topic = new_topic()
     if (await broker.abilities(Server(kafka))).declares:
         await topics.ensure(Server(kafka), [topics.Topic(topic)])
@@ -124,8 +126,8 @@ async def test_a_large_event_is_taken(kafka: str) -> None:
         await until(lambda: 10 * 1024 * 1024 in sizes)
 
 
-async def test_partitions_may_be_added(servers: None, kafka: str) -> None:
-    """A reader takes partitions in that are added later, from their start."""
+async def test_added_partitions_are_read(servers: None, kafka: str) -> None:
+    """A reader reads partitions that are added later from their start."""
     topic, heard = new_topic(), Heard()
     await topics.ensure(Server(kafka), [topics.Topic(topic, partitions=1)])
     async with (
@@ -146,8 +148,8 @@ async def test_partitions_may_be_added(servers: None, kafka: str) -> None:
 B_KEYS = [f"b{n}" for n in range(60)]
 
 
-async def test_what_the_log_has_dropped_is_told(servers: None, kafka: str) -> None:
-    """A reader whose place is gone says so, and goes on with what there is."""
+async def test_a_gap_in_the_log_is_reported(servers: None, kafka: str) -> None:
+    """A reader whose position has been deleted reports it, and goes on."""
     topic, heard = new_topic(), Heard()
     await topics.ensure(Server(kafka), [topics.Topic(topic, partitions=1)])
     async with (
@@ -170,10 +172,10 @@ async def test_what_the_log_has_dropped_is_told(servers: None, kafka: str) -> No
 
 
 @pytest.mark.parametrize("secret", ["right", "wrong"])
-async def test_a_user_with_a_password_over_tls(
+async def test_tls_and_a_password_are_used_and_checked(
     secured_kafka: Server, secret: str
 ) -> None:
-    """With the right password events pass; a wrong one is told, and not shown."""
+    """With the right password events pass; a wrong one is reported, not shown."""
     topic, heard, server = new_topic(), Heard(), secured_kafka
     if secret == "wrong":
         wrong = Server(server.address, server.user, "not-the-password", server.ca)
@@ -188,8 +190,10 @@ async def test_a_user_with_a_password_over_tls(
         await until(lambda: heard.keys == ["over tls"])
 
 
-async def test_an_unknown_authority_is_told(secured_kafka: Server) -> None:
-    """A certificate that nobody known has signed is refused, with the reason."""
+async def test_an_unknown_certificate_authority_is_reported(
+    secured_kafka: Server,
+) -> None:
+    """A certificate of an unknown authority is refused, with the reason."""
     server = secured_kafka
     stranger = Server(server.address, server.user, server.password, tls=True)
     with pytest.raises(Unavailable, match="certificate is refused"):
@@ -204,7 +208,7 @@ async def test_an_unknown_authority_is_told(secured_kafka: Server) -> None:
         (Server("h:1", "somebody"), "give both or none"),
     ],
 )
-async def test_a_wrong_address_is_told(server: Server, message: str) -> None:
-    """What is wrong with the configuration is named."""
+async def test_a_wrong_address_is_reported(server: Server, message: str) -> None:
+    """The error names what is wrong with the configuration."""
     with pytest.raises(Unavailable, match=message):
         await broker.abilities(server)

@@ -39,8 +39,8 @@ async def reachable() -> AsyncIterator[str]:
     await runner.cleanup()
 
 
-async def test_a_replica_that_is_gone_is_passed_over(reachable: str) -> None:
-    """Whichever of the addresses it is; single answers and streams alike."""
+async def test_a_missing_replica_is_skipped(reachable: str) -> None:
+    """Whichever of the addresses it is; for single responses and streams."""
     for urls in (f"{nobody()},{reachable}", f"{reachable},{nobody()}"):
         async with ServiceCalls(SECRET, "search", {"catalog": urls}) as calls:
             answer = await calls.get_json("catalog", "/one")
@@ -49,17 +49,17 @@ async def test_a_replica_that_is_gone_is_passed_over(reachable: str) -> None:
             assert lines == [{"n": 1}, {"n": 2}]
 
 
-async def test_what_is_asked_for_a_reader_is_asked_with_their_rights(
+async def test_calls_on_behalf_of_a_reader_use_their_rights(
     reachable: str,
 ) -> None:
-    """The other service decides as if the reader had asked it."""
+    """The other service decides as if the reader had sent the request."""
     reader = Principal("user:default/ann", "user", permission="catalog.entity.read")
     async with ServiceCalls(SECRET, "search", {"catalog": reachable}) as calls:
         answer = await calls.get_json("catalog", "/one", reader=reader)
         assert answer == {"asked_by": "user:default/ann"}
 
 
-async def test_all_replicas_are_gone() -> None:
+async def test_without_any_replica_the_service_is_unavailable() -> None:
     """The service is away."""
     urls = f"{nobody()},{nobody()}"
     async with ServiceCalls(SECRET, "search", {"catalog": urls}) as calls:

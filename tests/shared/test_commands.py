@@ -25,13 +25,15 @@ async def test_output_and_exit_code_are_returned(tmp_path: Path) -> None:
     assert result == commands.CommandResult(3, f"{tmp_path}\ngiven".encode(), b"no\n")
 
 
-async def test_a_command_that_there_is_not() -> None:
+async def test_a_missing_program_is_an_error() -> None:
     with pytest.raises(FileNotFoundError):
         await commands.run(["no-such-command"], env=ENV, seconds=10)
 
 
-async def test_a_late_command_is_killed_with_what_it_started(tmp_path: Path) -> None:
-    """Nothing of it goes on in its folder."""
+async def test_a_command_over_its_time_is_killed_with_its_children(
+    tmp_path: Path,
+) -> None:
+    """None of its processes goes on in its folder."""
     with pytest.raises(TimeoutError):
         await commands.run(
             ["sh", "-c", PARENT], cwd=tmp_path, env=ENV, seconds=LATE_SECONDS
@@ -39,8 +41,8 @@ async def test_a_late_command_is_killed_with_what_it_started(tmp_path: Path) -> 
     await until(lambda: not is_alive(child_of(tmp_path)), 20, "the child to end")
 
 
-async def test_what_a_command_left_behind_is_killed_too(tmp_path: Path) -> None:
-    """It ended, and what it started holds its output open: nobody waits for that."""
+async def test_processes_that_a_command_leaves_are_killed(tmp_path: Path) -> None:
+    """A child that keeps the output open is killed at the time limit."""
     script = "sleep 60 & echo $! > child"
     with pytest.raises(TimeoutError):
         await commands.run(
@@ -50,7 +52,7 @@ async def test_what_a_command_left_behind_is_killed_too(tmp_path: Path) -> None:
 
 
 async def test_a_cancelled_command_is_killed(tmp_path: Path) -> None:
-    """Before whoever waits for it hears that it was cancelled."""
+    """The process ends before the caller gets the cancellation."""
     running = commands.run(["sh", "-c", PARENT], cwd=tmp_path, env=ENV, seconds=60)
     task = asyncio.create_task(running)
     await until((tmp_path / "child").is_file, 20)
@@ -64,7 +66,7 @@ async def test_a_cancelled_command_is_killed(tmp_path: Path) -> None:
 async def test_a_cancellation_is_never_lost() -> None:
     """Also when it comes in the moment in which the command ends.
 
-    One that was lost kept a catalog from ending that was told to.
+    A lost cancellation once kept a catalog from stopping.
     """
     for number in range(60):
         command = commands.run(["true"], env=ENV, seconds=10)

@@ -15,8 +15,8 @@ def config(tmp_path: Path, text: str) -> Path:
     return path
 
 
-def test_backstages_file_is_read_as_it_is(tmp_path: Path) -> None:
-    """Known sections are taken, unknown keys are told once, `guest:` alone counts."""
+def test_backstages_configuration_file_is_read(tmp_path: Path) -> None:
+    """Known sections are read, unknown keys are reported, `guest:` alone counts."""
     text = """
 app: {title: Shop}
 organization: {name: Shop}
@@ -59,7 +59,7 @@ def test_public_hosts_need_no_name(tmp_path: Path) -> None:
     ]
 
 
-def test_the_environment_fills_in(tmp_path: Path) -> None:
+def test_variables_of_the_environment_are_substituted(tmp_path: Path) -> None:
     """`${NAME}`, its default, and the escape."""
     text = "organization: {name: '${ORG}-${X:-y}-$${Z}'}"
     portal_config = load_config(config(tmp_path, text), {"ORG": "shop"}, PortalConfig)
@@ -76,13 +76,15 @@ def test_the_environment_fills_in(tmp_path: Path) -> None:
         ("a: [", "YAML"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, named: str) -> None:
+def test_configuration_errors_name_the_key(
+    tmp_path: Path, text: str, named: str
+) -> None:
     """A missing variable and an unknown value are errors that name the key."""
     with pytest.raises(Invalid, match=named):
         load_config(config(tmp_path, text), {}, PortalConfig)
 
 
-def test_a_token_does_not_show(tmp_path: Path) -> None:
+def test_a_printed_configuration_hides_tokens(tmp_path: Path) -> None:
     """Printing the configuration prints no secret."""
     text = "integrations: {github: [{host: github.com, token: hunter2}]}"
     assert "hunter2" not in repr(load_config(config(tmp_path, text), {}, PortalConfig))

@@ -148,13 +148,15 @@ def status(response: bytes) -> int:
     ],
     ids=["header", "large header", "headers", "line", "TLS", "NUL"],
 )
-def test_a_head_is_bounded(port: int, request_bytes: bytes, expected: int) -> None:
-    """Its bytes, its lines, its first line; the client reads why it was refused."""
+def test_the_head_of_a_request_is_limited(
+    port: int, request_bytes: bytes, expected: int
+) -> None:
+    """Its bytes, its lines, its first line; the response says why it is refused."""
     assert status(said(port, request_bytes)) == expected
 
 
-def test_an_endless_header_is_not_collected(port: int) -> None:
-    """The server closes long before it holds what a client is willing to send."""
+def test_an_endless_header_closes_the_connection(port: int) -> None:
+    """The server closes it long before all is received."""
     megabyte = b"a" * 1_000_000
     sent = 0
     with connected(port) as client, contextlib.suppress(OSError):
@@ -165,15 +167,15 @@ def test_an_endless_header_is_not_collected(port: int) -> None:
     assert sent < 20
 
 
-def test_endless_trailers_are_not_collected(port: int) -> None:
-    """What follows a chunked body is bounded as the headers are."""
+def test_endless_trailers_close_the_connection(port: int) -> None:
+    """Trailers of a chunked body are limited like headers."""
     post = b"POST /slow HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     answered = said(port, post + b"1\r\na\r\n0\r\nX: " + b"a" * 200_000)
     assert status(answered) == 431
 
 
-def test_trailers_are_no_headers(port: int) -> None:
-    """Nobody's credentials come after the body."""
+def test_trailers_are_not_taken_for_headers(port: int) -> None:
+    """Credentials never come after the body."""
     post = (
         b"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
         b"Connection: close\r\n\r\n"
@@ -203,8 +205,8 @@ def test_an_unfinished_request_is_closed(
     assert answered.count(b"HTTP/1.1 ") == bool(expected)
 
 
-def test_a_drip_does_not_keep_a_connection(port: int) -> None:
-    """Neither by a byte of a header now and then, nor by one of a body."""
+def test_slow_single_bytes_do_not_keep_a_connection_open(port: int) -> None:
+    """Neither bytes of a header now and then, nor bytes of a body."""
     post = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999\r\n\r\n"
     for first in (GET + b"X: ", post):
         with connected(port) as client:
@@ -224,8 +226,8 @@ def is_ended(client: socket.socket) -> bool:
         return True
 
 
-def test_a_body_may_take_as_long_as_it_moves() -> None:
-    """Time is earned by bytes: a slow upload is no attack."""
+def test_a_slow_but_steady_body_is_received() -> None:
+    """Received bytes extend the time: a slow upload is no attack."""
     bounds = Bounds(body_seconds=0.2, body_rate=100_000, check_seconds=0.05)
     post = b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 400000\r\n"
     with serving(bounds) as port, connected(port) as client:
@@ -250,8 +252,8 @@ def test_an_idle_connection_is_closed(port: int) -> None:
         assert heard(client) == b""
 
 
-def test_a_response_that_nobody_reads_is_given_up() -> None:
-    """Its bytes are the server's memory."""
+def test_an_unread_response_closes_the_connection() -> None:
+    """Its bytes fill the server's memory."""
     with serving() as port, connected(port) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -275,22 +277,22 @@ def test_a_whole_url_names_the_host(port: int) -> None:
     )
 
 
-def test_one_request_at_a_time(port: int) -> None:
-    """What is sent before the response is not answered, however much it is."""
+def test_pipelined_requests_are_not_answered(port: int) -> None:
+    """Requests that arrive before the response are ignored, however many they are."""
     answered = said(port, (GET + b"\r\n") * 1000)
     assert answered.count(b"HTTP/1.1 ") == 1
     assert status(answered) == 200
 
 
-def test_a_bad_request_waits_for_the_response_before_it(port: int) -> None:
-    """The earlier request is answered, and the connection ends then."""
+def test_a_malformed_request_does_not_affect_the_one_before(port: int) -> None:
+    """The earlier request is answered, and then the connection ends."""
     answered = said(port, GET + b"\r\n" + b"\x00\x01\x02")
     assert answered.count(b"HTTP/1.1 ") == 1
     assert status(answered) == 200
 
 
-def test_one_client_does_not_take_all_connections() -> None:
-    """A newcomer takes the place of a silent one; where all are busy it is refused."""
+def test_connections_per_client_are_limited() -> None:
+    """A new client takes the place of an idle one; if all are busy it is refused."""
     with serving(Bounds(), per_client=3) as port, contextlib.ExitStack() as stack:
         silent = [stack.enter_context(connected(port)) for _ in range(3)]
         assert status(said(port, GET + b"Connection: close\r\n\r\n")) == 200
@@ -310,10 +312,10 @@ def test_one_client_does_not_take_all_connections() -> None:
     cuts=st.lists(st.integers(100, 70_000), min_size=1, max_size=6),
     chunked=st.booleans(),
 )
-def test_how_a_request_is_cut_does_not_matter(
+def test_requests_are_parsed_however_they_are_split(
     usual_port: int, lengths: list[int], cuts: list[int], chunked: bool
 ) -> None:
-    """Requests one after the other, in any pieces, are taken as they are."""
+    """Requests one after the other, in any pieces."""
     lengths_read = []
     with connected(usual_port) as client:
         for length in lengths:

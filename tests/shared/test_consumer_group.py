@@ -26,8 +26,8 @@ def event(name: str) -> Envelope:
     return Envelope.of(payload, source="/test", subject=ref)
 
 
-async def test_work_arrives_on_the_real_log_within_moments(kafka: str) -> None:
-    """What is published is handled by the group, and read live by everybody."""
+async def test_messages_are_handled_and_read_live_at_once(kafka: str) -> None:
+    """A published message is handled by the group, and read by every live reader."""
     topic, subjects, live = "work-arrives", [], []
 
     async def handle(batch: Sequence[Envelope]) -> None:
@@ -45,8 +45,8 @@ async def test_work_arrives_on_the_real_log_within_moments(kafka: str) -> None:
             await until(lambda: "k" in live)
 
 
-async def test_what_was_begun_and_not_done_is_done_by_the_next(kafka: str) -> None:
-    """A handler that is cut off leaves its message to whoever comes next."""
+async def test_an_interrupted_message_is_handled_by_the_next_owner(kafka: str) -> None:
+    """A cancelled handler leaves its message to the next owner."""
     topic, started, subjects = "work-cut-off", asyncio.Event(), list[str]()
 
     async def never(batch: Sequence[Envelope]) -> None:
@@ -64,8 +64,8 @@ async def test_what_was_begun_and_not_done_is_done_by_the_next(kafka: str) -> No
             await until(lambda: subjects == ["component:default/web"], 20)
 
 
-async def test_what_waits_is_left_at_once_to_the_next(kafka: str) -> None:
-    """A worker that waits for something that is away leaves without delay."""
+async def test_a_waiting_consumer_leaves_the_group_at_once(kafka: str) -> None:
+    """A consumer that waits for an unavailable service leaves without delay."""
     topic, started, subjects = "work-waiting", asyncio.Event(), list[str]()
 
     async def away(batch: Sequence[Envelope]) -> None:
@@ -98,8 +98,8 @@ def figure(name: str, **labels: str) -> float | None:
     return None
 
 
-async def test_what_is_done_once_is_not_done_again_after_a_restart(kafka: str) -> None:
-    """A worker that leaves has saved what it did; the next one begins behind it."""
+async def test_handled_messages_are_not_repeated_after_a_restart(kafka: str) -> None:
+    """A consumer that leaves commits its offsets; the next one begins there."""
     topic, subjects = "work-restarted", list[str]()
 
     async def handle(batch: Sequence[Envelope]) -> None:
@@ -113,10 +113,10 @@ async def test_what_is_done_once_is_not_done_again_after_a_restart(kafka: str) -
     assert subjects == [f"component:default/e{number}" for number in range(3)]
 
 
-async def test_a_stop_while_offsets_are_saved_hands_over(
+async def test_a_stop_during_a_commit_hands_the_partitions_over(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A save that is cut off by the stop ends no thread, and keeps no partition."""
+    """The interrupted commit ends no thread, and keeps no partition."""
     topic, subjects, left = "work-cut-save", list[str](), list[str]()
     saving, revoking = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -160,8 +160,8 @@ async def test_a_stop_while_offsets_are_saved_hands_over(
         await second.__aexit__()
 
 
-async def test_a_topic_whose_handler_waits_does_not_hold_up_another(kafka: str) -> None:
-    """Topics are handled beside each other."""
+async def test_a_waiting_topic_does_not_delay_another_topic(kafka: str) -> None:
+    """Topics are handled concurrently."""
     stuck, other, started, subjects = (
         "beside-stuck",
         "beside-other",
@@ -185,10 +185,10 @@ async def test_a_topic_whose_handler_waits_does_not_hold_up_another(kafka: str) 
             await until(lambda: "component:default/api" in subjects, 20)
 
 
-async def test_a_handler_that_is_too_slow_is_cut_off_at_a_hand_over(
+async def test_a_slow_handler_is_cancelled_at_a_rebalance(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The group goes on without it, and its message is handled by the next owner."""
+    """The group goes on, and the next owner handles the message."""
     monkeypatch.setattr(membership, "FINISH_SECONDS", 0.5)
     topic, started, cut, subjects = (
         "too-slow",
@@ -218,8 +218,8 @@ async def test_a_handler_that_is_too_slow_is_cut_off_at_a_hand_over(
             await until(lambda: subjects == {"component:default/web"}, 20)
 
 
-async def test_a_topic_that_is_made_after_the_group_is_read_soon(kafka: str) -> None:
-    """Its first message does not wait for the members' metadata to grow old."""
+async def test_a_topic_created_after_the_group_is_read_soon(kafka: str) -> None:
+    """Its first message does not wait until the consumers' metadata expires."""
     topic, started = "work-made-late", asyncio.Event()
 
     async def handle(batch: Sequence[Envelope]) -> None:
@@ -254,8 +254,10 @@ async def test_the_lag_is_measured(kafka: str) -> None:
             await until(lambda: lag() == 0, 20)
 
 
-async def test_work_is_shared_over_tls(secured_kafka: Server) -> None:
-    """Workers show their user and password, as everybody does."""
+async def test_consumers_connect_over_tls_with_a_password(
+    secured_kafka: Server,
+) -> None:
+    """Consumers authenticate with user and password like any other client."""
     topic, subjects = "work-secured", list[str]()
 
     async def handle(batch: Sequence[Envelope]) -> None:

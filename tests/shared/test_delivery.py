@@ -21,7 +21,7 @@ async def deliver(
 
 
 async def test_a_message_that_is_no_event_goes_to_the_dead_letters() -> None:
-    """Poison is put aside with the reason, and what lies behind it is handled."""
+    """A malformed message is stored with the reason, and the next one is handled."""
     bus, subjects = MemoryBus(), []
 
     async def handle(batch: Sequence[Envelope]) -> None:
@@ -33,8 +33,8 @@ async def test_a_message_that_is_no_event_goes_to_the_dead_letters() -> None:
     assert b"InputError" in bus.sent[0][2]
 
 
-async def test_only_the_message_that_fails_is_buried() -> None:
-    """A batch with one bad message is handled one by one; the good ones take effect."""
+async def test_only_the_failing_message_becomes_a_dead_letter() -> None:
+    """A batch with one bad message is handled one by one; the others take effect."""
     bus, subjects = MemoryBus(), []
 
     async def handle(batch: Sequence[Envelope]) -> None:
@@ -48,8 +48,8 @@ async def test_only_the_message_that_fails_is_buried() -> None:
     assert len(bus.sent) == 1
 
 
-async def test_work_waits_while_something_it_needs_is_away() -> None:
-    """Unavailable is no fault of a message: it is tried again and never buried."""
+async def test_a_message_is_retried_while_a_dependency_is_unavailable() -> None:
+    """It is never a dead letter for that: the message is not at fault."""
     bus, tries = MemoryBus(), []
 
     async def handle(batch: Sequence[Envelope]) -> None:
@@ -63,7 +63,7 @@ async def test_work_waits_while_something_it_needs_is_away() -> None:
 
 
 async def test_dead_letters_are_counted() -> None:
-    """Each message that is put aside counts for its group and topic."""
+    """Each dead letter counts for its consumer group and topic."""
     before = figure("callboard_dead_letters_total", group="group") or 0
     await deliver(MemoryBus(), _refuse, [b"{not json", event("web").to_bytes()])
     assert figure("callboard_dead_letters_total", group="group") == before + 2
@@ -73,8 +73,8 @@ async def _refuse(batch: Sequence[Envelope]) -> None:
     raise Invalid("never")
 
 
-async def test_a_delivery_that_waits_ends_when_it_is_stopped() -> None:
-    """Messages that wait are left to whoever reads them next, and not put aside."""
+async def test_a_waiting_delivery_ends_when_it_is_stopped() -> None:
+    """Its messages are left to the next reader, and are no dead letters."""
     bus, stopped, tried = MemoryBus(), asyncio.Event(), asyncio.Event()
 
     async def wait(batch: Sequence[Envelope]) -> None:

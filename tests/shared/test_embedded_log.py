@@ -46,7 +46,7 @@ async def consuming(address: str, topic: str) -> AsyncIterator[tuple[Any, list[f
         await consumer.stop()
 
 
-async def test_an_idle_consumer_hardly_fetches(kafka: str) -> None:
+async def test_an_idle_consumer_fetches_once_a_second(kafka: str) -> None:
     """Where nothing arrives, a consumer asks about once a second."""
     async with consuming(kafka, "docs-built") as (consumer, fetches):
         await until(lambda: consumer._listener.is_confirmed)
@@ -56,10 +56,10 @@ async def test_an_idle_consumer_hardly_fetches(kafka: str) -> None:
         assert len(fetches) - before <= 4
 
 
-async def test_a_published_message_ends_the_rest(
+async def test_a_published_message_ends_the_pause(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An announcement lets the next fetch go at once, not at the end of the rest."""
+    """An announcement triggers the next fetch before the end of the pause."""
     arrived: list[EventRecord] = []
     resting = asyncio.Event()
     wait = Listener.wait
@@ -133,7 +133,7 @@ def relaying(address: str) -> Iterator[AnnouncementRelay]:
 async def test_without_a_relay_a_consumer_polls(
     unused_udp_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A listener that nobody confirms waits as long as one poll."""
+    """Without confirmation by a relay, a listener waits as long as one poll."""
     monkeypatch.setattr(announcements, "IDLE_SECONDS", 10.0)
     listener = Listener(f"127.0.0.1:{unused_udp_port}")
     await listener.open()
@@ -160,7 +160,7 @@ async def test_announcements_reach_every_listener(unused_udp_port: int) -> None:
             listener.close()
 
 
-async def test_a_burst_is_announced_few_times(unused_udp_port: int) -> None:
+async def test_announcements_of_a_burst_are_merged(unused_udp_port: int) -> None:
     """Announcements that follow each other at once are sent as one."""
     address = f"127.0.0.1:{unused_udp_port}"
     with relaying(address):
@@ -176,8 +176,8 @@ async def test_a_burst_is_announced_few_times(unused_udp_port: int) -> None:
         listener.close()
 
 
-async def test_strangers_datagrams_do_nothing(unused_udp_port: int) -> None:
-    """A relay takes its own words only, and serves a bounded number of listeners."""
+async def test_foreign_datagrams_are_ignored(unused_udp_port: int) -> None:
+    """A relay accepts its own messages only, and a limited number of listeners."""
     address = f"127.0.0.1:{unused_udp_port}"
     with relaying(address) as relay:
         relay.MOST = 1  # type: ignore[misc]

@@ -33,21 +33,21 @@ ODD = "aßÆﬁœŁ\u0301\u0308\u3099かﾊﾞ가\u1112\u1161\u11ab\u00adéİΐ�
         ("soft\u00adhyphen", "softhyphen"),
     ],
 )
-def test_the_same_for_comparing(one: str, other: str) -> None:
-    """What people take for one word has one form."""
+def test_equivalent_texts_fold_to_one_form(one: str, other: str) -> None:
+    """Spellings that people take for one word have one form."""
     assert folded(one) == folded(other)
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("バス", "パス"), ("हि", "ह"), ("กา", "ก่า")]
 )
-def test_marks_that_are_part_of_a_letter_stay(one: str, other: str) -> None:
-    """Without them these would be other words."""
+def test_marks_that_distinguish_letters_stay(one: str, other: str) -> None:
+    """Without these marks the words would be other words."""
     assert folded(one) != folded(other)
 
 
-def test_a_form_is_its_own_form() -> None:
-    """Every character there is: folded once or twice is the same."""
+def test_folding_is_idempotent() -> None:
+    """For every character there is."""
     for code in range(0, sys.maxunicode + 1, 7):
         char = chr(code)
         if unicodedata.category(char) not in ("Cs", "Cn", "Co"):
@@ -56,8 +56,8 @@ def test_a_form_is_its_own_form() -> None:
 
 @settings(deadline=None)
 @given(st.text(max_size=40) | st.text(ODD, max_size=20))
-def test_places_lead_back_to_what_is_written(text: str) -> None:
-    """The same letters as `folded` has, each where it is written, in their order."""
+def test_folded_letters_keep_their_original_positions(text: str) -> None:
+    """The same letters as `folded` has, each with its position, in order."""
     plain, places = folded_places(text)
     assert plain == folded(text)
     assert folded(plain) == plain
@@ -71,10 +71,10 @@ def test_places_lead_back_to_what_is_written(text: str) -> None:
 
 @pytest.mark.parametrize("fold", [folded, folded_places])
 @pytest.mark.parametrize("marks", ["\u0e48" * 50 + "\u0e38" * 50, "\u3099\u0e48" * 50])
-def test_rows_of_marks_are_folded_in_time(
+def test_long_rows_of_marks_are_folded_fast(
     fold: Callable[[str], object], marks: str
 ) -> None:
-    """A letter with 200,000 marks, out of order in every way, holds nobody up."""
+    """A letter with 200,000 marks, in the worst order, takes little time."""
     half = len(marks) // 2
     with limit_processor_time(10):
         fold("ก" + marks[:half] * 2000 + marks[half:] * 2000)
@@ -83,8 +83,8 @@ def test_rows_of_marks_are_folded_in_time(
 
 @settings(deadline=None)
 @given(st.text("\u0e48\u0e38\u3099\u0344\u0f73ก", min_size=31, max_size=120))
-def test_places_of_long_rows_lead_back(marks: str) -> None:
-    """Marks that change places stay within what their letter is written as."""
+def test_positions_of_long_rows_of_marks_stay_within_their_letter(marks: str) -> None:
+    """Marks that are sorted keep the positions of their letter."""
     text = f"ab ก{marks} cd"
     plain, places = folded_places(text)
     assert plain == folded(text) == folded(plain)

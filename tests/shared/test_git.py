@@ -41,7 +41,7 @@ async def pushed(
 async def test_a_file_is_read_at_a_commit(
     mirrors: RepositoryMirrors, tmp_path: Path
 ) -> None:
-    """What was pushed is read back by its address, with who and why."""
+    """A pushed file is read back by its address, with author and message."""
     files = {"catalog-info.yaml": "kind: Component\n", "docs/index.md": "# Hi\n"}
     sha = await pushed(mirrors, written(tmp_path / "work", files))
     target = mirrors.locate(f"https://{HOST}/payments/blob/main/catalog-info.yaml")
@@ -70,7 +70,7 @@ async def test_a_folder_is_exported_without_its_prefix(
 async def test_a_link_that_leads_outside_is_refused(
     mirrors: RepositoryMirrors, tmp_path: Path
 ) -> None:
-    """A repository cannot make us read or write what is not in it."""
+    """A repository cannot make a service read or write outside of it."""
     work = written(tmp_path / "work", {"docs/a.md": "text"})
     (work / "docs" / "passwords").symlink_to("/etc/passwd")
     sha = await pushed(mirrors, work)
@@ -92,7 +92,7 @@ async def test_a_path_means_one_file_of_the_repository(
         await mirrors.export(target, sha, path, tmp_path / "out")
 
 
-async def test_what_is_not_there_is_not_found(
+async def test_a_missing_repository_ref_or_file_is_not_found(
     mirrors: RepositoryMirrors, tmp_path: Path
 ) -> None:
     """A missing repository, ref or file each says so."""
@@ -106,7 +106,7 @@ async def test_what_is_not_there_is_not_found(
         mirrors.target("elsewhere.example.org", "x", "main")
 
 
-async def test_a_repository_is_made_once(mirrors: RepositoryMirrors) -> None:
+async def test_a_repository_is_created_once(mirrors: RepositoryMirrors) -> None:
     """A second one of the name is a conflict; a name with a path is refused."""
     await mirrors.create(HOST, "orders")
     with pytest.raises(Conflict):
@@ -116,10 +116,10 @@ async def test_a_repository_is_made_once(mirrors: RepositoryMirrors) -> None:
             await mirrors.create(HOST, name)
 
 
-async def test_changed_paths_lie_between_two_commits(
+async def test_changed_paths_are_listed_between_two_commits(
     mirrors: RepositoryMirrors, tmp_path: Path
 ) -> None:
-    """A push is told by the files it changed."""
+    """A push is described by the files that it changed."""
     before = await pushed(mirrors, written(tmp_path / "work", {"a": "1", "b": "1"}))
     clone = tmp_path / "clone"
     bare = tmp_path / "host" / "payments.git"
@@ -138,10 +138,10 @@ async def test_changed_paths_lie_between_two_commits(
     assert await mirrors.changed_paths(target, "0" * 40, after) is None
 
 
-async def test_a_branch_with_slashes_is_found_in_both_writings(
+async def test_a_branch_with_slashes_is_found_escaped_or_not(
     mirrors: RepositoryMirrors, tmp_path: Path
 ) -> None:
-    """The longest branch or tag that exists; afterwards it is known without asking."""
+    """The longest branch or tag that exists; later lookups need no Git call."""
     work = written(tmp_path / "work", {"a/x.yaml": "one", "x.yaml": "top"})
     sha = await pushed(mirrors, work)
     bare = tmp_path / "host" / "payments.git"
@@ -182,10 +182,10 @@ async def test_a_branch_with_slashes_is_found_in_both_writings(
         ("main^{commit}/a", "no ref main"),
     ],
 )
-async def test_an_address_without_a_ref_that_exists_says_so(
+async def test_an_address_with_an_unknown_ref_is_not_found(
     mirrors: RepositoryMirrors, tmp_path: Path, address: str, reason: str
 ) -> None:
-    """It names what was looked for, also where no ref can have such a name."""
+    """The error names the ref, also where no ref can have such a name."""
     await pushed(mirrors, written(tmp_path / "work", {"x.yaml": "one"}))
     target = mirrors.locate(f"https://{HOST}/payments/blob/{address}")
     assert target is not None

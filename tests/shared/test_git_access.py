@@ -71,10 +71,10 @@ async def test_a_private_repository_is_read_with_its_token(
     assert {authorization for _, authorization in host.requests} == {host.expected}
 
 
-async def test_a_commit_that_came_later_is_read_with_its_token(
+async def test_a_later_commit_is_read_with_the_token(
     host: GitHost, tmp_path: Path
 ) -> None:
-    """A second fetch brings no file contents either: they are asked for again."""
+    """A second fetch brings no file contents either: they are requested later."""
     host.commit("team/shop", {"a.yaml": "one"})
     reader = mirrors(host, tmp_path)
     target = reader.target(host.name, "team/shop", "main")
@@ -85,10 +85,10 @@ async def test_a_commit_that_came_later_is_read_with_its_token(
 
 
 @pytest.mark.parametrize("token", [None, SecretStr("another-token")])
-async def test_a_refused_repository_says_what_to_do(
+async def test_the_error_of_a_refused_repository_names_the_setting(
     host: GitHost, tmp_path: Path, token: SecretStr | None
 ) -> None:
-    """The error names the address and the setting, and holds no token."""
+    """The error has the address and the setting, and no token."""
     host.commit("team/shop", {"a.yaml": "one"})
     reader = mirrors(host, tmp_path, token=token)
     with pytest.raises(Invalid, match="`integrations`") as raised:
@@ -97,10 +97,10 @@ async def test_a_refused_repository_says_what_to_do(
     assert "another-token" not in str(raised.value)
 
 
-async def test_a_token_that_was_withdrawn_is_named_when_a_file_is_read(
+async def test_a_revoked_token_is_reported_when_a_file_is_read(
     host: GitHost, tmp_path: Path
 ) -> None:
-    """The mirror is there; the file's content is not, and the host refuses it."""
+    """The mirror exists without the file's content, and the host refuses it."""
     commit = host.commit("team/shop", {"a.yaml": "one"})
     reader = mirrors(host, tmp_path)
     target = reader.target(host.name, "team/shop", "main")
@@ -112,8 +112,10 @@ async def test_a_token_that_was_withdrawn_is_named_when_a_file_is_read(
     assert basic("x-access-token") not in str(raised.value)
 
 
-async def test_an_unknown_authority_is_refused(host: GitHost, tmp_path: Path) -> None:
-    """Without the authority's file nothing is sent to a host that cannot be proved."""
+async def test_an_unknown_certificate_authority_is_refused(
+    host: GitHost, tmp_path: Path
+) -> None:
+    """Without the authority's file nothing is sent to an unverified host."""
     host.commit("team/shop", {"a.yaml": "one"})
     reader = mirrors(host, tmp_path, ca_file=None)
     with pytest.raises(Unavailable, match="certificate"):
@@ -122,10 +124,10 @@ async def test_an_unknown_authority_is_refused(host: GitHost, tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("variable", ["GIT_SSL_CAINFO", "SSL_CERT_FILE"])
-async def test_the_machines_authorities_are_passed_on(
+async def test_the_systems_authority_file_is_passed_to_git(
     host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    """The file that an operator names for every program is enough."""
+    """The file that an operator sets for every program is enough."""
     monkeypatch.setenv(variable, str(host.authority))
     commit = host.commit("team/shop", {"a.yaml": "one"})
     reader = mirrors(host, tmp_path, ca_file=None)
@@ -133,10 +135,10 @@ async def test_the_machines_authorities_are_passed_on(
     assert await reader.fetch(target) == commit
 
 
-async def test_gits_own_settings_come_before_the_machines(
+async def test_gits_own_authority_setting_takes_precedence(
     host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An authority in the user's settings of Git is used, whatever variables say."""
+    """An authority in the user's Git settings is used, whatever variables say."""
     settings = f"[http]\n\tsslCAInfo = {host.authority}\n"
     (tmp_path / "home" / ".gitconfig").write_text(settings)
     (tmp_path / "others.pem").touch()
@@ -146,10 +148,10 @@ async def test_gits_own_settings_come_before_the_machines(
     assert await reader.fetch(reader.target(host.name, "team/shop", "main")) == commit
 
 
-async def test_the_machines_proxy_is_asked(
+async def test_the_systems_proxy_is_used(
     host: GitHost, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A proxy that does not answer is the reason why the host does not."""
+    """A proxy that does not answer is the reason of the failure."""
     host.commit("team/shop", {"a.yaml": "one"})
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
@@ -159,7 +161,7 @@ async def test_the_machines_proxy_is_asked(
     assert host.requests == []
 
 
-def test_both_spellings_of_proxies_are_read() -> None:
+def test_both_spellings_of_proxy_variables_are_read() -> None:
     """The lower case one comes first, as for other programs."""
     environment = {
         "HTTPS_PROXY": "http://a",
@@ -192,7 +194,7 @@ def test_both_spellings_of_proxies_are_read() -> None:
         ("github", {}, None),
     ],
 )
-def test_each_host_gets_the_user_name_that_it_wants(
+def test_each_host_gets_its_own_token_user_name(
     kind: str, settings: dict[str, Any], header: str | None
 ) -> None:
     """A token's user name is the host's rule; a password has a user of its own."""

@@ -12,9 +12,7 @@ from tests.rawtrees import (
 from tests.shared.exporting import LINKED, contents, export, tree_of
 
 
-async def test_links_are_written_as_they_are(
-    raw: RawRepository, tmp_path: Path
-) -> None:
+async def test_links_are_exported_as_links(raw: RawRepository, tmp_path: Path) -> None:
     """Links inside the repository are kept, also those that leave the folder."""
     raw.commit(tree_of(raw, LINKED))
     for number, prefix in enumerate(("kit", "way", "way/service/..")):
@@ -30,8 +28,10 @@ async def test_links_are_written_as_they_are(
         }
 
 
-async def test_links_are_followed(raw: RawRepository, tmp_path: Path) -> None:
-    """Files stand in the place of links, and it is told where they came from."""
+async def test_links_can_be_replaced_by_their_files(
+    raw: RawRepository, tmp_path: Path
+) -> None:
+    """Files replace links, and their original paths are reported."""
     raw.commit(tree_of(raw, LINKED))
     exported = await export(raw, tmp_path / "out", "way", follows=True)
     assert contents(tmp_path / "out") == {
@@ -44,10 +44,10 @@ async def test_links_are_followed(raw: RawRepository, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("follows", [False, True])
-async def test_links_that_leave_the_repository(
+async def test_links_that_leave_the_repository_are_refused(
     raw: RawRepository, tmp_path: Path, *, follows: bool
 ) -> None:
-    """They are refused by their path in the repository, without a path of ours."""
+    """The error has the path in the repository, and no path of the server."""
     raw.commit(tree_of(raw, LINKED))
     with pytest.raises(Invalid, match=r"'evil/(passwd|up)': the link leads") as refused:
         await export(raw, tmp_path / "out", "evil", follows=follows)
@@ -59,7 +59,7 @@ async def test_links_that_leave_the_repository(
 
 
 async def test_a_file_is_read_through_links(raw: RawRepository) -> None:
-    """One file is what a checkout would show; ways out and rings are named."""
+    """The file is that of a checkout; outside targets and cycles are named."""
     raw.commit(tree_of(raw, {**LINKED, "ring": ("ring",)}))
     trees = GitTrees(raw.folder, {})
     assert await trees.read("main", "kit/service/build.mk") == b"all:\n"

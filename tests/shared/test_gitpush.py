@@ -31,7 +31,7 @@ async def push(
     )
 
 
-async def test_published_is_what_lies_there(tmp_path: Path) -> None:
+async def test_the_published_tree_equals_the_folder(tmp_path: Path) -> None:
     """Bytes, links and modes arrive; attributes, filters and ignores are content."""
     folder = tmp_path / "work"
     files = {
@@ -70,18 +70,20 @@ async def test_published_is_what_lies_there(tmp_path: Path) -> None:
     "branch",
     ["main:refs/heads/other", "--upload-pack=x", "a..b", "x.lock", "a\nb", "", "a\0"],
 )
-async def test_a_branch_is_a_branch(
+async def test_invalid_branch_names_are_refused(
     tmp_path: Path, raw: RawRepository, branch: str
 ) -> None:
-    """Nothing else than a branch's name reaches git."""
+    """Only the name of a branch reaches Git."""
     (tmp_path / "work").mkdir()
     with pytest.raises(Invalid, match="branch"):
         await push(tmp_path / "work", raw, branch)
     assert git("for-each-ref", cwd=raw.folder) == ""
 
 
-async def test_nothing_of_git_is_published(tmp_path: Path, raw: RawRepository) -> None:
-    """A `.git` folder in what is to be published is left out, however it is spelled."""
+async def test_git_folders_are_not_published(
+    tmp_path: Path, raw: RawRepository
+) -> None:
+    """A `.git` folder in any spelling is left out."""
     (tmp_path / "work" / "x" / ".GIT").mkdir(parents=True)
     (tmp_path / "work" / "x" / ".GIT" / "config").write_text("[core]\n")
     (tmp_path / "work" / "x" / ".gitignore").write_text("*\n")

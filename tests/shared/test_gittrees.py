@@ -99,10 +99,10 @@ async def test_generated_trees_stay_in_their_folder(
         assert not follows or not any(p.is_symlink() for p in out.rglob("*"))
 
 
-async def test_attributes_lose_and_change_nothing(
+async def test_gitattributes_do_not_change_an_export(
     raw: RawRepository, tmp_path: Path
 ) -> None:
-    """What `.gitattributes` leaves out, substitutes or converts arrives as it is."""
+    """Files that `.gitattributes` excludes, substitutes or converts are unchanged."""
     files = {
         ".gitattributes": "/spec export-ignore\n*.cmd text eol=crlf\nid export-subst\n"
         ".gitattributes export-ignore\n",
@@ -116,8 +116,10 @@ async def test_attributes_lose_and_change_nothing(
     assert exported.files == 4
 
 
-async def test_modes_and_submodules(raw: RawRepository, tmp_path: Path) -> None:
-    """A program stays executable; another repository's place is told and left out."""
+async def test_executable_modes_stay_and_submodules_are_left_out(
+    raw: RawRepository, tmp_path: Path
+) -> None:
+    """Files stay executable; the place of a submodule is reported."""
     blob = raw.blob("#!/bin/sh\n")
     lines = [(PROGRAM, b"run", blob), ("100664", b"old", blob), (MODULE, b"sub", blob)]
     raw.commit(raw.tree(lines))
@@ -128,10 +130,10 @@ async def test_modes_and_submodules(raw: RawRepository, tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "sub").exists()
 
 
-async def test_trees_are_bounded_before_they_are_written(
+async def test_trees_are_limited_before_they_are_written(
     raw: RawRepository, tmp_path: Path
 ) -> None:
-    """A tree that lists itself without end, and one that is too large, end early."""
+    """A tree that contains itself, and one that is too large, are refused early."""
     blob = raw.blob("x" * 100)
     raw.commit(raw.tree([(FILE, b"a", blob), (FILE, b"b", blob)]))
     out = tmp_path / "out"
@@ -150,17 +152,17 @@ async def test_trees_are_bounded_before_they_are_written(
     assert not out.exists()
 
 
-async def test_names_are_bounded_before_they_are_kept(
+async def test_file_names_are_limited_before_they_are_stored(
     raw: RawRepository, tmp_path: Path
 ) -> None:
-    """A name of a megabyte is refused as it is listed, and shown in part."""
+    """A name of a megabyte is refused when it is listed, and shown in part."""
     raw.commit(raw.tree([(FILE, b"n" * 1_000_000, raw.blob("x"))]))
     with pytest.raises(Invalid, match=r"'nnn.*2048 bytes") as refused:
         await export(raw, tmp_path / "out")
     assert len(refused.value.message) < 400
 
 
-async def test_what_is_not_a_file_is_refused(
+async def test_malformed_tree_entries_are_refused(
     raw: RawRepository, tmp_path: Path
 ) -> None:
     """A tree may call a folder a file; a link may be of any length."""
@@ -172,10 +174,10 @@ async def test_what_is_not_a_file_is_refused(
         await export(raw, tmp_path / "out")
 
 
-async def test_contents_that_nobody_read_come_at_once(
+async def test_missing_contents_are_fetched_in_one_request(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mirror without contents fetches all that an export needs in one go."""
+    """A mirror without contents fetches all that an export needs together."""
     host = RawRepository(tmp_path / "host.git")
     for name in ("allowFilter", "allowAnySHA1InWant"):
         git("config", f"uploadpack.{name}", "true", cwd=host.folder)

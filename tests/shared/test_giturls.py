@@ -115,10 +115,10 @@ ADDRESSES = [
 
 
 @pytest.mark.parametrize(("url", "repository", "ref", "path"), ADDRESSES)
-def test_addresses_are_understood(
+def test_addresses_of_each_host_are_parsed(
     url: str, repository: str, ref: str, path: str
 ) -> None:
-    """Each host's own ways of writing a file's place are translated."""
+    """Each host's own forms of a file's address are translated."""
     target = parse_url(url, HOSTS)
     assert target is not None
     assert (target.repository, target.ref, target.path) == (repository, ref, path)
@@ -143,7 +143,7 @@ def test_addresses_are_understood(
         ("https://ghe.example.org:8443/o/r", "https://ghe.example.org:8443/o/r.git"),
     ],
 )
-def test_git_is_given_the_hosts_own_address(url: str, clone: str) -> None:
+def test_the_clone_address_is_the_hosts_own(url: str, clone: str) -> None:
     """Spaces are escaped, ports stay, and each host has its form."""
     target = parse_url(url, HOSTS)
     assert target is not None
@@ -169,7 +169,7 @@ def test_git_is_given_the_hosts_own_address(url: str, clone: str) -> None:
         "https://gitea.example.org/o/r/issues/1",
     ],
 )
-def test_an_address_that_is_no_place_says_what_one_looks_like(url: str) -> None:
+def test_an_invalid_address_shows_the_hosts_form(url: str) -> None:
     """The message holds the address and the host's form of one."""
     with pytest.raises(NotInRepository, match="such an address reads https://"):
         parse_url(url, HOSTS)
@@ -185,8 +185,8 @@ def test_an_address_that_is_no_place_says_what_one_looks_like(url: str) -> None:
         "https://dev.azure.com/o/p/_git/r?path=/../x",
     ],
 )
-def test_a_path_that_climbs_is_named_as_such(url: str) -> None:
-    """It never becomes another repository's."""
+def test_a_path_that_leaves_the_repository_is_refused(url: str) -> None:
+    """It never becomes a path of another repository."""
     with pytest.raises(Invalid, match="leads outside the repository"):
         parse_url(url, HOSTS)
 
@@ -201,7 +201,7 @@ def test_a_path_that_climbs_is_named_as_such(url: str) -> None:
     ],
 )
 def test_a_path_with_a_control_character_is_refused(url: str, mark: str) -> None:
-    """Git drops some of them: it would read another file than was asked about."""
+    """Git drops some of them, and would read another file than requested."""
     with pytest.raises(Invalid, match="must not hold control characters"):
         parse_url(url.format(mark), HOSTS)
 
@@ -221,7 +221,7 @@ def test_a_path_with_a_control_character_is_refused(url: str, mark: str) -> None
         "https://[::1/o/r",
     ],
 )
-def test_other_addresses_are_no_repositories(url: str) -> None:
+def test_addresses_of_other_hosts_are_no_repositories(url: str) -> None:
     """They are read over HTTP, or not at all."""
     assert parse_url(url, HOSTS) is None
 
@@ -276,8 +276,8 @@ LINKS: st.SearchStrategy[LinkKind] = st.sampled_from(["blob", "tree", "edit"])
 
 @settings(max_examples=500, deadline=None)
 @given(TARGETS, LINKS)
-def test_what_is_written_is_read_back(target: GitTarget, link: LinkKind) -> None:
-    """Whatever names, refs and paths hold: `#`, `%`, `?`, `*`, spaces, umlauts."""
+def test_a_written_address_is_parsed_back(target: GitTarget, link: LinkKind) -> None:
+    """For any names, refs and paths: `#`, `%`, `?`, `*`, spaces, umlauts."""
     read = parse_url(target.url(link), HOSTS)
     assert read == target
     assert target.ref in [ref for ref, _ in read.readings()]
@@ -285,15 +285,15 @@ def test_what_is_written_is_read_back(target: GitTarget, link: LinkKind) -> None
 
 @settings(max_examples=200, deadline=None)
 @given(TARGETS)
-def test_a_repositorys_page_is_read_back(target: GitTarget) -> None:
+def test_a_written_repository_address_is_parsed_back(target: GitTarget) -> None:
     """Without a ref and a path."""
     read = parse_url(target.repository_url, HOSTS)
     assert read is not None
     assert (read.repository, read.ref, read.path) == (target.repository, "", "")
 
 
-def test_an_open_address_can_mean_longer_refs() -> None:
-    """Each slash may be the ref's; an escaped one is."""
+def test_an_unescaped_address_allows_longer_refs() -> None:
+    """Each slash may belong to the ref; an escaped one does."""
     target = parse_url("https://github.com/o/r/blob/release/v3/a/x.yaml", HOSTS)
     assert target is not None
     assert list(target.readings()) == [
@@ -374,8 +374,8 @@ AZURE = "https://dev.azure.com/o/p/_git/r"
         ),
     ],
 )
-def test_a_path_beside_a_file_keeps_what_says_the_ref(
+def test_a_relative_path_keeps_the_ref_of_its_file(
     base: str, relative: str, expected: str
 ) -> None:
-    """Arguments stay, `/` is the repository's top, signs in names are names."""
+    """Query arguments stay, `/` is the repository's root, signs belong to names."""
     assert resolve(base, parse_url(base, HOSTS), relative) == expected

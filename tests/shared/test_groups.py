@@ -118,8 +118,8 @@ async def make(address: str, topic: str) -> None:
 
 
 @pytest.mark.timeout(240)
-async def test_members_join_and_leave_under_load(crew: Crew) -> None:
-    """Nothing is lost, nothing is done twice, and each key keeps its order."""
+async def test_consumers_join_and_leave_under_load(crew: Crew) -> None:
+    """No message is lost or handled twice, and each key keeps its order."""
     await make(crew.address, crew.topic)
     async with KafkaBus(crew.address) as bus:
         load, stop = Load(bus, crew.topic), asyncio.Event()
@@ -147,8 +147,8 @@ async def test_members_join_and_leave_under_load(crew: Crew) -> None:
         assert in_order([(p[0], p[1]) for p in pairs if len(p) == 2])
 
 
-async def test_a_member_is_killed_under_load(crew: Crew) -> None:
-    """What a killed member had not saved is done by the other, and nothing is lost."""
+async def test_a_killed_consumer_is_replaced_under_load(crew: Crew) -> None:
+    """The other consumer handles the uncommitted messages, and none is lost."""
     await make(crew.address, crew.topic)
     async with KafkaBus(crew.address) as bus:
         load, stop = Load(bus, crew.topic), asyncio.Event()
@@ -166,8 +166,8 @@ async def test_a_member_is_killed_under_load(crew: Crew) -> None:
     assert in_order([(p[0], p[1]) for p in survivor if len(p) == 2])
 
 
-async def test_a_frozen_member_comes_back(crew: Crew) -> None:
-    """A member that was thought dead joins again and takes its share."""
+async def test_a_frozen_consumer_joins_again(crew: Crew) -> None:
+    """A consumer that was taken for dead joins again and gets its share."""
     await make(crew.address, crew.topic)
     async with KafkaBus(crew.address) as bus:
         load = Load(bus, crew.topic)
@@ -193,10 +193,10 @@ async def test_a_frozen_member_comes_back(crew: Crew) -> None:
         await until(shares, 40, "the frozen one works again")
 
 
-async def test_a_second_member_of_a_new_group_loses_nothing(
+async def test_a_second_consumer_of_a_new_group_loses_nothing(
     servers: None, kafka: str
 ) -> None:
-    """Partitions of which nothing was saved yet are read from their first message."""
+    """Partitions without a committed offset are read from their first message."""
     topic, counts = f"crew-{time.time_ns()}", Counter[str]()
     await make(kafka, topic)
 

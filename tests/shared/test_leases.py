@@ -17,8 +17,8 @@ def watch(clock: Clock) -> LeaseWatch:
     return LeaseWatch(15.0, clock)
 
 
-def test_a_lease_seen_for_the_first_time_runs(watch: LeaseWatch, clock: Clock) -> None:
-    """Since when it has been as it is, nobody knows."""
+def test_a_lease_is_valid_when_first_observed(watch: LeaseWatch, clock: Clock) -> None:
+    """Its last renewal is unknown then."""
     assert not watch.is_over("run", 1)
     clock.now += 14.0
     assert not watch.is_over("run", 1)
@@ -26,8 +26,8 @@ def test_a_lease_seen_for_the_first_time_runs(watch: LeaseWatch, clock: Clock) -
     assert watch.is_over("run", 1)
 
 
-def test_a_renewed_lease_runs_on(watch: LeaseWatch, clock: Clock) -> None:
-    """Any change counts, whatever its holder's clock made of it."""
+def test_a_renewed_lease_stays_valid(watch: LeaseWatch, clock: Clock) -> None:
+    """Any change counts, whatever the holder's clock says."""
     for state in (5.0, 3.0, 4.0):
         assert not watch.is_over("run", state)
         clock.now += 14.0
@@ -36,26 +36,26 @@ def test_a_renewed_lease_runs_on(watch: LeaseWatch, clock: Clock) -> None:
     assert watch.is_over("run", 4.0)
 
 
-def test_a_new_holder_has_the_whole_time(watch: LeaseWatch, clock: Clock) -> None:
-    """A lease that was taken over is not over at once."""
+def test_a_new_holder_gets_the_full_duration(watch: LeaseWatch, clock: Clock) -> None:
+    """A lease that was taken over does not expire at once."""
     watch.is_over("run", ("one", 1))
     clock.now += 16.0
     assert watch.is_over("run", ("one", 1))
     assert not watch.is_over("run", ("two", 1))
 
 
-def test_leases_are_watched_one_by_one(watch: LeaseWatch, clock: Clock) -> None:
-    """That one is over says nothing about another."""
+def test_leases_expire_independently(watch: LeaseWatch, clock: Clock) -> None:
+    """The expiry of one lease says nothing about another."""
     watch.is_over("old", 1)
     clock.now += 16.0
     assert not watch.is_over("young", 1)
     assert watch.is_over("old", 1)
 
 
-def test_a_watch_does_not_grow_for_ever(
+def test_the_number_of_observed_leases_is_limited(
     watch: LeaseWatch, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those that nobody asks about any more are forgotten first."""
+    """Leases that are no longer checked are forgotten first."""
     monkeypatch.setattr(leases, "WATCHED_LEASES", 2)
     for name in ("a", "b", "a", "c"):
         watch.is_over(name, 1)

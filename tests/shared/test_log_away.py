@@ -95,10 +95,10 @@ class Followed:
 
 
 @pytest.mark.timeout(180)
-async def test_everything_is_told_when_the_log_is_back(
+async def test_pending_events_are_published_when_the_log_is_back(
     broker: Broker, database: Any
 ) -> None:
-    """While it is away writes go on and readiness says so; then all comes in order."""
+    """Meanwhile writes go on and readiness fails; then all arrive in order."""
     state, live, shared = State(database.states), Followed(), Followed()
     async with (
         KafkaBus(broker.address) as bus,
@@ -142,10 +142,10 @@ async def _passes(check: Any) -> bool:
     return True
 
 
-async def test_a_message_that_was_not_taken_is_no_longer_under_way(
+async def test_a_failed_message_is_not_sent_later(
     broker: Broker,
 ) -> None:
-    """What was given up does not arrive late, behind what was said after it."""
+    """A message that was given up does not arrive late, behind newer ones."""
     heard: list[str] = []
 
     async def batch(records: Sequence[EventRecord]) -> None:

@@ -18,8 +18,8 @@ print("goes on")
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no device that is always full")
-def test_a_full_disk_of_the_log_stops_nobody() -> None:
-    """Lines are lost; whoever wrote them goes on."""
+def test_a_full_disk_of_the_log_file_stops_no_process() -> None:
+    """Log lines are lost; the process goes on."""
     command = [sys.executable, "-c", PROGRAM]
     with FULL.open("w") as full:
         done = subprocess.run(

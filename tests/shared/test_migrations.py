@@ -36,7 +36,7 @@ async def process(address: str, name: str) -> asyncio.subprocess.Process:
 
 
 async def test_an_empty_database_has_the_newest_shape(database: Any) -> None:
-    """Nothing is migrated where nothing is; the indexes are made; again is nothing."""
+    """Nothing is migrated; indexes are created; a second run changes nothing."""
     collection = StoredCollection("t", shape=7, indexes=(Index.on("due"),))
     await prepare(database, [collection])
     assert await shapes(database) == {"t": 7}
@@ -45,8 +45,8 @@ async def test_an_empty_database_has_the_newest_shape(database: Any) -> None:
     assert await shapes(database) == {"t": 7}
 
 
-async def test_documents_from_before_are_brought_up(database: Any) -> None:
-    """Each step in its order; the lease is given back."""
+async def test_older_documents_are_migrated(database: Any) -> None:
+    """Each step runs in its order; the lease is released."""
     await old_things(database)
     await prepare(database, [THINGS, StoredCollection("other")])
     assert await shapes(database) == {"things": 3, "other": 1}
@@ -55,7 +55,7 @@ async def test_documents_from_before_are_brought_up(database: Any) -> None:
 
 
 async def test_newer_documents_are_refused_by_name(database: Any) -> None:
-    """An older version does not start on what a newer one wrote."""
+    """An older version does not start on documents of a newer one."""
     await prepare(database, [StoredCollection("things", shape=2)])
     expected = rf"{database.name}\.things: .* shape 2, .* knows 1 at most"
     with pytest.raises(Unfit, match=expected):
@@ -63,17 +63,17 @@ async def test_newer_documents_are_refused_by_name(database: Any) -> None:
 
 
 async def test_a_gap_between_versions_is_refused_by_name(database: Any) -> None:
-    """Documents too old for any step are left alone."""
+    """Documents that are too old for any step are left unchanged."""
     await old_things(database)
     with pytest.raises(Unfit, match="no way from shape 1 to 2"):
         await prepare(database, [StoredCollection("things", shape=2)])
     assert await shapes(database) == {"things": 1}
 
 
-async def test_many_processes_at_once_and_one_is_killed(
+async def test_concurrent_migrations_survive_a_killed_process(
     database: Any, mongodb: str
 ) -> None:
-    """Four start together, the one at work is killed: every document changes once."""
+    """Four start together, the active one is killed: every document changes once."""
     await old_things(database)
     running = [await process(mongodb, database.name) for _ in range(4)]
     changed = {"changed": {"$gt": 0}}
@@ -94,10 +94,8 @@ async def test_many_processes_at_once_and_one_is_killed(
     assert all(thing["marked"] == 2 * thing["n"] + 1 for thing in event)
 
 
-async def test_a_holder_that_stood_still_does_no_harm(
-    database: Any, mongodb: str
-) -> None:
-    """Another takes over; the first one wakes, finds so, and both end well."""
+async def test_a_suspended_migration_does_no_harm(database: Any, mongodb: str) -> None:
+    """Another process takes over; the first one notices, and both end well."""
     await old_things(database)
     first = await process(mongodb, database.name)
 
@@ -114,8 +112,8 @@ async def test_a_holder_that_stood_still_does_no_harm(
     assert [thing["changed"] for thing in things] == [1] * MANY
 
 
-async def test_who_loses_the_lease_stops(database: Any) -> None:
-    """The step of a holder that was taken for dead ends, and says why."""
+async def test_a_migration_that_loses_its_lease_stops(database: Any) -> None:
+    """The step of a holder that was taken for dead ends with the reason."""
     started = asyncio.Event()
 
     async def endless(_collection: Any) -> None:

@@ -46,8 +46,8 @@ def mirrors(root: Path) -> RepositoryMirrors:
     return RepositoryMirrors(root, Integrations(gitea=[Integration(host=HOST)]))
 
 
-async def test_processes_share_a_folder(tmp_path: Path, host: Path) -> None:
-    """They clone and fetch the same repository at once, and all have every commit."""
+async def test_processes_share_a_folder_of_mirrors(tmp_path: Path, host: Path) -> None:
+    """They clone and fetch one repository together, and all have every commit."""
     copy = tmp_path / "copy"
     git("clone", "-q", str(host / "team" / "shop.git"), str(copy))
     processes = [mirrors(tmp_path / "mirrors") for _ in range(4)]
@@ -62,8 +62,8 @@ async def test_processes_share_a_folder(tmp_path: Path, host: Path) -> None:
         assert results == [(sha, f"round: {number}\n".encode())] * len(processes)
 
 
-async def test_a_lock_that_a_killed_git_left(tmp_path: Path, host: Path) -> None:
-    """It stands in nobody's way for longer than a git may run."""
+async def test_a_lock_of_a_killed_git_expires(tmp_path: Path, host: Path) -> None:
+    """It blocks nobody for longer than a Git command may run."""
     copy = tmp_path / "copy"
     git("clone", "-q", str(host / "team" / "shop.git"), str(copy))
     process = mirrors(tmp_path / "mirrors")
@@ -79,10 +79,10 @@ async def test_a_lock_that_a_killed_git_left(tmp_path: Path, host: Path) -> None
         os.utime(lock, (0, 0))
 
 
-async def test_a_full_disk_is_nobodys_mistake(
+async def test_a_full_disk_is_a_disk_full_error(
     tmp_path: Path, host: Path, small_disk: SmallDisk
 ) -> None:
-    """A clone and a fetch without room are told as such, and work with some."""
+    """A clone and a fetch without room raise it, and work with room."""
     copy = tmp_path / "copy"
     git("clone", "-q", str(host / "team" / "shop.git"), str(copy))
     process = mirrors(small_disk.folder / "mirrors")

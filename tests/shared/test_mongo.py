@@ -37,7 +37,7 @@ async def ping(client: Any) -> None:
 
 
 async def test_writes_are_safe_unless_the_address_says_otherwise() -> None:
-    """Majority and journal by default; an operator's own words win."""
+    """Majority and journal by default; the address may override both."""
     client = mongo.connect("mongodb://127.0.0.1:1")
     concern = client.write_concern.document
     assert (concern["w"], concern["j"]) == ("majority", True)
@@ -59,8 +59,8 @@ async def test_writes_are_safe_unless_the_address_says_otherwise() -> None:
         "mongodb://127.0.0.1:27017/?w=many&journal=perhaps",
     ],
 )
-async def test_a_bad_address_is_named(address: str) -> None:
-    """The error names the setting and an example, and repeats no password."""
+async def test_an_invalid_address_names_the_setting(address: str) -> None:
+    """The error has an example, and repeats no password."""
     with pytest.raises(
         Invalid, match="CALLBOARD_MONGODB: must be an address"
     ) as caught:
@@ -68,16 +68,16 @@ async def test_a_bad_address_is_named(address: str) -> None:
     assert PASSWORD not in str(caught.value)
 
 
-async def test_a_user_needs_a_password_and_a_certificate_a_file(tmp_path: Path) -> None:
-    """What is half configured is refused at once, by its setting's name."""
+async def test_incomplete_credentials_are_refused_by_setting(tmp_path: Path) -> None:
+    """A user without a password, or an authority without a file."""
     with pytest.raises(Invalid, match="CALLBOARD_MONGODB_PASSWORD"):
         mongo.connect(Server("mongodb://127.0.0.1:1", "ann"))
     with pytest.raises(Invalid, match="CALLBOARD_MONGODB_CA: there is no file"):
         mongo.connect(Server("mongodb://127.0.0.1:1", ca=tmp_path / "none.pem"))
 
 
-async def test_a_server_that_is_away_is_unavailable() -> None:
-    """Nobody at the address: an error within seconds."""
+async def test_a_missing_server_is_unavailable() -> None:
+    """An address without a server is an error within seconds."""
     client = mongo.connect("mongodb://127.0.0.1:1")
     start = time.monotonic()
     with pytest.raises(Unavailable, match="does not answer"):
@@ -86,10 +86,10 @@ async def test_a_server_that_is_away_is_unavailable() -> None:
     client.close()
 
 
-async def test_a_client_that_was_not_used_yet_is_not_away(
+async def test_an_unused_client_is_not_unavailable(
     mongodb: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody has looked for the server: the first call does, however late it comes."""
+    """The first call connects, however late it comes."""
     monkeypatch.setattr(mongo, "RETURN_SECONDS", 0.0)
     events: list[Any] = []
     original = mongo.Presence.description_changed
@@ -106,10 +106,10 @@ async def test_a_client_that_was_not_used_yet_is_not_away(
     client.close()
 
 
-async def test_a_server_that_is_back_is_asked_at_once(
+async def test_a_returned_server_is_used_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """That the driver tells of its return a second later keeps nobody out."""
+    """A late notice of the driver about its return refuses no call."""
     monkeypatch.setattr(mongo, "RETURN_SECONDS", 0.0)
     with documents.started(tmp_path) as engine:
         client = mongo.connect(engine.server)
@@ -128,10 +128,10 @@ async def test_a_server_that_is_back_is_asked_at_once(
         again.stop()
 
 
-async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
+async def test_a_killed_or_frozen_server_is_unavailable(
     tmp_path: Path,
 ) -> None:
-    """No call hangs, and the next one after its return is answered."""
+    """No call hangs, and the first one after its return is answered."""
     with documents.started(tmp_path) as engine:
         client = mongo.connect(engine.server)
         await ping(client)
@@ -165,8 +165,8 @@ async def test_a_server_that_is_killed_or_stands_still_is_unavailable(
         again.stop()
 
 
-async def test_a_secured_server_wants_its_user(secured_mongodb: Server) -> None:
-    """User, password and authority let in; anything else is told what to look at."""
+async def test_a_secured_server_requires_its_user(secured_mongodb: Server) -> None:
+    """User, password and authority are accepted; an error names the wrong one."""
     client = mongo.connect(secured_mongodb)
     await ping(client)
     client.close()
@@ -195,14 +195,14 @@ async def test_a_secured_server_wants_its_user(secured_mongodb: Server) -> None:
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_what_passes_is_unavailable(error: Exception) -> None:
-    """A write that no majority confirmed may be lost: whoever asked repeats it."""
+def test_transient_errors_are_unavailable(error: Exception) -> None:
+    """A write without a majority may be lost: its caller retries it."""
     with pytest.raises(Unavailable), unavailable_as_error():
         raise error
 
 
-def test_a_refused_concern_is_named() -> None:
-    """A server without the journal asked for: the error says what to change."""
+def test_a_refused_write_concern_is_named() -> None:
+    """For a server without a journal the error says what to change."""
     failed = {"writeErrors": [], "writeConcernErrors": [{"code": 100}]}
     with (
         pytest.raises(Unavailable, match="see CALLBOARD_MONGODB, where w"),
@@ -211,14 +211,14 @@ def test_a_refused_concern_is_named() -> None:
         raise BulkWriteError(failed)
 
 
-def test_mistakes_stay_mistakes() -> None:
-    """An error of our own is not taken for a server's absence."""
+def test_programming_errors_are_not_taken_for_unavailability() -> None:
+    """An internal error is raised as it is."""
     with pytest.raises(OperationFailure), unavailable_as_error():
         raise OperationFailure("unknown operator: $sett", 9)
 
 
-async def test_indexes_are_made_once(database: Any) -> None:
-    """Declared ones are there afterwards; asking again, or at once, changes nothing."""
+async def test_indexes_are_created_once(database: Any) -> None:
+    """A second and a concurrent creation change nothing."""
     indexes = (Index.on("unsent"), Index.on("task", "number", unique=True))
     await asyncio.gather(*(ensure_indexes(database["t"], indexes) for _ in range(8)))
     await ensure_indexes(database["t"], indexes)
@@ -234,7 +234,7 @@ async def test_indexes_are_made_once(database: Any) -> None:
 
 
 async def test_an_index_with_other_options_is_named(database: Any) -> None:
-    """It is not replaced behind its owner's back."""
+    """It is not replaced silently."""
     await database["t"].create_index("name")
     with pytest.raises(Unfit, match=r"t: the index on name has other options"):
         await ensure_indexes(database["t"], [Index.on("name", unique=True)])

@@ -49,8 +49,8 @@ def app_of(opening: Opening) -> FastAPI:
     return app
 
 
-async def test_what_is_there_is_open_at_once() -> None:
-    """No request is refused where nothing is away; the parts are closed at the end."""
+async def test_available_parts_open_at_once() -> None:
+    """No request is refused; the parts are closed at the end."""
     steps: list[str] = []
 
     async def opens(stack: AsyncExitStack) -> None:
@@ -64,8 +64,8 @@ async def test_what_is_there_is_open_at_once() -> None:
     assert steps == ["open", "closed"]
 
 
-async def test_what_is_away_is_waited_for_and_named() -> None:
-    """503 with the reason meanwhile; half opened parts are closed before a new try."""
+async def test_unavailable_parts_are_waited_for_and_named() -> None:
+    """Requests get 503 with the reason; opened parts are closed before a retry."""
     away: list[Exception] = [Unavailable("The attic is away"), Unfit("Wrong attic")]
     left: list[str] = []
 
@@ -90,7 +90,7 @@ async def test_what_is_away_is_waited_for_and_named() -> None:
         assert left == ["half", "half"]
 
 
-async def test_a_mistake_ends_the_start() -> None:
+async def test_a_configuration_error_ends_the_start() -> None:
     """Waiting does not cure a wrong configuration."""
 
     async def opens(_stack: AsyncExitStack) -> None:

@@ -45,7 +45,7 @@ async def test_pending_events_are_published_and_removed(database: Any) -> None:
     assert await relay.drain() == 0
 
 
-async def test_nothing_is_removed_that_was_not_published(database: Any) -> None:
+async def test_unpublished_events_are_not_removed(database: Any) -> None:
     """While the log is away the outbox fills, and is emptied afterwards."""
     bus = MemoryBus()
     bus.away = True
@@ -58,8 +58,8 @@ async def test_nothing_is_removed_that_was_not_published(database: Any) -> None:
     assert await relay.drain() == 1
 
 
-async def test_a_write_in_between_keeps_its_event(database: Any) -> None:
-    """A document written while its events were being published is not cleared."""
+async def test_a_concurrent_write_keeps_its_pending_event(database: Any) -> None:
+    """A document that is written during its relay is not cleared."""
     bus = MemoryBus()
     await database.states.insert_one(document("a", "a1"))
 
@@ -74,10 +74,10 @@ async def test_a_write_in_between_keeps_its_event(database: Any) -> None:
     assert await relay.depth() == 1
 
 
-async def test_the_relay_wakes_when_told(
+async def test_a_nudge_wakes_the_relay(
     database: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A nudge publishes at once instead of at the next sweep."""
+    """It publishes at once instead of at the next sweep."""
     monkeypatch.setattr(outbox, "SWEEP_SECONDS", 600)
     bus = MemoryBus()
     async with OutboxRelay(database.states, bus) as relay:
@@ -86,10 +86,10 @@ async def test_the_relay_wakes_when_told(
         await until(lambda: bus.sent, 30)
 
 
-async def test_events_that_were_pushed_onto_others_are_published_once(
+async def test_events_added_by_push_are_published_once(
     database: Any,
 ) -> None:
-    """`$push` may store an event in another form; it is said, and removed, the same."""
+    """`$push` may store an event in another form; it is removed all the same."""
     bus = MemoryBus()
     await database.states.insert_one(document("a", "a1"))
     more = document("a", "a2")["pending"]
@@ -100,8 +100,8 @@ async def test_events_that_were_pushed_onto_others_are_published_once(
     assert await relay.depth() == 0
 
 
-async def test_what_is_pushed_in_between_is_kept(database: Any) -> None:
-    """An event that joins the others while they are published is not removed."""
+async def test_events_added_during_a_relay_stay_pending(database: Any) -> None:
+    """An event that is added while others are published is not removed."""
     bus = MemoryBus()
     push = pushing(document("a", "a2")["pending"])
     await database.states.insert_one(document("a", "a1"))
@@ -118,8 +118,8 @@ async def test_what_is_pushed_in_between_is_kept(database: Any) -> None:
     assert await relay.depth() == 1
 
 
-async def test_nothing_is_lost_between_writers_and_relays(database: Any) -> None:
-    """Two processes relay while others write the same documents: all is said."""
+async def test_concurrent_writers_and_relays_lose_nothing(database: Any) -> None:
+    """Two relays and several writers of the same documents: all is published."""
     names, rounds, bus = [f"d{n}" for n in range(20)], 15, MemoryBus()
     states = database.states
     await states.insert_many([{**document(n, f"{n}-0"), "revision": 0} for n in names])
@@ -157,8 +157,8 @@ async def test_nothing_is_lost_between_writers_and_relays(database: Any) -> None
     assert all(state["pending"] == [] and "unsent" not in state for state in documents)
 
 
-async def test_documents_of_before_there_were_marks(database: Any) -> None:
-    """They get one, once; a document that has nothing to say gets none."""
+async def test_documents_without_a_pending_mark_get_one(database: Any) -> None:
+    """Once; a document without pending events gets none."""
     old = {**document("a", "a1"), "unsent": 1}
     await database.states.insert_many(
         [old, document("b", "b1"), {"_id": "c", "pending": [], "unsent": 1}]

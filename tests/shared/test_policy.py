@@ -45,12 +45,14 @@ def rule(name: str, **params: Any) -> dict[str, Any]:
         ({"anyOf": [rule("IS_ENTITY_KIND", kinds=["API"])]}, False),
     ],
 )
-def test_criteria_are_met(criteria: dict[str, Any], met: bool) -> None:
+def test_each_rule_matches_its_part_of_the_entity(
+    criteria: dict[str, Any], met: bool
+) -> None:
     """Each rule reads its own part of the entity."""
     assert matches(criteria, Entity(WEB)) is met
 
 
-def test_case_makes_no_difference() -> None:
+def test_rules_compare_names_and_values_in_any_case() -> None:
     """`Restricted` is as restricted as `restricted`, in lists and on one entity."""
     shouting = component(
         "w", {"annotations": {"Callboard.dev/Visibility": "RESTRICTED"}}
@@ -63,15 +65,15 @@ def test_case_makes_no_difference() -> None:
 
 
 def test_an_owner_in_another_namespace_is_another_owner() -> None:
-    """An owner without a namespace is in the entity's own."""
+    """An owner ref without a namespace is in the entity's own one."""
     shop_entity = component("web", {"namespace": "shop"}, owner="team-a")
     assert matches(
         rule("IS_ENTITY_OWNER", claims=["group:shop/team-a"]), Entity(shop_entity)
     )
 
 
-def test_an_unknown_rule_allows_nothing() -> None:
-    """A rule that nobody knows is an error, not a yes."""
+def test_an_unknown_rule_is_refused() -> None:
+    """A rule that is not known is an error."""
     with pytest.raises(Invalid, match="unknown permission rule"):
         matches(rule("IS_NICE"), Entity(WEB))
 

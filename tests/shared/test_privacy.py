@@ -15,8 +15,8 @@ def mode(folder: Path) -> int:
     return folder.stat().st_mode & 0o7777
 
 
-def test_folders_are_for_their_owner(tmp_path: Path) -> None:
-    """New ones, and those that an earlier version made for everybody."""
+def test_data_folders_are_private_to_their_owner(tmp_path: Path) -> None:
+    """New ones, and those that an earlier version made readable for all."""
     new, old = tmp_path / "a" / "new", tmp_path / "old"
     old.mkdir(mode=0o755)
     old.chmod(0o755)
@@ -25,14 +25,14 @@ def test_folders_are_for_their_owner(tmp_path: Path) -> None:
         assert mode(folder) == 0o700
 
 
-def test_a_folder_that_is_everybodys_stays_so(tmp_path: Path) -> None:
-    """Somebody may keep the data in /tmp itself."""
+def test_a_shared_folder_stays_shared(tmp_path: Path) -> None:
+    """The data folder may be /tmp itself."""
     tmp_path.chmod(0o1777)
     make_private(tmp_path)
     assert mode(tmp_path) == 0o1777
 
 
-def test_a_portals_folders_are_mended(tmp_path: Path) -> None:
+def test_the_folders_of_a_portal_are_made_private(tmp_path: Path) -> None:
     """Every one of them, whatever made it."""
     for name in ("", "logs", "keys", "sites", "engines", "engines/documents"):
         (tmp_path / name).mkdir(exist_ok=True)
@@ -44,7 +44,7 @@ def test_a_portals_folders_are_mended(tmp_path: Path) -> None:
     } == {0o700}
 
 
-def test_secrets_are_forgotten() -> None:
+def test_secrets_are_removed_from_the_environment() -> None:
     """Child processes inherit the rest."""
     environ = {
         "PATH": "/bin",

@@ -20,8 +20,8 @@ from tests.shared.test_consumer_group import event
 from tests.waiting import until
 
 
-def test_a_letter_holds_its_message_to_the_byte() -> None:
-    """What was put aside can be put back as it was, also what is no text."""
+def test_a_dead_letter_keeps_its_message_unchanged() -> None:
+    """It can be replayed as it was, also if it is no text."""
     letter = DeadLetter.of(
         "t", "k", "search", b"\xff\x00{", Invalid("kind: unknown"), 3
     )
@@ -29,8 +29,8 @@ def test_a_letter_holds_its_message_to_the_byte() -> None:
     assert json.loads(letter.to_bytes())["error"]["name"] == "InputError"
 
 
-def test_a_letter_too_large_says_so() -> None:
-    """It tells its size, and is not put back."""
+def test_a_dead_letter_without_its_message_says_so() -> None:
+    """A message that is too large leaves its size, and is not replayed."""
     letter = DeadLetter.of(
         "t", "k", "g", bytes(STORED_BYTES + 1), Invalid("too much"), 1
     )
@@ -43,16 +43,16 @@ def test_a_letter_too_large_says_so() -> None:
 
 
 @pytest.mark.parametrize("raw", [b"", b"[]", b"{}", b'{"id": 1}', b"\xff"])
-def test_what_is_no_letter_is_refused(raw: bytes) -> None:
-    """Anything may lie in a topic; only letters are read as such."""
+def test_a_malformed_dead_letter_is_refused(raw: bytes) -> None:
+    """A topic may hold anything; only dead letters are read as such."""
     with pytest.raises(Invalid, match="no dead letter"):
         DeadLetter.parse(raw)
 
 
-async def test_poison_is_put_back_once(
+async def test_a_dead_letter_is_replayed_once(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A message fails, is put aside, and after the fault is mended it takes effect."""
+    """A failed message takes effect after the fault is repaired."""
     monkeypatch.setenv("CALLBOARD_KAFKA", kafka)
     broken, subjects = [True], list[str]()
     records_read: list[EventRecord] = []
@@ -118,8 +118,8 @@ async def _command(*arguments: str) -> dict:
     return await asyncio.to_thread(run)
 
 
-def test_a_topic_that_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The error names the argument and what it may be."""
+def test_an_unknown_topic_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names the argument and its possible values."""
     monkeypatch.setenv("CALLBOARD_KAFKA", "127.0.0.1:1")
     done = CliRunner().invoke(all_commands(), ["replay", "git-pull"])
     assert done.exit_code == 2

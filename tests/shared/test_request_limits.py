@@ -50,12 +50,12 @@ def post(port: int, path: str, body: bytes, kind: str, connection: str) -> Answe
 @pytest.mark.parametrize(
     ("path", "status"), [("/refuses", 403), ("/nowhere", 404), ("/healthz", 405)]
 )
-def test_who_still_writes_learns_why_they_are_refused(
+def test_a_refusal_is_sent_after_the_body_is_read(
     port: int, path: str, status: int, connection: str
 ) -> None:
-    """A body that no route reads is read to its end before the answer.
+    """A body that no route reads is read to its end before the response.
 
-    Its sender would see a connection that breaks off, and no answer.
+    Otherwise the client sees a broken connection and no response.
     """
     body = b"x" * (BODY_LIMIT - 1)
     for _ in range(5):

@@ -33,14 +33,14 @@ class Pauses:
 
 
 async def test_pauses_double_up_to_the_longest() -> None:
-    """What is away for long is asked seldom; the work's value comes back at the end."""
+    """A server that is away for long is called seldom; the result is returned."""
     work, pauses = Work(*(Unavailable("away") for _ in range(5))), Pauses()
     backoff = Backoff(first=0.1, longest=0.5)
     assert await retry(work, backoff, sleep=pauses) == "done"
     assert pauses.seconds == pytest.approx([0.1, 0.2, 0.4, 0.5, 0.5])
 
 
-async def test_the_last_failure_is_raised_as_it_is() -> None:
+async def test_the_last_error_is_raised_unchanged() -> None:
     """After the last attempt the caller gets the work's own error."""
     work, pauses = Work(*(Unavailable(f"away {n}") for n in range(5))), Pauses()
     with pytest.raises(Unavailable, match="away 2"):
@@ -49,7 +49,7 @@ async def test_the_last_failure_is_raised_as_it_is() -> None:
     assert len(pauses.seconds) == 2
 
 
-async def test_no_attempt_begins_after_the_time_for_all() -> None:
+async def test_no_attempt_begins_after_the_deadline() -> None:
     """A pause that would end too late is not begun."""
     work, pauses = Work(Unavailable("away"), Unavailable("still away")), Pauses()
     with pytest.raises(Unavailable, match=r"^away$"):
@@ -57,8 +57,8 @@ async def test_no_attempt_begins_after_the_time_for_all() -> None:
     assert not pauses.seconds
 
 
-async def test_what_does_not_pass_is_raised_at_once() -> None:
-    """A mistake is no reason to wait, nor is a cancellation."""
+async def test_permanent_errors_are_raised_at_once() -> None:
+    """Programming errors and cancellations are not retried."""
     for failure in (Conflict("taken"), asyncio.CancelledError()):
         work = Work(failure)
         with pytest.raises(type(failure)):
@@ -66,16 +66,16 @@ async def test_what_does_not_pass_is_raised_at_once() -> None:
         assert work.attempts == 1
 
 
-async def test_whether_a_failure_passes_may_be_asked_each_time() -> None:
-    """A function decides about a failure where its class is not enough."""
+async def test_a_function_may_decide_whether_to_retry() -> None:
+    """It decides where the class of an error is not enough."""
     work, pauses = Work(OSError("once"), OSError("twice")), Pauses()
     with pytest.raises(OSError, match="twice"):
         await retry(work, Backoff.every(1), on=lambda e: str(e) == "once", sleep=pauses)
     assert pauses.seconds == [1]
 
 
-async def test_each_failure_is_noted_before_its_pause() -> None:
-    """The caller hears of the failure, and when the work is repeated."""
+async def test_each_failure_is_reported_before_its_pause() -> None:
+    """The caller gets the error and the time of the next attempt."""
     noted: list[tuple[str, float]] = []
 
     async def note(error: Exception, seconds: float) -> None:
@@ -86,7 +86,7 @@ async def test_each_failure_is_noted_before_its_pause() -> None:
     assert noted == [("a", 1), ("b", 2)]
 
 
-async def test_replicas_do_not_repeat_in_step() -> None:
+async def test_pauses_are_spread_between_processes() -> None:
     """With a spread the pauses of two processes differ, by no more than that."""
     pauses = Pauses()
     for _ in range(20):
@@ -97,7 +97,7 @@ async def test_replicas_do_not_repeat_in_step() -> None:
 
 
 async def test_a_cancellation_ends_a_pause() -> None:
-    """Who ends a process does not wait for a pause of an hour."""
+    """Stopping a process does not wait for a pause of an hour."""
     work = Work(Unavailable("away"))
     task = asyncio.create_task(retry(work, Backoff.every(3600.0)))
     while not work.attempts:

@@ -53,8 +53,8 @@ async def cut_off(begins: bool) -> list[Any]:
     return heard
 
 
-async def test_a_request_that_is_cut_off_may_be_asked_again() -> None:
-    """503 with Retry-After, not 500: nothing is broken."""
+async def test_a_cancelled_request_answers_503() -> None:
+    """With Retry-After, not 500: nothing is broken."""
     start, body = await cut_off(begins=False)
     assert start["status"] == 503
     assert dict(start["headers"])[b"retry-after"] == b"1"
@@ -62,8 +62,8 @@ async def test_a_request_that_is_cut_off_may_be_asked_again() -> None:
     assert error["name"] == "ServiceUnavailableError"
 
 
-async def test_an_answer_that_has_begun_breaks_off() -> None:
-    """It must not be taken for whole."""
+async def test_a_cancelled_response_breaks_the_connection() -> None:
+    """The client must not take it for complete."""
     (start,) = await cut_off(begins=True)
     assert start["status"] == 200
 
@@ -103,8 +103,8 @@ serving.serve("deaf", lambda: make_app("deaf", lifespan=lifespan), told)
 """
 
 
-def test_a_process_ends_that_was_told_to(tmp_path: Path) -> None:
-    """Whatever it waits for; the log says what that was."""
+def test_a_process_that_does_not_stop_is_ended_by_force(tmp_path: Path) -> None:
+    """The log says what it was waiting for."""
     port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-c", DEAF, str(port), str(tmp_path)],

@@ -7,7 +7,7 @@ import pytest
 from shared.kit.config.servers import Server
 
 
-def test_the_password_shows_in_no_text() -> None:
+def test_the_password_is_in_no_text_of_a_server() -> None:
     """Neither its representation nor what it is formatted to holds it."""
     server = Server("kafka:9092", "ann", "hush")
     assert "hush" not in f"{server} {server!r}"
@@ -24,16 +24,14 @@ def test_the_password_shows_in_no_text() -> None:
         (Server.of("http://opa:8181"), False),
     ],
 )
-def test_a_connection_is_encrypted_where_it_is_asked_for(
-    server: Server, encrypted: bool
-) -> None:
+def test_tls_is_used_where_it_is_configured(server: Server, encrypted: bool) -> None:
     """By the setting, by an authority, or by the address."""
     assert server.encrypted is encrypted
 
 
 @pytest.mark.parametrize("text", [None, "no certificate"])
-def test_a_bad_authority_is_named(tmp_path: Path, text: str | None) -> None:
-    """A file that is missing or holds no certificate is told by its name."""
+def test_an_invalid_authority_file_is_named(tmp_path: Path, text: str | None) -> None:
+    """A file that is missing or holds no certificate."""
     file = tmp_path / "authority.pem"
     if text is not None:
         file.write_text(text)

@@ -5,7 +5,7 @@ import asyncio
 from shared.kit.processes import tasks
 
 
-async def test_a_task_that_lost_a_cancellation_is_cancelled_anew() -> None:
+async def test_a_task_that_lost_a_cancellation_is_cancelled_again() -> None:
     lost = 0
 
     async def deaf() -> None:
@@ -25,8 +25,8 @@ async def test_a_task_that_lost_a_cancellation_is_cancelled_anew() -> None:
     assert lost == 3
 
 
-async def test_a_task_has_time_for_its_own_endings() -> None:
-    """It is not cancelled anew while it closes what it holds."""
+async def test_a_cancelled_task_has_time_to_clean_up() -> None:
+    """It is not cancelled again while it closes its resources."""
     is_closing, may_close = asyncio.Event(), asyncio.Event()
     closed = False
 
@@ -51,7 +51,7 @@ async def test_a_task_has_time_for_its_own_endings() -> None:
     assert closed
 
 
-async def test_what_a_task_raised_goes_no_further() -> None:
+async def test_errors_of_a_cancelled_task_are_not_raised() -> None:
     async def failing() -> None:
         raise ValueError("of no interest any more")
 

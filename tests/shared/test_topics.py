@@ -21,7 +21,7 @@ def named(name: str) -> str:
 
 
 def test_each_topic_is_declared_with_its_dead_letters() -> None:
-    """Entities are compacted, the rest has a time; dead letters are kept longest."""
+    """Entities are compacted, others expire; dead letters are kept longest."""
     declared_topics = {topic.name: topic for topic in topics.declared()}
     assert set(declared_topics) == {*TOPICS, *map(dead, TOPICS), *CHANGELOGS}
     assert [name for name in declared_topics if declared_topics[name].compacted] == [
@@ -34,8 +34,8 @@ def test_each_topic_is_declared_with_its_dead_letters() -> None:
     )
 
 
-async def test_what_is_missing_is_made_and_fits(servers: None, kafka: str) -> None:
-    """A topic is made once with its settings, and fits from then on."""
+async def test_missing_topics_are_created(servers: None, kafka: str) -> None:
+    """A topic is created once with its settings, and fits from then on."""
     server = Server(kafka)
     required = [
         Topic(named("made"), compacted=True),
@@ -77,10 +77,10 @@ async def test_what_is_missing_is_made_and_fits(servers: None, kafka: str) -> No
         ),
     ],
 )
-async def test_a_topic_that_contradicts_is_refused(
+async def test_a_topic_with_other_settings_is_refused(
     servers: None, kafka: str, current: dict, needed: dict, problem: str
 ) -> None:
-    """The error names the topic, the setting, what it is and what it must be."""
+    """The error has the topic, the setting, its value and the required one."""
     name, server = named("wrong"), Server(kafka)
     await topics.ensure(server, [Topic(name, keep_ms=0, **current)])
     with pytest.raises(WrongTopics) as refused:
@@ -88,7 +88,7 @@ async def test_a_topic_that_contradicts_is_refused(
     assert f"{name}: {problem}" in str(refused.value)
 
 
-async def test_a_topic_kept_for_ever_is_kept_long_enough(
+async def test_unlimited_retention_satisfies_any_retention(
     servers: None, kafka: str
 ) -> None:
     """No limit is more than any."""
@@ -110,8 +110,8 @@ async def test_a_service_is_not_ready_until_its_topics_fit(
         await bus.check()
 
 
-async def test_the_embedded_log_has_nothing_to_declare(kafka: str) -> None:
-    """What a broker can is asked of itself; one that declares nothing always fits."""
+async def test_a_bus_without_declarations_always_fits(kafka: str) -> None:
+    """Only a broker with declarations is checked."""
     server = Server(kafka)
     if (await broker.abilities(server)).declares:
         pytest.skip("this event log declares topics")
@@ -119,10 +119,10 @@ async def test_the_embedded_log_has_nothing_to_declare(kafka: str) -> None:
     assert report == topics.Report(declares=False)
 
 
-def test_the_command_makes_and_checks(
+def test_the_topics_command_creates_and_checks(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`callboard topics` says what it found, for people and for scripts."""
+    """`callboard topics` reports its findings, for people and for scripts."""
     monkeypatch.setenv("CALLBOARD_KAFKA", kafka)
     done = runner.invoke(all_commands(), ["topics", "--json"])
     assert done.exit_code == 0, done.output
@@ -137,20 +137,20 @@ def test_the_command_makes_and_checks(
     assert "partitions is 4, must be at least 64" in refused.output
 
 
-def test_the_command_names_what_it_needs(
+def test_the_topics_command_names_a_missing_setting(
     monkeypatch: pytest.MonkeyPatch, tmp_path: object
 ) -> None:
-    """Without an address and without a portal it says which setting is missing."""
+    """Without an address and without a portal it says which setting to give."""
     monkeypatch.delenv("CALLBOARD_KAFKA", raising=False)
     done = runner.invoke(all_commands(), ["topics", "--data", str(tmp_path)])
     assert done.exit_code == 3
     assert "CALLBOARD_KAFKA is not set" in done.output
 
 
-def test_the_command_never_shows_the_password(
+def test_the_topics_command_never_shows_the_password(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """An event log that is not there is told by its address alone."""
+    """A missing event log is reported by its address alone."""
     monkeypatch.setenv("CALLBOARD_KAFKA", "127.0.0.1:1")
     monkeypatch.setenv("CALLBOARD_KAFKA_USER", "callboard")
     monkeypatch.setenv("CALLBOARD_KAFKA_PASSWORD", "quite-secret")

@@ -94,8 +94,10 @@ def trace_ids(exporter: InMemorySpanExporter) -> list[str]:
 
 
 @given(TRACEPARENTS, TRACESTATES)
-def test_a_requests_context_goes_on_as_it_came(parent: str, state: str) -> None:
-    """Where nobody records spans, headers go out as they came in."""
+def test_a_requests_trace_context_is_passed_on_unchanged(
+    parent: str, state: str
+) -> None:
+    """Without recorded spans, headers go out as they came in."""
     fields = {"traceparent": parent, "tracestate": state}
     with tracing.request_trace(headers(fields)):
         assert tracing.fields() == fields
@@ -104,7 +106,9 @@ def test_a_requests_context_goes_on_as_it_came(parent: str, state: str) -> None:
 
 
 @given(TRACEPARENTS, TRACESTATES)
-def test_an_events_context_goes_on_as_it_came(parent: str, state: str) -> None:
+def test_an_events_trace_context_is_passed_on_unchanged(
+    parent: str, state: str
+) -> None:
     """Through the wire, as CloudEvents' extension for distributed tracing has it."""
     fields = {"traceparent": parent, "tracestate": state}
     raw = json.loads(event(fields).to_bytes())
@@ -114,8 +118,8 @@ def test_an_events_context_goes_on_as_it_came(parent: str, state: str) -> None:
 
 
 @given(MALFORMED, TRACESTATES)
-def test_a_malformed_context_is_ignored(parent: str, state: str) -> None:
-    """With its tracestate: a trace of its own begins, in requests and in events."""
+def test_a_malformed_trace_context_is_ignored(parent: str, state: str) -> None:
+    """Its tracestate too: a new trace begins, for requests and for events."""
     fields = {"traceparent": parent, "tracestate": state}
     for entered in (tracing.request_trace(headers(fields)), tracing.continued(fields)):
         with entered:
@@ -124,8 +128,8 @@ def test_a_malformed_context_is_ignored(parent: str, state: str) -> None:
             assert own["traceparent"].split("-")[1] not in parent.lower()
 
 
-def test_lines_of_one_header_are_read_as_one() -> None:
-    """States are joined, and two parents are no parent."""
+def test_repeated_trace_headers_are_joined() -> None:
+    """States are joined, and two parents are ignored."""
     lines = [("traceparent", CALLER), ("tracestate", "a=1"), ("tracestate", "b=2")]
     raw = [(name.encode(), text.encode()) for name, text in lines]
     with tracing.request_trace(raw):
@@ -134,7 +138,7 @@ def test_lines_of_one_header_are_read_as_one() -> None:
         assert tracing.trace_id() not in CALLER + OTHER
 
 
-def test_an_event_without_a_cause_says_nothing_of_a_trace() -> None:
+def test_an_event_without_a_trace_has_no_trace_attributes() -> None:
     """Neither attribute is written."""
     raw = json.loads(event({}).to_bytes())
     assert not {"traceparent", "tracestate"} & set(raw)
@@ -165,7 +169,7 @@ def test_spans_nest_in_the_callers_trace() -> None:
 @pytest.mark.parametrize(
     ("parent", "ratio", "count"), [(CALLER, 0.0, 1), (UNSAMPLED, 1.0, 0), ("", 0.0, 0)]
 )
-def test_the_callers_decision_to_record_counts(
+def test_the_callers_sampling_decision_applies(
     parent: str, ratio: float, count: int
 ) -> None:
     """The ratio is for traces that begin here."""
@@ -175,8 +179,8 @@ def test_the_callers_decision_to_record_counts(
         assert len(exporter.get_finished_spans()) == count
 
 
-def test_an_error_is_noted_without_its_message() -> None:
-    """Messages may repeat what is secret."""
+def test_a_span_records_an_error_without_its_message() -> None:
+    """Messages may repeat secrets."""
     with recording() as exporter:
         with pytest.raises(Invalid), tracing.span("work"):
             raise Invalid("token: hunter2 is wrong")
@@ -186,8 +190,8 @@ def test_an_error_is_noted_without_its_message() -> None:
     assert "hunter2" not in span.to_json()
 
 
-def test_a_batch_shows_in_every_trace_that_caused_it() -> None:
-    """The work belongs to the first; the others' spans link to it."""
+def test_a_batch_span_is_linked_to_every_causing_trace() -> None:
+    """It belongs to the first trace; the spans of the others link to it."""
     batch = [event({"traceparent": parent}) for parent in (CALLER, OTHER, CALLER)]
     with recording() as exporter:
         with processing("entity-changed", "search", batch), tracing.span("commit"):
@@ -202,8 +206,8 @@ def test_a_batch_shows_in_every_trace_that_caused_it() -> None:
     assert first.attributes["messaging.consumer.group.name"] == "search"
 
 
-def test_pending_events_are_sent_in_their_traces() -> None:
-    """Whether the store gives them back as text or as documents."""
+def test_pending_events_are_published_in_their_traces() -> None:
+    """Whether the store returns them as text or as documents."""
     values = [event({"traceparent": parent}).document() for parent in (CALLER, OTHER)]
     pending = [{"value": json.dumps(values[0])}, {"value": values[1]}, {"value": {}}]
     assert traces_of(pending) == []
@@ -212,8 +216,8 @@ def test_pending_events_are_sent_in_their_traces() -> None:
     assert set(trace_ids(exporter)) == {CALLER[3:35], OTHER[3:35]}
 
 
-def test_a_batch_without_context_has_a_trace_of_its_own() -> None:
-    """Events of before there were traces."""
+def test_a_batch_without_a_trace_context_begins_a_trace() -> None:
+    """Events of older versions have no context."""
     with recording() as exporter, processing("git-push", "catalog", [event({})]):
         own = tracing.trace_id()
     assert trace_ids(exporter) == [own]

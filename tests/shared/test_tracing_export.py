@@ -93,8 +93,8 @@ def service(data: Path, configuration: str = "", **environ: str) -> Iterator[Ser
         running.process.wait()
 
 
-def test_nothing_of_the_sdk_is_loaded_without_an_exporter(tmp_path: Path) -> None:
-    """FastAPI itself loads the API; the SDK, the exporter and protobuf stay away."""
+def test_the_sdk_is_not_imported_without_an_exporter(tmp_path: Path) -> None:
+    """FastAPI itself imports the API; SDK, exporter and protobuf are not imported."""
     with service(tmp_path) as running:
         modules = running.work()["modules"]
     heavy = ("opentelemetry.sdk", "opentelemetry.exporter", "google", "requests")
@@ -124,8 +124,8 @@ def test_a_collector_gets_the_spans_of_a_process(tmp_path: Path) -> None:
     assert "hunter2" not in printed
 
 
-def test_a_collector_may_die_and_come_back(tmp_path: Path) -> None:
-    """Requests are answered all the time, and later spans arrive again."""
+def test_a_restarted_collector_gets_later_spans(tmp_path: Path) -> None:
+    """Requests are answered all the time."""
     port = free_port()
     environ = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}",
@@ -149,8 +149,8 @@ def test_a_collector_may_die_and_come_back(tmp_path: Path) -> None:
     assert "Traceback" not in printed
 
 
-def test_a_dead_collector_keeps_no_process_from_ending(tmp_path: Path) -> None:
-    """What cannot be sent within the limit is lost."""
+def test_a_dead_collector_does_not_delay_a_stop(tmp_path: Path) -> None:
+    """Spans that cannot be sent within the limit are lost."""
     environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{free_port()}"}
     with service(tmp_path, **environ) as running:
         for _ in range(20):
@@ -172,10 +172,10 @@ def test_a_dead_collector_keeps_no_process_from_ending(tmp_path: Path) -> None:
         },
     ],
 )
-def test_spans_are_sent_where_that_is_configured(
+def test_spans_are_only_sent_if_configured(
     tmp_path: Path, environ: dict[str, str]
 ) -> None:
-    """A file that is not there, or variables that switch it off: nothing is sent."""
+    """A missing file, or variables that disable it: nothing is sent."""
     assert start_export("catalog", tmp_path / "none.yaml", environ) is None
 
 
@@ -188,10 +188,10 @@ def test_spans_are_sent_where_that_is_configured(
         ("{endpoint: '${NO_SUCH}'}", "tracing.endpoint: .*no variable NO_SUCH"),
     ],
 )
-def test_a_wrong_configuration_is_refused_by_its_key(
+def test_an_invalid_tracing_configuration_names_its_key(
     tmp_path: Path, text: str, rule: str
 ) -> None:
-    """Before anything is sent anywhere; sections of others are not looked at."""
+    """Nothing is sent before; sections of other programs are not read."""
     file = tmp_path / "app-config.yaml"
     file.write_text("backend: {baseUrl: '${NOT_FOR_THIS_SERVICE}'}\n")
     assert load_tracing(file, {}).endpoint is None
@@ -200,8 +200,8 @@ def test_a_wrong_configuration_is_refused_by_its_key(
         load_tracing(file, {})
 
 
-def test_another_protocol_is_refused(tmp_path: Path) -> None:
-    """A gRPC port would never understand what is sent."""
+def test_another_export_protocol_is_refused(tmp_path: Path) -> None:
+    """A gRPC port would not understand the spans."""
     environ = {
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector:4317",
         "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",

@@ -60,10 +60,10 @@ def reader(folder: Path, site: Site) -> UrlReader:
     return UrlReader(allow, RepositoryMirrors(folder, Integrations()))
 
 
-async def test_redirects_are_followed_where_each_is_allowed(
+async def test_allowed_redirects_are_followed(
     tmp_path: Path, sites: tuple[Site, Site]
 ) -> None:
-    """Relative ones, too; the server is asked for what was compared."""
+    """Relative ones, too; the server gets exactly the URL that was checked."""
     site, _ = sites
     site.redirects |= {"/public/a": "b%20c?d=e", "/public/b%20c?d=e": "/public/./f"}
     async with reader(tmp_path, site) as urls:
@@ -76,10 +76,10 @@ async def test_redirects_are_followed_where_each_is_allowed(
     "location",
     ["/secret", "/public/../secret", "/public/..%2fsecret", "OTHER/public/a"],
 )
-async def test_a_redirect_to_what_is_not_allowed_is_not_followed(
+async def test_a_redirect_to_a_forbidden_url_is_not_followed(
     tmp_path: Path, sites: tuple[Site, Site], location: str
 ) -> None:
-    """The address that it leads to is never asked for."""
+    """The URL of its target is never requested."""
     site, other = sites
     site.redirects["/public/a"] = location.replace("OTHER", f"http://{other.host}")
     async with reader(tmp_path, site) as urls:
@@ -89,7 +89,9 @@ async def test_a_redirect_to_what_is_not_allowed_is_not_followed(
     assert other.paths == []
 
 
-async def test_redirects_end(tmp_path: Path, sites: tuple[Site, Site]) -> None:
+async def test_the_number_of_redirects_is_limited(
+    tmp_path: Path, sites: tuple[Site, Site]
+) -> None:
     """Five are followed."""
     site, _ = sites
     site.redirects["/public/a"] = "/public/a"
@@ -99,7 +101,7 @@ async def test_redirects_end(tmp_path: Path, sites: tuple[Site, Site]) -> None:
     assert len(site.paths) == 6
 
 
-async def test_only_what_was_compared_is_asked_for(
+async def test_only_the_checked_url_is_requested(
     tmp_path: Path, sites: tuple[Site, Site]
 ) -> None:
     """A path that leads out of the allowed one never reaches the server."""
@@ -111,10 +113,10 @@ async def test_only_what_was_compared_is_asked_for(
     assert site.paths == []
 
 
-async def test_pages_of_a_git_host_are_read_where_they_are_allowed(
+async def test_allowed_pages_of_a_git_host_are_read(
     tmp_path: Path, sites: tuple[Site, Site]
 ) -> None:
-    """Those that are no place in a repository; the others are read by Git."""
+    """Pages that are no file of a repository; Git reads the others."""
     site, _ = sites
     hosts = Integrations(github=[GithubIntegration(host=site.host)])
     mirrors = RepositoryMirrors(tmp_path, hosts)

@@ -88,10 +88,10 @@ WRONG_BODIES: list[tuple[Any, str]] = [
 
 @pytest.mark.parametrize("path", ["/chests", "/plain"])
 @pytest.mark.parametrize(("body", "text"), WRONG_BODIES)
-async def test_a_wrong_body_is_named_as_backstage_names_it(
+async def test_an_invalid_body_has_backstages_error_message(
     http: httpx.AsyncClient, path: str, body: Any, text: str
 ) -> None:
-    """400 with the sentence of AJV, whoever runs the route."""
+    """400 with the sentence of AJV, for plain routes and others."""
     answer = await http.post(path, json=body)
     assert answer.status_code == 400
     assert answer.json()["error"]["name"] == "InputError"
@@ -107,7 +107,7 @@ async def test_a_wrong_body_is_named_as_backstage_names_it(
         ("order=up", "request/query/order must be asc or desc"),
     ],
 )
-async def test_a_wrong_parameter_is_named_as_backstage_names_it(
+async def test_an_invalid_parameter_has_backstages_error_message(
     http: httpx.AsyncClient, query: str, text: str
 ) -> None:
     """400 with the parameter and the rule."""
@@ -123,10 +123,10 @@ def test_many_unknown_keys_make_one_error() -> None:
     assert caught.value.error_count() == 1
 
 
-async def test_a_key_of_any_length_makes_a_short_error(
+async def test_a_long_key_makes_a_short_error(
     http: httpx.AsyncClient,
 ) -> None:
-    """What a client sends is not repeated at length."""
+    """The error does not repeat the client's text at length."""
     answer = await http.post("/chests", json={"tool": {"name": "a", "x" * 900: 1}})
     assert len(answer.json()["error"]["message"]) == 500
 
@@ -136,7 +136,7 @@ async def test_a_key_of_any_length_makes_a_short_error(
 async def test_a_body_over_the_limit_is_refused_before_it_is_parsed(
     http: httpx.AsyncClient, path: str, media: str
 ) -> None:
-    """413 also without a length, and whatever it is called."""
+    """413 also without a length, and for every content type."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(11):
@@ -147,7 +147,7 @@ async def test_a_body_over_the_limit_is_refused_before_it_is_parsed(
     assert answer.status_code == 413
 
 
-async def test_a_plain_route_answers_head_as_well(http: httpx.AsyncClient) -> None:
+async def test_a_plain_route_answers_head_requests(http: httpx.AsyncClient) -> None:
     """As Starlette's own routes do; another method is refused."""
     assert (await http.get("/plain/saw")).json() == {"name": "saw"}
     assert (await http.head("/plain/saw")).status_code == 200

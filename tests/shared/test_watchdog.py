@@ -138,9 +138,7 @@ def blocked_service(tmp_path: Path) -> Iterator[Service]:
 
 
 @pytest.mark.parametrize("blocking", ["compute", "wait"])
-def test_a_loop_that_stands_still_ends_its_process(
-    service: Service, blocking: str
-) -> None:
+def test_a_blocked_event_loop_ends_its_process(service: Service, blocking: str) -> None:
     """Also while no Python thread can run; the next process reports the stack."""
     for count in (1, 2):
         service.send(f"/{blocking}")
@@ -160,10 +158,10 @@ def test_work_below_the_limit_ends_no_process(service: Service) -> None:
     assert service.restarts() == 0
 
 
-def test_a_suspended_process_does_not_stand_still(
+def test_a_suspended_process_is_not_taken_for_blocked(
     service: Service, blocked_service: Service
 ) -> None:
-    """A laptop that slept, or an operator's SIGSTOP: nothing is wrong with the loop."""
+    """A laptop that slept, or an operator's SIGSTOP: the loop is not at fault."""
     os.kill(service.process.pid, signal.SIGSTOP)
     # The limit has passed when the watchdog of a blocked process has ended it.
     blocked_service.send("/wait")

@@ -70,10 +70,10 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.mark.parametrize(
     ("how", "cause"), [("lost", "ConnectionError: reset by 7"), ("odd", "ValueError")]
 )
-async def test_why_something_is_away_is_in_the_log(
+async def test_the_reason_of_unavailability_is_logged(
     client: httpx.AsyncClient, how: str, cause: str
 ) -> None:
-    """The answer names what is away; why is for who runs it, and repeats no data."""
+    """The response names the service; the log has the reason, and no data."""
     with structlog.testing.capture_logs() as log:
         answer = await client.get(f"/fails/{how}")
     assert cause not in answer.text
@@ -91,10 +91,10 @@ async def test_why_something_is_away_is_in_the_log(
         ("/nowhere?x=1", 404, "NotFoundError"),
     ],
 )
-async def test_every_error_has_the_one_shape(
+async def test_every_error_has_backstages_shape(
     client: httpx.AsyncClient, path: str, status: int, name: str
 ) -> None:
-    """Clients find the name, the request and the status where Backstage puts them."""
+    """Clients find the name, the request and the status where Backstage has them."""
     answer = await client.get(path)
     body = answer.json()
     assert answer.status_code == status == body["response"]["statusCode"]
@@ -102,12 +102,14 @@ async def test_every_error_has_the_one_shape(
     assert body["request"] == {"method": "GET", "url": path}
 
 
-async def test_what_nobody_foresaw_tells_no_details(client: httpx.AsyncClient) -> None:
+async def test_an_unexpected_error_reveals_no_details(
+    client: httpx.AsyncClient,
+) -> None:
     """A bug's message stays in the log."""
     assert "secret" not in (await client.get("/fails/bug")).text
 
 
-async def test_a_client_that_leaves_is_no_failure(
+async def test_a_client_disconnect_is_not_logged_as_an_error(
     app: FastAPI, principal_headers: Any
 ) -> None:
     """In the middle of a body: thousands of them must not fill the log."""
@@ -130,8 +132,8 @@ async def test_a_client_that_leaves_is_no_failure(
     assert not log
 
 
-async def test_what_stands_in_a_query_is_not_logged(client: httpx.AsyncClient) -> None:
-    """Some put a token there; an error's line has the path alone."""
+async def test_query_strings_are_not_logged(client: httpx.AsyncClient) -> None:
+    """Some clients put a token there; an error's log line has the path alone."""
     with structlog.testing.capture_logs() as log:
         for how in ("bug", "lost", "away"):
             await client.get(f"/fails/{how}?access_token=very-secret")
@@ -139,14 +141,16 @@ async def test_what_stands_in_a_query_is_not_logged(client: httpx.AsyncClient) -
     assert "very-secret" not in repr(log)
 
 
-async def test_an_unavailable_answer_says_when_to_come_back(
+async def test_a_503_has_a_retry_after_header(
     client: httpx.AsyncClient,
 ) -> None:
-    """503 carries Retry-After."""
+    """Clients learn when to come again."""
     assert (await client.get("/fails/away")).headers["retry-after"] == "7"
 
 
-async def test_an_address_has_so_many_parameters(client: httpx.AsyncClient) -> None:
+async def test_the_number_of_query_parameters_is_limited(
+    client: httpx.AsyncClient,
+) -> None:
     """More are refused before any is read; thousands of empty ones count too."""
     query = "&".join(["a=1"] * MOST_PARAMETERS)
     assert (await client.get(f"/trace?{query}")).status_code == 200
@@ -156,12 +160,12 @@ async def test_an_address_has_so_many_parameters(client: httpx.AsyncClient) -> N
 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate, gzip", "zstd", "x"])
-async def test_a_packed_body_is_refused(
+async def test_a_compressed_body_is_refused(
     client: httpx.AsyncClient,
     principal_headers: Callable[..., dict[str, str]],
     coding: str,
 ) -> None:
-    """What it unpacks to has no bound."""
+    """Its unpacked size has no limit."""
     headers = {**principal_headers(), "content-encoding": coding}
     answer = await client.post("/echo", headers=headers, content=b"abc")
     assert answer.status_code == 415
@@ -170,8 +174,10 @@ async def test_a_packed_body_is_refused(
     assert answer.json()["size"] == 3
 
 
-async def test_answers_are_neither_kept_nor_guessed(client: httpx.AsyncClient) -> None:
-    """A refusal as well; an answer that says how long it is good is left alone."""
+async def test_responses_forbid_caching_and_type_sniffing(
+    client: httpx.AsyncClient,
+) -> None:
+    """Refusals too; a response with its own cache header is left unchanged."""
     for path in ("/trace", "/fails/bug", "/nowhere", "/fails/conflict"):
         answer = await client.get(path)
         assert answer.headers["x-content-type-options"] == "nosniff"
@@ -179,10 +185,10 @@ async def test_answers_are_neither_kept_nor_guessed(client: httpx.AsyncClient) -
     assert "cache-control" not in (await client.get("/tagged")).headers
 
 
-async def test_only_the_gateways_callers_come_in(
+async def test_only_requests_through_the_gateway_are_accepted(
     client: httpx.AsyncClient, principal_headers: Callable[..., dict[str, str]]
 ) -> None:
-    """No principal, or a forged one, is refused; a signed one is who it says."""
+    """A missing or forged principal is refused; a signed one is the caller."""
     assert (await client.post("/echo")).status_code == 401
     forged = {"callboard-principal": "x.y.z"}
     assert (await client.post("/echo", headers=forged)).status_code == 401
@@ -193,7 +199,7 @@ async def test_only_the_gateways_callers_come_in(
 async def test_a_body_over_the_limit_is_refused(
     client: httpx.AsyncClient, principal_headers: Callable[..., dict[str, str]]
 ) -> None:
-    """Told or untold length, the limit holds."""
+    """With a length and without."""
 
     async def chunks() -> AsyncIterator[bytes]:
         for _ in range(3):
@@ -207,10 +213,10 @@ async def test_a_body_over_the_limit_is_refused(
         assert "1000 bytes" in answer.json()["error"]["message"]
 
 
-async def test_ready_tells_the_truth_per_dependency(
+async def test_readiness_reports_each_dependency(
     app: FastAPI, client: httpx.AsyncClient
 ) -> None:
-    """One dependency away: not ready, and which; alive all the same."""
+    """With one dependency unavailable: not ready, which one, and alive."""
 
     async def fine() -> None:
         return
@@ -225,8 +231,10 @@ async def test_ready_tells_the_truth_per_dependency(
     assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_ready_shows_what_the_service_measures(client: httpx.AsyncClient) -> None:
-    """Its own gauges, by their names without the service's; nobody else's."""
+async def test_readiness_shows_the_gauges_of_the_service(
+    client: httpx.AsyncClient,
+) -> None:
+    """By their names without the service's; no gauges of other services."""
     name = (await client.get("/readyz")).json()["service"]
     own = Gauge(f"callboard_{name}_waiting", "Waiting")
     other = Gauge("callboard_another_waiting", "Waiting")
