@@ -137,14 +137,14 @@ def is_allowed(url: str) -> bool:
 
 
 @pytest.mark.parametrize("url", ALLOWED)
-def test_an_address_that_is_meant_is_allowed(url: str) -> None:
+def test_an_address_that_a_rule_allows_is_accepted(url: str) -> None:
     """However its host, port and escapes are written."""
     assert is_allowed(url)
 
 
 @pytest.mark.parametrize("url", REFUSED)
-def test_an_address_that_is_not_meant_is_refused(url: str) -> None:
-    """Also where only some programs would read it as another."""
+def test_an_address_that_no_rule_allows_is_refused(url: str) -> None:
+    """Also where only some programs would read it as another address."""
     assert not is_allowed(url)
 
 
@@ -155,8 +155,8 @@ PIECES = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(PIECES, max_size=7))
-def test_no_writing_of_a_path_leads_out_of_an_allowed_one(pieces: list[str]) -> None:
-    """What is allowed begins with the path, in every order of unescaping."""
+def test_no_spelling_of_a_path_leaves_an_allowed_path(pieces: list[str]) -> None:
+    """An allowed path begins with the rule's path, in every order of unescaping."""
     url = "https://files.example/" + "/".join(pieces)
     if is_allowed(url):
         address = parse_address(url)
@@ -176,14 +176,14 @@ def test_a_rule_names_a_host_or_a_domain(host: str) -> None:
         AddressRule(host)
 
 
-def test_configured_hosts_are_made_normal() -> None:
+def test_configured_hosts_are_normalized() -> None:
     """As addresses over https have them."""
     assert normal_netloc("GitHub.com:443") == "github.com"
     assert normal_netloc("git.example.org.:8443") == "git.example.org:8443"
 
 
-def test_a_password_is_not_repeated() -> None:
-    """Not in the message about the address, whatever else is wrong with it."""
+def test_errors_of_an_address_do_not_repeat_its_password() -> None:
+    """Whatever else is wrong with the address."""
     for url in ("https://u:hidden@h.example/x", "https://u:hidden@h.example:x/\\"):
         with pytest.raises(Invalid) as raised:
             parse_address(url)
@@ -191,8 +191,8 @@ def test_a_password_is_not_repeated() -> None:
 
 
 @pytest.mark.parametrize("text", ["http://[x", "//]", "https://u:hidden@a\u2100b/"])
-def test_what_cannot_be_taken_apart_is_refused_with_its_field(text: str) -> None:
-    """Python's own error would name neither the field nor hide the password."""
+def test_an_unparsable_address_is_refused_with_its_field(text: str) -> None:
+    """Python's own error has no field and may show the password."""
     for refused in (
         lambda: split_address(text, "target"),
         lambda: join_address("https://h.example/", text, "target"),
@@ -215,8 +215,8 @@ MARKED = "ก" + "\u0e48" * 100_000 + "\u0e38" * 100_000
         f"git+ssh://a.{MARKED}#f",
     ],
 )
-def test_a_host_of_marks_is_refused_at_once(url: str) -> None:
-    """Python would put its marks in order for a minute before it looks at it."""
+def test_a_host_of_combining_marks_is_refused_fast(url: str) -> None:
+    """Python would sort its marks for a minute before it checks the host."""
     for refused in (
         lambda: split_address(url, "target"),
         lambda: join_address("https://h.example/", url, "target"),
@@ -227,16 +227,16 @@ def test_a_host_of_marks_is_refused_at_once(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", [f"/a/{MARKED}", f"https://h.example/?q={MARKED}"])
-def test_marks_elsewhere_are_taken(url: str) -> None:
-    """Only hosts are normalized: a path and a question may be as long as they are."""
+def test_combining_marks_outside_the_host_are_accepted(url: str) -> None:
+    """Only hosts are normalized: path and query may hold any marks."""
     with limit_processor_time(1):
         parts = split_address(url)
         assert MARKED in parts.path + parts.query
         assert MARKED in join_address("https://h.example/", url)
 
 
-def test_the_longest_address_of_marks_costs_little() -> None:
-    """Within the limit of an address, a host is refused before it is normalized."""
+def test_the_longest_address_of_marks_is_refused_fast() -> None:
+    """Within the length limit, a host is refused before it is normalized."""
     url = f"https://{MARKED[98_000:102_000]}/"
     with limit_processor_time(1):
         for _ in range(200):
@@ -256,6 +256,6 @@ def test_the_longest_address_of_marks_costs_little() -> None:
         ("", "/"),
     ],
 )
-def test_the_way_on_stays_on_this_site(requested: str, address: str) -> None:
-    """A link to the sign-in page must not lead people elsewhere."""
+def test_a_redirect_target_stays_on_this_site(requested: str, address: str) -> None:
+    """A link to the sign-in page must not redirect people to another site."""
     assert local_address(requested) == address

@@ -42,8 +42,8 @@ def test_plain_cookies_are_read_as_python_reads_them(pairs: dict[str, str]) -> N
 
 
 @given(st.text('ab=;"\\ 1', max_size=60))
-def test_what_is_handed_on_has_no_quoted_value(header: str) -> None:
-    """And a cookie without quotes is the same in it as before."""
+def test_quoted_values_are_removed_from_forwarded_cookies(header: str) -> None:
+    """A cookie without quotes stays as it is."""
     given_headers = [(b"cookie", header.encode()), (b"cookie", b"a=b"), (b"x", b'"')]
     plain_headers = plain_cookies(given_headers)
     assert are_plain(plain_headers)
@@ -57,7 +57,7 @@ def test_what_is_handed_on_has_no_quoted_value(header: str) -> None:
 
 
 @pytest.mark.parametrize("header", COSTLY.values(), ids=COSTLY)
-def test_no_header_takes_long(header: str) -> None:
+def test_cookie_headers_are_read_in_linear_time(header: str) -> None:
     """It takes some milliseconds; quadratic readers take seconds."""
     with limit_processor_time(0.3):
         cookie_in(header, "callboard_session")
@@ -78,8 +78,10 @@ def app() -> FastAPI:
 
 
 @pytest.mark.parametrize("header", COSTLY.values(), ids=COSTLY)
-async def test_no_service_works_long_on_a_header(app: FastAPI, header: str) -> None:
-    """FastAPI reads the cookies of every request, also of one that needs none."""
+async def test_every_service_reads_cookie_headers_fast(
+    app: FastAPI, header: str
+) -> None:
+    """FastAPI parses the cookies of every request, also where none are needed."""
     transport = httpx.ASGITransport(app=app)
     async with httpx.AsyncClient(transport=transport, base_url="http://a") as client:
         with limit_processor_time(0.8):
@@ -88,8 +90,8 @@ async def test_no_service_works_long_on_a_header(app: FastAPI, header: str) -> N
                 assert answer.status_code in (200, 404)
 
 
-def test_nobody_else_reads_cookies() -> None:
-    """A new use of the frameworks' readers would be found here."""
+def test_no_other_module_reads_cookies() -> None:
+    """The test finds new uses of the frameworks' readers."""
     readers = {
         path.relative_to(ROOT).as_posix()
         for place in ("services", "shared", "deploy/cli", "deploy/embedded")

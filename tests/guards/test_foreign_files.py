@@ -55,10 +55,10 @@ def snapshot(folder: Path) -> dict[str, bytes | str]:
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
-def test_nothing_happens_outside(
+def test_file_operations_change_nothing_outside_the_root(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, str, str]]
 ) -> None:
-    """Whatever is written, linked, renamed and removed, all else stays as it is."""
+    """Whatever is written, linked, renamed and removed inside."""
     base = tmp_path_factory.mktemp("b")
     (base / "a").write_text("mine")
     root = base / "deep" / "root"
@@ -91,8 +91,8 @@ def test_nothing_happens_outside(
     }
 
 
-def test_no_link_is_written_through(tmp_path: Path) -> None:
-    """Neither a folder nor a file on the way may be a link, wherever it leads."""
+def test_writing_never_follows_a_link(tmp_path: Path) -> None:
+    """Neither a folder nor a file on the path may be a link, wherever it leads."""
     root, outside = tmp_path / "root", tmp_path / "outside"
     (root / "real").mkdir(parents=True)
     outside.mkdir()
@@ -110,7 +110,7 @@ def test_no_link_is_written_through(tmp_path: Path) -> None:
     assert (root / "file").read_bytes() == b"theirs"
 
 
-def test_links_are_followed_inside_alone(tmp_path: Path) -> None:
+def test_reading_follows_links_inside_the_root_only(tmp_path: Path) -> None:
     """A reader gets the file behind a link, and never one outside of the root."""
     (tmp_path / "secret").write_text("secret")
     root = tmp_path / "root"
@@ -135,8 +135,8 @@ def test_links_are_followed_inside_alone(tmp_path: Path) -> None:
             folder.link("docs/new", "/etc")
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    """What is neither file, folder nor link is refused, and opening it never hangs."""
+def test_opening_a_pipe_is_refused_and_does_not_block(tmp_path: Path) -> None:
+    """Only files, folders and links are accepted."""
     os.mkfifo(tmp_path / "pipe")
     with ForeignFolder.open(tmp_path) as folder:
         with pytest.raises(NotFound):
@@ -145,8 +145,8 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
             list(folder.entries(limit=10))
 
 
-def test_modes_are_executable_or_not(tmp_path: Path) -> None:
-    """No other bit of a stranger's mode arrives, nor one of the umask's."""
+def test_only_the_executable_bit_of_a_mode_is_kept(tmp_path: Path) -> None:
+    """No other bit of a foreign mode arrives, nor one of the umask's."""
     before = os.umask(0o077)
     try:
         with ForeignFolder.open(tmp_path) as folder:
@@ -158,8 +158,8 @@ def test_modes_are_executable_or_not(tmp_path: Path) -> None:
     assert (tmp_path / "read").stat().st_mode & 0o7777 == 0o644
 
 
-def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
-    """A file that is replaced is there whole or as it was."""
+def test_a_failed_write_leaves_no_partial_file(tmp_path: Path) -> None:
+    """A replaced file is complete or unchanged."""
 
     def broken() -> "list[bytes]":
         raise ValueError
@@ -176,8 +176,8 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
         assert folder.read("a/b", limit=LIMIT) == b"old"
 
 
-def test_removing_takes_links_and_not_what_they_lead_to(tmp_path: Path) -> None:
-    """A folder is removed with the links in it; their targets stay."""
+def test_removing_a_folder_keeps_the_targets_of_its_links(tmp_path: Path) -> None:
+    """The folder is removed with the links in it."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "file").write_text("mine")
@@ -200,14 +200,14 @@ def test_removing_takes_links_and_not_what_they_lead_to(tmp_path: Path) -> None:
     "name",
     [".git", ".GIT", ".Git ", "git~1", "GIT~1", ".g\u200cit", ".git.", ".git::$INDEX"],
 )
-def test_spellings_of_gits_own_folder(name: str) -> None:
-    """Every name that some file system takes for `.git` is told."""
+def test_spellings_of_the_git_folder_are_recognised(name: str) -> None:
+    """Every name that some file system takes for `.git`."""
     assert is_git_folder(name)
 
 
 @pytest.mark.parametrize("name", [".github", ".gitignore", "git", "git~2", ".gitx"])
-def test_names_that_only_look_like_it(name: str) -> None:
-    """Names that people have are none of them."""
+def test_names_similar_to_the_git_folder_are_accepted(name: str) -> None:
+    """Names that people use are not taken for `.git`."""
     assert not is_git_folder(name)
 
 
@@ -229,7 +229,7 @@ def test_a_templates_path_may_hold_dots(path: str, parts: tuple[str, ...]) -> No
 @pytest.mark.parametrize(
     "path", ["..", "a/../..", "/a", "a\\..\\..\\b", "\\x", "C:\\x", "a\0", "./../x"]
 )
-def test_a_templates_path_stays_below(path: str) -> None:
+def test_a_templates_path_cannot_leave_its_folder(path: str) -> None:
     """No spelling leads outside."""
     with pytest.raises(Forbidden):
         normalise(path, allows_backslash=True)

@@ -43,7 +43,7 @@ def files(*paths: str, size: int = 1) -> list[ForeignEntry]:
         (["caf\udce9"], "not UTF-8"),
     ],
 )
-def test_a_path_that_breaks_a_rule(paths: list[str], expected: str) -> None:
+def test_a_path_that_breaks_a_rule_is_refused(paths: list[str], expected: str) -> None:
     """The error names the path and the rule."""
     with pytest.raises(Invalid, match="path: ") as refused:
         check_entries(files(*paths), LIMITS)
@@ -60,8 +60,10 @@ def test_a_path_that_breaks_a_rule(paths: list[str], expected: str) -> None:
         (files("a", "b", size=501), "1000 bytes in all"),
     ],
 )
-def test_limits(entries: list[ForeignEntry], expected: str) -> None:
-    """Counts and sizes are told before anything is written."""
+def test_the_size_of_a_tree_is_limited(
+    entries: list[ForeignEntry], expected: str
+) -> None:
+    """Counts and sizes are checked before anything is written."""
     with pytest.raises(TooLarge) as refused:
         check_entries(entries, LIMITS)
     assert expected in refused.value.message
@@ -71,16 +73,18 @@ def test_limits(entries: list[ForeignEntry], expected: str) -> None:
     ("one", "other"),
     [("README.md", "readme.md"), ("A/x", "a/y"), ("caf\u00e9", "cafe\u0301")],
 )
-def test_names_that_differ_in_case(one: str, other: str) -> None:
-    """They are two files where the disk tells them apart, and an error elsewhere."""
+def test_names_that_differ_in_case_are_checked_by_the_disk(
+    one: str, other: str
+) -> None:
+    """They are two files where the disk distinguishes case, and an error elsewhere."""
     check_entries(files(one, other), LIMITS)
     with pytest.raises(Invalid, match="one name on this disk"):
         check_entries(files(one, other), LIMITS, folds_case=True)
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../x", "", "a\0", "x" * 4096])
-def test_links_that_leave(target: str) -> None:
-    """An absolute or escaping target is refused by the link's path."""
+def test_links_that_leave_the_tree_are_refused(target: str) -> None:
+    """The error of an absolute or escaping target names the link's path."""
     with pytest.raises(Invalid, match="docs/l"):
         check_link("docs/l", target)
     check_link("docs/l", "../elsewhere")
@@ -92,7 +96,7 @@ def index(files_: list[str], links: dict[str, str]) -> TreeIndex:
     return TreeIndex(entries, links)
 
 
-def test_files_stand_in_the_place_of_links() -> None:
+def test_links_are_replaced_by_their_files() -> None:
     """Links to files and folders, also outside of the root, become their content."""
     tree = index(
         ["README.md", "docs/a.md", "docs/sub/b.md", "common/x/y.md"],
@@ -128,14 +132,14 @@ def test_files_stand_in_the_place_of_links() -> None:
         {"docs/absolute": "/etc"},
     ],
 )
-def test_rings_and_ways_out_are_named(links: dict[str, str]) -> None:
+def test_cycles_and_links_out_of_the_tree_are_refused(links: dict[str, str]) -> None:
     """A link that never ends or leaves the tree is an error that names a link."""
     with pytest.raises(Invalid, match="docs/"):
         follow_links(index(["docs/f.md"], links), "docs", LIMITS)
 
 
-def test_a_folder_that_holds_its_link_is_left_out() -> None:
-    """A ring of folders ends where it begins, and is told."""
+def test_a_folder_that_links_to_itself_is_left_out() -> None:
+    """A cycle of folders ends where it begins, and is reported."""
     links = {"docs/self": ".", "docs/x/one": "../y", "docs/y/two": "../x"}
     tree = index(["docs/f.md", "docs/x/a.md", "docs/y/b.md"], {**links, "up": "."})
     followed = follow_links(tree, "docs", LIMITS)
@@ -150,8 +154,8 @@ def test_a_folder_that_holds_its_link_is_left_out() -> None:
     assert follow_links(tree, "", LIMITS).rings.count("up") == 1
 
 
-def test_a_way_through_links_is_bounded() -> None:
-    """Links with long targets one after the other cost no more than a short path."""
+def test_the_length_of_a_path_through_links_is_limited() -> None:
+    """Long targets in a chain of links are refused before they are walked."""
     way = "x/../" * 50
     links = {f"docs/l{n}": f"{way}l{n + 1}" for n in range(30)}
     with pytest.raises(Invalid, match="too many folders"):
@@ -161,8 +165,8 @@ def test_a_way_through_links_is_bounded() -> None:
         follow_links(index(["docs/f"], deep), "docs", LIMITS)
 
 
-def test_links_do_not_multiply_without_bound() -> None:
-    """Each level links twice to the next: the limit ends it before it is made."""
+def test_the_files_that_links_multiply_are_limited() -> None:
+    """Each level links twice to the next: the limit stops it before it is made."""
     links = {}
     for level in range(20):
         links[f"l{level}/a"] = links[f"l{level}/b"] = f"../l{level + 1}"
@@ -183,8 +187,10 @@ NAME = st.sampled_from(["a", "b", "c", "..", ".", "d/e", ""])
         max_size=5,
     ),
 )
-def test_what_passes_is_plain(paths: list[str], links: dict[str, str]) -> None:
-    """An accepted tree has plain paths, each once, and no file is a folder."""
+def test_an_accepted_tree_has_plain_unique_paths(
+    paths: list[str], links: dict[str, str]
+) -> None:
+    """No path occurs twice, and no file is a folder."""
     try:
         followed = follow_links(index(paths, links), "", LIMITS)
         check_entries(followed.files, LIMITS)

@@ -66,15 +66,13 @@ PATHS = [
         ("", []),
     ],
 )
-def test_a_pattern_selects_what_backstage_selects(
-    pattern: str, expected: list[int]
-) -> None:
+def test_a_pattern_matches_as_in_backstage(pattern: str, expected: list[int]) -> None:
     """`*` is one folder level, `**` any number; hidden names only when named."""
     assert Glob(pattern).select(PATHS) == [PATHS[number] for number in expected]
 
 
 @pytest.mark.parametrize("pattern", ["**/*.yaml", "*/hidden.yaml", "**/!(x).yaml"])
-def test_hidden_names_match_with_dot(pattern: str) -> None:
+def test_hidden_names_match_with_the_dot_option(pattern: str) -> None:
     """As `fs:delete` and `copyWithoutTemplating` want it."""
     assert Glob(pattern, dot=True).matches(".backstage/hidden.yaml")
     assert not Glob(pattern).matches(".backstage/hidden.yaml")
@@ -118,8 +116,10 @@ CHOICES = {"!(a)": "a", "!(a|bb)": "a|bb", "!(*b)": ".*b"}
     st.lists(st.sampled_from([*CHOICES, "a", "b", "*"]), min_size=1, max_size=4),
     st.text("abc", min_size=1, max_size=6),
 )
-def test_negation_looks_at_the_rest_of_the_name(parts: list[str], name: str) -> None:
-    """As minimatch does: no choice may match with the rest behind it."""
+def test_a_negated_choice_considers_the_rest_of_the_name(
+    parts: list[str], name: str
+) -> None:
+    """As in minimatch: no choice may match together with the rest behind it."""
     rest = ""
     for part in reversed(parts):
         choices = CHOICES.get(part)
@@ -131,8 +131,8 @@ def test_negation_looks_at_the_rest_of_the_name(parts: list[str], name: str) -> 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text("ab/{},.*?[]!(|)+@\\", max_size=40), st.text("ab/.", max_size=20))
-def test_any_text_is_a_pattern_or_refused(pattern: str, path: str) -> None:
-    """Nothing but the one error comes out, whatever is not closed."""
+def test_any_text_is_a_pattern_or_an_error(pattern: str, path: str) -> None:
+    """No other exception is raised, whatever is unclosed."""
     try:
         Glob(pattern).matches(path)
         is_pattern(pattern)
@@ -154,8 +154,8 @@ def test_any_text_is_a_pattern_or_refused(pattern: str, path: str) -> None:
         "@(*a|*aa|*?)" * 70 + "b",
     ],
 )
-def test_no_pattern_takes_long(pattern: str) -> None:
-    """Patterns that make a backtracking matcher stand still end at once, or say so."""
+def test_patterns_match_fast_or_are_refused(pattern: str) -> None:
+    """Patterns that block a backtracking matcher end at once, or are refused."""
     for path in ("a" * 255, "a" * 4000, "/".join("a" * 2000)):
         with limit_processor_time(2):
             try:
@@ -168,13 +168,13 @@ def test_no_pattern_takes_long(pattern: str) -> None:
     "pattern",
     ["{a,b}" * 20, "{1..1000000000}", "{a," * 200, "a" * 2000, "@(" * 50 + ")", "a\0"],
 )
-def test_what_a_pattern_may_mean_is_bounded(pattern: str) -> None:
+def test_the_expansion_of_a_pattern_is_limited(pattern: str) -> None:
     """Length, braces and nesting are refused before the work is done."""
     with limit_processor_time(2), pytest.raises(Invalid, match="pattern"):
         Glob(pattern)
 
 
-def test_braces_are_bashs() -> None:
+def test_braces_expand_as_in_bash() -> None:
     """Nested, empty and counted ones; a single choice is text."""
     assert expand_braces("a{b,{c,d}e}") == ["ab", "ace", "ade"]
     assert expand_braces("{,x/}y") == ["y", "x/y"]
@@ -215,8 +215,8 @@ def test_a_text_without_wildcards_is_a_path(text: str) -> None:
     assert not is_pattern(text)
 
 
-def test_a_list_takes_away_what_a_later_pattern_names() -> None:
-    """`!pattern` concerns those before it; a folder means all in it."""
+def test_a_negated_pattern_excludes_earlier_matches() -> None:
+    """`!pattern` applies to the patterns before it; a folder means all in it."""
     globs = GlobList(["src", "**/*.bin", "!src/gen/**", "src/gen/kept"], dot=True)
     for path, expected in {
         "src/a/.b": True,
@@ -230,7 +230,7 @@ def test_a_list_takes_away_what_a_later_pattern_names() -> None:
 
 @settings(deadline=None)
 @given(paths=st.lists(st.sampled_from(["a.yaml", "b/a.yaml", "*", "\udcff/c.yaml"])))
-def test_paths_in_one_piece_are_the_same(paths: list[str]) -> None:
+def test_joined_paths_match_like_lists_of_paths(paths: list[str]) -> None:
     """Also those whose names are no text; a pattern that is a path means itself."""
     joined = joined_paths(paths)
     for pattern in ("**/*.yaml", "*.yaml", "nothing"):

@@ -36,7 +36,7 @@ DOCUMENT: Any = {
         *("/i%5Cj", "/k%22l", "/%20", "/m~0n"),
     ],
 )
-def test_pointers_mean_what_the_reference_library_reads(pointer: str) -> None:
+def test_pointers_resolve_as_in_the_reference_library(pointer: str) -> None:
     """Each example of the RFC's fragments leads where `referencing` goes."""
     resolver: Any = Registry().resolver_with_root(Resource(DOCUMENT, DRAFT7))
     assert value_at(DOCUMENT, pointer) == resolver.lookup(f"#{pointer}").contents
@@ -45,17 +45,17 @@ def test_pointers_mean_what_the_reference_library_reads(pointer: str) -> None:
 @pytest.mark.parametrize(
     "pointer", ["/nobody", "/foo/2", "/foo/-1", "/foo/²", "/foo/bar", "/a/b", "/foo/-"]
 )
-def test_a_pointer_to_nothing_is_absent(pointer: str) -> None:
+def test_a_pointer_to_a_missing_value_is_absent(pointer: str) -> None:
     """Nothing is guessed, and no index counts from the end."""
     assert value_at(DOCUMENT, pointer) is ABSENT
 
 
-def test_a_null_is_there() -> None:
+def test_a_pointer_to_null_resolves_to_null() -> None:
     """`null` is a value, not the absence of one."""
     assert value_at({"a": None}, "/a") is None
 
 
-def test_an_endless_way_leads_nowhere() -> None:
+def test_an_endless_pointer_is_absent() -> None:
     """A pointer is followed for a hundred steps, whatever the document holds."""
     deep: Any = {}
     deep["a"] = deep
@@ -63,7 +63,7 @@ def test_an_endless_way_leads_nowhere() -> None:
     assert value_at(deep, "/a" * (MOST_STEPS + 1)) is ABSENT
 
 
-def test_a_key_survives_its_escape() -> None:
-    """What is written as a step is read as the same key."""
+def test_an_escaped_key_is_read_back() -> None:
+    """A written step is read as the same key."""
     for key in DOCUMENT:
         assert last_name(f"#/x/{escaped_step(key).replace('%', '%25')}") == key

@@ -163,8 +163,8 @@ def is_fixed(pattern: ast.expr) -> bool:
 
 
 @pytest.mark.parametrize("module", GUARDED)
-def test_only_the_guards_import_it(module: str) -> None:
-    """Libraries that do what a stranger says are used behind a limit."""
+def test_guarded_libraries_are_imported_by_the_guards_only(module: str) -> None:
+    """Libraries that process foreign input are used behind a limit."""
     outside = {
         name_of(path)
         for path in FILES
@@ -186,8 +186,8 @@ def calls_of(functions: Container[str]) -> Iterator[tuple[str, ast.Call, str]]:
                 yield name, call, f"{name}:{call.lineno}: {written}"
 
 
-def test_patterns_of_strangers_go_to_the_guards() -> None:
-    """Python's own matcher gets patterns that stand in the source, and no others."""
+def test_regular_expressions_outside_the_guards_are_constant() -> None:
+    """Python's own matcher gets only patterns that are written in the source."""
     matchers = {f"re.{name}" for name in MATCHERS}
     foreign = {
         text
@@ -197,8 +197,8 @@ def test_patterns_of_strangers_go_to_the_guards() -> None:
     assert foreign == set()
 
 
-def test_texts_of_strangers_are_read_by_the_guards() -> None:
-    """`loads` of any JSON library is for what this installation wrote itself."""
+def test_foreign_json_is_parsed_by_the_guards_only() -> None:
+    """`loads` of any JSON library is for texts of this installation."""
     foreign = {
         text
         for name, _, text in calls_of({"json.loads", "json.load", "orjson.loads"})
@@ -207,8 +207,8 @@ def test_texts_of_strangers_are_read_by_the_guards() -> None:
     assert foreign == set()
 
 
-def test_normal_forms_of_text_are_made_by_the_guards() -> None:
-    """Python's own take a time that grows with the square of a row of marks."""
+def test_text_is_normalized_by_the_guards_only() -> None:
+    """Python's own functions take quadratic time for a row of marks."""
     own = {"unicodedata.normalize", "unicodedata.is_normalized"}
     foreign = {
         text
@@ -218,8 +218,8 @@ def test_normal_forms_of_text_are_made_by_the_guards() -> None:
     assert foreign == set()
 
 
-def test_routes_with_bodies_read_them_within_limits() -> None:
-    """A router that takes JSON has the route class that bounds it."""
+def test_routes_with_bodies_use_the_limiting_route_class() -> None:
+    """A router that takes JSON has the route class that limits it."""
     unbounded = set()
     for path in FILES:
         text = path.read_text("utf-8")
@@ -229,8 +229,8 @@ def test_routes_with_bodies_read_them_within_limits() -> None:
     assert {name for name in unbounded if not is_listed(name, FORM_ROUTERS)} == set()
 
 
-def test_every_exception_is_still_one() -> None:
-    """What is listed exists: the lists do not outlive their reasons."""
+def test_every_listed_exception_is_still_needed() -> None:
+    """The lists do not outlive their reasons."""
     listed = [*COMPOSED, *OWN_JSON, *FORM_ROUTERS]
     listed += [name for names in GUARDED.values() for name in names]
     assert [name for name in listed if not (ROOT / name).exists()] == []

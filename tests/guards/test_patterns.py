@@ -16,8 +16,8 @@ from tests.costs import limit_processor_time
 LONG = "a" * 20_000
 
 
-def test_texts_of_dashed_words_are_matched_in_no_time() -> None:
-    """The pattern that real templates have most, and texts that nearly fit."""
+def test_the_pattern_of_dashed_words_is_matched_fast() -> None:
+    """The most frequent pattern of real templates, with texts that nearly match."""
     pattern = compile_pattern("^([a-z0-9]+-?)+$")
     assert pattern.matches("a" * 5000 + "-b")
     assert not pattern.matches("a" * 5000 + "!")
@@ -53,10 +53,10 @@ def test_texts_of_dashed_words_are_matched_in_no_time() -> None:
         (r"\101", "", "A", [(0, 1)]),
     ],
 )
-def test_a_pattern_means_what_javascript_says(
+def test_a_pattern_matches_as_in_javascript(
     source: str, flags: str, text: str, spans: list[tuple[int, int]] | None
 ) -> None:
-    """As Node answers `new RegExp(source, flags)`; places are characters."""
+    """As Node answers `new RegExp(source, flags)`; positions count characters."""
     pattern = compile_pattern(source, flags)
     assert pattern.search(text) == spans
     assert pattern.matches(text) is (spans is not None)
@@ -88,7 +88,7 @@ def test_every_match_is_found_once(
         *("a{100001}", "(" * 4000, "a" * 4001, "(?:a{9999}){9999}(?=b)"),
     ],
 )
-def test_what_is_no_pattern_is_refused(source: str) -> None:
+def test_an_invalid_or_huge_pattern_is_refused(source: str) -> None:
     """JavaScript's rules, and no pattern that is larger than any real one."""
     with pytest.raises(NotAPattern, match="pattern"):
         compile_pattern(source)
@@ -129,8 +129,8 @@ BOMBS: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("flags", ["u", "iu"])
 @pytest.mark.parametrize("name", BOMBS)
-def test_no_pattern_takes_long(name: str, flags: str) -> None:
-    """Compiling, and each question, ends within its limit of processor time."""
+def test_compiling_and_matching_are_limited_in_time(name: str, flags: str) -> None:
+    """Each ends within its limit of processor time."""
     texts = [LONG, "ab" * 10_000, "xя1-" * 5_000 + "!"]
     source, pattern = BOMBS[name](), None
     with limit_processor_time(2), contextlib.suppress(NotAPattern):
@@ -143,7 +143,7 @@ def test_no_pattern_takes_long(name: str, flags: str) -> None:
                 ask(text, seconds=0.05)
 
 
-def test_patterns_keep_little_memory() -> None:
+def test_compiled_patterns_use_little_memory() -> None:
     """Thousands of foreign patterns leave the process about as large as before."""
 
     def use(number: int) -> None:
@@ -174,8 +174,8 @@ def test_any_text_is_a_pattern_or_an_error(source: str) -> None:
 
 @given(st.text(), st.text(max_size=5))
 @settings(max_examples=200, deadline=None)
-def test_places_are_those_of_the_text(before: str, word: str) -> None:
-    """Whatever characters stand before; half surrogate pairs are characters too."""
+def test_match_positions_count_characters(before: str, word: str) -> None:
+    """Whatever comes before; half surrogate pairs are characters too."""
     text = f"{before}<{word}>"
     spans = compile_pattern("(<)([^<>]*)(>)$", "").search(text)
     if "<" not in word and ">" not in word:

@@ -83,7 +83,7 @@ SCHEMAS = st.recursive(st.booleans() | _schemas(st.booleans()), _schemas, max_le
 
 @given(SCHEMAS, VALUES)
 @settings(max_examples=300, deadline=None)
-def test_the_answers_are_those_of_the_reference(schema: Any, value: Any) -> None:
+def test_results_equal_those_of_the_reference_library(schema: Any, value: Any) -> None:
     """Every rule and every place, as the `jsonschema` package finds them."""
     try:
         reference_errors = list(
@@ -144,7 +144,7 @@ def test_a_reference_leads_into_the_document() -> None:
     ],
 )
 @pytest.mark.parametrize("keyword", ["if", "items", "not", "additionalProperties"])
-def test_a_reference_elsewhere_is_an_error(
+def test_a_reference_to_another_document_is_an_error(
     reference: object, words: str, keyword: str
 ) -> None:
     """The error names it; nothing is fetched, whatever `$id` says."""
@@ -241,16 +241,16 @@ def error_of(schema: Any, value: Any) -> str:
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_no_schema_takes_long(name: str) -> None:
-    """It is answered, or refused, within about a second of processor time."""
+def test_schema_validation_is_limited_in_time(name: str) -> None:
+    """A result or a refusal within about a second of processor time."""
     schema, value = BOMBS[name]()
     with limit_processor_time(5):
         message = error_of(schema, value)
     assert len(message) < 500
 
 
-def test_a_large_list_of_unique_objects_is_quick() -> None:
-    """Each is looked at once, not compared with every other."""
+def test_unique_items_of_a_large_list_are_checked_fast() -> None:
+    """Each is hashed once, not compared with every other."""
     with limit_processor_time(6):
         assert keywords({"uniqueItems": True}, NUMBERS) == []
         assert keywords({"uniqueItems": True}, [*NUMBERS, NUMBERS[0]]) == [
@@ -258,7 +258,7 @@ def test_a_large_list_of_unique_objects_is_quick() -> None:
         ]
 
 
-def test_equal_is_what_json_calls_equal() -> None:
+def test_values_are_compared_by_json_equality() -> None:
     """1 and 1.0 are one number, true is none, and the order of names does not count."""
     assert keywords({"uniqueItems": True}, [1, True, "1", [1], {"a": 1}, None]) == []
     assert keywords({"uniqueItems": True}, [{"a": 1, "b": [2]}, {"b": [2.0], "a": 1}])
@@ -319,9 +319,7 @@ def test_any_object_is_a_schema_or_an_error(schema: Any, value: Any) -> None:
         ("regex", "^(a+)+$", "("),
     ],
 )
-def test_formats_are_checked_where_they_are_asked_for(
-    name: str, good: str, bad: str
-) -> None:
+def test_formats_are_checked_on_request(name: str, good: str, bad: str) -> None:
     """Known ones only; a text of any length costs little."""
     schema = {"format": name}
     assert keywords(schema, bad) == []

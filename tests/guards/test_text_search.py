@@ -27,8 +27,8 @@ def _everything_is_long() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_everything_is_long")
 @given(LETTERS, LETTERS, st.integers(0, 45))
-def test_places_are_those_of_python(text: str, searched: str, at: int) -> None:
-    """From either end and from any place."""
+def test_search_positions_equal_pythons(text: str, searched: str, at: int) -> None:
+    """From either end and from any position."""
     assert text_search.find_first(text, searched, at) == text.find(searched, at)
     assert text_search.find_last(text, searched, at) == text.rfind(searched, 0, at)
     assert text_search.count(text, searched) == text.count(searched)
@@ -36,8 +36,8 @@ def test_places_are_those_of_python(text: str, searched: str, at: int) -> None:
 
 @pytest.mark.usefixtures("_everything_is_long")
 @given(LETTERS, st.text("ab\0", min_size=1, max_size=4), st.integers(-1, 5))
-def test_parts_are_those_of_python(text: str, searched: str, most: int) -> None:
-    """What is between, and with something else in its place, for so many."""
+def test_split_and_replace_equal_pythons(text: str, searched: str, most: int) -> None:
+    """Also with a maximum count."""
     assert text_search.split(text, searched) == text.split(searched)
     assert text_search.replace(text, searched, "-", most) == text.replace(
         searched, "-", most
@@ -46,8 +46,8 @@ def test_parts_are_those_of_python(text: str, searched: str, most: int) -> None:
 
 @pytest.mark.parametrize("letter", ["a", "ø", "漢", "\U0001f600"])
 @pytest.mark.parametrize("padding", PADDINGS)
-def test_no_search_is_long(letter: str, padding: int) -> None:
-    """A text of one letter, and what is like it but for one other letter."""
+def test_searches_take_linear_time(letter: str, padding: int) -> None:
+    """For a text of one letter, and a term that differs in one letter."""
     text = letter * LONG
     half = letter * (padding // 2)
     for searched in (f"b{half}{half}", f"{half}b{half}", f"{half}{half}b", half):

@@ -31,8 +31,8 @@ LIMITS = JsonLimits(size=1000, depth=5, nodes=50)
         (b"-9223372036854775808", -(2**63)),
     ],
 )
-def test_json_is_read(text: bytes | str, value: object) -> None:
-    """As JavaScript reads it: the last of equal keys, large numbers as floats."""
+def test_json_is_read_as_in_javascript(text: bytes | str, value: object) -> None:
+    """The last of equal keys counts, and large numbers are floats."""
     assert repr(load_json(text, label="x", limits=LIMITS)) == repr(value)
 
 
@@ -50,19 +50,19 @@ def test_json_is_read(text: bytes | str, value: object) -> None:
         (b"", "body: not JSON"),
     ],
 )
-def test_what_is_no_json_is_refused(text: bytes | str, words: str) -> None:
+def test_malformed_json_is_refused(text: bytes | str, words: str) -> None:
     """The error names the text and the rule."""
     with pytest.raises(Invalid, match=words):
         load_json(text, label="body", limits=LIMITS)
 
 
-def test_a_large_text_is_not_read() -> None:
-    """Its size is known before its content."""
+def test_a_json_text_over_the_size_limit_is_refused() -> None:
+    """Its size is checked before its content."""
     with pytest.raises(TooLarge, match="body: 1001 bytes, at most 1000"):
         load_json(b" " * 1001, label="body", limits=LIMITS)
 
 
-def test_a_bomb_of_brackets_costs_little() -> None:
+def test_deeply_nested_json_is_refused_fast() -> None:
     """Half a million levels, and as many elements."""
     for text in (b"[" * 500_000, b'{"a":' * 200_000, b"[" + b"[]," * 300_000 + b"0]"):
         with limit_processor_time(10), pytest.raises(Invalid):
@@ -76,8 +76,8 @@ def test_any_text_is_a_value_or_an_error(text: str | bytes) -> None:
         load_json(text, label="x", limits=LIMITS)
 
 
-def test_a_tree_is_measured_as_json() -> None:
-    """What is shared counts as often as it is written; loops end."""
+def test_a_value_is_measured_by_its_size_as_json() -> None:
+    """Shared parts count as often as they are written; cycles end."""
     shared: list[object] = ["x"]
     for _ in range(40):
         shared = [shared, shared]
@@ -97,8 +97,8 @@ def pay_often(budget: Budget) -> None:
         budget.pay_nodes()
 
 
-def test_a_budget_stops_where_it_is_spent() -> None:
-    """Each allowance names the input that asked for too much."""
+def test_a_spent_budget_names_the_input() -> None:
+    """Each limit names the input that exceeds it."""
     with pytest.raises(BudgetExceeded, match="page: too many elements"):
         Budget("page", nodes=2).pay_nodes(3)
     with pytest.raises(BudgetExceeded, match="page: too large"):
@@ -133,10 +133,10 @@ def elements_of(value: object) -> int:
 
 
 @given(JSON, st.booleans(), st.sampled_from([None, 1]))
-def test_elements_are_counted_before_a_text_is_parsed(
+def test_elements_are_counted_exactly_before_parsing(
     value: object, ascii_only: bool, indent: int | None
 ) -> None:
-    """All that may be read are read, also with structure in their texts."""
+    """Brackets and commas inside of texts are not counted."""
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     exact = elements_of(value)
     assert load_json(text, label="x", limits=JsonLimits(nodes=exact)) == value
@@ -159,10 +159,10 @@ def test_elements_are_counted_before_a_text_is_parsed(
     ids=["lists", "empty", "texts", "quotes", "keys", "escapes outside", "backslashes"],
 )
 @pytest.mark.parametrize("frame", [b"[%s1]", b'{"a":[%s1]}', b"[%s", b'"" [%s1]'])
-def test_a_text_of_too_many_elements_is_not_parsed(
+def test_json_with_too_many_elements_is_not_parsed(
     monkeypatch: pytest.MonkeyPatch, text: bytes, frame: bytes
 ) -> None:
-    """Nothing of it is built: a parser keeps all other work waiting meanwhile."""
+    """Nothing of it is built: a parser blocks all other work meanwhile."""
 
     def parse(_: bytes) -> object:
         pytest.fail("the text is parsed")

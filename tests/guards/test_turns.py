@@ -10,8 +10,8 @@ from shared.guards.turns import in_turns
 
 
 @pytest.mark.parametrize("seconds_an_item", [0.004, 0.0])
-async def test_others_get_their_turn_by_time(seconds_an_item: float) -> None:
-    """After a few items that take long, and not after each that takes nothing."""
+async def test_the_loop_yields_by_elapsed_time(seconds_an_item: float) -> None:
+    """After a few slow items, and not after each quick one."""
     rival_turns = 0
     is_done = False
 
@@ -35,7 +35,7 @@ async def test_others_get_their_turn_by_time(seconds_an_item: float) -> None:
         assert rival_turns < count
 
 
-async def test_all_items_come_in_their_order() -> None:
+async def test_all_items_are_yielded_in_order() -> None:
     """Whatever happens between them."""
     assert [item async for item in in_turns("abc")] == ["a", "b", "c"]
     assert [item async for item in in_turns("")] == []

@@ -31,35 +31,35 @@ ROWS = [
 
 @settings(deadline=None)
 @given(st.text(max_size=60) | st.text(ODD, max_size=200))
-def test_the_form_is_unicodes(text: str) -> None:
-    """Sorting long rows of marks beforehand changes nothing about what comes out."""
+def test_normalization_equals_unicodes(text: str) -> None:
+    """Sorting long rows of marks beforehand does not change the result."""
     assert composed(text) == unicodedata.normalize("NFC", text)
     assert is_composed(composed(text))
 
 
 @settings(deadline=None)
 @given(st.text(ODD[-13:-2], min_size=31, max_size=200))
-def test_the_form_of_long_rows_is_unicodes(marks: str) -> None:
-    """Nothing but marks, so that the rows are as long as those that are sorted."""
+def test_normalization_of_long_rows_of_marks_equals_unicodes(marks: str) -> None:
+    """Texts of marks alone, so that the rows are long enough to be sorted."""
     assert composed(f"a{marks}") == unicodedata.normalize("NFC", f"a{marks}")
 
 
 @pytest.mark.parametrize("text", ROWS)
-def test_marks_out_of_order_cost_no_more_than_their_number(text: str) -> None:
+def test_rows_of_marks_are_sorted_fast(text: str) -> None:
     """Exchanging so many neighbours one by one would take minutes."""
     with limit_processor_time(10):
         assert is_composed(composed(text))
 
 
-def test_only_one_character_is_taken_apart() -> None:
-    """A whole text would be put in order by exchanging."""
+def test_decomposition_takes_one_character_only() -> None:
+    """Decomposing a whole text would sort its marks by exchanging them."""
     assert decomposed("ﬁ") == "fi"
     with pytest.raises(ValueError, match="one character"):
         decomposed(ROWS[0])
 
 
-def test_paths_are_compared_in_unicodes_form() -> None:
-    """Two spellings of one name are one file where the disk takes them for one."""
+def test_paths_are_compared_in_normalized_form() -> None:
+    """Two spellings of one name are one file where the disk normalizes names."""
     spellings = [ForeignEntry("a\u0323\u0301.md"), ForeignEntry("a\u0301\u0323.md")]
     with pytest.raises(Invalid, match="one name"):
         check_entries(spellings, TreeLimits(), folds_case=True)

@@ -70,8 +70,8 @@ def numbers(count: int) -> list[int]:
     return list(range(count))
 
 
-async def test_a_function_answers_from_another_process() -> None:
-    """Values and lists come back; one process serves one call after another."""
+async def test_a_function_runs_in_another_process() -> None:
+    """Values and lists are returned; one process serves one call after another."""
     assert await run_bounded(add, 2, 3) == 5
     assert await run_bounded(numbers, 5) == [0, 1, 2, 3, 4]
     first = await run_bounded(process_id)
@@ -79,8 +79,8 @@ async def test_a_function_answers_from_another_process() -> None:
     assert await run_bounded(process_id, b"x" * 5_000_000) == first
 
 
-async def test_errors_come_back() -> None:
-    """Refusals as they are, with their words; what is unexpected with its name."""
+async def test_errors_are_raised_in_the_callers_process() -> None:
+    """Domain errors as they are; unexpected errors with their name."""
     with pytest.raises(NotFound, match=r"^no such page$"):
         await run_bounded(refuse, "no such page")
     with pytest.raises(NotASchema, match=r"^schema: it is no JSON Schema: 5 is none$"):
@@ -90,7 +90,7 @@ async def test_errors_come_back() -> None:
 
 
 @pytest.mark.parametrize("function", [spin, hoard, crash])
-async def test_what_takes_too_much_is_ended(function: object) -> None:
+async def test_a_worker_over_its_limits_is_killed(function: object) -> None:
     """Time, memory, a crash: the caller gets an error, the next one a new process."""
     limits = {"seconds": 1.0, "memory": 400 * 1024 * 1024}
     with pytest.raises(BudgetExceeded, match="page: takes too"):
@@ -98,8 +98,8 @@ async def test_what_takes_too_much_is_ended(function: object) -> None:
     assert await run_bounded(add, 1, 1) == 2
 
 
-async def test_a_cancelled_caller_leaves_nothing_behind() -> None:
-    """Its process is ended at once; what waited for its turn never begins."""
+async def test_a_cancelled_call_kills_its_worker() -> None:
+    """Its process ends at once; calls that wait for their turn never begin."""
     process = await run_bounded(process_id)
     running = asyncio.ensure_future(run_bounded(spin, seconds=600))
     waiting = asyncio.ensure_future(run_bounded(spin, seconds=600))
@@ -115,8 +115,8 @@ async def test_a_cancelled_caller_leaves_nothing_behind() -> None:
     assert await run_bounded(add, 1, 2) == 3
 
 
-async def test_quick_work_does_not_wait_for_long_work() -> None:
-    """Each has a process of its own, and what each took is told."""
+async def test_quick_calls_do_not_wait_for_long_ones() -> None:
+    """Each has a process of its own, and reports its duration."""
     spent: list[float] = []
     options = WorkOptions(is_long=True, spend=spent.append)
     long = asyncio.ensure_future(run_bounded(spin, seconds=600, options=options))
@@ -135,8 +135,8 @@ async def test_quick_work_does_not_wait_for_long_work() -> None:
     assert 0.2 <= spent[1] < 10
 
 
-async def test_an_idle_process_ends_and_another_is_started() -> None:
-    """Nothing stays in memory for long, and nobody notices that it was gone."""
+async def test_an_idle_worker_ends_and_is_replaced() -> None:
+    """An idle process keeps no memory, and callers notice nothing."""
     first = await run_bounded(process_id)
     # As if it had waited for its half minute.
     process = workers._quick.process._process
@@ -148,8 +148,8 @@ async def test_an_idle_process_ends_and_another_is_started() -> None:
     assert await run_bounded(process_id) != first
 
 
-def test_a_process_ends_when_nothing_is_asked() -> None:
-    """Its own clock ends it: no timer of the parent's is needed."""
+def test_an_idle_worker_ends_by_its_own_timer() -> None:
+    """No timer of the parent is needed."""
     code = (
         "from shared.guards import worker_process; "
         "worker_process.IDLE_SECONDS = 0.01; worker_process.main(); raise SystemExit(7)"
@@ -160,8 +160,8 @@ def test_a_process_ends_when_nothing_is_asked() -> None:
     process.stdin.close()
 
 
-async def test_the_loop_goes_on_beside_work(tmp_path: Path) -> None:
-    """While both ways of working are busy, the loop has its turns: it ends the work."""
+async def test_the_event_loop_runs_beside_the_workers(tmp_path: Path) -> None:
+    """While both workers are busy, the loop runs and can end their calls."""
     started, end = tmp_path / "begun", tmp_path / "end"
     work = asyncio.ensure_future(
         run_bounded(burn_until, str(started), str(end), seconds=60)

@@ -139,8 +139,8 @@ def _found() -> set[tuple[str, str]]:
     }
 
 
-def test_every_writer_of_files_is_known() -> None:
-    """A new place that writes files uses the mechanism, or says why it need not."""
+def test_every_module_that_writes_files_is_listed() -> None:
+    """New code that writes files uses the guards, or is listed with a reason."""
     unknown = _found() - ALLOWED.keys()
     assert not unknown, (
         "Files of strangers are written by shared.guards.foreign_files (ADR 17); "
@@ -148,8 +148,8 @@ def test_every_writer_of_files_is_known() -> None:
     )
 
 
-def test_no_permission_outlives_its_need() -> None:
-    """What writes no more is not allowed to."""
+def test_every_listed_writer_still_writes() -> None:
+    """A module that no longer writes files is not on the list."""
     assert not ALLOWED.keys() - _found()
 
 
@@ -170,8 +170,8 @@ def test_no_permission_outlives_its_need() -> None:
         ("gzip.open(path, 'wb')", "open"),
     ],
 )
-def test_the_search_finds_what_writes(source: str, expected: str) -> None:
-    """Each way to write files is seen; reading is not."""
+def test_the_search_finds_every_way_to_write_files(source: str, expected: str) -> None:
+    """Reading is not found."""
     assert list(_writes(ast.parse(source))) == [expected]
     for reading in ("path.open('rb')", "open(path)", "os.open(path, os.O_RDONLY)"):
         assert list(_writes(ast.parse(reading))) == []

@@ -42,7 +42,7 @@ def test_a_scalar_means_what_yaml_1_2_says(text: str, value: object) -> None:
     assert load_documents(f"key: {text}".encode()) == [{"key": value}]
 
 
-def test_the_old_rules_hold_where_a_file_asks_for_them() -> None:
+def test_yaml_1_1_applies_where_a_document_declares_it() -> None:
     """`%YAML 1.1` brings yes, octal, base 60 and merge keys back, for one document."""
     text = (
         b"%YAML 1.1\n---\nbase: &b {x: 1, w: 9}\nall:\n  <<: *b\n  w: on\n"
@@ -70,8 +70,10 @@ def test_the_old_rules_hold_where_a_file_asks_for_them() -> None:
         ("- a\n- b\n", [["a", "b"]]),
     ],
 )
-def test_documents_and_keys(text: str, expected: object) -> None:
-    """Empty documents are skipped, marks, BOM and line ends do not matter."""
+def test_empty_documents_marks_and_line_ends_are_accepted(
+    text: str, expected: object
+) -> None:
+    """Empty documents are skipped; marks, BOM and line ends do not matter."""
     assert load_documents(text.encode()) == expected
 
 
@@ -93,23 +95,21 @@ def test_documents_and_keys(text: str, expected: object) -> None:
         (b"a: &x [1]\nb: [" + b"*x, " * 101 + b"]", ["too many aliases"]),
     ],
 )
-def test_what_breaks_the_dialect_is_told_with_its_place(
-    text: bytes, words: list[str]
-) -> None:
-    """Errors name the rule, and where there is one, line and column."""
+def test_yaml_errors_name_rule_line_and_column(text: bytes, words: list[str]) -> None:
+    """Where the error has a position."""
     with pytest.raises(Invalid) as raised:
         load_documents(text)
     assert all(word in raised.value.message for word in words), raised.value.message
 
 
-def test_a_hundred_uses_of_an_anchor_are_fine() -> None:
-    """The limit on aliases leaves honest files alone."""
+def test_a_hundred_aliases_of_an_anchor_are_accepted() -> None:
+    """The limit on aliases does not affect ordinary files."""
     [document] = load_documents(b"a: &x [1]\nb: [" + b"*x, " * 100 + b"]")
     assert document["b"] == [[1]] * 100
 
 
-def test_a_bomb_of_aliases_costs_nothing() -> None:
-    """Nested aliases are refused long before they are expanded."""
+def test_nested_aliases_are_refused_before_expansion() -> None:
+    """They are refused long before they are expanded."""
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     for level in range(1, 30):
         refs = ", ".join([f"*a{level - 1}"] * 9)
@@ -118,8 +118,8 @@ def test_a_bomb_of_aliases_costs_nothing() -> None:
         load_documents("\n".join(lines).encode())
 
 
-def test_wide_anchors_cannot_make_a_small_file_huge() -> None:
-    """What all aliases of a file expand to is limited, too."""
+def test_the_expanded_size_of_aliases_is_limited() -> None:
+    """All aliases of a file together."""
     wide = ", ".join(["x"] * 3000)
     text = f"a: &a [{wide}]\nb: [" + ", ".join(["*a"] * 90) + "]"
     with pytest.raises(Invalid, match="too many aliases"):
@@ -127,6 +127,6 @@ def test_wide_anchors_cannot_make_a_small_file_huge() -> None:
 
 
 def test_a_file_over_the_limit_is_not_parsed() -> None:
-    """10 MB are the most; the message names the limit."""
+    """The limit is 10 MB; the error names it."""
     with pytest.raises(TooLarge, match=str(DESCRIPTOR.size)):
         load_documents(b" " * (DESCRIPTOR.size + 1))

@@ -19,8 +19,8 @@ TEXT = "kind: Component\ntitle: Café à la carte\n"
         ("cp1252", "byte 26 is not UTF-8 at line 2, column 11"),
     ],
 )
-def test_a_foreign_encoding_is_named(encoding: str, problem: str) -> None:
-    """With what to do about it."""
+def test_another_encoding_is_refused_by_name(encoding: str, problem: str) -> None:
+    """The error says what to do."""
     with pytest.raises(Invalid) as raised:
         load_documents(TEXT.encode(encoding), label="all.yaml")
     expected = f"all.yaml: YAML error: {problem}: save it as UTF-8"
@@ -30,6 +30,6 @@ def test_a_foreign_encoding_is_named(encoding: str, problem: str) -> None:
 @pytest.mark.parametrize(
     "text", [TEXT, "", "a", "\ufeffa: 1", "é", "日本: 語", "ab: c"]
 )
-def test_utf_8_is_read(text: str) -> None:
+def test_utf_8_is_read_with_and_without_a_mark(text: str) -> None:
     """With or without its mark, however short."""
     load_documents(text.encode())

@@ -15,8 +15,8 @@ from tests.costs import limit_processor_time
 @pytest.mark.parametrize(
     "sign", ["\u2028", "\u2029", "\u0085", "\x07", "\x08", "\x0b", "\x7f", "\x9f"]
 )
-def test_copied_signs_are_letters(sign: str) -> None:
-    """Neither ends of lines nor errors: in texts, blocks, quotes and comments."""
+def test_unusual_unicode_separators_are_text(sign: str) -> None:
+    """Neither line ends nor errors: in texts, blocks, quotes and comments."""
     texts = {
         f"a: one{sign}two\nb: 1\n": {"a": f"one{sign}two", "b": 1},
         f'a: "x{sign}  y"\n': {"a": f"x{sign}  y"},
@@ -27,8 +27,8 @@ def test_copied_signs_are_letters(sign: str) -> None:
         assert load_documents(text) == [value]
 
 
-def test_a_text_with_the_stand_ins_is_left_alone() -> None:
-    """Nobody's own private signs become others."""
+def test_private_use_characters_are_kept() -> None:
+    """The reader's own placeholders do not replace those of a text."""
     mine = "\U0010f801"
     assert load_documents(f"a: x{mine}y\n") == [{"a": f"x{mine}y"}]
     with pytest.raises(Invalid, match="control characters"):
@@ -47,8 +47,10 @@ def test_a_text_with_the_stand_ins_is_left_alone() -> None:
         ("%FOO bar\n%YAML 1.2\n---\na: 1\n", {"a": 1}),
     ],
 )
-def test_lines_that_say_nothing_are_passed_over(text: str, value: object) -> None:
-    """Blank lines and comments behind tabs, directives that nobody knows."""
+def test_blank_lines_and_unknown_directives_are_ignored(
+    text: str, value: object
+) -> None:
+    """Blank lines and comments behind tabs, and unknown directives."""
     assert load_documents(text) == [value]
     assert locate(text, {0: ["a"]})[0].fields != (None,)
 
@@ -62,14 +64,14 @@ def test_lines_that_say_nothing_are_passed_over(text: str, value: object) -> Non
         ("\t\na:\n\tb: 1\n", 3),
     ],
 )
-def test_tabs_that_indent_stay_errors(text: str, line: int) -> None:
-    """With the line where they stand."""
+def test_tabs_as_indentation_are_refused(text: str, line: int) -> None:
+    """The error names the line."""
     with pytest.raises(Invalid, match=f"line {line}"):
         load_documents(text)
 
 
-def test_thousands_of_such_lines_cost_little_more_than_their_text() -> None:
-    """A comment of tabs is mended in one pass."""
+def test_thousands_of_lines_with_tabs_are_read_in_linear_time() -> None:
+    """Comments behind tabs are handled in one pass."""
     for line in ("\t# x\n", "\t\n", "\t" * 50 + "\n"):
         text = f"a:\n{line * (200_000 // len(line))}  b: 1\n"
         with limit_processor_time(1):
@@ -77,8 +79,8 @@ def test_thousands_of_such_lines_cost_little_more_than_their_text() -> None:
 
 
 @given(st.text(alphabet=" \t#\n\ra:-%|", max_size=60))
-def test_what_libyaml_reads_is_not_touched(text: str) -> None:
-    """A text is mended only where it cannot be read at all."""
+def test_text_that_libyaml_reads_is_not_changed(text: str) -> None:
+    """A text is only adapted where libyaml cannot read it."""
     try:
         list(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.YAMLError:

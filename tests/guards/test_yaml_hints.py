@@ -42,7 +42,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize(("text", "advice"), BROKEN)
-def test_the_refusal_says_how_to_mend_it(text: str, advice: str) -> None:
+def test_yaml_errors_say_how_to_correct_the_text(text: str, advice: str) -> None:
     """After the rule, the line and the column."""
     with pytest.raises(Invalid) as raised:
         load_documents(text)
@@ -52,7 +52,7 @@ def test_the_refusal_says_how_to_mend_it(text: str, advice: str) -> None:
     assert advice in rest
 
 
-def test_a_rule_without_advice_stands_alone() -> None:
+def test_a_yaml_error_without_a_hint_ends_with_its_position() -> None:
     """Line and column are the end of the message."""
     with pytest.raises(Invalid, match=r"at line 1, column \d+$"):
         load_documents("a: *nothing\n")

@@ -44,7 +44,7 @@ BOMBS: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("old", [True, False])
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_bomb_is_refused(name: str, old: bool) -> None:
+def test_yaml_bombs_are_refused(name: str, old: bool) -> None:
     """In both versions of YAML, with an error that names the text."""
     text = BOMBS[name]()
     refusal = r"^report: YAML error: "
@@ -64,8 +64,8 @@ def test_a_bomb_is_refused(name: str, old: bool) -> None:
     ],
 )
 @pytest.mark.parametrize("old", [True, False])
-def test_numbers_cost_what_their_text_costs(text: str, old: bool) -> None:
-    """No number grows beyond what JSON can say, and none takes quadratic time."""
+def test_numbers_are_read_in_linear_time(text: str, old: bool) -> None:
+    """No number exceeds the range of JSON, and none takes quadratic time."""
     with limit_processor_time(5):
         value = load_yaml(text, label="number", old=old)
     assert not isinstance(value, int) or abs(value) < 2**63
@@ -73,13 +73,13 @@ def test_numbers_cost_what_their_text_costs(text: str, old: bool) -> None:
 
 @pytest.mark.parametrize("old", [True, False])
 @pytest.mark.parametrize("text", ["._", ".__", "-._", "+.", ".e5", "-.e5", "._1", "."])
-def test_points_without_digits_are_text(text: str, old: bool) -> None:
-    """What only begins like a number is none, and no error of the program."""
+def test_points_without_digits_are_read_as_text(text: str, old: bool) -> None:
+    """A text that only begins like a number is no number, and no error."""
     assert load_yaml(f"a: {text}", label="x", old=old) == {"a": text}
 
 
-def test_a_field_has_small_limits() -> None:
-    """What is typed into a form is a page of text at the most."""
+def test_a_form_field_has_smaller_limits() -> None:
+    """A typed text is at most one page long."""
     with pytest.raises(TooLarge, match="answer: YAML of 20001 bytes, at most 20000"):
         load_yaml("x" * 20_001, label="answer", limits=FIELD)
     with pytest.raises(Invalid, match=r"answer: .*elements"):
@@ -88,8 +88,8 @@ def test_a_field_has_small_limits() -> None:
         load_yaml("[" * 21, label="answer", limits=FIELD)
 
 
-def test_one_document_is_one_value() -> None:
-    """Empty texts hold nothing; several documents are an error that counts them."""
+def test_a_single_document_is_required_for_one_value() -> None:
+    """An empty text is no value; several documents are an error that counts them."""
     assert load_yaml("", label="x") is None
     assert load_yaml("---\n---\na: 1", label="x") == {"a": 1}
     with pytest.raises(Invalid, match="settings: holds 2 YAML documents"):
@@ -97,7 +97,7 @@ def test_one_document_is_one_value() -> None:
 
 
 def test_dates_and_half_surrogates_are_texts_or_errors() -> None:
-    """Neither becomes a value that JSON cannot say."""
+    """Neither becomes a value that JSON cannot hold."""
     assert load_yaml("a: 2024-01-01", label="x", old=True) == {"a": "2024-01-01"}
     with pytest.raises(CallboardError):
         load_yaml("a: \ud800", label="x")
@@ -105,8 +105,8 @@ def test_dates_and_half_surrogates_are_texts_or_errors() -> None:
         load_yaml('a: "\\ud800"', label="x")
 
 
-def test_a_reader_of_tags_makes_values_of_them() -> None:
-    """Tags that are not YAML's own are the reader's business; it may refuse them."""
+def test_a_tag_reader_converts_foreign_tags() -> None:
+    """Tags that are not YAML's own go to the reader, which may refuse them."""
 
     def read_tag(tag: str, value: object) -> object:
         if tag != "!upper":
@@ -126,15 +126,15 @@ def test_a_reader_of_tags_makes_values_of_them() -> None:
 
 
 def test_aliases_within_the_limits_are_read() -> None:
-    """A file that repeats a block a few times is an honest one."""
+    """A file that repeats a block a few times is an ordinary one."""
     limits = YamlLimits(expansion=60)
     text = "a: &a {x: 1}\nb: [" + "*a, " * 20 + "]"
     [document] = load_documents(text, limits=limits)
     assert document["b"] == [{"x": 1}] * 20
 
 
-def test_a_file_holds_so_many_documents() -> None:
-    """The one after the last is the error: those after it are not read."""
+def test_the_number_of_documents_of_a_file_is_limited() -> None:
+    """The first document over the limit is an error, and no later one is read."""
     limits = YamlLimits(documents=100)
     document = "---\na: 1\n"
     assert len(load_documents(document * 100, limits=limits)) == 100

@@ -64,8 +64,10 @@ other: *spec
         (1, "quoted key", 24),
     ],
 )
-def test_a_field_has_its_line(document: int, path: str, line: int | None) -> None:
-    """By its path, whose names may have dots; empty documents do not count."""
+def test_the_line_of_a_field_is_found_by_its_path(
+    document: int, path: str, line: int | None
+) -> None:
+    """The names of a path may have dots; empty documents do not count."""
     start_line = [2, 18][document]
     assert locate(TEXT, {document: [path]}) == {
         document: DocumentLines(start_line, (line,))
@@ -83,7 +85,7 @@ VALUES = st.recursive(
 
 
 @given(st.lists(st.dictionaries(KEYS, VALUES, min_size=1), min_size=1, max_size=3))
-def test_every_field_is_found(documents: list[dict[str, Any]]) -> None:
+def test_the_line_of_every_field_is_found(documents: list[dict[str, Any]]) -> None:
     """Its name begins the line that is given."""
     text = "".join(f"---\n{dump_yaml(entry)}" for entry in documents)
     assert load_documents(text) == documents
@@ -98,8 +100,8 @@ def test_every_field_is_found(documents: list[dict[str, Any]]) -> None:
             assert name.startswith(next(iter(key)))
 
 
-def test_many_documents_cost_little_more_than_their_reading() -> None:
-    """Of documents without errors nothing is remembered."""
+def test_lines_of_many_documents_cost_little() -> None:
+    """Nothing is stored for documents without errors."""
     one = "kind: Component\nmetadata:\n  name: web\n  tags: [a, b]\nspec: {x: 1}\n"
     text = "---\n".join([one] * 10_000)
     started_at = time.process_time()

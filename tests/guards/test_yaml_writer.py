@@ -25,7 +25,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("blocks", [True, False])
 @pytest.mark.parametrize("text", TEXTS)
-def test_texts_stay_texts(text: str, blocks: bool) -> None:
+def test_written_texts_are_read_back_as_texts(text: str, blocks: bool) -> None:
     """As a value, an item and a key, for readers of YAML 1.2 and of 1.1."""
     value = {"value": text, "items": [text], "keys": {text: 1}}
     written = dump_yaml(value, blocks=blocks)
@@ -68,13 +68,13 @@ def test_plain_texts_are_not_quoted() -> None:
     )
 
 
-def test_what_json_cannot_say_is_written_as_nothing() -> None:
-    """As JavaScript's JSON writes it."""
+def test_values_that_json_cannot_hold_are_written_as_null() -> None:
+    """As JavaScript's JSON writes them."""
     assert load_yaml(dump_yaml([math.inf, math.nan]), label="x") == [None, None]
 
 
-def test_a_value_that_shares_its_parts_is_bounded() -> None:
-    """What would be gigabytes of text, or never end, is refused at once."""
+def test_the_written_size_of_shared_values_is_limited() -> None:
+    """A value that would be gigabytes of text, or endless, is refused at once."""
     value: list[object] = []
     endless = [value]
     for _ in range(30):
