@@ -14,8 +14,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_every_route_asks_who_is_there(built: Running) -> None:
-    """Without the gateway's word nothing is answered but health."""
+async def test_every_route_requires_a_principal(built: Running) -> None:
+    """Without a principal from the gateway only health is answered."""
     for path in (
         f"/metadata/techdocs/{TRIPLET}",
         f"/metadata/entity/{TRIPLET}",
@@ -35,8 +35,10 @@ async def test_every_route_asks_who_is_there(built: Running) -> None:
     assert (await built.client.get("/healthz")).status_code == 200
 
 
-async def test_a_restricted_entity_has_no_docs_for_strangers(built: Running) -> None:
-    """Who may not see the entity sees none of its docs, on any route."""
+async def test_docs_of_a_restricted_entity_are_hidden_from_others(
+    built: Running,
+) -> None:
+    """Readers who may not see the entity see none of its docs, on any route."""
     paths = (
         f"/metadata/techdocs/{TRIPLET}",
         f"/metadata/entity/{TRIPLET}",
@@ -60,7 +62,7 @@ async def test_a_restricted_entity_has_no_docs_for_strangers(built: Running) -> 
     assert (await built.get(path, conditions=POLICY)).status_code == 200
 
 
-async def test_metadata_of_the_site(built: Running) -> None:
+async def test_site_metadata_has_backstages_form(built: Running) -> None:
     """`techdocs_metadata.json` as Backstage's clients know it."""
     result = (await built.get(f"/metadata/techdocs/{TRIPLET}")).json()
     assert result["site_name"] == "Box office"
@@ -71,8 +73,8 @@ async def test_metadata_of_the_site(built: Running) -> None:
     assert error(missing) == (404, "NotFoundError", message)
 
 
-async def test_metadata_of_the_entity(built: Running) -> None:
-    """The entity and where its docs come from; unknown ones as Backstage says it."""
+async def test_entity_metadata_names_the_source_of_its_docs(built: Running) -> None:
+    """Unknown entities are answered as in Backstage."""
     answer = await built.get(f"/metadata/entity/{TRIPLET}")
     result = answer.json()
     assert result["metadata"]["name"] == "box-office"
@@ -84,10 +86,10 @@ async def test_metadata_of_the_entity(built: Running) -> None:
     assert missing.headers["content-type"] == "application/json; charset=utf-8"
 
 
-async def test_metadata_of_an_entity_name_no_restricted_neighbours(
+async def test_entity_metadata_leaves_restricted_relations_out(
     built: Running,
 ) -> None:
-    """The relations that its reader may see, and those to what is not there."""
+    """Relations that the reader may see stay, and those to missing entities."""
     names = ("secret", "open", "gone")
     built.catalog.put(component("secret"), **RESTRICTED)
     built.catalog.put(component("open"))
@@ -117,16 +119,16 @@ async def test_one_page_has_one_address_in_three_forms(built: Running) -> None:
     assert missing.status_code == 404
 
 
-async def test_a_catalog_that_is_away_is_named(own: Running) -> None:
-    """What needs the catalog says 503; pages and files need it not."""
+async def test_routes_that_need_the_catalog_answer_503_without_it(own: Running) -> None:
+    """The error names the catalog; pages and files are served without it."""
     own.catalog.away = True
     answer = await own.get(f"/metadata/entity/{TRIPLET}")
     assert error(answer)[:2] == (503, "ServiceUnavailableError")
     assert (await own.get(f"/pages/{TRIPLET}/guide")).status_code == 200
 
 
-async def test_the_snapshot_is_for_services(own: Running) -> None:
-    """Search gets every section and a checksum; nobody else does."""
+async def test_the_snapshot_is_for_services_only(own: Running) -> None:
+    """Search gets every section and a checksum; users are refused."""
     assert (await own.get("/snapshot")).status_code == 403
     assert (await own.get("/snapshot/checksum")).status_code == 403
     service = {"subject": "service:search", "kind": "service"}

@@ -15,14 +15,14 @@ from tests.costs import limit_processor_time
         ('class="emojione" src="https://c.example/none.svg"', ""),
     ],
 )
-def test_emoji_are_characters(picture: str, characters: str) -> None:
-    """No picture of a foreign server is needed to see a smile."""
+def test_emoji_are_rendered_as_characters(picture: str, characters: str) -> None:
+    """No picture of a foreign server is needed."""
     html = f'<p><img {picture} title=":x:"></p>'
     assert finished(html, "a.md")[0] == f"<p>{characters}</p>"
 
 
-def test_drawings_are_pictures() -> None:
-    """An inline drawing is shown, and what would act in it cannot."""
+def test_inline_drawings_become_pictures() -> None:
+    """An inline drawing is shown, and its active parts cannot run."""
     html = (
         '<span><svg viewBox="0 0 1 1"><script>x()</script><path d="M0 0"/></svg></span>'
     )
@@ -32,7 +32,7 @@ def test_drawings_are_pictures() -> None:
     assert "<svg" not in result
 
 
-def test_an_article_that_is_too_long_is_cut_and_told() -> None:
+def test_a_too_long_article_is_cut_with_a_warning() -> None:
     """The beginning is shown; the warning names the page."""
     result, warnings = finished("<p>word</p>" * (CHARACTERS // 8), "big.md")
     assert len(result) <= CHARACTERS
@@ -40,15 +40,15 @@ def test_an_article_that_is_too_long_is_cut_and_told() -> None:
 
 
 @pytest.mark.parametrize("tag", ["div", "ul", "b", "blockquote", "table", "svg"])
-def test_depth_is_refused_before_it_costs(tag: str) -> None:
-    """A tower of elements takes minutes to clean: it is counted first."""
+def test_deeply_nested_html_is_refused_fast(tag: str) -> None:
+    """Deeply nested elements take minutes to sanitize: they are counted first."""
     html = f"<{tag}>" * 300_000
     refusal = r"deep\.md: elements are nested deeper than 200"
     with limit_processor_time(5), pytest.raises(Invalid, match=refusal):
         finished(html[:CHARACTERS], "deep.md")
 
 
-def test_what_ends_by_itself_does_not_nest() -> None:
-    """Unclosed paragraphs, items and rows are how people write HTML."""
+def test_self_closing_elements_do_not_count_as_nested() -> None:
+    """Unclosed paragraphs, items and rows are usual HTML."""
     assert deepest("<ul>" + "<li><p>a<br>" * 1000 + "</ul>") == 1
     assert deepest("<div>" * DEPTH + "</div>" * DEPTH) == DEPTH

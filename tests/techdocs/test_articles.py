@@ -31,8 +31,8 @@ AROUND = Surroundings(
         '<div hx-get="/api/x" data-hx-post="/y">x</div>',
     ],
 )
-def test_nothing_that_acts_passes(html: str) -> None:
-    """Scripts, handlers, frames, forms, styles and actions of htmx are removed."""
+def test_active_content_is_removed(html: str) -> None:
+    """Scripts, handlers, frames, forms, styles and actions of htmx."""
     result = safe_article(html, AROUND).lower()
     for word in (
         "script",
@@ -77,17 +77,17 @@ def test_nothing_that_acts_passes(html: str) -> None:
         ("/catalog", "/catalog"),
     ],
 )
-def test_links_lead_to_pages_of_the_portal(link: str, target: str) -> None:
-    """A relative link to a page becomes the portal's, to a file the assets route's.
+def test_relative_links_become_addresses_of_the_portal(link: str, target: str) -> None:
+    """A link to a page becomes the portal's, one to a file the assets route's.
 
-    What is neither is the portal's too, which says that there is no such page.
+    A link to neither becomes the portal's too, which says that there is no such page.
     """
     assert f'href="{target}"' in safe_article(f'<a href="{link}">x</a>', AROUND)
 
 
 @pytest.mark.parametrize("address", ["http://[x", "//[", "http://a\u2100b/"])
-def test_an_address_that_cannot_be_taken_apart_leads_nowhere(address: str) -> None:
-    """The page is shown without it."""
+def test_an_unparsable_link_is_removed(address: str) -> None:
+    """The page is shown without the link."""
     html = (
         f'<p>before <a href="{address}">x</a> <img src="{address}" alt="A"> after</p>'
     )
@@ -105,8 +105,8 @@ def test_pictures_come_from_the_assets_route() -> None:
     assert "data:image/png;base64,AAAA" in safe_article(inline, AROUND)
 
 
-def test_what_readers_need_stays() -> None:
-    """Anchors, admonitions, tabs, task lists, tables and highlighted code pass."""
+def test_harmless_markup_stays() -> None:
+    """Anchors, admonitions, tabs, task lists, tables and highlighted code."""
     html = (
         '<h2 id="a">A<a class="headerlink" href="#a" title="Link">¶</a></h2>'
         '<div class="admonition note"><p class="admonition-title">Note</p></div>'

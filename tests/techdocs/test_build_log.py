@@ -10,8 +10,10 @@ from services.techdocs.build_log import BuildLog, without_paths
 
 
 @given(count=st.integers(0, 40), first=st.integers(0, 8), last=st.integers(0, 8))
-def test_the_beginning_and_the_end_are_there(count: int, first: int, last: int) -> None:
-    """Every line is said, or counted among those left out in the middle."""
+def test_a_long_build_log_keeps_its_beginning_and_end(
+    count: int, first: int, last: int
+) -> None:
+    """Every line is kept, or counted among those left out in the middle."""
     lines: list[str] = []
     log = BuildLog(lines.append, first, last)
     given_lines = [f"line {number}" for number in range(count)]
@@ -25,8 +27,8 @@ def test_the_beginning_and_the_end_are_there(count: int, first: int, last: int) 
     assert lines == [*given_lines[:first], left_out, *given_lines[count - last :]]
 
 
-def test_no_path_of_this_machine_is_said() -> None:
-    """Files of the site are named as its writers know them, others are bare names."""
+def test_the_build_log_has_no_path_of_the_server() -> None:
+    """Files of the site have their paths in the site, others only their names."""
     shortened = without_paths(Path("/data/techdocs/sites/building/tmpx"))
     own = "/data/techdocs/sites/building/tmpx"
     assert shortened(f"File '{own}/source/docs/a b.md' is odd") == (

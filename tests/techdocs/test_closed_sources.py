@@ -31,10 +31,10 @@ async def borrow(techdocs: Running, reference: str, **more: str) -> str:
         ("dir:.", {"backstage.io/source-location": f"url:{VAULT}/tree/main/"}),
     ],
 )
-async def test_a_closed_source_makes_no_site(
+async def test_docs_of_a_closed_source_are_not_built(
     techdocs: Running, reference: str, more: Any
 ) -> None:
-    """However the annotations lead there; the reason tells nothing of it."""
+    """However the annotations lead there; the reason reveals nothing of it."""
     techdocs.host.commit("vault", DOCS)
     techdocs.host.commit("box", SITE)
     techdocs.catalog.closed.add(VAULT)
@@ -46,8 +46,8 @@ async def test_a_closed_source_makes_no_site(
     assert MARK not in page.text + str(state)
 
 
-async def test_a_source_that_closes_takes_its_site_along(techdocs: Running) -> None:
-    """At once, also out of search; and brings it back when it opens again."""
+async def test_a_site_is_withdrawn_when_its_source_closes(techdocs: Running) -> None:
+    """At once, also from search; it returns when the source opens again."""
     techdocs.host.commit("vault", DOCS)
     techdocs.host.commit("box", SITE)
     ref = await borrow(techdocs, f"url:{VAULT}/tree/main/")
@@ -82,8 +82,10 @@ async def test_a_source_that_closes_takes_its_site_along(techdocs: Running) -> N
     assert MARK in page.text
 
 
-async def test_a_repository_of_ones_own_is_not_asked_about(techdocs: Running) -> None:
-    """A restricted entity has docs for those who see it."""
+async def test_an_entitys_own_repository_needs_no_source_check(
+    techdocs: Running,
+) -> None:
+    """A restricted entity has docs for the readers who see it."""
     techdocs.host.commit("box", SITE)
     techdocs.catalog.closed.add(f"https://{HOST}/box")
     await techdocs.document("box-office")

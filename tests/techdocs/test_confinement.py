@@ -34,8 +34,10 @@ print("imports")
 """
 
 
-def test_the_walls_hold(tmp_path: Path, mongodb: str) -> None:
-    """A confined process reads, writes and reaches nothing but what it was given."""
+def test_a_confined_process_reaches_only_what_it_was_given(
+    tmp_path: Path, mongodb: str
+) -> None:
+    """It can neither read, write nor connect to anything else."""
     inside, outside = tmp_path / "in", tmp_path / "out"
     inside.mkdir()
     outside.mkdir()

@@ -24,8 +24,10 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
         ("search/search_index.json", "application/json; charset=utf-8"),
     ],
 )
-async def test_static_files(built: Running, path: str, media: str) -> None:
-    """Media types are Backstage's: nothing here is ever rendered by a browser."""
+async def test_static_files_have_backstages_media_types(
+    built: Running, path: str, media: str
+) -> None:
+    """A browser renders none of these types."""
     answer = await built.get(f"/static/docs/{TRIPLET}/{path}")
     assert (answer.status_code, answer.headers["content-type"]) == (200, media)
     assert answer.headers["x-content-type-options"] == "nosniff"
@@ -41,15 +43,15 @@ async def test_static_files(built: Running, path: str, media: str) -> None:
 @pytest.mark.parametrize(
     "name", ["a.js", "a.MJS", "a.wasm", "a.xsl", "a.XHTML", "a.es"]
 )
-async def test_nothing_that_runs_has_a_type_that_runs(name: str) -> None:
+async def test_active_files_have_inactive_media_types(name: str) -> None:
     """A script of the docs is no script of the portal."""
     media = static_type(Path(name))
     assert media.startswith("text/plain") or name == "a.es"
     assert not any(word in media for word in ("script", "xml", "html", "wasm"))
 
 
-async def test_a_page_cannot_run_a_file_of_the_docs(built: Running) -> None:
-    """Whatever its name is; what shows pictures and styles goes on to do so."""
+async def test_files_of_the_docs_cannot_be_loaded_as_scripts(built: Running) -> None:
+    """Whatever the file's name is; pictures and styles can still be shown."""
     for route, path in (("static/docs", "search/main.js"), ("assets", "img/a.png")):
         for expected_type, status in (("script", 403), ("worker", 403), ("image", 200)):
             answer = await built.client.get(
@@ -59,8 +61,8 @@ async def test_a_page_cannot_run_a_file_of_the_docs(built: Running) -> None:
             assert answer.status_code == status, (route, expected_type)
 
 
-async def test_addresses_are_lower_case(built: Running) -> None:
-    """Another case is sent to the one address, through the gateway."""
+async def test_addresses_in_another_case_redirect_to_lower_case(built: Running) -> None:
+    """Each entity has one address, which leads through the gateway."""
     answer = await built.get("/static/docs/default/Component/box-office/index.html")
     place = f"/api/techdocs/static/docs/{TRIPLET}/index.html"
     assert (answer.status_code, answer.headers["location"]) == (301, place)
@@ -80,15 +82,15 @@ async def test_addresses_are_lower_case(built: Running) -> None:
         "%00",
     ],
 )
-async def test_nothing_outside_a_site_is_served(built: Running, path: str) -> None:
-    """Dots, backslashes and zero bytes in an address lead to nothing."""
+async def test_paths_outside_a_site_are_refused(built: Running, path: str) -> None:
+    """Dots, backslashes and zero bytes in an address."""
     for route in ("static/docs", "assets"):
         answer = await built.get(f"/{route}/{TRIPLET}/{path}")
         assert answer.status_code in {400, 404}, route
 
 
-async def test_pictures_are_shown_and_files_kept(built: Running) -> None:
-    """The portal's pictures have their types, in a sandbox; others are downloads."""
+async def test_pictures_are_shown_and_other_files_are_downloads(built: Running) -> None:
+    """Pictures have their types, in a sandbox."""
     picture = await built.get(f"/assets/{TRIPLET}/img/a.png")
     assert (picture.content, picture.headers["content-type"]) == (PICTURE, "image/png")
     drawing = await built.get(f"/assets/{TRIPLET}/img/b.svg")
@@ -100,8 +102,8 @@ async def test_pictures_are_shown_and_files_kept(built: Running) -> None:
         assert answer.headers["content-disposition"] == "attachment"
 
 
-async def test_whether_a_file_is_there_is_told_without_it(built: Running) -> None:
-    """HEAD answers as GET does, without the content, and to the same readers."""
+async def test_head_requests_answer_like_get_without_content(built: Running) -> None:
+    """And to the same readers."""
     for path, status in (("img/a.png", 200), ("img/gone.png", 404), ("img", 404)):
         answer = await built.client.head(
             f"/assets/{TRIPLET}/{path}", headers=built.headers()

@@ -19,10 +19,10 @@ async def tried(techdocs: Running, times: int) -> None:
     await until(result, 20, f"{times} tries")
 
 
-async def test_a_full_disk_is_no_failure_of_the_docs(
+async def test_a_full_disk_postpones_a_build(
     installation: Installation, small_disk: SmallDisk
 ) -> None:
-    """Nobody is told that a build failed; with room the site is there by itself."""
+    """No build failure is published; with room the site is built by itself."""
     installation.host.commit("box", SITE)
     async with installation.start(data=small_disk.folder / "data") as techdocs:
         with small_disk.filled():

@@ -12,8 +12,8 @@ from tests.techdocs.generating import CONFIG, Make, page, summary
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_a_site_as_backstage_makes_it(generate: Make) -> None:
-    """Title, metadata, search entries, navigation and edit links are all there."""
+async def test_a_generated_site_has_backstages_parts(generate: Make) -> None:
+    """Title, metadata, search entries, navigation and edit links."""
     generated, log = await generate(
         {
             "mkdocs.yml": CONFIG + "site_description: All\n"
@@ -46,13 +46,13 @@ async def test_a_site_as_backstage_makes_it(generate: Make) -> None:
     assert any("Documentation built" in line for line in log)
 
 
-async def test_a_site_without_configuration(generate: Make) -> None:
-    """No mkdocs.yml: the entity's title and the folder `docs`."""
+async def test_a_site_is_built_without_mkdocs_yml(generate: Make) -> None:
+    """With the entity's title and the folder `docs`."""
     generated, _ = await generate({"docs/index.md": "# Hi\n"})
     assert "<title>Web</title>" in page(generated)
 
 
-async def test_what_is_left_out_is_told(generate: Make) -> None:
+async def test_removed_settings_are_reported_as_warnings(generate: Make) -> None:
     """Hooks do not run, and the writer reads why."""
     hook = "import pathlib\npathlib.Path('docs/hooked.md').write_text('x')\n"
     generated, log = await generate(
@@ -68,7 +68,7 @@ async def test_what_is_left_out_is_told(generate: Make) -> None:
 
 
 async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
-    """A file named like a library does not take its place."""
+    """A file named like a library is not imported in its place."""
     generated, _ = await generate(
         {
             "mkdocs.yml": CONFIG,
@@ -129,7 +129,7 @@ async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
         ),
     ],
 )
-async def test_a_build_that_cannot_be_says_why(
+async def test_a_failed_build_names_file_or_setting(
     generate: Make, files: Mapping[str, str], reason: str
 ) -> None:
     """The reason names the file or the setting."""
@@ -137,8 +137,8 @@ async def test_a_build_that_cannot_be_says_why(
         await generate(files)
 
 
-async def test_links_begin_with_no_foreign_scheme(generate: Make) -> None:
-    """What settings put before links is a path or an address of the web."""
+async def test_configured_links_have_safe_schemes_only(generate: Make) -> None:
+    """Link prefixes in the settings are paths or web addresses."""
     config = CONFIG + (
         "edit_uri: 'file:///x/'\nmarkdown_extensions:\n"
         "  - wikilinks: {base_url: 'javascript:alert(1)//'}\n"
@@ -153,8 +153,8 @@ async def test_links_begin_with_no_foreign_scheme(generate: Make) -> None:
     assert len(log_lines) == 2
 
 
-async def test_links_that_cannot_be_taken_apart_break_no_site(generate: Make) -> None:
-    """Half an address of IPv6, or a host that is another one when normalized."""
+async def test_unparsable_links_do_not_break_a_site(generate: Make) -> None:
+    """Half an IPv6 address, or a host that changes when it is normalized."""
     body = (
         "# Hi\n\n[a](http://[x) <http://[y> ![b](//[z) [c](http://a\u2100b/)\n\n"
         '<a href="http://[w">raw</a> fine [d][e]\n\n[e]: http://[v\n'

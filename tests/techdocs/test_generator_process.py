@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def test_a_build_that_takes_too_long_is_stopped(generate: Make) -> None:
-    """The limit of time is told, and nothing is left running."""
+    """The error names the time limit, and no process is left running."""
     async with ProcessGenerator(0.05) as hasty:
         with pytest.raises(Invalid, match="longer than") as raised:
             await generate({"docs/index.md": "# Hi\n"}, by=hasty)
@@ -28,10 +28,10 @@ async def test_a_build_that_takes_too_much_memory_is_stopped(generate: Make) -> 
         await generate({"docs/index.md": text}, memory_bytes=64 * 1024**2)
 
 
-async def test_the_environment_does_not_reach_the_build(
+async def test_a_build_cannot_read_the_services_environment(
     generate: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A configuration that asks for our secrets gets nothing."""
+    """A configuration that refers to secrets gets nothing."""
     monkeypatch.setenv("CALLBOARD_SERVICE_SECRET", "very-secret-value")
     generated, _ = await generate(
         {
@@ -42,10 +42,10 @@ async def test_the_environment_does_not_reach_the_build(
     assert "very-secret-value" not in page(generated)
 
 
-async def test_one_build_leaves_nothing_for_the_next(
+async def test_a_build_does_not_affect_the_next_one(
     generate: Make, tmp_path: Path
 ) -> None:
-    """The same files give the same page, whoever was built before."""
+    """The same files make the same page, whatever was built before."""
     files = {"mkdocs.yml": CONFIG, "docs/index.md": "# Hi\n\n```python\nx\n```\n"}
     first, _ = await generate(files)
     before = page(first)
@@ -54,10 +54,10 @@ async def test_one_build_leaves_nothing_for_the_next(
     assert page(again) == before
 
 
-async def test_a_generator_whose_pipe_is_broken_is_over(
+async def test_a_generator_with_a_broken_pipe_is_replaced(
     generate: Make, tmp_path: Path
 ) -> None:
-    """It still stands, but takes no work any more: the next try has a new one."""
+    """It still runs, but takes no work: the next attempt has a new process."""
     async with ProcessGenerator(30) as doomed:
         await doomed.warm_up()
         assert doomed._process is not None
@@ -71,10 +71,8 @@ async def test_a_generator_whose_pipe_is_broken_is_over(
         assert generated.pages == 1
 
 
-async def test_a_generator_that_dies_is_started_anew(
-    generate: Make, tmp_path: Path
-) -> None:
-    """Whoever waited is told to try again, and trying again works."""
+async def test_a_dead_generator_is_replaced(generate: Make, tmp_path: Path) -> None:
+    """Its caller gets a temporary error, and a second attempt succeeds."""
     async with ProcessGenerator(30) as doomed:
         waiting = asyncio.ensure_future(
             generate({"docs/index.md": "# Hi\n"}, by=doomed)

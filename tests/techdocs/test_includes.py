@@ -11,10 +11,10 @@ from tests.techdocs.generating import CONFIG, Make, page
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_snippets_from_outside_are_not_read(
+async def test_snippets_outside_the_docs_are_not_read(
     generate: Make, tmp_path: Path
 ) -> None:
-    """Neither an absolute nor a climbing path brings a file of this machine."""
+    """Neither an absolute path nor one with dots reads a file of the server."""
     secret = tmp_path.parent / "secret.txt"
     secret.write_text("the-secret-word")
     generated, _ = await generate(
@@ -27,7 +27,7 @@ async def test_snippets_from_outside_are_not_read(
     assert "the-secret-word" not in page(generated)
 
 
-async def test_diagrams_from_outside_are_not_read(
+async def test_diagrams_outside_the_docs_are_not_read(
     generate: Make, tmp_path: Path
 ) -> None:
     """A diagram's source outside the folder is never shown."""
@@ -43,7 +43,7 @@ async def test_diagrams_from_outside_are_not_read(
         assert "the-secret-word" not in page(generated) + "".join(log)
 
 
-async def test_snippets_beside_the_pages_are_read(generate: Make) -> None:
+async def test_snippets_in_the_docs_folder_are_included(generate: Make) -> None:
     """A snippet from the documentation's own folder is put in."""
     generated, _ = await generate(
         {
@@ -55,8 +55,8 @@ async def test_snippets_beside_the_pages_are_read(generate: Make) -> None:
     assert "Apache words" in page(generated)
 
 
-async def test_a_monorepo_of_docs_is_one_site(generate: Make) -> None:
-    """Included configurations bring their pages, reduced to what is allowed."""
+async def test_a_monorepo_of_docs_becomes_one_site(generate: Make) -> None:
+    """Included configurations add their pages, reduced to the allowed settings."""
     generated, _ = await generate(
         {
             "mkdocs.yml": CONFIG
@@ -71,8 +71,8 @@ async def test_a_monorepo_of_docs_is_one_site(generate: Make) -> None:
     assert any("sub/mkdocs.yml: hooks" in line for line in generated.warnings)
 
 
-async def test_what_a_plugin_stops_at_is_named(generate: Make) -> None:
-    """Also where it says so in its own log, and with no path of this machine."""
+async def test_the_cause_of_a_plugins_failure_is_named(generate: Make) -> None:
+    """Also where the cause is in the plugin's own log; without server paths."""
     files = {
         "mkdocs.yml": CONFIG
         + "nav: [{A: '!include sub/mkdocs.yml'}, {B: '!include sub/mkdocs.yml'}]\n",
@@ -93,7 +93,7 @@ async def test_what_a_plugin_stops_at_is_named(generate: Make) -> None:
         ("parts/!(a)/mkdocs.yml", {"b", "c"}),
     ],
 )
-async def test_wildcards_of_includes_mean_what_they_mean_elsewhere(
+async def test_wildcards_of_includes_match_like_globs(
     generate: Make, pattern: str, pages: set[str]
 ) -> None:
     """Braces, any depth and negation, with a title before them or without one."""
@@ -125,10 +125,10 @@ async def test_wildcards_of_includes_mean_what_they_mean_elsewhere(
         ("../*/mkdocs.yml", "leaves the documentation's folder"),
     ],
 )
-async def test_wildcards_of_includes_are_bounded(
+async def test_wildcards_of_includes_are_limited(
     generate: Make, pattern: str, reason: str
 ) -> None:
-    """What a pattern may mean is counted before anything is looked for."""
+    """The expansion of a pattern is counted before any file is searched."""
     nav = json.dumps([f"*include {pattern}"])
     files = {"mkdocs.yml": f"site_name: A\nnav: {nav}\n", "docs/index.md": "# Hi\n"}
     with pytest.raises(Invalid, match=reason):

@@ -74,10 +74,10 @@ def documented() -> dict[str, Any]:
 
 
 @pytest.mark.faults
-async def test_a_killed_build_is_done_once(
+async def test_a_killed_build_is_completed_once(
     installation: Installation, mongodb: str, kafka: str, tmp_path: Path
 ) -> None:
-    """The next process takes the build up; one site, one event, no rubbish."""
+    """The next process resumes the build; one site, one event, no rubbish."""
     installation.host.commit("box", SITE)
     client = mongo.connect(mongodb)
     table = mongo.database(client, "techdocs")["sites"]

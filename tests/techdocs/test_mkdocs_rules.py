@@ -7,8 +7,8 @@ from services.techdocs import mkdocs_rules as rules
 from shared.contracts.errors import Invalid, TooLarge
 
 
-def test_allowed_settings_are_kept_and_others_named() -> None:
-    """Hooks, foreign plugins, themes' folders and keys go; the writer is told which."""
+def test_allowed_settings_are_kept_and_others_reported() -> None:
+    """Hooks, foreign plugins, theme folders and keys are removed with a warning."""
     config = file.read_config(
         b"site_name: A\nhooks: [evil.py]\nextra_javascript: [x.js]\n"
         b"theme: {name: material, custom_dir: over, features: [a]}\n"
@@ -31,7 +31,7 @@ def test_the_core_plugin_is_added() -> None:
     assert {"techdocs-core": {}} in rules.allowed({"site_name": "A"}).values["plugins"]
 
 
-def test_a_group_cannot_smuggle_plugins() -> None:
+def test_plugins_in_a_group_obey_the_allow_list() -> None:
     """The plugins inside a group obey the same list."""
     config = {"plugins": [{"group": {"plugins": ["exec", "search"]}}]}
     reduced = rules.allowed(config)
@@ -51,10 +51,10 @@ def test_a_group_cannot_smuggle_plugins() -> None:
         ({"plantuml_markdown": {"server": "http://x"}}, {}),
     ],
 )
-def test_only_known_extensions_with_harmless_options(
+def test_only_listed_extensions_with_safe_options_pass(
     extension: object, reduced: object
 ) -> None:
-    """Naming an extension imports a module, so only listed ones pass."""
+    """Naming an extension imports a module."""
     result = rules.allowed({"markdown_extensions": [extension]})
     values = [
         next(iter(item.values())) for item in result.values["markdown_extensions"]
@@ -96,19 +96,19 @@ MERGES = "m0: &m0 {k: 1}\n" + "".join(
     ],
 )
 def test_bad_yaml_is_refused_with_the_reason(text: bytes, message: str) -> None:
-    """Whatever is no plain configuration is an error that says what it is."""
+    """Anything but a plain configuration is an error that names the cause."""
     with pytest.raises(Invalid, match=message):
         file.read_config(text)
 
 
 def test_a_huge_configuration_is_refused() -> None:
-    """The limit is told in bytes."""
+    """The error has the limit in bytes."""
     with pytest.raises(TooLarge, match="262147 bytes, at most 262144"):
         file.read_config(b"a: " + b"x" * file.CONFIG_BYTES)
 
 
-def test_known_python_names_pass_as_names() -> None:
-    """The tags that emoji and Mermaid need are kept, as names: nothing is imported."""
+def test_known_python_tags_are_kept_as_names() -> None:
+    """The tags that emoji and Mermaid need; nothing is imported."""
     text = b"a: !!python/name:material.extensions.emoji.twemoji\n"
     result = file.read_config(text)
     assert result == {"a": file.PythonName("material.extensions.emoji.twemoji")}
@@ -138,8 +138,8 @@ def test_a_foreign_tag_is_left_out_with_its_line(tag: str) -> None:
     assert lines[0].startswith(f"mkdocs.yml line 3: {tag.split(maxsplit=1)[0]}")
 
 
-def test_functions_of_manuals_are_made_with_their_keywords() -> None:
-    """Slugs as Material's manual sets them, in both spellings."""
+def test_documented_slug_functions_are_built_with_options() -> None:
+    """Slugs as in the manual of Material, in both spellings."""
     text = (
         b"a: !!python/object/apply:pymdownx.slugs.slugify\n  kwds:\n    case: lower\n"
         b"b: !!python/name:pymdownx.slugs.uslugify\n"
@@ -164,8 +164,8 @@ def test_functions_of_manuals_are_made_with_their_keywords() -> None:
         "{path",
     ],
 )
-def test_an_edit_template_names_the_path_alone(template: str) -> None:
-    """Attributes and widths of Python's formatting are left out with a warning."""
+def test_an_edit_template_may_refer_to_the_path_only(template: str) -> None:
+    """Attributes and widths of Python's formatting are removed with a warning."""
     result = rules.allowed({"edit_uri_template": template})
     assert "edit_uri_template" not in result.values
     assert "edit_uri_template" in result.warnings[0]
@@ -173,8 +173,8 @@ def test_an_edit_template_names_the_path_alone(template: str) -> None:
     assert good.values["edit_uri_template"] == "e/{path}?x={path_noext!q}"
 
 
-def test_an_operator_allows_safe_plugins_only() -> None:
-    """`allowPlugins` opens the list of harmless ones; what runs code stays out."""
+def test_an_operator_can_allow_safe_plugins_only() -> None:
+    """`allowPlugins` extends the list by safe plugins; others stay forbidden."""
     config = {"plugins": ["tags", "macros", "monorepo"]}
     result = rules.allowed(config, ["tags", "macros"])
     assert [next(iter(item)) for item in result.values["plugins"]] == [
@@ -185,7 +185,7 @@ def test_an_operator_allows_safe_plugins_only() -> None:
     assert "plugin tags" in rules.allowed(config).warnings[0]
 
 
-def test_icons_stay_inside() -> None:
+def test_icon_folders_outside_the_docs_are_left_out() -> None:
     """Folders of icons outside the documentation are left out."""
     options = {"options": {"custom_icons": ["/usr"]}}
     result = rules.allowed({"markdown_extensions": [{"pymdownx.emoji": options}]})
@@ -194,15 +194,15 @@ def test_icons_stay_inside() -> None:
     assert "custom_icons" in result.warnings[0]
 
 
-def test_the_environment_shows_nothing() -> None:
-    """`!ENV` gives the default that stands in the file, never our environment."""
+def test_env_tags_give_their_default_only() -> None:
+    """`!ENV` has the default in the file, never the service's environment."""
     result = file.read_config(b"a: !ENV PATH\nb: !ENV [PATH, HOME, given]\n")
     assert result == {"a": None, "b": "given"}
 
 
 @pytest.mark.parametrize("path", ["/etc", "..", "../x", "a/../../x", "a\\..\\..\\x"])
-def test_paths_stay_inside(path: str) -> None:
-    """docs_dir and snippets' folders cannot leave the documentation's folder."""
+def test_configured_paths_cannot_leave_the_docs_folder(path: str) -> None:
+    """docs_dir and the folders of snippets."""
     with pytest.raises(Invalid, match="leaves the documentation's folder"):
         rules.allowed({"docs_dir": path})
     snippets = {"pymdownx.snippets": {"base_path": path}}
@@ -213,7 +213,7 @@ def test_paths_stay_inside(path: str) -> None:
 
 
 def test_includes_are_found_at_any_depth() -> None:
-    """The monorepo plugin's statements are told from pages."""
+    """The monorepo plugin's statements are distinguished from pages."""
     nav = [{"A": "a.md"}, {"B": [{"C": "!include ./c/mkdocs.yml"}]}, "*include x/*.yml"]
     assert file.includes({"nav": nav}) == [
         "!include ./c/mkdocs.yml",
@@ -235,7 +235,9 @@ def test_includes_are_found_at_any_depth() -> None:
         ("data:text/html,x", False),
     ],
 )
-def test_addresses_have_no_foreign_scheme(address: str, is_allowed: bool) -> None:
+def test_configured_addresses_have_safe_schemes_only(
+    address: str, is_allowed: bool
+) -> None:
     """Links that a setting makes lead to a path, or to the web."""
     extensions = [{"wikilinks": {"base_url": address}}]
     result = rules.allowed({"edit_uri": address, "markdown_extensions": extensions})
@@ -249,7 +251,7 @@ def test_addresses_have_no_foreign_scheme(address: str, is_allowed: bool) -> Non
     assert len(result.warnings) == (0 if is_allowed else 2)
 
 
-def test_includes_are_counted() -> None:
+def test_the_number_of_includes_is_limited() -> None:
     """Each one is a site to read."""
     nav = [{"A": f"*include {number}/*/mkdocs.yml"} for number in range(51)]
     with pytest.raises(Invalid, match="over 50 times with wildcards"):

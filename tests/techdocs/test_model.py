@@ -50,8 +50,10 @@ def annotated(**values: str) -> Entity:
         ),
     ],
 )
-def test_the_source_of_docs(annotations: dict[str, str], source: DocsSource) -> None:
-    """`dir:` starts at the source or the descriptor, `url:` stands for itself."""
+def test_the_source_of_docs_follows_the_annotation(
+    annotations: dict[str, str], source: DocsSource
+) -> None:
+    """`dir:` starts at the source or the descriptor, `url:` is a complete address."""
     assert source_of(annotated(**annotations)) == source
 
 
@@ -77,13 +79,15 @@ def test_the_source_of_docs(annotations: dict[str, str], source: DocsSource) -> 
         ),
     ],
 )
-def test_a_wrong_source_is_named(annotations: dict[str, str], message: str) -> None:
-    """An annotation that leads nowhere, or outside, is an error that names it."""
+def test_an_invalid_source_is_an_error_that_names_it(
+    annotations: dict[str, str], message: str
+) -> None:
+    """An annotation with an invalid target, or with one outside."""
     with pytest.raises(Invalid, match=message):
         source_of(annotated(**annotations))
 
 
-def test_docs_of_another_entity() -> None:
+def test_an_entity_may_show_the_docs_of_another() -> None:
     """`techdocs-entity` is a ref, completed from the entity that has it."""
     entity = component(
         metadata={"annotations": {"backstage.io/techdocs-entity": "Web"}}
@@ -91,8 +95,8 @@ def test_docs_of_another_entity() -> None:
     assert alias_of(Entity(entity)) == "component:default/web"
 
 
-def test_large_parts_of_an_entity_are_not_kept() -> None:
-    """What policy and pages ask for stays; an API's definition does not."""
+def test_large_fields_of_an_entity_are_not_stored() -> None:
+    """Fields for policy and pages stay; an API's definition does not."""
     stored = stored_entity(Entity(api()))
     assert stored.owner == "team-a"
     assert "definition" not in stored.spec
@@ -111,20 +115,20 @@ def test_large_parts_of_an_entity_are_not_kept() -> None:
         (("docs",), "", None, True),
     ],
 )
-def test_what_a_push_touches(
+def test_a_push_concerns_the_files_of_a_site_only(
     watched: tuple[str, ...] | None,
     folder: str,
     changed: list[str] | None,
     expected: bool,
 ) -> None:
-    """Only a push to what the site is made of is a reason to look."""
+    """A push to other files is no reason for a check."""
     record = Documented(
         "component:default/web", 1, Entity(component()), watched=watched
     )
     assert touches(record, folder, changed) is expected
 
 
-def test_earlier_sites_are_kept_for_a_while() -> None:
+def test_the_latest_sites_are_kept_until_they_expire() -> None:
     """The last ones stay, and none that is too old."""
     now = datetime(2026, 1, 10, tzinfo=UTC)
     history = [(str(days), now - timedelta(days=days)) for days in (1, 2, 3, 9)]
@@ -143,6 +147,6 @@ def test_earlier_sites_are_kept_for_a_while() -> None:
         ("no", None),
     ],
 )
-def test_a_page_is_known_by_what_readers_ask_for(path: str, page: str | None) -> None:
+def test_pages_are_found_by_their_requested_path(path: str, page: str | None) -> None:
     """Sites of earlier versions are read until they are built again."""
     assert _existing_path(path, {"b": {}, "a%20b": {}, "c#": {}}) == page

@@ -68,10 +68,10 @@ def files(prepared: Prepared) -> set[str]:
 SITE = {"mkdocs.yml": "site_name: Box\n", "docs/index.md": "# Hi\n", "src/a.py": "x"}
 
 
-async def test_an_address_on_a_branch_with_slashes_is_settled(
+async def test_the_ref_of_a_branch_with_slashes_is_resolved(
     bench: Bench, host: GitHost
 ) -> None:
-    """Where the address leaves the ref open, the host is asked."""
+    """Where the address leaves the ref open, the host decides."""
     host.commit("box", {"guide/index.md": "# Hi"})
     bare = host.directory / "box.git"
     command = ["git", "update-ref", "refs/heads/release/v3", "refs/heads/main"]
@@ -94,10 +94,10 @@ async def test_only_the_docs_are_fetched(bench: Bench, host: GitHost) -> None:
     assert result.edit_link == f"https://{HOST}/box/edit/main/{{path}}"
 
 
-async def test_the_hash_is_of_what_the_site_is_made_of(
+async def test_the_hash_covers_the_files_of_the_site_only(
     bench: Bench, host: GitHost
 ) -> None:
-    """A commit elsewhere leaves the hash, one in the docs changes it, back is back."""
+    """A commit elsewhere keeps the hash, one in the docs changes it."""
     host.commit("box", SITE)
     first = await bench.git()
     host.commit("box", {"src/a.py": "y"})
@@ -112,8 +112,10 @@ async def test_the_hash_is_of_what_the_site_is_made_of(
     assert (await bench.git(title="Other")).content != (await bench.git()).content
 
 
-async def test_docs_in_a_folder_of_a_repository(bench: Bench, host: GitHost) -> None:
-    """Paths are watched as the repository has them."""
+async def test_watched_paths_are_relative_to_the_repository(
+    bench: Bench, host: GitHost
+) -> None:
+    """For docs in a folder of a repository."""
     host.commit("box", {f"team/{name}": text for name, text in SITE.items()})
     result = await bench.git("team")
     assert files(result) == {"mkdocs.yml", "docs/index.md"}
@@ -134,7 +136,7 @@ async def test_docs_in_a_folder_of_a_repository(bench: Bench, host: GitHost) -> 
         ({"docs/README.md": "# R\n", "README.md": "# T\n"}, {"docs/README.md"}),
     ],
 )
-async def test_a_readme_is_the_first_page_where_there_is_none(
+async def test_the_readme_is_the_first_page_without_an_index(
     bench: Bench, host: GitHost, repository_files: Mapping[str, str], expected: set[str]
 ) -> None:
     """Backstage's rule: without docs/index.md the README takes its place."""
@@ -145,7 +147,7 @@ async def test_a_readme_is_the_first_page_where_there_is_none(
 async def test_links_inside_the_repository_are_followed(
     bench: Bench, host: GitHost
 ) -> None:
-    """A page that is a link to a file beside the docs is that file."""
+    """A page may be a link to a file beside the docs."""
     host.commit("box", {"mkdocs.yml": "site_name: B\n", "GUIDE.md": "# Guide\n"})
     host.link("box", "docs/index.md", "../GUIDE.md")
     result = await bench.git()
@@ -154,10 +156,10 @@ async def test_links_inside_the_repository_are_followed(
     assert "" not in result.watched
 
 
-async def test_links_of_a_place_lead_to_the_whole_repository(
+async def test_links_in_docs_may_lead_anywhere_in_the_repository(
     bench: Bench, host: GitHost
 ) -> None:
-    """Configuration, pages and folders may be links; what they lead to is watched."""
+    """Configuration, pages and folders may be links; their targets are watched."""
     host.commit(
         "box",
         {
@@ -187,32 +189,36 @@ async def test_links_of_a_place_lead_to_the_whole_repository(
     assert any("web/text/gone.md: the link leads to nothing" in x for x in bench.log)
 
 
-async def test_attributes_leave_no_page_out(bench: Bench, host: GitHost) -> None:
-    """A repository that leaves its docs out of archives has them all the same."""
+async def test_gitattributes_leave_no_page_out(bench: Bench, host: GitHost) -> None:
+    """Docs that a repository excludes from archives are exported all the same."""
     host.commit("box", {**SITE, ".gitattributes": "/docs export-ignore\n"})
     assert files(await bench.git()) == {"mkdocs.yml", "docs/index.md"}
 
 
 @pytest.mark.parametrize("target", ["/etc/passwd", "../../../../../etc/passwd"])
-async def test_links_that_leave_are_refused(
+async def test_links_that_leave_the_repository_are_refused(
     bench: Bench, host: GitHost, target: str
 ) -> None:
-    """A link to a file of this machine stops the build."""
+    """A link to a file of the server stops the build."""
     host.commit("box", {"mkdocs.yml": "site_name: B\n", "docs/index.md": "# I\n"})
     host.link("box", "docs/evil.md", target)
     with pytest.raises(Invalid, match=r"link|outside|path"):
         await bench.git()
 
 
-async def test_snippets_bring_the_whole_folder(bench: Bench, host: GitHost) -> None:
-    """A page that takes in a file beside the docs gets it."""
+async def test_a_page_with_snippets_fetches_the_whole_folder(
+    bench: Bench, host: GitHost
+) -> None:
+    """A page that includes a file beside the docs gets it."""
     page = '# Hi\n\n--8<-- "src/a.py"\n'
     host.commit("box", {**SITE, "docs/index.md": page})
     assert "src/a.py" in files(await bench.git())
 
 
-async def test_included_sites_come_along(bench: Bench, host: GitHost) -> None:
-    """What the monorepo plugin will ask for is fetched and watched."""
+async def test_included_sites_are_fetched_and_watched(
+    bench: Bench, host: GitHost
+) -> None:
+    """As the monorepo plugin will read them."""
     host.commit(
         "box",
         {
@@ -227,8 +233,8 @@ async def test_included_sites_come_along(bench: Bench, host: GitHost) -> None:
     assert "sub/a/docs" in result.watched
 
 
-async def test_limits_are_told(bench: Bench, host: GitHost) -> None:
-    """Too many files and too many bytes are errors that name the limit."""
+async def test_size_limits_are_named_in_the_error(bench: Bench, host: GitHost) -> None:
+    """For too many files and for too many bytes."""
     host.commit("box", {**SITE, "docs/b.md": "# B\n" * 100})
     with pytest.raises(TooLarge, match="more than 2 files"):
         await bench.git(limits=Limits(files=2))
@@ -236,8 +242,8 @@ async def test_limits_are_told(bench: Bench, host: GitHost) -> None:
         await bench.git(limits=Limits(total_bytes=50))
 
 
-async def test_docs_in_a_folder_of_this_machine(bench: Bench, tmp_path: Path) -> None:
-    """A `file:` location's docs are copied; they have no commit and no edit link."""
+async def test_docs_of_a_file_location_are_copied(bench: Bench, tmp_path: Path) -> None:
+    """They have no commit and no edit link."""
     folder = tmp_path / "site"
     (folder / "docs").mkdir(parents=True)
     (folder / "docs" / "index.md").write_text("# Hi\n")
@@ -257,8 +263,8 @@ async def test_docs_in_a_folder_of_this_machine(bench: Bench, tmp_path: Path) ->
     assert any("docs/all: the link leads to a folder that" in x for x in bench.log)
 
 
-async def test_a_place_that_is_not_there_is_named(bench: Bench, host: GitHost) -> None:
-    """Unknown hosts, repositories and folders are told apart."""
+async def test_a_missing_source_is_named(bench: Bench, host: GitHost) -> None:
+    """Unknown hosts, repositories and folders have different errors."""
     with pytest.raises(Invalid, match="on no Git host"):
         await bench.prepare(DocsSource("url", "https://elsewhere.example/a/b"))
     with pytest.raises(NotFound, match="no repository box"):

@@ -74,8 +74,8 @@ async def pending(records: MongoRecords) -> list[str]:
     return [event["value"] for event in result["pending"]]
 
 
-async def test_a_record_comes_back_as_it_was(records: MongoRecords) -> None:
-    """What is kept of an entity and of its site survives the store."""
+async def test_a_record_is_read_back_as_it_was_written(records: MongoRecords) -> None:
+    """With the fields of the entity and of its site."""
     await due(records, "web")
     new_site = site("a")
     await records.finish(await claimed(records), Built(new_site, ("docs",), "state"))
@@ -87,16 +87,16 @@ async def test_a_record_comes_back_as_it_was(records: MongoRecords) -> None:
     assert result.current == new_site
 
 
-async def test_only_newer_revisions_are_kept(records: MongoRecords) -> None:
-    """An event that comes late or twice changes nothing."""
+async def test_only_newer_revisions_are_stored(records: MongoRecords) -> None:
+    """A late or duplicate event changes nothing."""
     assert await records.remember(record(revision=2))
     assert not await records.remember(record(revision=1))
     assert not await records.remember(record(revision=2))
     assert await records.remember(record(revision=3))
 
 
-async def test_one_claim_at_a_time(records: MongoRecords) -> None:
-    """Nobody gets what another process holds; afterwards nothing is due."""
+async def test_a_record_has_one_claim_at_a_time(records: MongoRecords) -> None:
+    """A claimed record is not given to another process; later nothing is due."""
     await due(records, "web")
     mine = await claimed(records)
     assert await records.claim() is None
@@ -106,8 +106,10 @@ async def test_one_claim_at_a_time(records: MongoRecords) -> None:
     assert await records.claim() is None
 
 
-async def test_a_former_life_s_claim_is_taken_up(records: MongoRecords) -> None:
-    """The same process anew waits for nobody; its old self can finish nothing."""
+async def test_a_restarted_process_takes_over_its_own_claim(
+    records: MongoRecords,
+) -> None:
+    """Without waiting; the earlier process can finish nothing."""
     await due(records, "web")
     old = await claimed(records)
     again = other(records, "one")
@@ -118,7 +120,7 @@ async def test_a_former_life_s_claim_is_taken_up(records: MongoRecords) -> None:
 
 
 async def test_an_expired_claim_is_free(records: MongoRecords) -> None:
-    """Who stops renewing loses it, whatever their clock says."""
+    """A holder that stops renewing loses it, whatever its clock says."""
     await due(records, "web")
     mine, clock = await claimed(records), Clock()
     two = other(records, "two", clock)
@@ -135,8 +137,10 @@ async def test_an_expired_claim_is_free(records: MongoRecords) -> None:
     assert not await records.finish(mine, Built(site("a")))
 
 
-async def test_asked_again_while_building_is_due_again(records: MongoRecords) -> None:
-    """A push during a build is not lost, and is one more build however many came."""
+async def test_requests_during_a_build_cause_one_more_build(
+    records: MongoRecords,
+) -> None:
+    """A push during a build is not lost, however many arrive."""
     await due(records, "web")
     mine = await claimed(records)
     await records.ask([REF], CHANGED)
@@ -147,16 +151,16 @@ async def test_asked_again_while_building_is_due_again(records: MongoRecords) ->
     assert await records.claim() is None
 
 
-async def test_changes_go_before_checks(records: MongoRecords) -> None:
-    """A push does not wait behind a round of mere looks, and is not made one."""
+async def test_changes_are_built_before_checks(records: MongoRecords) -> None:
+    """A push does not wait behind routine checks, and does not become one."""
     await due(records, "a", "b", how=CHECK)
     await due(records, "web")
     await records.ask([REF], CHECK)
     assert (await claimed(records)).ref == REF
 
 
-async def test_what_is_postponed_waits(records: MongoRecords) -> None:
-    """A source that is away is tried later, not at once and not never."""
+async def test_a_postponed_build_waits(records: MongoRecords) -> None:
+    """An unavailable source is tried again later."""
     await due(records, "web")
     await records.postpone(await claimed(records), 60)
     assert await records.claim() is None
@@ -164,8 +168,8 @@ async def test_what_is_postponed_waits(records: MongoRecords) -> None:
     assert (await claimed(records)).tries == 0
 
 
-async def test_the_same_failure_is_told_once(records: MongoRecords) -> None:
-    """A look that fails as before is no news; another reason is."""
+async def test_a_repeated_failure_is_published_once(records: MongoRecords) -> None:
+    """A failure with another reason is published again."""
     for reason, log_lines in (("broken", 1), ("broken", 1), ("worse", 2)):
         await due(records, "web")
         outcome = Failed(Failure(reason, datetime.now(UTC), log=("line",)))
@@ -177,8 +181,8 @@ async def test_the_same_failure_is_told_once(records: MongoRecords) -> None:
     assert (result.failure.error, result.failure.log) == ("worse", ("line",))
 
 
-async def test_earlier_sites_stay_for_a_while(database: Any) -> None:
-    """The current and the last ones are in use, older ones are not."""
+async def test_the_current_and_latest_sites_are_in_use(database: Any) -> None:
+    """Older ones are not."""
     records = MongoRecords(database["s"], "o", nudge=lambda: None, keep_last=2)
     for name in "abcd":
         await due(records, "web")
@@ -187,8 +191,10 @@ async def test_earlier_sites_stay_for_a_while(database: Any) -> None:
     assert await records.published() == [(REF, "d" * 32)]
 
 
-async def test_docs_that_are_gone_are_told_of_and_purged(records: MongoRecords) -> None:
-    """The last event leaves before the record does; without docs there is none."""
+async def test_withdrawn_docs_are_published_before_they_are_purged(
+    records: MongoRecords,
+) -> None:
+    """The last event is sent before the record is deleted."""
     await due(records, "web")
     await records.finish(await claimed(records), Built(site("a")))
     await due(records, "bare")
@@ -205,17 +211,17 @@ async def test_docs_that_are_gone_are_told_of_and_purged(records: MongoRecords) 
     assert await records._all.count_documents({}) == 0
 
 
-async def test_a_late_deletion_does_not_take_a_newer_entity(
+async def test_a_late_deletion_does_not_remove_a_newer_entity(
     records: MongoRecords,
 ) -> None:
-    """What was registered again stays."""
+    """An entity that was registered again stays."""
     await records.remember(record(revision=5))
     await records.forget(REF, 4)
     assert await records.get(REF) is not None
 
 
 async def test_entities_are_found_by_their_repository(records: MongoRecords) -> None:
-    """A push asks one index, whatever the number of entities."""
+    """A push reads one index, whatever the number of entities."""
     await records.remember(record())
     await records.located(REF, DocsFolder("docs", "h", "r", "main"))
     [(result, branch, folder)] = await records.of_repository("h/r")
@@ -223,8 +229,8 @@ async def test_entities_are_found_by_their_repository(records: MongoRecords) -> 
     assert await records.of_repository("h/other") == []
 
 
-async def test_case_of_a_repository_does_not_count(records: MongoRecords) -> None:
-    """A host sends its own spelling, which need not be that of the annotation."""
+async def test_repositories_are_compared_in_any_case(records: MongoRecords) -> None:
+    """A host's spelling need not be that of the annotation."""
     await records.remember(record())
     await records.located(REF, DocsFolder("", "git.example", "Acme/Docs", "main"))
     await records.ask([REF], CHECK)
@@ -253,7 +259,7 @@ async def _due_in(records: MongoRecords, repository: str, *names: str) -> None:
 
 
 async def test_repositories_take_turns(records: MongoRecords) -> None:
-    """One with many sites builds one at a time: the other's turn comes in between."""
+    """A repository with many sites builds one at a time, alternating with others."""
     await _due_in(records, "large", "a", "b", "c")
     await _due_in(records, "small", "z")
     first, second = await claimed(records), await claimed(records)
@@ -263,10 +269,10 @@ async def test_repositories_take_turns(records: MongoRecords) -> None:
     assert (await claimed(records)).name.name == "b"
 
 
-async def test_a_single_builder_goes_from_one_repository_to_another(
+async def test_a_single_builder_alternates_between_repositories(
     records: MongoRecords,
 ) -> None:
-    """What was asked for later is not behind all sites of a large repository."""
+    """A later request does not wait for all sites of a large repository."""
     await _due_in(records, "large", "a", "b", "c")
     await _due_in(records, "small", "z")
     turns = []
@@ -276,8 +282,8 @@ async def test_a_single_builder_goes_from_one_repository_to_another(
     assert turns == ["a", "z", "b", "c"]
 
 
-async def test_sources_nobody_looked_at(records: MongoRecords) -> None:
-    """Old looks come up again, fresh ones do not."""
+async def test_sources_without_a_recent_check_are_due(records: MongoRecords) -> None:
+    """Old checks become due again, fresh ones do not."""
     await due(records, "web")
     await records.finish(await claimed(records), Built(site("a")))
     assert await records.stale(datetime.now(UTC) - timedelta(minutes=5)) == []
@@ -291,8 +297,8 @@ async def failed(records: MongoRecords, name: str, minute: int) -> None:
     await records.finish(await claimed(records), Failed(failure))
 
 
-async def test_failed_builds_are_listed_the_last_first(records: MongoRecords) -> None:
-    """Those that failed last, as many as asked for; mended or removed ones are not."""
+async def test_failed_builds_are_listed_newest_first(records: MongoRecords) -> None:
+    """Up to a limit; repaired and removed ones are left out."""
     for minute, name in enumerate(("mended", "gone", "a", "b", "c")):
         await failed(records, name, minute)
     await due(records, "mended")
@@ -306,7 +312,7 @@ async def test_failed_builds_are_listed_the_last_first(records: MongoRecords) ->
     assert [one.ref[-1] for one in await records.failed(9)] == ["c", "b", "a"]
 
 
-async def test_lists_of_records(records: MongoRecords) -> None:
+async def test_records_are_listed_by_state(records: MongoRecords) -> None:
     """All, those due, and those with docs: the last built first, then the others."""
     for name in ("a", "b"):
         await due(records, name)

@@ -11,8 +11,10 @@ from shared.kit.documents import leases
 BOX = "component:default/box"
 
 
-async def test_a_living_builders_work_is_not_taken(database: Any, data: Path) -> None:
-    """Two processes of one folder have two names; who was killed frees its name."""
+async def test_a_running_builders_claim_is_not_taken_over(
+    database: Any, data: Path
+) -> None:
+    """Two processes of one folder have two names; a killed one frees its name."""
     with leases.owner(data) as first, leases.owner(data) as second:
         assert first != second
         one = MongoRecords(database["sites"], first, nudge=lambda: None)

@@ -40,8 +40,8 @@ def _rest(failure: Failure) -> float:
     return (failure.retry_at - failure.at).total_seconds()
 
 
-async def test_a_stopped_build_rests(techdocs: Running) -> None:
-    """Looks leave it alone, the rest doubles, and a push builds at once."""
+async def test_a_stopped_build_is_paused(techdocs: Running) -> None:
+    """Checks skip it, the pause doubles, and a push builds at once."""
     dependencies = techdocs.app.state.dependencies
     first = await _stopped(techdocs)
     assert "slow.md: mkdocs was stopped at this page" in first.error
@@ -62,8 +62,8 @@ async def test_a_stopped_build_rests(techdocs: Running) -> None:
     assert (await dependencies.records.get(REF)).failure is None
 
 
-async def test_a_visit_does_not_build_what_rests(techdocs: Running) -> None:
-    """Whoever opens the page is told the reason; nothing is built for it."""
+async def test_a_visit_does_not_start_a_paused_build(techdocs: Running) -> None:
+    """A reader who opens the page gets the reason."""
     dependencies = techdocs.app.state.dependencies
     first = await _stopped(techdocs)
     entity = Entity(techdocs.catalog.entities[REF][1])

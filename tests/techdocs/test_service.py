@@ -18,7 +18,7 @@ NAME = "box-office"
 
 
 async def test_an_entity_with_docs_gets_a_site(techdocs: Running) -> None:
-    """An entity-changed event is enough: the site is built, told of and readable."""
+    """An entity event is enough: the site is built, published and readable."""
     techdocs.host.commit("box", SITE)
     await techdocs.document(NAME)
     state = await techdocs.built(NAME)
@@ -34,8 +34,8 @@ async def test_an_entity_with_docs_gets_a_site(techdocs: Running) -> None:
     assert [item["id"] for item in page["toc"]] == ["guide", "install"]
 
 
-async def test_a_push_to_the_docs_is_shown(techdocs: Running) -> None:
-    """The new text is there, told once; a push elsewhere builds nothing."""
+async def test_a_push_to_the_docs_rebuilds_the_site(techdocs: Running) -> None:
+    """The new text is shown, with one event; a push elsewhere builds nothing."""
     techdocs.host.commit("box", SITE)
     await techdocs.document(NAME)
     first = await techdocs.built(NAME)
@@ -57,7 +57,7 @@ async def test_a_push_to_the_docs_is_shown(techdocs: Running) -> None:
 
 
 async def test_a_failed_build_keeps_the_last_good_site(techdocs: Running) -> None:
-    """Readers keep their pages, and everybody is told why, until it is mended."""
+    """Readers keep their pages, and the reason is published until the repair."""
     techdocs.host.commit("box", SITE)
     await techdocs.document(NAME)
     good = await techdocs.built(NAME)
@@ -77,7 +77,9 @@ async def test_a_failed_build_keeps_the_last_good_site(techdocs: Running) -> Non
     await until(lambda: len(techdocs.published(REF)) == 3)
 
 
-async def test_an_annotation_that_leads_nowhere_is_published(techdocs: Running) -> None:
+async def test_an_invalid_annotation_is_published_as_a_failure(
+    techdocs: Running,
+) -> None:
     """The reason names the annotation or the host, on the page and in the event."""
     elsewhere = {"backstage.io/techdocs-ref": "url:https://elsewhere.example/a/b"}
     await techdocs.document(NAME, **elsewhere)
@@ -104,8 +106,8 @@ async def test_docs_of_another_entity_are_shown(techdocs: Running) -> None:
     assert static.status_code == 404
 
 
-async def test_docs_that_are_gone_are_withdrawn(techdocs: Running) -> None:
-    """Without its annotation, or deleted, an entity has no docs, and that is told."""
+async def test_docs_of_removed_annotations_are_withdrawn(techdocs: Running) -> None:
+    """Without its annotation, or deleted, an entity has no docs; an event says so."""
     techdocs.host.commit("box", SITE)
     for name in ("one", "two"):
         await techdocs.document(name)
@@ -129,8 +131,8 @@ async def _published(techdocs: Running, ref: str, count: int) -> Any:
     return techdocs.published(ref)
 
 
-async def test_pushes_while_building_are_one_more_build(techdocs: Running) -> None:
-    """However many pushes come meanwhile, the last text is shown at the end."""
+async def test_pushes_during_a_build_cause_one_more_build(techdocs: Running) -> None:
+    """However many pushes arrive, the last text is shown at the end."""
     techdocs.host.commit("box", SITE)
     await techdocs.document(NAME)
     for number in range(5):
@@ -155,10 +157,10 @@ async def _settled(techdocs: Running) -> Any:
     return techdocs.published(REF)
 
 
-async def test_what_was_missed_is_found_at_start(
+async def test_missed_events_are_repaired_at_start(
     installation: Installation,
 ) -> None:
-    """Entities, deletions and pushes that nobody told are repaired from the owners."""
+    """Entities, deletions and pushes are reconciled with their owners."""
     installation.host.commit("box", SITE)
     async with installation.start() as techdocs:
         for name in (NAME, "other"):
@@ -175,10 +177,10 @@ async def test_what_was_missed_is_found_at_start(
         await until(repaired, 20)
 
 
-async def test_an_unfinished_build_is_taken_up_at_once(
+async def test_an_unfinished_build_is_resumed_at_once(
     installation: Installation,
 ) -> None:
-    """The claim of a process that died is its successor's, without waiting."""
+    """The successor of a dead process takes its claim without waiting."""
     installation.host.commit("box", SITE)
     async with installation.start() as techdocs:
         await techdocs.document(NAME)
@@ -210,8 +212,10 @@ async def test_an_unfinished_build_is_taken_up_at_once(
         await until(shown, 20)
 
 
-async def test_on_the_real_log(installation: Installation, kafka: str) -> None:
-    """Events arrive by Kafka, answers leave by it, and poison stops nothing."""
+async def test_builds_are_driven_by_kafka_events(
+    installation: Installation, kafka: str
+) -> None:
+    """Events arrive and leave by Kafka, and malformed messages stop nothing."""
     events: list[EventRecord] = []
 
     async def hear(records: Any) -> None:
@@ -244,8 +248,10 @@ def _count(events: list[EventRecord], kind: str) -> int:
     return len({event["id"] for event in own_events if event["type"] == kind})
 
 
-async def test_docs_in_a_folder_are_built(techdocs: Running, tmp_path: Path) -> None:
-    """A `file:` location's docs are built when the entity is there."""
+async def test_docs_of_a_file_location_are_built(
+    techdocs: Running, tmp_path: Path
+) -> None:
+    """As soon as the entity exists."""
     folder = tmp_path / "local"
     (folder / "docs").mkdir(parents=True)
     (folder / "docs" / "index.md").write_text("# Local words\n")
@@ -258,7 +264,7 @@ async def test_docs_in_a_folder_are_built(techdocs: Running, tmp_path: Path) -> 
 async def test_a_site_without_an_index_begins_with_its_first_page(
     techdocs: Running,
 ) -> None:
-    """The empty path answers the first page of the navigation, under its own name."""
+    """The empty path answers with the first page of the navigation."""
     files = {
         "mkdocs.yml": "site_name: B\nnav: [{Begin: be gin.md}, {A: a.md}]\n",
         "docs/be gin.md": "# Begin\n\n[a](a.md) [f](x%201.csv) [g](be%20gin.md#x)\n",
@@ -282,8 +288,8 @@ async def test_a_site_without_an_index_begins_with_its_first_page(
     assert 'url=be%20gin/"' in index.text
 
 
-async def test_the_readme_brings_its_pictures(techdocs: Running) -> None:
-    """A picture beside the pages that the README shows is part of the site."""
+async def test_pictures_of_the_readme_are_part_of_the_site(techdocs: Running) -> None:
+    """A picture beside the pages that the README shows."""
     picture = "<svg xmlns='http://www.w3.org/2000/svg'/>"
     files = {
         "README.md": "# R\n\n![a](art/a%201.svg) [l](LICENSE)\n",
@@ -301,10 +307,10 @@ async def test_the_readme_brings_its_pictures(techdocs: Running) -> None:
     assert page["edit_url"].endswith("/box/edit/main/README.md")
 
 
-async def test_a_failed_build_tells_no_path_of_this_machine(
+async def test_a_failed_build_reveals_no_path_of_the_server(
     techdocs: Running, installation: Installation
 ) -> None:
-    """Headline, log and event name the page and the cause alone."""
+    """Headline, log and event have the page and the cause only."""
     bad = "<div>" * 300
     techdocs.host.commit("box", {**SITE, "docs/guide.md": bad})
     await techdocs.document(NAME)
@@ -314,10 +320,10 @@ async def test_a_failed_build_tells_no_path_of_this_machine(
     assert "Traceback" not in "\n".join(state["log"])
 
 
-async def test_plugins_that_the_operator_allows(
+async def test_plugins_that_the_operator_allows_are_used(
     installation: Installation, tmp_path: Path
 ) -> None:
-    """`techdocs.allowPlugins` is read, and opens no more than the safe list."""
+    """`techdocs.allowPlugins` is read, and adds plugins of the safe list only."""
     config = tmp_path / "app-config.yaml"
     text = config.read_text()
     plugins = "[tags, meta, macros, literate-nav]"

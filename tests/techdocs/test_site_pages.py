@@ -42,8 +42,8 @@ def article(generated: Generated, key: str) -> dict[str, Any]:
     return result
 
 
-async def test_a_name_is_one_key_everywhere(generate: Make) -> None:
-    """Spaces, umlauts, parentheses, `#`, dots and `%` stand in keys plainly."""
+async def test_page_names_are_unescaped_keys(generate: Make) -> None:
+    """Spaces, umlauts, parentheses, `#`, dots and `%` are not escaped in keys."""
     names = ["Hand book (v3)", "Straße", "F#", "50%25", "2.1 notes", "a+b&c"]
     files = {f"docs/{name}.md": f"# {name}\n\n## Part\n" for name in names}
     generated, site, _ = await generate({"docs/index.md": "# Hi\n", **files})
@@ -56,8 +56,10 @@ async def test_a_name_is_one_key_everywhere(generate: Make) -> None:
     assert {s["path"] for s in sections} >= {"F%23/#part", "50%2525/#part"}
 
 
-async def test_the_readme_as_first_page_links_where_it_meant(generate: Make) -> None:
-    """Pages, anchors and pictures of the site; the rest is the repository's."""
+async def test_links_of_a_readme_as_first_page_keep_their_targets(
+    generate: Make,
+) -> None:
+    """Pages, anchors and pictures of the site; others lead to the repository."""
     readme = (
         "# Read\n\n[one](docs/adr.md) [two](./docs/adr.md#why) ![p](docs/d.svg)"
         " ![logo](art/logo.png) [mit](LICENSE) [top](/docs/adr.md) [dir](src/)"
@@ -92,7 +94,7 @@ async def test_the_readme_as_first_page_links_where_it_meant(generate: Make) -> 
     assert site["warnings"] == []
 
 
-async def test_a_site_s_own_edit_addresses_name_the_file(generate: Make) -> None:
+async def test_configured_edit_addresses_are_escaped(generate: Make) -> None:
     """Mkdocs appends the name as it is: blanks, `#` and `?` are escaped."""
     names = ("index.md", "début page.md", "c#/why?.md", "50%25.md")
     config = "repo_url: https://else.example/x\nedit_uri: e/main/\n"
@@ -105,8 +107,8 @@ async def test_a_site_s_own_edit_addresses_name_the_file(generate: Make) -> None
     assert edits == {name: f"{root}/{quote(name)}" for name in names}
 
 
-async def test_included_sites_are_edited_where_they_are(generate: Make) -> None:
-    """Each page's own file, also where folders are called alike or have spaces."""
+async def test_pages_of_included_sites_link_to_their_own_files(generate: Make) -> None:
+    """Also where folders have equal names or spaces."""
     generated, site, _ = await generate(
         {
             "mkdocs.yml": CONFIG
@@ -132,15 +134,15 @@ async def test_included_sites_are_edited_where_they_are(generate: Make) -> None:
     assert 'href="docs-api/er%20rors/"' in article(generated, "")["html"]
 
 
-async def test_what_the_site_says_of_editing_counts(generate: Make) -> None:
+async def test_the_sites_own_edit_setting_applies(generate: Make) -> None:
     """`edit_uri: ""` means no edit links."""
     config = CONFIG + 'edit_uri: ""\n'
     _, site, _ = await generate({"mkdocs.yml": config, "docs/index.md": "#"}, **LINKS)
     assert site["pages"][0]["edit_url"] is None
 
 
-async def test_a_site_that_begins_elsewhere_leads_there(generate: Make) -> None:
-    """Without an index, the first page of the navigation is where readers begin."""
+async def test_a_site_without_an_index_names_its_first_page(generate: Make) -> None:
+    """Without an index, readers begin at the first page of the navigation."""
     generated, site, _ = await generate(
         {
             "mkdocs.yml": CONFIG + "nav: [{Begin: be gin.md}, {A: a.md}]\n",
@@ -173,8 +175,8 @@ async def test_diagrams_without_their_program_show_their_source(generate: Make) 
     assert "b.md, index.md" in graphviz[0]
 
 
-async def test_the_log_holds_the_build(generate: Make) -> None:
-    """Every warning of many, the end, no traceback, and no path of this machine."""
+async def test_the_build_log_has_all_warnings_and_the_end(generate: Make) -> None:
+    """No traceback, and no path of the server."""
     links = "".join(f"- [{n}](none-{n}.md)\n" for n in range(80))
     _, site, log = await generate({"docs/index.md": "# L\n" + links})
     assert sum("none-" in line for line in log) == 80
@@ -187,8 +189,8 @@ async def test_the_log_holds_the_build(generate: Make) -> None:
     assert len(log) < 100
 
 
-async def test_a_flood_keeps_the_beginning_and_the_end(generate: Make) -> None:
-    """Of thousands of lines a bounded part is passed on, and the end is in it."""
+async def test_a_huge_build_log_is_limited(generate: Make) -> None:
+    """Of thousands of lines a limited part is passed on, with the end in it."""
     links = "".join(f"- [{n}](none-{n}.md)\n" for n in range(3000))
     _, site, log = await generate({"docs/index.md": "# L\n" + links})
     assert len(log) < 1100
@@ -199,7 +201,7 @@ async def test_a_flood_keeps_the_beginning_and_the_end(generate: Make) -> None:
 
 
 async def test_a_page_that_takes_too_long_is_named(tmp_path: Path) -> None:
-    """A text that keeps regular expressions busy ends with its page and the limit."""
+    """A text that keeps regular expressions busy is stopped; the error has its page."""
     folders = {name: tmp_path / name for name in ("source/docs", "out", "record")}
     for folder in folders.values():
         folder.mkdir(parents=True)
@@ -230,7 +232,7 @@ async def test_a_page_that_takes_too_long_is_named(tmp_path: Path) -> None:
 async def test_a_failed_build_names_page_and_cause(
     generate: Make, page: str, reason: str | None
 ) -> None:
-    """The headline is the page and the reason; no line of a stack, no server path."""
+    """The headline is the page and the reason; no stack trace, no server path."""
     files = {"docs/index.md": "# Hi\n", "docs/bad.md": page}
     if reason is None:
         await generate(files)
@@ -243,7 +245,7 @@ async def test_a_failed_build_names_page_and_cause(
 async def test_too_many_pages_and_too_much_output_are_refused(
     generate: Make, tmp_path: Path
 ) -> None:
-    """What a small source can grow to is bounded while it grows."""
+    """The output of a small source is limited while it grows."""
     files = {f"docs/p{n}.md": "# P\n" for n in range(20)}
     with pytest.raises(CallboardError, match="20 pages are over the limit of 10"):
         await generate(files, pages=10)
@@ -267,8 +269,10 @@ async def test_too_many_pages_and_too_much_output_are_refused(
         ("//else.example/docs/how", "//else.example/docs/how"),
     ],
 )
-async def test_links_of_a_readme(generate: Make, link: str, target: str) -> None:
-    """A folder is its first page; what is above the repository is nobody's."""
+async def test_links_of_a_readme_are_resolved(
+    generate: Make, link: str, target: str
+) -> None:
+    """A folder is its first page; links above the repository are removed."""
     generated, _, _ = await generate(
         {
             "docs/index.md": f"# R\n\n[l]({link})\n",

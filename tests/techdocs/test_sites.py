@@ -27,8 +27,8 @@ def store(tmp_path: Path) -> DirectorySites:
     return DirectorySites(tmp_path / "sites")
 
 
-def test_a_site_is_published_whole(store: DirectorySites) -> None:
-    """What was made is there under its hash, and nowhere before."""
+def test_a_site_is_published_atomically(store: DirectorySites) -> None:
+    """The output is available under its hash, and nowhere before."""
     assert not store.has(SITE)
     store.publish(SITE, *made(store))
     assert store.has(SITE)
@@ -38,8 +38,8 @@ def test_a_site_is_published_whole(store: DirectorySites) -> None:
     assert store.record(SITE, "site.json") == b"{}"
 
 
-def test_the_same_site_twice_is_one(store: DirectorySites) -> None:
-    """Whoever comes second finds it done."""
+def test_publishing_an_equal_site_twice_keeps_one(store: DirectorySites) -> None:
+    """The second publication finds the first."""
     store.publish(SITE, *made(store, "first"))
     store.publish(SITE, *made(store, "second"))
     result = store.file(SITE, "index.html")
@@ -47,8 +47,8 @@ def test_the_same_site_twice_is_one(store: DirectorySites) -> None:
     assert result.read_text() == "first"
 
 
-def test_a_link_is_not_published(store: DirectorySites) -> None:
-    """A site cannot point at files of this machine."""
+def test_links_are_not_published(store: DirectorySites) -> None:
+    """A site cannot point at files of the server."""
     out, record = made(store)
     (out / "passwd").symlink_to("/etc/passwd")
     with pytest.raises(Invalid, match="passwd"):
@@ -80,7 +80,7 @@ def test_absolute_paths_stay_inside(store: DirectorySites) -> None:
     assert store.file(SITE, "//index.html") is not None
 
 
-def test_names_that_are_no_hash_are_nothing(store: DirectorySites) -> None:
+def test_site_names_that_are_no_hash_are_unknown(store: DirectorySites) -> None:
     """A site's name is never taken for a path."""
     with pytest.raises(NotFound):
         store.file("../objects", "index.html")
@@ -89,8 +89,8 @@ def test_names_that_are_no_hash_are_nothing(store: DirectorySites) -> None:
         store.record(SITE, "../site/index.html")
 
 
-def test_only_unused_old_sites_are_collected(store: DirectorySites) -> None:
-    """What is shown or fresh stays; what a killed process left behind goes."""
+def test_only_unused_old_sites_are_deleted(store: DirectorySites) -> None:
+    """Shown or fresh sites stay; remains of a killed process are deleted."""
     for name in (SITE, OTHER, "c" * 32):
         store.publish(name, *made(store))
     left = store.workspace()
@@ -108,8 +108,8 @@ def _objects(store: DirectorySites, *names: str) -> list[Path]:
     return [path.parent.parent for path in result if path is not None]
 
 
-def test_a_site_in_use_again_is_not_collected(store: DirectorySites) -> None:
-    """Finding a site published protects it until somebody points to it."""
+def test_a_site_that_is_published_again_is_not_deleted(store: DirectorySites) -> None:
+    """Finding a published site protects it until an entity points to it."""
     store.publish(SITE, *made(store))
     os.utime(_objects(store, SITE)[0], (1, 1))
     assert store.has(SITE)

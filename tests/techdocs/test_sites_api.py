@@ -8,8 +8,8 @@ from tests.techdocs.installation import Running
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
-async def test_the_list_of_sites(built: Running) -> None:
-    """Who owns the docs and when they were built, the latest first."""
+async def test_sites_are_listed_newest_first(built: Running) -> None:
+    """With the owner of the docs and the time of the build."""
     await built.document("second")
     await built.built("second")
     [second, first] = (await built.get("/sites")).json()["items"]
@@ -19,8 +19,8 @@ async def test_the_list_of_sites(built: Running) -> None:
     assert error(await built.get("/sites?limit=0"))[0] == 400
 
 
-async def test_states_are_asked_for_by_refs(built: Running) -> None:
-    """In the order of the refs; what one may not see is as if it were not there."""
+async def test_build_states_are_read_by_refs(built: Running) -> None:
+    """In the order of the refs; a hidden entity is treated as missing."""
     ref = "component:default/box-office"
     body = {"entityRefs": ["component:default/nope", ref.upper(), ref]}
     for conditions, status in ((POLICY, "built"), (STRANGERS, None)):
@@ -34,8 +34,8 @@ async def test_states_are_asked_for_by_refs(built: Running) -> None:
     assert (await built.client.post("/sites/by-refs", json=body)).status_code == 401
 
 
-async def test_failed_builds_are_listed_for_those_who_see_them(own: Running) -> None:
-    """With the reason and the time; what one may not see is not counted either."""
+async def test_failed_builds_are_listed_for_readers_of_the_entity(own: Running) -> None:
+    """With the reason and the time; hidden ones are not counted either."""
     assert (await own.get("/sites/failed")).json()["total"] == 0
     await own.push("box", {"mkdocs.yml": "docs_dir: ../..\n"})
     await own.built("box-office", status="failed")
@@ -49,8 +49,8 @@ async def test_failed_builds_are_listed_for_those_who_see_them(own: Running) -> 
     assert hidden == {"items": [], "total": 0, "is_cut": False}
 
 
-async def test_docs_that_never_were_built_are_listed(own: Running) -> None:
-    """A first build that failed is seen in the list, after those that are built."""
+async def test_docs_without_a_successful_build_are_listed(own: Running) -> None:
+    """A failed first build is in the list, after the sites that are built."""
     elsewhere = {"backstage.io/techdocs-ref": "url:https://elsewhere.example/a/b"}
     await own.document("broken", **elsewhere)
     await own.built("broken", status="failed")

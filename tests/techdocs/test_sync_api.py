@@ -21,8 +21,8 @@ def events(answer: httpx.Response) -> list[tuple[str, Any]]:
     return result
 
 
-async def test_sync_looks_once_a_minute(own: Running) -> None:
-    """The first visit looks at the source and says so; the next finds it fresh."""
+async def test_sync_checks_the_source_once_a_minute(own: Running) -> None:
+    """The first visit checks the source and says so; the next finds it fresh."""
     answer = await own.get(f"/sync/{TRIPLET}")
     assert answer.headers["content-type"].startswith("text/event-stream")
     *log, last = events(answer)
@@ -32,8 +32,8 @@ async def test_sync_looks_once_a_minute(own: Running) -> None:
     assert events(again) == [("finish", {"updated": False})]
 
 
-async def test_sync_builds_what_nobody_told_of(own: Running) -> None:
-    """A push without a webhook is found by a visit, and shown when it ends."""
+async def test_sync_builds_changes_of_a_missed_push(own: Running) -> None:
+    """A visit finds a push without a webhook, and shows the result."""
     own.host.commit("box", {"docs/guide.md": "# Guide\n\nmarimba\n"})
     result = events(await own.get(f"/sync/{TRIPLET}"))
     assert result[-1] == ("finish", {"updated": True})
@@ -41,10 +41,10 @@ async def test_sync_builds_what_nobody_told_of(own: Running) -> None:
     assert "marimba" in (await own.get(f"/pages/{TRIPLET}/guide")).text
 
 
-async def test_sync_of_an_entity_that_the_events_have_not_brought(
+async def test_sync_builds_the_docs_of_a_new_entity(
     built: Running,
 ) -> None:
-    """Who visits a new entity's docs waits for its first build."""
+    """A visit of an entity whose event has not arrived waits for the first build."""
     managed = "url:https://git.playhouse.example/box/blob/main/catalog-info.yaml"
     built.catalog.put(
         component("fresh"),
@@ -57,7 +57,7 @@ async def test_sync_of_an_entity_that_the_events_have_not_brought(
     assert result[-1] == ("finish", {"updated": True})
 
 
-async def test_sync_without_docs_says_so(built: Running) -> None:
+async def test_sync_without_docs_answers_as_in_backstage(built: Running) -> None:
     """An entity without the annotation is told of as Backstage does."""
     built.catalog.put(component("bare"))
     result = events(await built.get("/sync/default/component/bare"))
@@ -68,7 +68,7 @@ async def test_sync_without_docs_says_so(built: Running) -> None:
     assert missing.status_code == 404
 
 
-async def test_sync_of_broken_docs_tells_why(own: Running) -> None:
+async def test_sync_of_failing_docs_ends_with_the_reason(own: Running) -> None:
     """The reason comes as the last event."""
     own.host.commit("box", {"mkdocs.yml": "docs_dir: ../..\n"})
     result = events(await own.get(f"/sync/{TRIPLET}"))
