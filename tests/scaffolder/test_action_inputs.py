@@ -35,7 +35,7 @@ INPUTS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("action_id", sorted(ACTIONS))
-def test_an_action_takes_its_input_and_no_other(action_id: str) -> None:
+def test_an_action_refuses_unknown_input(action_id: str) -> None:
     """A member that is not in the schema is a typing mistake, which is named."""
     action = ACTIONS[action_id]
     check_input(action_id, action.input, INPUTS[action_id])
@@ -44,7 +44,7 @@ def test_an_action_takes_its_input_and_no_other(action_id: str) -> None:
 
 
 @pytest.mark.parametrize("action_id", sorted(ACTIONS))
-def test_an_action_is_documented(action_id: str) -> None:
+def test_every_action_is_documented(action_id: str) -> None:
     """`/v2/actions` lists schema, description and an example that names it."""
     document = ACTIONS[action_id].document()
     assert document["schema"]["input"]["$schema"] == DRAFT
@@ -88,8 +88,8 @@ async def test_a_registration_may_be_optional(bench: Bench) -> None:
     assert "could not be registered: The catalog does not answer" in bench.lines[-1]
 
 
-async def test_the_entity_to_show_is_a_component(bench: Bench) -> None:
-    """Before other kinds; a location is never shown."""
+async def test_the_entity_output_prefers_a_component(bench: Bench) -> None:
+    """It comes before other kinds; a location is never the output."""
     url = "https://h/x"
     api, location = component("a"), component("b")
     api["kind"], location["kind"] = "API", "Location"
@@ -130,14 +130,14 @@ async def test_the_log_lists_links_and_contents(bench: Bench) -> None:
     assert len(listing) < 33_000
 
 
-async def test_waiting_goes_on_after_a_restart(bench: Bench) -> None:
-    """From the moment that was stored: the time before it counts."""
+async def test_a_wait_continues_after_a_restart(bench: Bench) -> None:
+    """From the stored moment: the time before it counts."""
     bench.checkpoints["until"] = 0
     await bench.run("debug:wait", minutes=10)
     assert bench.lines == ["Waiting for 0 seconds...", "Waited for 600 seconds."]
 
 
-async def test_one_file_is_rendered(bench: Bench, kit: str) -> None:
+async def test_fetch_template_file_renders_one_file(bench: Bench, kit: str) -> None:
     """With its values; an existing file stays unless it is replaced."""
     inputs = {"url": "./skeleton/${{ values.n }}.txt", "targetPath": "out.txt"}
     await bench.run("fetch:template:file", kit, values={"n": "x"}, **inputs)
@@ -151,10 +151,10 @@ async def test_one_file_is_rendered(bench: Bench, kit: str) -> None:
     assert bench.workspace.read("out.txt") == b"I am y"
 
 
-async def test_a_mistake_in_a_file_names_its_url(
+async def test_a_template_error_in_a_file_names_its_url(
     bench: Bench, repositories: Path
 ) -> None:
-    """With line and column, and nothing is written then."""
+    """With line and column, and nothing is written."""
     raw = RawRepository(repositories / "bad.git")
     raw.commit(raw.tree([(FILE, b"a.txt", raw.blob("one\n{% if %}\n"))]))
     url = f"https://{HOST}/bad/blob/main/a.txt"
@@ -168,12 +168,14 @@ async def test_a_mistake_in_a_file_names_its_url(
     ("extension", "expected"),
     [(True, ".njk"), ("tpl", ".tpl"), (".tpl", ".tpl"), ("", None)],
 )
-def test_the_extension_of_templates(extension: Any, expected: str | None) -> None:
-    """Nunjucks' own, or one with or without its dot."""
+def test_the_template_extension_may_have_a_dot(
+    extension: Any, expected: str | None
+) -> None:
+    """Nunjucks' own, or another one with or without its dot."""
     assert rules_of({"templateFileExtension": extension}).extension == expected
 
 
-async def test_a_renaming_that_cannot_be_is_named(bench: Bench) -> None:
+async def test_an_impossible_rename_is_an_error(bench: Bench) -> None:
     """Into itself, or below a file."""
     bench.write("a/b")
     bench.write("c")
@@ -203,17 +205,17 @@ async def test_a_folder_of_the_workspace_is_published(
     assert outputs["repoContentsUrl"].endswith("/site/tree/trunk")
 
 
-async def test_a_folder_that_is_missing_is_not_published(bench: Bench) -> None:
+async def test_a_missing_folder_is_not_published(bench: Bench) -> None:
     """No repository is made for it."""
     with pytest.raises(NotFound, match="sourcePath: no folder 'nosuch'"):
         await bench.run("publish:git", repoUrl=f"{HOST}?repo=x", sourcePath="nosuch")
     assert await bench.mirrors.repositories(HOST) == []
 
 
-async def test_a_name_that_another_run_took_is_given_up(
+async def test_a_repository_name_that_another_run_took_is_not_claimed(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its repository must not look like this run's own in a second attempt."""
+    """A second attempt must not take the other run's repository for its own."""
     bench.write("a")
     repositories = bench.tools.repositories
 

@@ -12,8 +12,8 @@ from tests.builders import component
 from tests.scaffolder.workbench import HOST, Bench
 
 
-async def test_a_descriptor_names_its_template(bench: Bench) -> None:
-    """What a template writes says where it came from."""
+async def test_a_written_descriptor_names_its_template(bench: Bench) -> None:
+    """The annotation says which template wrote it."""
     await bench.run("catalog:write", entity=component("new"))
     document = yaml.safe_load((bench.workspace.root / "catalog-info.yaml").read_text())
     assert document["metadata"]["annotations"] == {
@@ -62,8 +62,8 @@ async def test_entities_are_fetched(bench: Bench) -> None:
         await bench.run("catalog:fetch")
 
 
-async def test_a_location_is_registered_once(bench: Bench) -> None:
-    """Registering again is no error: it is what was asked for."""
+async def test_registering_a_location_twice_is_no_error(bench: Bench) -> None:
+    """The existing location is the result."""
     url = f"https://{HOST}/new/tree/main/catalog-info.yaml"
     bench.catalog.locations[url] = [component("new")]
     for _ in range(2):
@@ -114,7 +114,7 @@ async def test_a_file_of_a_published_repository_keeps_its_branch(
         ({"annotations": [["a", "b"]]}, "entity.metadata.annotations"),
     ],
 )
-async def test_an_entity_of_other_types_is_told(
+async def test_an_entity_with_a_wrong_field_type_names_it(
     bench: Bench, metadata: object, field: str
 ) -> None:
     """The error names the field."""

@@ -102,10 +102,10 @@ async def test_several_entities_are_one_request(
 
 @pytest.mark.parametrize("dry_run", [False, True])
 @pytest.mark.parametrize("initiator", [ANN, PROGRAM])
-async def test_a_location_is_registered_for_whoever_runs_it(
+async def test_a_location_is_registered_on_behalf_of_the_caller(
     server: Server, catalog: HttpTemplateCatalog, dry_run: bool, initiator: Initiator
 ) -> None:
-    """Programs too register through the gateway; its entities are answered."""
+    """Services too register through the gateway; its entities are the result."""
     path = "/api/catalog/locations"
     server.answers[path] = (201, {"entities": [component("web")]})
     entities = await catalog.register("https://h/x", initiator, dry_run=dry_run)
@@ -126,10 +126,10 @@ async def test_a_registered_location_is_a_conflict(
 
 
 @pytest.mark.parametrize("readable", [True, False])
-async def test_whether_a_source_may_be_read_is_the_catalogs_decision(
+async def test_the_catalog_decides_whether_a_source_may_be_read(
     server: Server, catalog: HttpTemplateCatalog, readable: bool
 ) -> None:
-    """For a user; a program reads what the portal reads."""
+    """For a user; a service reads what the portal reads."""
     path = "/api/catalog/sources/readable"
     server.answers[path] = (200, {"items": [{"readable": readable}]})
     assert await catalog.is_readable("url:https://h/x", ANN) is readable
@@ -143,7 +143,7 @@ async def test_whether_a_source_may_be_read_is_the_catalogs_decision(
 async def test_an_unavailable_catalog_is_named(
     server: Server, catalog: HttpTemplateCatalog
 ) -> None:
-    """So that a step's log says what it waits for."""
+    """The log of a step says what it waits for."""
     server.answers[f"/api/catalog{WEB}"] = (503, {"error": {"message": "starts"}})
     with pytest.raises(Unavailable, match=r"^The catalog is unavailable: "):
         await catalog.entity("component:default/web", ANN)

@@ -40,25 +40,25 @@ def principal(conditions: Any, decision: str = "conditional") -> Principal:
         ({"not": owner(ANN)}, ()),
     ],
 )
-def test_conditions_name_the_creators(conditions: Any, expected: Any) -> None:
-    """A rule that is not known shows nobody's runs, never everybody's."""
+def test_conditions_select_runs_by_creator(conditions: Any, expected: Any) -> None:
+    """An unknown rule shows no runs, never all of them."""
     assert creators(principal(conditions)) == expected
 
 
-def test_without_conditions_all_runs_are_seen() -> None:
+def test_an_unconditional_decision_shows_all_runs() -> None:
     """An unconditional decision of the policy."""
     assert creators(principal(None, "allow")) is None
     assert creators(principal(owner(BO), "allow")) is None
 
 
-def test_programs_are_no_users() -> None:
+def test_a_run_of_a_service_has_no_user() -> None:
     """A run of a program acts for no user."""
     assert initiator_of(Principal(ANN, "user")) == Initiator(ANN)
     program = Principal("service:ci", "service")
     assert initiator_of(program) == Initiator("service:ci", is_user=False)
 
 
-async def test_a_stranger_gets_the_answer_of_a_missing_run(
+async def test_a_run_of_another_user_is_answered_as_missing(
     start: Any, catalog: Any, principal_headers: Any
 ) -> None:
     """On every route of a run; a list leaves it out."""

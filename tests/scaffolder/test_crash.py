@@ -53,14 +53,14 @@ def end(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGKILL) 
     process.wait(20)
 
 
-async def test_a_killed_process_goes_on_after_its_restart(
+async def test_a_killed_run_resumes_after_the_restart(
     start: Any,
     catalog: Any,
     principal_headers: Any,
     make_settings: Any,
     repositories: Path,
 ) -> None:
-    """Kill -9 in the middle of a step: earlier steps are not repeated, secrets last."""
+    """Kill -9 in the middle of a step: earlier steps are not repeated, secrets stay."""
     ann = principal_headers()
     steps = [
         step("catalog:write", "write", entity={"kind": "X"}, filePath="x.yaml"),
@@ -94,10 +94,10 @@ async def test_a_killed_process_goes_on_after_its_restart(
     assert [path.name for path in repositories.iterdir()] == ["new.git"]
 
 
-async def test_a_stopped_process_gives_its_runs_back(
+async def test_a_stopped_process_releases_its_runs(
     start: Any, catalog: Any, principal_headers: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A rolling restart: another process goes on at once, not after the lease."""
+    """In a rolling restart another process resumes at once, not after the lease."""
     monkeypatch.setattr("services.scaffolder.store.tasks.LEASE_SECONDS", 600.0)
     ann = principal_headers()
     steps = [
@@ -124,7 +124,7 @@ async def test_a_stopped_process_gives_its_runs_back(
 async def test_processes_share_runs_and_none_runs_twice(
     start: Any, catalog: Any, principal_headers: Any
 ) -> None:
-    """Two processes, many runs: every run is worked on by exactly one."""
+    """Two processes and many runs: exactly one works on each run."""
     ann = principal_headers()
     catalog.add(template("t", steps=[say("once", "s")]))
     async with (
@@ -139,10 +139,10 @@ async def test_processes_share_runs_and_none_runs_twice(
             assert (await messages(client, ann, task_id)).count("once") == 1
 
 
-async def test_who_lost_a_run_writes_nothing_more(
+async def test_a_process_that_lost_a_run_writes_nothing(
     start: Any, catalog: Any, principal_headers: Any
 ) -> None:
-    """A frozen process that wakes up finds that its run belongs to another."""
+    """A frozen process that resumes finds that another one has its run."""
     ann = principal_headers()
     catalog.add(template("t"))
     async with start(slots=0) as client:
@@ -159,10 +159,10 @@ async def test_who_lost_a_run_writes_nothing_more(
         await store.record(new, [])
 
 
-async def test_a_cancel_reaches_the_process_that_holds_the_run(
+async def test_a_cancel_reaches_the_process_of_the_run(
     start: Any, catalog: Any, principal_headers: Any
 ) -> None:
-    """Asked at one process, done by the other."""
+    """Requested at one process, done by the other."""
     ann = principal_headers()
     catalog.add(template("t", steps=[step("debug:wait", seconds=60)]))
     async with (
@@ -176,10 +176,10 @@ async def test_a_cancel_reaches_the_process_that_holds_the_run(
         await reached(client, ann, task_id, "cancelled")
 
 
-async def test_poison_on_the_topic_is_buried(
+async def test_a_malformed_message_goes_to_the_dead_letters(
     start: Any, catalog: Any, principal_headers: Any, kafka: str
 ) -> None:
-    """A message that is none goes to the dead letters, and runs go on."""
+    """Runs go on."""
     ann = principal_headers()
     letters: list[bytes] = []
 

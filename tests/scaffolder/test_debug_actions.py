@@ -8,7 +8,7 @@ from shared.contracts.errors import (
 from tests.scaffolder.workbench import Bench
 
 
-async def test_waiting_has_a_limit(bench: Bench) -> None:
+async def test_the_duration_of_a_wait_is_limited(bench: Bench) -> None:
     """Ten minutes, and not backwards."""
     for seconds in (-1, 601):
         with pytest.raises(Invalid, match="between 0 and 600"):

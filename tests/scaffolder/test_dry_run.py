@@ -86,7 +86,7 @@ async def test_a_dry_run_shows_files_log_and_output(dry: Any, catalog: Any) -> N
         (step("fetch:template", url="./s"), 500, "TemplateRenderError"),
     ],
 )
-async def test_what_fails_is_the_answer(
+async def test_a_dry_run_answers_with_the_failing_steps_error(
     dry: Any, failing_step: Any, status: int, name: str
 ) -> None:
     """The error of the step, with its own status."""
@@ -116,7 +116,7 @@ async def test_values_and_templates_are_checked(dry: Any) -> None:
         [{"path": "a", "base64Content": ""}, {"path": "a/b", "base64Content": ""}],
     ],
 )
-async def test_files_that_are_none_are_refused(dry: Any, contents: Any) -> None:
+async def test_invalid_files_of_a_dry_run_are_refused(dry: Any, contents: Any) -> None:
     """Paths outside, broken base64, missing fields."""
     answer = await dry(template("t"), directoryContents=contents)
     assert answer.status_code in {400, 403}
@@ -144,10 +144,10 @@ async def test_links_of_a_repository_are_shown(dry: Any, repositories: Path) -> 
     ]
 
 
-async def test_a_repository_writes_nothing_outside(
+async def test_a_fetched_repository_writes_nothing_outside(
     dry: Any, repositories: Path, tmp_path: Path
 ) -> None:
-    """A tree made to escape is refused by a path in it, and nothing is written."""
+    """A malicious tree is refused by a path in it, and nothing is written."""
     outside = tmp_path / "outside"
     outside.mkdir()
     raw = RawRepository(repositories / "escape.git")
@@ -160,8 +160,8 @@ async def test_a_repository_writes_nothing_outside(
     assert list(outside.iterdir()) == []
 
 
-async def test_secrets_are_masked(dry: Any) -> None:
-    """The author sees that a secret is used, not what it is."""
+async def test_secrets_are_masked_in_a_dry_run(dry: Any) -> None:
+    """The author sees that a secret is used, not its value."""
     entity = template("t", steps=[say("with ${{ secrets.key }}")])
     answer = await dry(entity, secrets={"key": "hunter2"})
     assert "hunter2" not in answer.text

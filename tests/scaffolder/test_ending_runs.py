@@ -54,10 +54,10 @@ async def test_a_running_step_is_cancelled(start: Any, catalog: Any, ann: Any) -
     assert "after" not in [line["body"]["message"] for line in lines]
 
 
-async def test_a_failed_run_goes_on_where_it_failed(
+async def test_a_retried_run_resumes_at_the_failed_step(
     start: Any, catalog: Any, ann: Any
 ) -> None:
-    """Trying again keeps what succeeded, with its outputs and files."""
+    """Successful steps keep their outputs and files."""
     entity = component("late")
     steps = [
         step("catalog:write", "write", entity={"kind": "X"}, filePath="x.yaml"),
@@ -99,8 +99,10 @@ async def test_a_template_may_ask_to_start_over(
     assert lines[0]["isTaskRecoverable"] is True
 
 
-async def test_ten_runs_at_once_and_no_more(start: Any, catalog: Any, ann: Any) -> None:
-    """The limit holds, and what waits is taken when a slot is free."""
+async def test_concurrent_runs_are_limited_to_ten(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """Waiting runs are taken when a slot is free."""
     catalog.add(template("t", steps=[step("debug:wait", milliseconds=300)]))
     most = 0
     async with start(slots=0, data="api") as client:

@@ -41,8 +41,8 @@ def errors_of(text: str) -> list[str]:
     return [error.reason for error in expression_errors({"steps": steps})]
 
 
-def test_step_field_and_reason_are_named() -> None:
-    """Of what a run renders: a step without an id has its number."""
+def test_syntax_errors_name_step_field_and_reason() -> None:
+    """For everything that a run renders: a step without an id has its number."""
     errors = expression_errors(SPEC)
     assert [(error.step, error.field) for error in errors] == [
         ("fetch", "input.values.n"),
@@ -59,8 +59,8 @@ def test_step_field_and_reason_are_named() -> None:
 
 
 @given(VALUES)
-def test_what_can_be_parsed_is_no_error_and_what_is_cut_off_is_one(value: str) -> None:
-    """The check says what the dialect itself says."""
+def test_the_check_agrees_with_the_dialects_parser(value: str) -> None:
+    """Valid expressions pass, and truncated ones are errors."""
     whole, cut = f"${{{{ {value} }}}}", f"${{{{ {value} + }}}}"
     assert errors_of(whole) == []
     assert len(errors_of(cut)) == 1
@@ -69,8 +69,8 @@ def test_what_can_be_parsed_is_no_error_and_what_is_cut_off_is_one(value: str) -
 
 
 @pytest.mark.parametrize("text", ["{% if", "body {#fff}", "{{ x", "$ {{ ( }}"])
-def test_what_other_languages_write_is_no_error(text: str) -> None:
-    """Only a text with an expression of this dialect is looked at."""
+def test_expressions_of_other_languages_are_ignored(text: str) -> None:
+    """Only a text with an expression of this dialect is checked."""
     assert errors_of(text) == []
 
 
@@ -78,8 +78,8 @@ def test_what_other_languages_write_is_no_error(text: str) -> None:
     "spec",
     [None, [], {"steps": "x"}, {"steps": [None, 5, {"input": 5}]}, {"output": "x"}],
 )
-def test_a_spec_of_any_shape_is_walked(spec: Any) -> None:
-    """What is wrong with its shape is another check's matter."""
+def test_a_spec_of_any_shape_can_be_checked(spec: Any) -> None:
+    """Errors in its shape are reported by another check."""
     assert expression_errors(spec) == []
 
 
@@ -89,8 +89,8 @@ def test_an_expression_that_nests_too_deeply_is_an_error() -> None:
     assert reason == "the template nests too deeply; a run fails there"
 
 
-def test_a_check_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Errors, texts, their length and the time: what is beyond is not looked at."""
+def test_the_check_of_a_template_is_limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors, texts, their length and the time; the rest is not checked."""
     broken = "${{ ( }}"
     assert len(expression_errors({"output": [broken] * 100})) == (
         expression_syntax.MOST_ERRORS
@@ -113,7 +113,7 @@ def test_a_check_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(parsed) == 1
 
 
-async def test_the_check_is_asked_over_http(start: Any, ann: Any) -> None:
+async def test_the_check_is_available_over_http(start: Any, ann: Any) -> None:
     """For several templates at once, in their order; too many are refused."""
     well = {"steps": [step("debug:log", input={"message": "${{ parameters.x }}"})]}
     async with start() as client:

@@ -32,7 +32,7 @@ async def test_a_skeleton_is_fetched_from_the_templates_repository(
     assert (bench.workspace.root / "x.txt").read_text() == "I am x"
 
 
-async def test_what_a_skeleton_holds_is_published(
+async def test_a_skeleton_is_published_with_its_links(
     bench: Bench, repositories: Path
 ) -> None:
     """Links arrive as links, also those that only resolve in the new repository."""
@@ -65,7 +65,7 @@ async def test_what_a_skeleton_holds_is_published(
 async def test_a_link_out_of_the_repository_is_named(
     bench: Bench, repositories: Path
 ) -> None:
-    """Fetching a folder or a file of it says which link, and shows no path of ours."""
+    """The error of fetching a folder or a file names the link, and no server path."""
     raw = RawRepository(repositories / "out.git")
     lines = [
         (LINK, b"shadow", raw.blob("/etc/shadow")),
@@ -97,7 +97,7 @@ async def test_a_link_out_of_the_repository_is_named(
         (f"https://{HOST}/nosuch/tree/main", NotFound),
     ],
 )
-async def test_what_cannot_be_fetched_is_told(
+async def test_an_unfetchable_url_names_the_reason(
     bench: Bench, kit: str, url: str, error: type[CallboardError]
 ) -> None:
     """Outside the repository, missing, not allowed."""
@@ -117,8 +117,8 @@ async def test_a_target_outside_is_refused_before_anything_is_fetched(
         await bench.run("fetch:plain:file", kit, url="./x", targetPath="/etc/x")
 
 
-async def test_options_that_exclude_each_other_are_refused(bench: Bench) -> None:
-    """The author hears which."""
+async def test_mutually_exclusive_options_are_refused(bench: Bench) -> None:
+    """The error names both."""
     with pytest.raises(Invalid, match="copyWithoutRender"):
         await bench.run(
             "fetch:template",

@@ -16,7 +16,7 @@ HELM = ("base/helm_dev.yaml", "base/helm_prod.yaml")
 
 
 async def test_files_are_deleted_and_renamed(bench: Bench) -> None:
-    """Files and folders; what is there is not overwritten unasked."""
+    """Files and folders; an existing target is not overwritten by default."""
     for path in ("a", "d/e", "b", "c"):
         bench.write(path, path)
     await bench.run("fs:delete", files=["a", "d", "missing"])
@@ -62,8 +62,10 @@ async def test_a_pattern_that_matches_nothing_is_logged(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("pattern", ["../*", "/etc/*", "a/../../*", "a\\*"])
-async def test_no_pattern_leads_outside(bench: Bench, pattern: str) -> None:
-    """Links are deleted themselves, and what they point to stays."""
+async def test_delete_patterns_stay_in_the_workspace(
+    bench: Bench, pattern: str
+) -> None:
+    """Links are deleted themselves, and their targets stay."""
     with pytest.raises(Forbidden):
         await bench.run("fs:delete", files=[pattern])
 
@@ -81,8 +83,10 @@ async def test_a_link_is_deleted_and_not_followed(bench: Bench, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("path", [".", "", "a/.."])
-async def test_the_workspace_itself_stays(bench: Bench, path: str) -> None:
-    """A step cannot move the ground it stands on, nor empty it by an empty name."""
+async def test_the_workspace_itself_cannot_be_moved_or_deleted(
+    bench: Bench, path: str
+) -> None:
+    """Nor emptied by an empty name."""
     bench.write("a/b")
     with pytest.raises(Invalid, match="workspace itself"):
         await bench.run("fs:rename", files=[{"from": path, "to": "x"}])
@@ -91,8 +95,8 @@ async def test_the_workspace_itself_stays(bench: Bench, path: str) -> None:
     assert bench.files == ["a/b"]
 
 
-async def test_a_renaming_that_was_interrupted_is_finished(bench: Bench) -> None:
-    """After a crash, what was renamed already is no error."""
+async def test_an_interrupted_rename_is_completed(bench: Bench) -> None:
+    """After a crash, files that were renamed already are no error."""
     bench.write("done")
     bench.write("b")
     files = [{"from": "a", "to": "done"}, {"from": "b", "to": "c"}]
@@ -102,7 +106,7 @@ async def test_a_renaming_that_was_interrupted_is_finished(bench: Bench) -> None
     assert bench.files == ["c", "done"]
 
 
-async def test_a_folder_is_read(bench: Bench) -> None:
+async def test_fs_readdir_lists_a_folder(bench: Bench) -> None:
     """Names and paths, of one level or of all."""
     for path in ("x/a", "x/y/b"):
         bench.write(path)

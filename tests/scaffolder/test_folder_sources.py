@@ -59,7 +59,9 @@ def listed(folder: Path) -> list[str]:
     )
 
 
-async def test_a_folder_is_copied_with_its_rights(root: Path, tmp_path: Path) -> None:
+async def test_a_folder_is_copied_with_its_file_modes(
+    root: Path, tmp_path: Path
+) -> None:
     """All files below it, executable ones too."""
     await copy_folder(root, "./skeleton", tmp_path / "copy")
     assert listed(tmp_path / "copy") == ["a.txt", "deep/run.sh"]
@@ -95,10 +97,10 @@ async def test_a_link_within_the_folder_is_followed_for_a_file(root: Path) -> No
     assert await read_file(root, "same") == b"a"
 
 
-async def test_what_is_missing_is_named_as_the_template_names_it(
+async def test_a_missing_path_is_named_as_in_the_template(
     root: Path, tmp_path: Path
 ) -> None:
-    """Without a path of the machine."""
+    """Without a path of the server."""
     with pytest.raises(
         NotFound, match=r"no folder '\./no' beside the template"
     ) as folder:
@@ -129,10 +131,10 @@ async def test_a_dry_run_reads_relative_urls_in_its_folder(
     ]
 
 
-async def test_the_location_and_the_error_of_a_relative_url_are_its_bases(
+async def test_location_and_error_of_a_relative_url_are_delegated(
     root: Path,
 ) -> None:
-    """The base tells where it would be read."""
+    """The underlying sources know the address of the base."""
     elsewhere = Elsewhere()
     sources: Any = FolderSources(root, elsewhere)
     sources.location("./x", "file:///t.yaml")
@@ -165,7 +167,7 @@ def test_other_schemes_are_refused(url: str) -> None:
         is_absolute(url)
 
 
-def test_the_folder_of_a_template_of_this_machine() -> None:
+def test_only_a_file_location_has_a_local_template_folder() -> None:
     """Only a `file:` address has one."""
     assert folder_of("file:///srv/t/template.yaml") == Path("/srv/t")
     for base in ("https://h/t.yaml", "file:", "/srv/t.yaml"):

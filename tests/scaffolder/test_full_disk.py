@@ -12,14 +12,14 @@ from tests.scaffolder.calls import create, messages, reached, step
 from tests.waiting import until
 
 
-async def test_a_step_waits_for_room(
+async def test_a_step_waits_while_the_disk_is_full(
     start: Any,
     catalog: Any,
     ann: Any,
     small_disk: SmallDisk,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The log says what is missing; with room the run goes on by itself."""
+    """The log says so; with room the run goes on by itself."""
     monkeypatch.setattr(retries, "STEP_BACKOFF", Backoff(0.05, 10.0, within=120.0))
     entity = component("web", {"description": "wordy " * 9000})
     steps = [

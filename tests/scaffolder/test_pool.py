@@ -93,7 +93,7 @@ async def status(works: Works, name: str) -> str:
 
 
 async def test_an_offered_run_is_claimed_and_worked_on(works: Works) -> None:
-    """Its slot is free again when it is done, and its end is told."""
+    """Its slot is free again when the run has ended, and its end is reported."""
     await works.create("a")
     async with works.pool() as pool:
         pool.offer("a")
@@ -106,8 +106,8 @@ async def test_an_offered_run_is_claimed_and_worked_on(works: Works) -> None:
     assert works.ended == ["a"]
 
 
-async def test_no_more_runs_than_slots(works: Works) -> None:
-    """What found no slot is polled for, at the latest when one is free."""
+async def test_the_pool_runs_no_more_than_its_slots(works: Works) -> None:
+    """Waiting runs are polled for, at the latest when a slot is free."""
     await works.create("a", "b", "c")
     async with works.pool(slots=2) as pool:
         for name in ("a", "b", "c"):
@@ -120,7 +120,7 @@ async def test_no_more_runs_than_slots(works: Works) -> None:
         await works.reached("begun c")
 
 
-async def test_a_process_without_slots_works_on_nothing(works: Works) -> None:
+async def test_a_process_without_slots_takes_no_runs(works: Works) -> None:
     """It may serve the API alone."""
     await works.create("a")
     async with works.pool(slots=0) as pool:
@@ -130,7 +130,7 @@ async def test_a_process_without_slots_works_on_nothing(works: Works) -> None:
     assert await status(works, "a") == "open"
 
 
-async def test_a_run_of_another_process_is_left_alone(works: Works) -> None:
+async def test_a_run_of_another_process_is_not_taken(works: Works) -> None:
     """An offer is no claim."""
     await works.create("a")
     assert await works.store.claim("a", "other") is not None

@@ -30,7 +30,7 @@ async def test_a_repository_is_published(bench: Bench, repositories: Path) -> No
     assert git("ls-tree", "-r", "--name-only", "main", cwd=bare) == "README.md"
 
 
-async def test_somebody_elses_repository_is_left_alone(
+async def test_an_existing_repository_is_not_overwritten(
     bench: Bench, kit: str, repositories: Path
 ) -> None:
     """A name that is taken is a conflict, and nothing is pushed."""
@@ -41,10 +41,10 @@ async def test_somebody_elses_repository_is_left_alone(
     assert git("rev-parse", "main", cwd=repositories / "kit.git") == before
 
 
-async def test_publishing_goes_on_where_it_was_killed(
+async def test_publishing_resumes_after_a_kill(
     bench: Bench, repositories: Path
 ) -> None:
-    """Killed after the repository was made, or after the push: never twice."""
+    """After a kill past the creation or the push, neither happens twice."""
     bench.write("a")
     bench.checkpoints["claimed"] = f"{HOST}/new"
     await bench.mirrors.create(HOST, "new", branch="main")
@@ -57,7 +57,7 @@ async def test_publishing_goes_on_where_it_was_killed(
 @pytest.mark.parametrize(
     "url", ["", "no place", f"{HOST}", f"{HOST}?repo=../x", "x?repo=a"]
 )
-async def test_a_bad_place_is_told(bench: Bench, url: str) -> None:
-    """No host, no name, a name that leads elsewhere, a host that is none."""
+async def test_an_invalid_repository_url_is_refused(bench: Bench, url: str) -> None:
+    """No host, no name, a path as a name, an unknown host."""
     with pytest.raises((Invalid, NotFound)):
         await bench.run("publish:git", repoUrl=url)

@@ -13,8 +13,8 @@ from tests.scaffolder.dialect.expressions import DIALECT
 from tests.scaffolder.secret_flows import SECRET
 
 
-def test_what_was_learned_outlives_the_process() -> None:
-    """Who goes on with a run knows what was made of its secrets; it is kept sealed."""
+def test_learned_secret_texts_survive_a_restart() -> None:
+    """The next process knows the texts made of secrets; they are stored encrypted."""
     vault = FernetVault("house")
     spec = {"steps": [{"id": "a", "name": "a"}], "parameters": {}}
     task = Task("1", spec, Initiator("user:default/ann"), steps=fresh_steps(spec))
@@ -29,8 +29,8 @@ def test_what_was_learned_outlives_the_process() -> None:
     assert second.text(f"got x-{SECRET[3:9]}-y") == "got x-***-y"
 
 
-def test_files_teach_what_they_make_of_secrets() -> None:
-    """A file's line with a part of a secret is known when it is read again."""
+def test_files_with_parts_of_secrets_are_learned() -> None:
+    """A line with a part of a secret is known when the file is read again."""
     redactor = Redactor([SECRET])
     public = {"values": {"k": "***"}}
     dialect = LearningDialect(TemplateDialect(), public, redactor)
@@ -66,7 +66,7 @@ SHAPES = st.sampled_from(
 
 @settings(max_examples=300, deadline=None)
 @given(pipes=PIPES, shape=SHAPES, one=st.text(min_size=1), other=st.text(min_size=1))
-def test_what_people_see_does_not_depend_on_the_secret(
+def test_public_output_does_not_depend_on_the_secret(
     pipes: list[str], shape: str, one: str, other: str
 ) -> None:
     """Two runs that differ in a secret alone look the same, whatever the template."""

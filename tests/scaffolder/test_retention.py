@@ -44,8 +44,8 @@ def names(root: Path) -> list[str]:
     return sorted(path.name for path in root.iterdir())
 
 
-async def test_folders_go_when_their_time_is_over(tmp_path: Path) -> None:
-    """Of runs that ended long ago, or that nobody knows; others stay."""
+async def test_expired_workspace_folders_are_deleted(tmp_path: Path) -> None:
+    """Those of long ended or unknown runs; others stay."""
     now = datetime.now(UTC)
     runs = Runs(
         old=now - timedelta(hours=3), fresh=now - timedelta(hours=1), running=None
@@ -57,8 +57,8 @@ async def test_folders_go_when_their_time_is_over(tmp_path: Path) -> None:
     assert await retention.sweep() == 0
 
 
-async def test_scratch_folders_go_after_an_hour(tmp_path: Path) -> None:
-    """They belong to an action that a dead process was running."""
+async def test_scratch_folders_are_deleted_after_an_hour(tmp_path: Path) -> None:
+    """They belong to an action of a dead process."""
     folders(tmp_path, "run-scratch-new", "run-scratch-old", "run")
     before = datetime.now(UTC).timestamp() - 2 * HOUR
     os.utime(tmp_path / "run-scratch-old", (before, before))
@@ -67,24 +67,24 @@ async def test_scratch_folders_go_after_an_hour(tmp_path: Path) -> None:
     assert names(tmp_path) == ["run", "run-scratch-new"]
 
 
-async def test_there_may_be_no_folder_yet(tmp_path: Path) -> None:
+async def test_the_sweep_works_without_a_folder(tmp_path: Path) -> None:
     """Before the first run."""
     retention = WorkspaceRetention(tmp_path / "none", Runs(), keep_hours=0)
     assert await retention.sweep() == 0
 
 
 async def test_files_beside_the_folders_stay(tmp_path: Path) -> None:
-    """They are nobody's workspace."""
+    """They are no workspace."""
     (tmp_path / "note").write_text("x")
     retention = WorkspaceRetention(tmp_path, Runs(), keep_hours=0)
     assert await retention.sweep() == 0
     assert names(tmp_path) == ["note"]
 
 
-async def test_an_unavailable_store_deletes_nothing_and_is_asked_again(
+async def test_an_unavailable_store_deletes_nothing_and_is_retried(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In the background the sweep goes on until it is stopped."""
+    """The sweep runs in the background until it is stopped."""
     for name in ("_EVERY_SECONDS",):
         monkeypatch.setattr(f"services.scaffolder.workspace.retention.{name}", 0.01)
     folders(tmp_path, "gone")

@@ -28,10 +28,10 @@ def visit(condition: str, shops: Any = "${{ parameters.shops }}") -> dict[str, A
     return say(message, "visit", each=shops, **{"if": condition})
 
 
-async def test_every_round_decides_for_itself(
+async def test_each_iteration_evaluates_its_own_condition(
     start: Any, catalog: Any, ann: Any
 ) -> None:
-    """An `if` on the round skips that round alone, and says which."""
+    """An `if` on the item skips that iteration alone, and the log says which."""
     steps = [visit("${{ each.value.open }}"), say("after")]
     run, log_texts = await ran(start, catalog, ann, steps, shops=SHOPS)
     assert run["status"] == "completed"
@@ -46,10 +46,10 @@ async def test_every_round_decides_for_itself(
     assert log_texts.count("after") == 1
 
 
-async def test_outputs_hold_the_rounds_that_ran(
+async def test_outputs_hold_completed_iterations_only(
     start: Any, catalog: Any, ann: Any
 ) -> None:
-    """A skipped round leaves no gap in the lists."""
+    """A skipped iteration leaves no gap in the lists."""
     look = step("fs:readdir", "look", paths=["."], each="${{ parameters.shops }}")
     look["if"] = "${{ each.value.open }}"
     steps = [look, say("${{ steps.look.output.files | length }} looks")]
@@ -57,10 +57,10 @@ async def test_outputs_hold_the_rounds_that_ran(
     assert "2 looks" in log_texts
 
 
-async def test_rounds_of_an_object_decide_by_key(
+async def test_iterations_over_an_object_have_key_and_value(
     start: Any, catalog: Any, ann: Any
 ) -> None:
-    """Members come as key and value, in their order."""
+    """In the object's order."""
     branches = {"north": 1, "south": 2}
     steps = [say("${{ each.key }}=${{ each.value }}", "s", each=branches)]
     steps[0]["if"] = "${{ each.key !== 'north' }}"
@@ -69,10 +69,10 @@ async def test_rounds_of_an_object_decide_by_key(
     assert "north=1" not in log_texts
 
 
-async def test_a_condition_without_the_round_skips_the_step(
+async def test_a_condition_without_the_item_skips_the_step(
     start: Any, catalog: Any, ann: Any
 ) -> None:
-    """Such a step need not even have something to go through."""
+    """Such a step need not have anything to iterate over."""
     steps = [visit("${{ parameters.wanted }}", shops="${{ parameters.nothing }}")]
     run, log_texts = await ran(start, catalog, ann, steps)
     assert run["status"] == "completed"
@@ -87,10 +87,10 @@ async def test_a_condition_without_the_round_skips_the_step(
         ("${{ each.value.open and always() }}", ["at baker", "at cobbler"]),
     ],
 )
-async def test_rounds_after_a_failure_run_only_if_they_ask(
+async def test_iterations_after_a_failure_need_always_or_failure(
     start: Any, catalog: Any, ann: Any, condition: str, expected: list[str]
 ) -> None:
-    """`always()` and `failure()` count in a round's condition as in a step's."""
+    """`always()` and `failure()` count in an iteration's condition as in a step's."""
     boom = step("fs:delete", "boom", files=["/outside"])
     steps = [boom, visit(condition)]
     run, log_texts = await ran(start, catalog, ann, steps, shops=SHOPS)
@@ -98,10 +98,10 @@ async def test_rounds_after_a_failure_run_only_if_they_ask(
     assert [line for line in log_texts if line.startswith("at ")] == expected
 
 
-async def test_a_text_is_nothing_to_go_through(
+async def test_each_cannot_iterate_over_a_text(
     start: Any, catalog: Any, ann: Any
 ) -> None:
-    """The error says what `each` must be."""
+    """The error says which type `each` must have."""
     steps = [say("never", "s", each="${{ parameters.text }}")]
     run, log_texts = await ran(start, catalog, ann, steps, text="abc")
     assert run["status"] == "failed"
@@ -110,7 +110,7 @@ async def test_a_text_is_nothing_to_go_through(
     assert "never" not in log_texts
 
 
-async def test_steps_that_share_an_id_run_and_the_later_output_wins(
+async def test_steps_with_one_id_run_and_the_last_output_wins(
     start: Any, catalog: Any, ann: Any
 ) -> None:
     """The form opens, the run completes, and the log warns of it."""
@@ -132,10 +132,10 @@ async def test_steps_that_share_an_id_run_and_the_later_output_wins(
     assert any("Several steps have the id 'twin'" in line for line in log_texts)
 
 
-async def test_steps_that_share_an_id_wait_each_for_themselves(
+async def test_steps_with_one_id_keep_separate_state(
     start: Any, catalog: Any, ann: Any
 ) -> None:
-    """What one remembered is not taken for what the other remembered."""
+    """A stored value of one step is not taken for that of the other."""
     wait = step("debug:wait", "pause", milliseconds=600)
     run, log_texts = await ran(start, catalog, ann, [wait, wait])
     assert run["status"] == "completed"

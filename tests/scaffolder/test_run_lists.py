@@ -17,7 +17,7 @@ from tests.scaffolder.calls import (
 BO = "user:default/bo"
 
 
-async def test_runs_are_listed(
+async def test_runs_are_listed_filtered_sorted_and_paged(
     start: Any, catalog: Any, ann: Any, principal_headers: Any
 ) -> None:
     """By creator and status, in an order, page by page, with the total."""
@@ -46,8 +46,10 @@ async def test_runs_are_listed(
             assert refused.status_code == 400
 
 
-async def test_values_of_a_run_are_bounded(start: Any, catalog: Any, ann: Any) -> None:
-    """They are kept with the run, for as long as it is."""
+async def test_the_parameters_of_a_run_are_limited(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """They are stored with the run."""
     catalog.add(template("t"))
     async with start() as client:
         body = {"templateRef": "template:default/t", "values": {"a": "x" * 600_000}}
@@ -79,14 +81,14 @@ async def test_a_list_leaves_out_large_answers(
     assert len(whole["spec"]["parameters"]["text"]) == 400_000
 
 
-async def test_waiting_runs_are_bounded(
+async def test_waiting_runs_are_limited(
     start: Any,
     catalog: Any,
     ann: Any,
     principal_headers: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Of one person and of all: the answer says why, and what to do."""
+    """Per user and in total: the error says why, and what to do."""
     monkeypatch.setattr(creating, "MOST_WAITING", 2)
     monkeypatch.setattr(creating, "MOST_WAITING_TOGETHER", 3)
     bo = principal_headers(subject=BO)
@@ -108,7 +110,7 @@ async def test_waiting_runs_are_bounded(
     assert "3 runs wait for their turn" in bo_answer.json()["error"]["message"]
 
 
-async def test_others_runs_do_not_exist(
+async def test_runs_of_other_users_are_not_found(
     start: Any, catalog: Any, ann: Any, principal_headers: Any
 ) -> None:
     """The policy's conditions narrow lists, totals and every route of a run."""
@@ -142,8 +144,10 @@ async def test_others_runs_do_not_exist(
     assert none == {"tasks": [], "totalTasks": 0}
 
 
-async def test_forms_actions_and_extensions(start: Any, catalog: Any, ann: Any) -> None:
-    """What the create pages of a client ask for."""
+async def test_forms_actions_and_extensions_are_listed(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """The create pages of a client request them."""
     catalog.add(template("t", parameters=[{"title": "P", "properties": {}}]))
     async with start() as client:
         root = "/v2/templates/default/template"

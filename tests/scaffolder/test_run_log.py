@@ -59,7 +59,7 @@ async def test_secrets_are_used_and_never_shown(
 
 
 async def test_the_stream_ends_with_the_run(start: Any, catalog: Any, ann: Any) -> None:
-    """Every line once and in order, also from the middle, also afterwards."""
+    """Every line once and in order, also from the middle and afterwards."""
     steps = [say("one"), step("debug:wait", milliseconds=100), say("two")]
     catalog.add(template("t", steps=steps))
     async with start() as client:
@@ -77,8 +77,10 @@ async def test_the_stream_ends_with_the_run(start: Any, catalog: Any, ann: Any) 
     assert run["status"] == "completed"
 
 
-async def test_events_after_a_number(start: Any, catalog: Any, ann: Any) -> None:
-    """Only later lines; a number that is none is refused."""
+async def test_the_log_can_be_read_after_an_event_number(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """Only later lines; an invalid number is refused."""
     catalog.add(template("t", steps=[say("one")]))
     async with start() as client:
         task_id = await create(client, ann, "t")
@@ -93,7 +95,7 @@ async def test_events_after_a_number(start: Any, catalog: Any, ann: Any) -> None
     assert (bad.status_code, bad.json()["error"]["name"]) == (400, "InputError")
 
 
-async def test_a_run_is_told_to_the_house(
+async def test_a_run_publishes_its_events(
     start: Any, catalog: Any, ann: Any, kafka: str
 ) -> None:
     """Created, started, each step, completed: in order, numbered, without gaps."""

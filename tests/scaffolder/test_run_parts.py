@@ -80,8 +80,8 @@ def dry_run(folder: Path, task: Task, store: Lines) -> TaskRun:
     return factory(folder).dry_run(task, {}, store, workspace, folder)
 
 
-async def test_lines_are_numbered_after_the_last_one() -> None:
-    """A resumed run goes on where its log ended."""
+async def test_log_lines_continue_their_numbers() -> None:
+    """A resumed run continues where its log ended."""
     store = Lines()
     log = RunLog("t", store, Redactor(), last=7)
     log.add("one")
@@ -95,8 +95,8 @@ async def test_lines_are_numbered_after_the_last_one() -> None:
     }
 
 
-async def test_lines_are_stored_soon_without_a_flush() -> None:
-    """Whoever follows the log sees a long step's lines; the waiters are woken."""
+async def test_log_lines_are_stored_soon_without_a_flush() -> None:
+    """Followers of the log see a long step's lines; waiting readers are woken."""
     store, notified = Lines(), list[str]()
     log = RunLog("t", store, Redactor(), notify=notified.append)
     log.add("one")
@@ -104,7 +104,7 @@ async def test_lines_are_stored_soon_without_a_flush() -> None:
     assert notified == ["t"]
 
 
-async def test_lines_of_threads_keep_their_order() -> None:
+async def test_log_lines_of_threads_keep_their_order() -> None:
     """Actions log from threads of their own."""
     store = Lines()
     log = RunLog("t", store, Redactor())
@@ -121,8 +121,8 @@ async def test_lines_of_threads_keep_their_order() -> None:
         assert own == [f"{name}{number}" for number in range(50)]
 
 
-async def test_lines_outlast_a_store_that_is_away() -> None:
-    """They stay pending, none is lost and none doubled."""
+async def test_log_lines_survive_an_unavailable_store() -> None:
+    """They stay pending, none is lost and none duplicated."""
     store = Lines()
     log = RunLog("t", store, Redactor())
     store.is_away = True
@@ -136,7 +136,7 @@ async def test_lines_outlast_a_store_that_is_away() -> None:
     assert store.messages == ["one", "two"]
 
 
-async def test_a_long_line_is_cut() -> None:
+async def test_a_long_log_line_is_cut() -> None:
     """With the length that it had."""
     store = Lines()
     log = RunLog("t", store, Redactor())
@@ -145,7 +145,7 @@ async def test_a_long_line_is_cut() -> None:
     assert store.messages[0].endswith(f"… ({LONGEST_MESSAGE + 5} characters)")
 
 
-async def test_everything_in_a_line_is_redacted() -> None:
+async def test_every_field_of_a_log_line_is_redacted() -> None:
     """The message and what stands beside it."""
     store = Lines()
     log = RunLog("t", store, Redactor(["hunter2hunter2"]))
@@ -154,8 +154,8 @@ async def test_everything_in_a_line_is_redacted() -> None:
     assert store.lines[0].body == {"message": "use ***", "output": {"k": ["***"]}}
 
 
-async def test_the_context_of_a_run_cannot_be_changed(tmp_path: Path) -> None:
-    """A run, its steps and its log share it as it was made."""
+async def test_the_run_context_is_immutable(tmp_path: Path) -> None:
+    """A run, its steps and its log share it."""
     context = dry_run(tmp_path, task_of(say("x")), Lines())._context
     for field in fields(RunContext):
         with pytest.raises(FrozenInstanceError):
@@ -163,7 +163,7 @@ async def test_the_context_of_a_run_cannot_be_changed(tmp_path: Path) -> None:
 
 
 async def test_two_runs_of_one_factory_share_no_state(tmp_path: Path) -> None:
-    """Each stores its own state in its own store."""
+    """Each stores its own state."""
     first, second = Lines(), Lines()
     one = dry_run(tmp_path / "a", task_of(say("one")), first)
     two = dry_run(tmp_path / "b", task_of(say("two")), second)
@@ -175,7 +175,7 @@ async def test_two_runs_of_one_factory_share_no_state(tmp_path: Path) -> None:
 
 
 async def test_the_state_is_stored_before_each_step(tmp_path: Path) -> None:
-    """With the events since the last time: none is lost, none said twice."""
+    """With the new events: none is lost, and none is published twice."""
     store = Lines()
     await dry_run(tmp_path, task_of(say("one"), say("two")), store).go()
     kinds = [type(change).__name__ for change in store.changes]
@@ -192,8 +192,8 @@ async def test_the_state_is_stored_before_each_step(tmp_path: Path) -> None:
     assert len(store.statuses) == 3
 
 
-async def test_the_first_error_is_the_runs(tmp_path: Path) -> None:
-    """Later steps that insist on running may fail too."""
+async def test_the_first_error_is_the_error_of_the_run(tmp_path: Path) -> None:
+    """Later steps with `always()` may fail too."""
     boom = {"action": "fs:delete", "input": {"files": ["../x"]}}
     later = {"action": "no:such", "if": "${{ always() }}"}
     store = Lines()
@@ -205,8 +205,8 @@ async def test_the_first_error_is_the_runs(tmp_path: Path) -> None:
     assert body["error"]["name"] == "NotAllowedError"
 
 
-async def test_names_of_expressions(tmp_path: Path) -> None:
-    """Secrets are among them only where a step's input is rendered."""
+async def test_expressions_see_secrets_in_step_inputs_only(tmp_path: Path) -> None:
+    """Secrets are only defined where a step's input is rendered."""
     task = task_of(say("x"), user={"ref": ANN.ref})
     context = dry_run(tmp_path, task, Lines())._context
     plain = await context.names()
@@ -218,8 +218,8 @@ async def test_names_of_expressions(tmp_path: Path) -> None:
     assert secret.real["secrets"] == {}
 
 
-async def test_a_waiter_is_woken_by_its_task_alone() -> None:
-    """Or by the time, when nothing happens."""
+async def test_a_waiting_reader_is_woken_by_its_own_task() -> None:
+    """Or after a time, when nothing happens."""
     signals = Signals()
     woken: list[str] = []
 

@@ -21,8 +21,10 @@ from tests.waiting import until
 BO = "user:default/bo"
 
 
-async def test_a_run_says_what_it_does(start: Any, catalog: Any, ann: Any) -> None:
-    """Steps run in order, see earlier outputs, and the output is the template's."""
+async def test_a_run_executes_steps_in_order(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """Steps see earlier outputs, and the run's output is the template's."""
     steps = [
         say("Hello ${{ parameters.name | upper }} from ${{ user.ref }}", "hi"),
         step("catalog:fetch", "who", entityRef="component:default/web"),
@@ -56,10 +58,10 @@ async def test_a_run_says_what_it_does(start: Any, catalog: Any, ann: Any) -> No
     }
 
 
-async def test_a_failed_step_skips_the_rest_but_not_what_insists(
+async def test_a_failed_step_skips_later_steps_without_always(
     start: Any, catalog: Any, ann: Any
 ) -> None:
-    """After a failure only steps that ask for `always()` or `failure()` run."""
+    """After a failure only steps with `always()` or `failure()` run."""
     steps = [
         step("fs:rename", "boom", files=[{"from": "no", "to": "x"}]),
         say("always", "a", **{"if": "${{ always() }}"}),
@@ -81,7 +83,7 @@ async def test_a_failed_step_skips_the_rest_but_not_what_insists(
     assert "'no'" in lines[-1]["body"]["error"]["message"]
 
 
-async def test_failure_is_false_while_all_is_well(
+async def test_failure_is_false_without_a_failed_step(
     start: Any, catalog: Any, ann: Any
 ) -> None:
     """A step for the worst case does not run in the best."""
@@ -140,10 +142,10 @@ async def test_each_runs_a_step_for_every_item(
         (step("fetch:plain", url="http://127.0.0.1:1/x"), "is not allowed"),
     ],
 )
-async def test_a_bad_step_fails_with_its_reason(
+async def test_a_failing_step_fails_the_run_with_its_reason(
     start: Any, catalog: Any, ann: Any, bad_step: Any, words: str
 ) -> None:
-    """The run fails, and its last line says why."""
+    """The last line of the log has the reason."""
     catalog.add(template("t", steps=[bad_step]))
     async with start() as client:
         task_id = await create(client, ann, "t")
@@ -153,7 +155,7 @@ async def test_a_bad_step_fails_with_its_reason(
     assert words in last["body"]["error"]["message"]
 
 
-async def test_values_are_checked_before_anything_runs(
+async def test_parameters_are_validated_before_a_run(
     start: Any, catalog: Any, ann: Any
 ) -> None:
     """400 with every broken rule, and no run."""
@@ -180,7 +182,7 @@ async def test_values_are_checked_before_anything_runs(
         ({"templateRef": "x", "values": {}, "secrets": {"a": 1}}, 400, "secrets"),
     ],
 )
-async def test_bad_requests_name_the_field(
+async def test_invalid_requests_name_the_field(
     start: Any, catalog: Any, ann: Any, body: Any, status: int, words: str
 ) -> None:
     """Every refusal says what is wrong."""
@@ -191,10 +193,10 @@ async def test_bad_requests_name_the_field(
     assert words in answer.json()["error"]["message"]
 
 
-async def test_a_template_is_loaded_as_its_caller_sees_it(
+async def test_a_template_is_loaded_with_the_callers_rights(
     start: Any, catalog: Any, ann: Any, principal_headers: Any
 ) -> None:
-    """What the caller may not see does not exist; programs act for themselves."""
+    """A hidden template does not exist; services act for themselves."""
     catalog.add(template("t"), template("secret"))
     catalog.hidden.add("template:default/secret")
     async with start() as client:
@@ -210,10 +212,10 @@ async def test_a_template_is_loaded_as_its_caller_sees_it(
     assert run["spec"]["user"] == {}
 
 
-async def test_the_user_entity_is_part_of_the_run(
+async def test_the_user_entity_is_part_of_the_run_context(
     start: Any, catalog: Any, ann: Any
 ) -> None:
-    """Templates know who they work for."""
+    """Templates can refer to it."""
     profile = {"displayName": "Ann Example"}
     catalog.add(user("ann", profile=profile))
     catalog.add(
@@ -225,7 +227,7 @@ async def test_the_user_entity_is_part_of_the_run(
         assert "Ann Example" in await messages(client, ann, task_id)
 
 
-async def test_a_catalog_that_is_away_is_named(
+async def test_an_unavailable_catalog_answers_503(
     start: Any, catalog: Any, ann: Any
 ) -> None:
     """503, and the rest of the API goes on."""
@@ -240,8 +242,8 @@ async def test_a_catalog_that_is_away_is_named(
     assert listed.status_code == 200
 
 
-async def test_nobody_is_let_in_without_the_gateway(start: Any) -> None:
-    """Every route needs a principal; health does not."""
+async def test_every_route_requires_a_principal(start: Any) -> None:
+    """Health does not."""
     async with start(consumes_events=True) as client:
         for path in ("/v2/tasks", "/v2/actions", "/v2/tasks/x/eventstream"):
             assert (await client.get(path)).status_code == 401
@@ -253,10 +255,10 @@ async def test_nobody_is_let_in_without_the_gateway(start: Any) -> None:
         await until(ready, seconds=30, condition="the workers have joined")
 
 
-async def test_a_step_waits_for_what_is_away(
+async def test_a_step_is_retried_while_a_service_is_unavailable(
     start: Any, catalog: Any, ann: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A restart of the catalog fails no run: the step is tried again."""
+    """A restart of the catalog fails no run."""
     monkeypatch.setattr(retries, "STEP_BACKOFF", Backoff(0.05, 10.0, within=120.0))
     steps = [
         say("before"),
@@ -282,10 +284,10 @@ async def test_a_step_waits_for_what_is_away(
     assert "team-a" in log_texts
 
 
-async def test_retries_of_a_step_have_an_end(
+async def test_the_retries_of_a_step_are_limited(
     start: Any, catalog: Any, ann: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A catalog that stays unavailable fails the run; the log names the reason."""
+    """A catalog that stays unavailable fails the run; the log has the reason."""
     monkeypatch.setattr(retries, "STEP_BACKOFF", Backoff(0.05, 10.0, within=0.3))
     steps = [
         step("debug:wait", milliseconds=200),

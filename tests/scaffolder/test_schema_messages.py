@@ -72,7 +72,9 @@ def test_every_rule_has_its_message(schema: Any, value: Any, message: str) -> No
         ({"c": {"d": 5}}, ["c", "d"], "instance.c.d"),
     ],
 )
-def test_the_place_of_a_value_is_named(value: Any, path: list[Any], place: str) -> None:
+def test_messages_name_the_path_of_a_value(
+    value: Any, path: list[Any], place: str
+) -> None:
     """As a path, and as JavaScript writes it."""
     schema = {
         "properties": {
@@ -85,8 +87,8 @@ def test_the_place_of_a_value_is_named(value: Any, path: list[Any], place: str) 
     assert (problem["path"], problem["property"]) == (path, place)
 
 
-def test_a_problem_repeats_small_values_alone() -> None:
-    """The answer to a mistake is not as large as the mistake."""
+def test_messages_repeat_small_values_only() -> None:
+    """A response to a mistake is smaller than the mistake."""
     [small] = problems({"type": "string"}, [1, 2])
     [large] = problems({"type": "string"}, list(range(2_000)))
     assert small["instance"] == [1, 2]
@@ -96,12 +98,12 @@ def test_a_problem_repeats_small_values_alone() -> None:
     assert listed["message"].endswith("…")
 
 
-def test_no_more_than_a_hundred_problems_are_told() -> None:
+def test_at_most_a_hundred_problems_are_reported() -> None:
     """Who made a thousand mistakes begins with some of them."""
     assert len(problems({"items": {"type": "string"}}, [1] * 1_000)) == 100
 
 
-def test_arguments_are_what_the_schema_says() -> None:
+def test_arguments_of_messages_are_normalized() -> None:
     """Types always as a list, a missing property by its name."""
     schema = {"required": ["a"], "additionalProperties": False, "properties": {"a": {}}}
     arguments = {
@@ -112,8 +114,8 @@ def test_arguments_are_what_the_schema_says() -> None:
     assert problems({"minLength": 3}, "a")[0]["argument"] == 3
 
 
-def test_an_actions_input_that_is_right_is_no_error() -> None:
-    """And one that is wrong names the action."""
+def test_a_valid_action_input_has_no_error() -> None:
+    """An invalid one names the action."""
     schema = {"type": "object", "required": ["url"]}
     check_input("fetch:plain", schema, {"url": "x"})
     with pytest.raises(Invalid, match="input passed to action fetch:plain, instance"):

@@ -11,7 +11,7 @@ from tests.scaffolder.secret_flows import PAGES, SECRET, shown_nowhere
 
 
 @pytest.mark.parametrize("path", ["/v2/tasks", "/v2/dry-run"])
-async def test_a_refused_answer_is_not_repeated(
+async def test_an_error_does_not_repeat_a_secret_answer(
     start: Any, catalog: Any, ann: Any, path: str
 ) -> None:
     """What is wrong with a secret answer is told without it."""
@@ -38,8 +38,8 @@ async def test_a_refused_answer_is_not_repeated(
     shown_nowhere(answer.text)
 
 
-def test_secret_answers_are_found_wherever_they_are_asked() -> None:
-    """In objects, lists, branches and behind links, by either hint."""
+def test_secret_answers_are_recognised_in_any_schema() -> None:
+    """In objects, lists, branches and behind references, by either hint."""
     page = {
         "properties": {
             "a": {"ui:field": "Secret"},
@@ -65,8 +65,10 @@ def test_secret_answers_are_found_wherever_they_are_asked() -> None:
     }
 
 
-async def test_secrets_are_counted(start: Any, catalog: Any, ann: Any) -> None:
-    """Each is looked for in every line: so many are refused before a run has them."""
+async def test_the_number_of_secrets_is_limited(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """Each is searched in every line: more are refused before the run starts."""
     fields = {"keys": {"type": "array", "ui:field": "Secret"}}
     form = [{"title": "P", "properties": fields}]
     catalog.add(template("t", parameters=form))

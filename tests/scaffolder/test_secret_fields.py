@@ -57,13 +57,13 @@ PAGES = [
 
 
 @pytest.mark.parametrize(("page", "names"), PAGES)
-def test_fields_that_are_secrets(page: Any, names: set[str]) -> None:
+def test_secret_fields_are_found_in_the_schema(page: Any, names: set[str]) -> None:
     """Wherever in the schema they are described."""
     assert secret_names([page]) == names
 
 
-def test_names_of_all_pages_count() -> None:
-    """An answer is one object for the whole form."""
+def test_secret_fields_of_all_pages_are_found() -> None:
+    """The answers are one object for the whole form."""
     pages = [{"properties": {"a": SECRET}}, {"properties": {"b": PASSWORD}}]
     assert secret_names(pages) == {"a", "b"}
 
@@ -92,12 +92,12 @@ def test_a_schema_that_refers_to_itself_is_read() -> None:
         ([1, "pin"], [1, "pin"]),
     ],
 )
-def test_secret_answers_are_starred(answer: Any, expected: Any) -> None:
+def test_secret_answers_are_replaced_by_stars(answer: Any, expected: Any) -> None:
     """Others, and stars that a client sends back, stay as they are."""
     assert masked(answer, frozenset({"pin"})) == expected
 
 
-def test_the_texts_of_secret_answers() -> None:
+def test_all_texts_of_secret_answers_are_collected() -> None:
     """Of nested ones too: each is masked in the log."""
     answer = {"pin": {"a": "one", "b": [2, True]}, "l": [{"pin": "three"}], "x": "no"}
     assert list(secret_texts(answer, frozenset({"pin"}))) == ["one", "2", "three"]
@@ -126,8 +126,8 @@ def test_a_secret_is_masked_in_its_usual_forms(form: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["", "x", "  ", "**", "*"])
-def test_what_is_too_short_is_no_secret(secret: str) -> None:
-    """Masking it would only make the log unreadable."""
+def test_a_too_short_secret_is_not_masked(secret: str) -> None:
+    """Masking it would make the log unreadable."""
     assert Redactor([secret]).text("a x b ** c") == "a x b ** c"
 
 
@@ -139,7 +139,7 @@ def test_a_longer_secret_is_masked_first() -> None:
 
 
 @given(st.text(min_size=8, max_size=30), st.text(max_size=20), st.text(max_size=20))
-def test_no_text_shows_a_secret(secret: str, before: str, after: str) -> None:
+def test_a_secret_is_masked_in_any_text(secret: str, before: str, after: str) -> None:
     """Whatever stands around it."""
     if not secret.strip().strip("*"):
         return
@@ -148,7 +148,7 @@ def test_no_text_shows_a_secret(secret: str, before: str, after: str) -> None:
 
 
 def test_learned_texts_are_shown_as_their_public_form() -> None:
-    """What was made of a secret and of other text shows the other text."""
+    """A text made of a secret and of other text shows the other text."""
     redactor = Redactor(["hunter2"])
     redactor.learn({"m": "to HUNTER2 now"}, {"m": "to *** now"})
     assert redactor.text("to HUNTER2 now") == "to *** now"
@@ -156,7 +156,7 @@ def test_learned_texts_are_shown_as_their_public_form() -> None:
     assert redactor.whole("anything else") == "***"
 
 
-def test_short_pieces_are_fragments() -> None:
+def test_short_texts_of_secrets_are_fragments() -> None:
     """They cannot be masked in a line without spoiling it."""
     redactor = Redactor(["hunter2"])
     assert redactor.has_fragments("hu", "***", [])
@@ -180,12 +180,14 @@ def test_short_pieces_are_fragments() -> None:
         ({"l": [{"x": "a"}]}, {"l": [{"x": "b"}]}, [("a", "b")]),
     ],
 )
-def test_where_two_forms_differ(real: Any, public: Any, expected: Any) -> None:
+def test_differing_texts_of_dual_values_are_listed(
+    real: Any, public: Any, expected: Any
+) -> None:
     """Each text with what is shown in its place."""
     assert list(differences(real, public)) == expected
 
 
-def test_all_texts_of_a_value() -> None:
+def test_all_texts_of_a_value_are_listed() -> None:
     """Numbers too, as they may be secrets; booleans are none."""
     value = {"a": ["x", 5, 1.5, True, None], "b": {"c": "y"}}
     assert list(texts(value)) == ["x", "5", "1.5", "y"]

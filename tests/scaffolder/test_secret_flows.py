@@ -40,11 +40,11 @@ def config(tmp_path: Path) -> Path:
         ("parameters.deep.key", {"values": {"deep": {"key": SECRET}}}),
     ],
 )
-async def test_nothing_made_of_a_secret_is_seen(
+async def test_nothing_derived_from_a_secret_is_public(
     start: Any, catalog: Any, ann: Any, mongodb: str, kafka: str, config: Path,
     source: str, more: Any,
 ) -> None:  # fmt: skip
-    """Not in log, stream, answers, events or documents, whatever is made of it."""
+    """Not in log, stream, responses, events or documents, however it is derived."""
     entity = template(
         "t", steps=flows(source), parameters=PAGES, output={"x": f"${{{{ {source} }}}}"}
     )
@@ -83,10 +83,10 @@ async def test_nothing_made_of_a_secret_is_seen(
     shown_nowhere(f"{run}{log_texts}{stream.text}{events}{stored_tasks}{lines}")
 
 
-async def test_a_run_that_ends_well_shows_nothing_either(
+async def test_a_completed_run_shows_no_secret(
     start: Any, catalog: Any, ann: Any, config: Path
 ) -> None:
-    """Its output is rendered from what people may see."""
+    """Its output is rendered from public values."""
     steps = flows("secrets.key")[:-1]
     steps.append(step("fs:readdir", "read", paths=["."]))
     output = {"a": "${{ secrets.key }}", "b": "${{ parameters.pin | upper }}"}
@@ -129,10 +129,10 @@ async def test_a_run_works_with_the_real_answers(
     assert again.count("it is right") == 2
 
 
-async def test_a_dry_run_has_stand_ins_for_all_secrets(
+async def test_a_dry_run_uses_placeholders_for_secrets(
     start: Any, catalog: Any, ann: Any, config: Path
 ) -> None:
-    """Files, log and output of a dry run are made of `***`, whatever is done to it."""
+    """Files, log and output of a dry run have `***`, whatever is done to it."""
     sources = {
         "environment.secrets.SIGNING_KEY": "a",
         "secrets.key": "b",
@@ -171,10 +171,10 @@ async def test_a_dry_run_has_stand_ins_for_all_secrets(
 @pytest.mark.parametrize(
     "piece", ["secrets.key[each.value]", "secrets.key.slice(0, 2)"]
 )
-async def test_pieces_of_a_secret_are_in_no_message_of_an_action(
+async def test_action_messages_show_no_parts_of_a_secret(
     start: Any, catalog: Any, ann: Any, piece: str
 ) -> None:
-    """Neither where it works nor where it fails; a text that is known is shown."""
+    """Neither in a success nor in a failure; a known text is shown."""
     files = [f"${{{{ '' + {piece} }}}}*", f"drafts/${{{{ {piece} }}}}"]
     rounds = f"${{{{ range({len(WORD)}) }}}}"
     steps = [

@@ -12,8 +12,8 @@ from shared.contracts.errors import Invalid
 from tests.costs import limit_processor_time
 
 
-def test_the_vault_gives_back_what_it_was_given() -> None:
-    """What is sealed cannot be read, and can be opened again."""
+def test_the_vault_returns_what_it_encrypted() -> None:
+    """A sealed value cannot be read, and can be opened again."""
     vault = FernetVault("a-secret-of-the-house")
     sealed = vault.seal({"token": "hunter2"})
     assert "hunter2" not in sealed
@@ -21,7 +21,7 @@ def test_the_vault_gives_back_what_it_was_given() -> None:
     assert FernetVault("a-secret-of-the-house").open(sealed) == {"token": "hunter2"}
 
 
-def test_another_house_cannot_open_it() -> None:
+def test_another_installation_cannot_decrypt_secrets() -> None:
     """Another service secret is another key, and the error says what to do."""
     sealed = FernetVault("one").seal({"a": "b"})
     with pytest.raises(Invalid, match="secrets"):
@@ -57,19 +57,19 @@ def test_lines_of_a_long_secret_are_masked() -> None:
     assert redactor.text("got abcdefghij") == "got ***"
 
 
-def test_one_letter_is_no_secret() -> None:
+def test_a_single_letter_is_not_masked() -> None:
     """Masking every `a` would make the log unreadable and hide nothing."""
     assert Redactor(["a"]).text("banana") == "banana"
 
 
-def test_what_is_made_of_secrets_is_found() -> None:
-    """The texts that expressions would not give without the secrets."""
+def test_texts_derived_from_secrets_are_found() -> None:
+    """Texts that expressions would not give without the secrets."""
     assert derived(["HUNTER2", "same"], ["", "same"]) == ["HUNTER2"]
     assert derived(["a", "x2", "y"], ["a", "y"]) == ["x2"]
 
 
 def test_only_the_secret_part_of_a_message_is_masked() -> None:
-    """An expression's own text is known, not the sentence around it."""
+    """The text of the expression is masked, not the sentence around it."""
     step_input = {"a": "key ${{ secrets.key | upper }} of {% if secrets %}x{% endif %}"}
     trace: list[str] = []
     rendered_input = rendered(
@@ -80,14 +80,14 @@ def test_only_the_secret_part_of_a_message_is_masked() -> None:
 
 
 def test_a_long_text_is_cut_after_its_secrets_are_masked() -> None:
-    """A secret on the edge of what is shown is not shown by half."""
+    """A secret at the cut is not shown in part."""
     redactor = Redactor(["hunter2hunter2"])
     redacted_text = redactor.beginning("a" * 95 + "hunter2hunter2" + "b" * 1000, 100)
     assert redacted_text == "a" * 95 + "***bb… (1109 characters)"
 
 
-def test_a_long_text_with_long_secrets_is_not_looked_through() -> None:
-    """It is not shown at all: looking for all secrets would hold everybody up."""
+def test_a_long_text_with_many_long_secrets_is_hidden() -> None:
+    """Searching it for all secrets would block other work."""
     redactor = Redactor(f"{number}-" + "x" * 100_000 for number in range(200))
     text = "y" * 500_000
     with limit_processor_time(1):
@@ -96,8 +96,8 @@ def test_a_long_text_with_long_secrets_is_not_looked_through() -> None:
     assert redactor.beginning("yes", 1_000) == "yes"
 
 
-def test_a_secret_within_base64_of_more_is_masked() -> None:
-    """The password of a basic authorization header, whoever it is of."""
+def test_a_secret_within_longer_base64_is_masked() -> None:
+    """The password of a basic authorization header, for any user name."""
     for name in ("a", "bo", "cyd", "dora"):
         encoded = base64.b64encode(f"{name}:hunter2hunter2 etc".encode()).decode()
         redacted_text = Redactor(["hunter2hunter2"]).text(f"Basic {encoded}")

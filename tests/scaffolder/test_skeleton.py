@@ -96,14 +96,14 @@ def test_an_extension_marks_what_is_rendered(render: Any) -> None:
     assert rendered == {"a.txt": b"x", "b.txt": b"${{ values.n }}"}
 
 
-def test_files_that_are_there_stay_unless_replaced(render: Any) -> None:
-    """`replace` decides who wins."""
+def test_existing_files_stay_unless_replaced(render: Any) -> None:
+    """`replace` decides."""
     render.workspace.write("a", b"mine")
     assert render({"a": "theirs"})["a"] == b"mine"
     assert render({"a": "theirs"}, replaces=True)["a"] == b"theirs"
 
 
-def test_cookiecutter_skeletons_are_read(render: Any) -> None:
+def test_cookiecutter_skeletons_are_rendered(render: Any) -> None:
     """With its compatibility on, `{{ cookiecutter.x }}` is rendered."""
     files = {"{{cookiecutter.n}}.txt": "{{ cookiecutter.n }}"}
     assert render(files, {"n": "x"}, cookiecutter=True) == {"x.txt": b"x"}
@@ -117,8 +117,8 @@ def test_executable_files_stay_executable(tmp_path: Path, render: Any) -> None:
     assert (render.workspace.root / "run.sh").stat().st_mode & 0o100
 
 
-def test_errors_name_the_file(render: Any) -> None:
-    """Who has forty files wants to know which."""
+def test_template_errors_name_the_file(render: Any) -> None:
+    """An author with forty files needs to know which."""
     with pytest.raises(TemplateRenderError, match=r"line 2, column 7.*\(in a/b\.txt\)"):
         render({"a/b.txt": "one\n{% if %}"})
 
@@ -155,10 +155,8 @@ def test_a_rendered_link_leads_inside(tmp_path: Path, render: Any, value: str) -
         render({}, {"n": value})
 
 
-def test_a_link_that_is_there_stays_unless_replaced(
-    tmp_path: Path, render: Any
-) -> None:
-    """A link counts as a file that is there, also one that leads nowhere."""
+def test_an_existing_link_stays_unless_replaced(tmp_path: Path, render: Any) -> None:
+    """A link counts as an existing file, also a dangling one."""
     render.workspace.link("a", "nowhere")
     tree(tmp_path / "source", {"a": "theirs"})
     assert render({}) == {}
@@ -166,8 +164,8 @@ def test_a_link_that_is_there_stays_unless_replaced(
 
 
 @pytest.mark.parametrize("pattern", ["{a,b}" * 30, "a" * 2000])
-def test_a_glob_that_means_too_much_is_refused(pattern: str) -> None:
-    """Before the first file is looked at, with the name of the field."""
+def test_a_glob_over_the_limits_is_refused(pattern: str) -> None:
+    """Before the first file is read, with the name of the field."""
     with pytest.raises(Invalid, match="copyWithoutTemplating"):
         SkeletonRules(copied=[pattern])
 
@@ -183,8 +181,10 @@ def test_a_glob_that_means_too_much_is_refused(pattern: str) -> None:
         ([".*"], set[str]()),
     ],
 )
-def test_globs_of_copied_files(copied: list[str], expected: set[str]) -> None:
-    """Backstage's: hidden files match, a folder means all in it, `!` takes away."""
+def test_copied_files_are_selected_by_globs(
+    copied: list[str], expected: set[str]
+) -> None:
+    """As in Backstage: hidden files match, a folder means all in it, `!` excludes."""
     rules = SkeletonRules(copied=copied)
     paths = ["top", "static/.keep", "static/a.js", "static/b.min.js", "docs/x.md"]
     assert {path for path in paths if rules.is_copied(path)} == expected

@@ -43,7 +43,7 @@ def steps_at(root: str) -> list[Any]:
 async def test_a_dry_run_reads_no_closed_source(
     start, ann, catalog, vault, number
 ) -> None:
-    """It says what it says of a repository that is not there."""
+    """It answers as for a missing repository."""
     catalog.restricted.add(f"url:{vault}")
     errors = []
     async with start() as client:
@@ -57,7 +57,7 @@ async def test_a_dry_run_reads_no_closed_source(
     assert errors[0] == errors[1]
 
 
-async def test_a_dry_run_reads_what_is_open(start, ann, vault) -> None:
+async def test_a_dry_run_reads_an_open_source(start, ann, vault) -> None:
     """The rule closes nothing else."""
     async with start() as client:
         for one in steps_at(vault):
@@ -67,10 +67,10 @@ async def test_a_dry_run_reads_what_is_open(start, ann, vault) -> None:
             assert answer.status_code == 200, answer.text
 
 
-async def test_a_run_asks_on_behalf_of_who_started_it(
+async def test_a_run_reads_with_the_rights_of_its_creator(
     start, ann, catalog, vault
 ) -> None:
-    """The same actions in a run that is kept, by the name that is kept with it."""
+    """Its actions use the creator's name that is stored with the run."""
     catalog.restricted.add(f"url:{vault}")
     async with start() as client:
         for number, one in enumerate(steps_at(vault)):

@@ -68,10 +68,10 @@ async def published_sequences(store: MongoTaskStore) -> list[int]:
 
 
 @pytest.mark.parametrize("is_confidential", [False, True])
-async def test_a_run_comes_back_as_it_was(
+async def test_a_run_is_read_back_as_it_was_written(
     store: MongoTaskStore, is_confidential: bool
 ) -> None:
-    """Odd names and large numbers in the spec, and how far each step is."""
+    """Unusual names and large numbers in the spec, and the state of each step."""
     created_task = await created(store, "t1")
     task = await taken(store, "t1")
     assert task.spec == {**created_task.spec, "$odd": {"a.b": float(2**70), "n": None}}
@@ -108,8 +108,10 @@ async def test_lists_are_filtered_ordered_and_paged(store: MongoTaskStore) -> No
     assert (await listed(order_by="status", is_descending=False))[0][-1] == "t3"
 
 
-async def test_claims(store: MongoTaskStore, clock: Clock) -> None:
-    """Open, run out, or one's own of a former life; nothing else."""
+async def test_open_expired_and_own_runs_can_be_claimed(
+    store: MongoTaskStore, clock: Clock
+) -> None:
+    """Open runs, expired ones, and those of the process's former life."""
     await created(store, "t1")
     mine = await taken(store, "t1")
     assert await store.claim("t1", "two") is None
@@ -124,8 +126,10 @@ async def test_claims(store: MongoTaskStore, clock: Clock) -> None:
     assert (await taken(store, "t1", "two")).epoch == back.epoch + 1
 
 
-async def test_a_claim_takes_no_other_run(store: MongoTaskStore, clock: Clock) -> None:
-    """Also where others are free: their holders, leases and counts stay."""
+async def test_a_claim_changes_no_other_run(
+    store: MongoTaskStore, clock: Clock
+) -> None:
+    """Other claimable runs keep their holders, leases and counts."""
     for name in ("t1", "t2", "t3"):
         await created(store, name)
     await taken(store, "t1", "gone")
@@ -138,8 +142,8 @@ async def test_a_claim_takes_no_other_run(store: MongoTaskStore, clock: Clock) -
     assert await store.left_behind("gone") == ["t1"]
 
 
-async def test_what_waits_is_looked_for(store: MongoTaskStore, clock: Clock) -> None:
-    """Open for a while or its holder gone, the oldest first; the fresh ones are not."""
+async def test_waiting_runs_are_found(store: MongoTaskStore, clock: Clock) -> None:
+    """Open for a while or without a holder, the oldest first; fresh ones are not."""
     for name in ("t1", "t2", "t3", "t4"):
         await created(store, name)
     await taken(store, "t2")
@@ -151,10 +155,10 @@ async def test_what_waits_is_looked_for(store: MongoTaskStore, clock: Clock) -> 
     assert await store.claimable(1) == ["t3"]
 
 
-async def test_a_run_is_taken_over_when_its_lease_stands_still(
+async def test_a_run_is_taken_over_when_its_lease_is_not_renewed(
     store: MongoTaskStore, clock: Clock
 ) -> None:
-    """Whatever the holder's clock says: what counts is that it renews."""
+    """Whatever the holder's clock says."""
     await created(store, "t1")
     mine = await taken(store, "t1")
     for ahead in (-1e12, 1e12):
@@ -173,7 +177,7 @@ async def test_a_run_is_taken_over_when_its_lease_stands_still(
         await store.heartbeat(mine)
 
 
-async def test_a_run_that_is_given_back_is_free_at_once(store: MongoTaskStore) -> None:
+async def test_a_released_run_is_free_at_once(store: MongoTaskStore) -> None:
     """A process that ends makes nobody wait for its lease."""
     await created(store, "t1")
     await store.release(await taken(store, "t1"))
@@ -181,8 +185,8 @@ async def test_a_run_that_is_given_back_is_free_at_once(store: MongoTaskStore) -
     await taken(store, "t1", "two")
 
 
-async def test_what_is_said_is_told_once_in_order(store: MongoTaskStore) -> None:
-    """Events join those that wait, in one write with the state."""
+async def test_events_are_stored_once_in_order(store: MongoTaskStore) -> None:
+    """New events join the pending ones, in one write with the state."""
     await created(store, "t1")
     task = await taken(store, "t1")
     await store.record(task, [change_of(task), change_of(task)])
@@ -194,8 +198,8 @@ async def test_what_is_said_is_told_once_in_order(store: MongoTaskStore) -> None
     assert await published_sequences(store) == [5]
 
 
-async def test_cancelling(store: MongoTaskStore) -> None:
-    """An open run ends at once, a running one hears of it by its heartbeat."""
+async def test_open_and_running_runs_can_be_cancelled(store: MongoTaskStore) -> None:
+    """An open run ends at once, a running one by its next heartbeat."""
     open_run = await created(store, "t1")
     assert await store.request_cancellation("t1") is None
     assert await store.cancel_open(open_run, change_of(open_run, RunCancelled))
@@ -209,7 +213,7 @@ async def test_cancelling(store: MongoTaskStore) -> None:
     assert await store.heartbeat(task)
 
 
-async def test_an_ended_run_is_opened_again(store: MongoTaskStore) -> None:
+async def test_an_ended_run_can_be_reopened_once(store: MongoTaskStore) -> None:
     """Once, and only if it has ended."""
     await created(store, "t1")
     task = await taken(store, "t1")
@@ -223,8 +227,10 @@ async def test_an_ended_run_is_opened_again(store: MongoTaskStore) -> None:
     assert (await taken(store, "t1")).epoch == task.epoch + 1
 
 
-async def test_lines_of_the_log(store: MongoTaskStore) -> None:
-    """Numbered, kept once however often they are written, read from a number on."""
+async def test_log_lines_are_stored_once_and_read_by_number(
+    store: MongoTaskStore,
+) -> None:
+    """However often they are written."""
     lines = [TaskEvent("t1", n, "log", {"a.b": n, "$m": "x"}) for n in range(1, 13)]
     await store.append(lines[:8])
     await store.append(lines[4:])
@@ -236,8 +242,8 @@ async def test_lines_of_the_log(store: MongoTaskStore) -> None:
     assert await store.last_number("t2") == 0
 
 
-async def test_workspaces_that_nobody_needs(store: MongoTaskStore) -> None:
-    """Completed, long ended, or of no run at all."""
+async def test_unused_workspaces_are_listed(store: MongoTaskStore) -> None:
+    """Of completed, long ended, or unknown runs."""
     for name in ("t1", "t2", "t3"):
         await created(store, name)
     for name, status in (("t1", "completed"), ("t2", "failed")):

@@ -105,7 +105,7 @@ def test_a_listed_run_is_read_from_its_brief_spec() -> None:
 
 
 @given(JSON)
-def test_any_json_comes_back_from_the_store(value: Any) -> None:
+def test_any_json_is_read_back_from_the_store(value: Any) -> None:
     """Also names that a document must not have."""
     event = TaskEvent(
         "t1", 1, "log", {"value": value}, datetime(2026, 1, 2, tzinfo=UTC)
@@ -141,8 +141,8 @@ def test_outputs_of_a_confidential_run_are_encrypted() -> None:
     assert read.is_confidential
 
 
-def test_outputs_of_other_runs_can_be_read_in_the_store() -> None:
-    """Operators look at them; nothing learned is in them."""
+def test_outputs_of_other_runs_are_stored_as_plain_text() -> None:
+    """Operators may read them; they hold no learned text."""
     task = task_of(spec_of())
     task.steps[0].output = {"url": "https://h"}
     document = documents.written(task, VAULT)
@@ -153,7 +153,7 @@ def test_outputs_of_other_runs_can_be_read_in_the_store() -> None:
 @pytest.mark.parametrize(
     "moment", [datetime(2026, 1, 2, 3, 4, 5, 678000, tzinfo=UTC), None]
 )
-def test_moments_are_milliseconds(moment: datetime | None) -> None:
+def test_timestamps_are_stored_as_milliseconds(moment: datetime | None) -> None:
     """And come back as they were."""
     assert documents.moment(documents.stamp(moment)) == moment
 

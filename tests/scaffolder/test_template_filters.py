@@ -45,7 +45,9 @@ REFS = [
 
 
 @pytest.mark.parametrize(("url", "parts"), PLACES)
-def test_the_parts_of_a_repository_url(url: str, parts: dict[str, str]) -> None:
+def test_a_repository_url_is_split_into_its_parts(
+    url: str, parts: dict[str, str]
+) -> None:
     """As the repository picker writes it, for every kind of host."""
     assert evaluate("url | parseRepoUrl", url=url) == parts
     assert parse_place(url).document() == parts
@@ -58,8 +60,8 @@ def test_the_parts_of_a_repository_url(url: str, parts: dict[str, str]) -> None:
         ("h", "no repo"), ("h?owner=o", "no repo"), ("h?repo=", "no repo"),
     ],
 )  # fmt: skip
-def test_a_url_that_is_none_says_what_is_missing(url: str, rule: str) -> None:
-    """And the form that is expected."""
+def test_an_invalid_repository_url_says_what_is_missing(url: str, rule: str) -> None:
+    """The error has the expected form."""
     with pytest.raises(Invalid, match=f"repoUrl: {rule} in .*host.owner=o&repo=r"):
         parse_place(url)
     with pytest.raises(TemplateRenderError, match=rule):
@@ -67,7 +69,9 @@ def test_a_url_that_is_none_says_what_is_missing(url: str, rule: str) -> None:
 
 
 @pytest.mark.parametrize(("expression", "parts"), REFS)
-def test_the_parts_of_a_ref(expression: str, parts: dict[str, str]) -> None:
+def test_an_entity_ref_is_split_into_its_parts(
+    expression: str, parts: dict[str, str]
+) -> None:
     """Of a text or an object, completed by what is given."""
     if "parseEntityRef" not in expression:
         expression += " | parseEntityRef"
@@ -105,8 +109,8 @@ def test_a_wrong_value_is_an_error_with_the_rule(expression: str, rule: str) -> 
         ("{'1': 'one'} | pick(1)", "one"),
     ],
 )
-def test_a_member_is_picked_from_objects_alone(expression: str, expected: Any) -> None:
-    """Nothing of Python can be picked."""
+def test_pick_takes_members_of_objects_only(expression: str, expected: Any) -> None:
+    """No attribute of Python can be picked."""
     assert evaluate(expression) == expected
 
 

@@ -37,9 +37,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("spec.type", "", "spec.type"),
     ],
 )
-def test_an_invalid_template_is_told_its_field(
-    path: str, value: Any, words: str
-) -> None:
+def test_an_invalid_template_names_its_field(path: str, value: Any, words: str) -> None:
     """The error names the field and the rule."""
     with pytest.raises(Invalid, match=words):
         template_entity.check(changed(path, value))
@@ -76,7 +74,7 @@ def test_a_single_page_needs_no_list() -> None:
     assert len(template_entity.form(Entity(entity))["steps"]) == 1
 
 
-def test_problems_say_what_clients_read() -> None:
+def test_problems_have_the_form_that_clients_read() -> None:
     """Path, message, rule and argument of each broken rule."""
     schema = {"required": ["a"], "properties": {"b": {"type": "string"}}}
     by_rule = {problem["name"]: problem for problem in problems(schema, {"b": 5})}
@@ -118,8 +116,8 @@ def test_conditions_between_fields_are_checked() -> None:
     assert template_entity.parameter_problems(Entity(entity), {"database": True})
 
 
-def test_patterns_are_javascripts_and_cannot_run_away() -> None:
-    """A pattern means what it means in the browser, at a cost that is bounded."""
+def test_patterns_are_javascripts_and_limited_in_time() -> None:
+    """A pattern matches as in the browser."""
     assert problems({"pattern": "^a$"}, "a\n")
     assert problems({"pattern": r"^\d+$"}, "12") == []
     assert problems({"pattern": "(a+)+$"}, "a" * 4000 + "!")
@@ -134,13 +132,13 @@ def test_patterns_are_javascripts_and_cannot_run_away() -> None:
     "schema",
     [{"type": "nosuch"}, {"$ref": "http://127.0.0.1:9/x"}, {"properties": 5}],
 )
-def test_a_broken_schema_is_no_crash(schema: Any) -> None:
-    """A schema that is none is the template's fault, and nothing is fetched for it."""
+def test_an_invalid_schema_is_a_template_error(schema: Any) -> None:
+    """Nothing is fetched for it."""
     with pytest.raises(Invalid, match="schema"):
         problems(schema, {"a": 1})
 
 
-def test_an_actions_input_is_told_every_rule() -> None:
+def test_all_problems_of_an_action_input_are_reported() -> None:
     """All that is wrong is said at once."""
     schema = {
         "type": "object",
@@ -173,10 +171,10 @@ def test_an_actions_input_is_told_every_rule() -> None:
         ({}, None),
     ],
 )
-def test_an_author_cannot_point_at_the_machines_files(
+def test_an_author_cannot_refer_to_local_files(
     annotations: dict[str, str], expected: str | None
 ) -> None:
-    """A `file:` place counts only where the catalog itself read the template."""
+    """A `file:` location counts only where the catalog itself read the template."""
     entity = template("t", {"annotations": annotations})
     assert template_entity.base_url(Entity(entity)) == expected
 

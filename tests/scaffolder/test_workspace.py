@@ -23,14 +23,18 @@ def workspace(tmp_path: Path) -> Workspace:
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
-def test_paths_outside_are_refused(workspace: Workspace, path: str) -> None:
+def test_paths_outside_the_workspace_are_refused(
+    workspace: Workspace, path: str
+) -> None:
     """No spelling of a path leads out of the workspace."""
     with pytest.raises(Forbidden):
         workspace.path(path)
 
 
-def test_links_outside_are_refused(workspace: Workspace, tmp_path: Path) -> None:
-    """A link that an action made is no way out either."""
+def test_links_outside_the_workspace_are_refused(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    """Also a link that an action made."""
     (workspace.root / "out").symlink_to(tmp_path)
     (workspace.root / "file").symlink_to("/etc/passwd")
     for path in ("out/x", "out", "file"):
@@ -38,14 +42,14 @@ def test_links_outside_are_refused(workspace: Workspace, tmp_path: Path) -> None
             workspace.path(path)
 
 
-def test_paths_inside_are_found(workspace: Workspace) -> None:
+def test_paths_inside_the_workspace_are_resolved(workspace: Workspace) -> None:
     """Dots that stay inside are fine."""
     root = workspace.root.resolve()
     assert workspace.path("a/./b/../c") == root / "a/c"
     assert safe_path(workspace.root, ".") == root
 
 
-def test_writing_leaves_no_half_files(workspace: Workspace) -> None:
+def test_a_failed_write_leaves_no_partial_file(workspace: Workspace) -> None:
     """A file that cannot be written leaves nothing behind."""
     workspace.write("a/b", b"x")
     with pytest.raises(Invalid):
@@ -74,8 +78,8 @@ def test_a_tree_is_copied_with_its_links(workspace: Workspace, tmp_path: Path) -
         copy_tree(source, workspace, "into")
 
 
-def test_reading_follows_links_inside_alone(workspace: Workspace) -> None:
-    """An action reads what a link in the workspace leads to, and nothing else."""
+def test_reading_follows_links_inside_the_workspace_only(workspace: Workspace) -> None:
+    """An action reads nothing else through a link."""
     workspace.write("docs/a", b"x")
     workspace.link("same", "docs/a")
     workspace.link("all", "docs")
@@ -88,7 +92,7 @@ def test_reading_follows_links_inside_alone(workspace: Workspace) -> None:
 
 
 def test_writing_replaces_a_link(workspace: Workspace, tmp_path: Path) -> None:
-    """What it leads to stays; a linked folder of the workspace is that folder."""
+    """The link's target stays; a linked folder of the workspace is that folder."""
     (tmp_path / "secret").write_text("mine")
     workspace.link("file", "../secret")
     workspace.link("out", "..")

@@ -36,7 +36,7 @@ def test_a_missing_file_is_named(workspace: Workspace, path: str) -> None:
     assert str(workspace.root) not in raised.value.message
 
 
-def test_what_is_at_a_path(workspace: Workspace) -> None:
+def test_the_status_of_a_path_has_its_kind(workspace: Workspace) -> None:
     """A file, a folder, a link, the workspace itself, or nothing."""
     workspace.link("l", "a")
     kinds = {
@@ -81,7 +81,7 @@ def test_a_walk_does_not_follow_links(workspace: Workspace) -> None:
     ]
 
 
-def test_deleting_says_whether_there_was_something(workspace: Workspace) -> None:
+def test_deleting_returns_whether_something_was_deleted(workspace: Workspace) -> None:
     """A folder with all that is in it."""
     assert workspace.delete("d")
     assert not workspace.delete("d")
@@ -89,7 +89,9 @@ def test_deleting_says_whether_there_was_something(workspace: Workspace) -> None
 
 
 @pytest.mark.parametrize("path", ["", ".", "d/..", "./"])
-def test_the_workspace_itself_is_no_file(workspace: Workspace, path: str) -> None:
+def test_the_workspace_itself_cannot_be_written_or_deleted(
+    workspace: Workspace, path: str
+) -> None:
     """It is neither written, nor renamed, nor deleted."""
     with pytest.raises(Invalid, match="is the workspace itself"):
         workspace.write(path, b"x")
@@ -99,8 +101,8 @@ def test_the_workspace_itself_is_no_file(workspace: Workspace, path: str) -> Non
         workspace.rename("a", path)
 
 
-def test_renaming_makes_the_folders_that_it_needs(workspace: Workspace) -> None:
-    """And replaces nothing."""
+def test_renaming_creates_missing_folders(workspace: Workspace) -> None:
+    """It replaces nothing."""
     workspace.rename("d/e", "x/y/z")
     assert workspace.files() == ["a", "d/b", "x/y/z/c"]
     with pytest.raises(Invalid):
@@ -143,9 +145,7 @@ def test_a_removed_workspace_may_be_removed_again(workspace: Workspace) -> None:
     assert not workspace.root.exists()
 
 
-def test_a_tree_leaves_out_gits_own_folder(
-    workspace: Workspace, tmp_path: Path
-) -> None:
+def test_a_tree_leaves_the_git_folder_out(workspace: Workspace, tmp_path: Path) -> None:
     """Whatever else it holds is listed in order."""
     workspace.write(".git/config", b"x")
     workspace.write(".gitignore", b"x")
@@ -160,7 +160,7 @@ def test_a_tree_leaves_out_gits_own_folder(
     assert copy.read("deep/er/d/e/c") == b"d/e/c"
 
 
-def test_a_copy_replaces_what_is_there(workspace: Workspace, tmp_path: Path) -> None:
+def test_a_copy_replaces_existing_files(workspace: Workspace, tmp_path: Path) -> None:
     """The later step wins."""
     copy = Workspace(tmp_path / "copy")
     copy.write("a", b"old")
@@ -169,8 +169,10 @@ def test_a_copy_replaces_what_is_there(workspace: Workspace, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("path", ["x" * 5_000, "a/" * 3_000 + "x"])
-def test_a_path_that_no_disk_takes_is_refused(workspace: Workspace, path: str) -> None:
-    """As an error of the template, not of the program."""
+def test_a_path_that_no_file_system_accepts_is_refused(
+    workspace: Workspace, path: str
+) -> None:
+    """It is an error of the template, not an internal one."""
     with pytest.raises((Forbidden, Invalid)):
         workspace.write(path, b"x")
     assert workspace.files() == ["a", "d/b", "d/e/c"]

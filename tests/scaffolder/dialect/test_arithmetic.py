@@ -65,7 +65,7 @@ def test_operations_have_javascripts_results(row: tuple[Any, ...]) -> None:
         (True, 1), (False, 0), ([], 0), (["7"], 7), ([[3]], 3),
     ],
 )  # fmt: skip
-def test_values_that_are_numbers(value: Any, number: float) -> None:
+def test_numeric_texts_convert_to_numbers(value: Any, number: float) -> None:
     """The forms that JavaScript's `Number` reads."""
     assert to_number(value) == number
 
@@ -74,7 +74,7 @@ def test_values_that_are_numbers(value: Any, number: float) -> None:
     "value",
     ["12px", "1,5", "0x", "-0x1", "1_000", "infinity", "NaN", "--1", ["a"], [1, 2], {}],
 )
-def test_values_that_are_no_numbers(value: Any) -> None:
+def test_non_numeric_values_convert_to_nan(value: Any) -> None:
     """They are NaN, and no error."""
     assert math.isnan(to_number(value))
 
@@ -105,7 +105,7 @@ def test_a_printed_number_is_read_as_the_same_number(value: float) -> None:
 
 @given(FINITE, FINITE)
 def test_a_remainder_has_the_sign_of_the_left_side(left: float, right: float) -> None:
-    """And is smaller than the right side."""
+    """Its absolute value is smaller than the right side."""
     result = arithmetic.modulo(left, right)
     if right == 0:
         assert math.isnan(result)

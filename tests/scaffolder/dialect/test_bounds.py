@@ -32,8 +32,8 @@ FAILING = [
 
 
 @pytest.mark.parametrize("source", FAILING)
-def test_a_failing_expression_is_an_error_and_stays_its_own_text(source: str) -> None:
-    """What cannot be rendered is an error in a file, and left alone in a step."""
+def test_a_failing_expression_is_an_error_or_stays_as_text(source: str) -> None:
+    """It is an error in a file, and stays as its own text in a step's input."""
     with pytest.raises(TemplateRenderError, match="line 1, column"):
         value(source)
     assert rendered(DIALECT, {"a": source}, CONTEXT) == {"a": source}
@@ -70,14 +70,14 @@ def test_no_attribute_of_a_python_object_can_be_reached(source: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["constructor", "__proto__", "prototype"])
-def test_javascripts_own_ways_out_are_refused(name: str) -> None:
+def test_names_that_escape_javascript_sandboxes_are_refused(name: str) -> None:
     """The names by which JavaScript sandboxes are left are errors everywhere."""
     for source in (f"${{{{ p.name.{name} }}}}", f"${{{{ p.spot['{name}'] }}}}"):
         with pytest.raises(TemplateRenderError, match="reserved"):
             value(source)
 
 
-def test_a_template_cannot_change_what_it_was_given() -> None:
+def test_a_template_cannot_change_its_values() -> None:
     """Methods that change a list change a copy."""
     source = "${{ p.tags.push('new') }}${{ p.tags.length }}"
     assert value(source) == "44"
@@ -98,19 +98,19 @@ GREEDY = [
 
 
 @pytest.mark.parametrize("source", GREEDY)
-def test_a_greedy_template_ends_soon(source: str) -> None:
-    """Work, text and depth are limited, and the limit is named."""
+def test_an_expensive_template_is_stopped(source: str) -> None:
+    """Work, text and depth are limited, and the error names the limit."""
     with limit_processor_time(20), pytest.raises(TemplateLimitError):
         value(source)
 
 
-def test_a_width_has_a_limit() -> None:
+def test_the_width_of_padding_is_limited() -> None:
     """Padding cannot fill the memory."""
     with pytest.raises(TemplateRenderError, match="width"):
         value("${{ 'x' | center(9999999999) }}")
 
 
-def test_a_runaway_pattern_is_stopped() -> None:
+def test_a_catastrophic_pattern_is_stopped() -> None:
     """A regular expression that would run for years is quick, or ended after 2 s."""
     source = "${{ ('a' | center(60) | replace(' ', 'a')) ~ '!' | replace(r/x/, '') }}"
     assert "!" in value(source)
@@ -122,20 +122,20 @@ def test_a_runaway_pattern_is_stopped() -> None:
 
 
 @pytest.mark.parametrize("text", ["1" * 200_000 + "x", "1" * 200_000 + ".1e", "-."])
-def test_a_text_of_digits_is_no_number_in_no_time(text: str) -> None:
-    """What only looks like a number is read once, from its beginning to its end."""
+def test_long_texts_of_digits_are_checked_in_linear_time(text: str) -> None:
+    """A text that only looks like a number is read once, from start to end."""
     context = {"p": {"text": text}}
     with limit_processor_time(5):
         assert DIALECT.value("${{ p.text == 1 }}", context) is False
         DIALECT.value("${{ p.text | float(0) }}", context)
 
 
-def test_a_nested_pattern_that_behaves_is_used() -> None:
+def test_a_fast_nested_pattern_is_accepted() -> None:
     """A pattern with repeats in repeats works as long as it is quick."""
     assert value("${{ 'a-bc-d' | replace(r/(-[a-z]+)+$/, '!') }}") == "a!"
 
 
-def test_time_is_limited() -> None:
+def test_the_time_of_a_rendering_is_limited() -> None:
     """A rendering ends when its time is over."""
     budget = RenderingBudget(work=10**9, seconds=0.05)
     with pytest.raises(TemplateLimitError, match="time"):

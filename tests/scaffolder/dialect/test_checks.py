@@ -54,15 +54,17 @@ def test_a_test_passes_what_nunjucks_passes(expression: str, expected: bool) -> 
     assert evaluate(expression.replace(" is ", " is not ")) is not expected
 
 
-def test_every_test_is_tried_here() -> None:
+def test_every_test_of_the_dialect_is_covered() -> None:
     """A test that is added to the dialect is added to this table."""
     assert {test.partition("(")[0] for test, _, _ in TESTS} == set(CHECKS)
 
 
 @pytest.mark.parametrize("name", ["lower", "upper"])
 @pytest.mark.parametrize("operand", ["1", "['a']", "null"])
-def test_the_case_of_something_else_is_an_error(name: str, operand: str) -> None:
-    """Nunjucks calls a method of texts there, which others do not have."""
+def test_the_case_of_a_value_that_is_no_text_is_an_error(
+    name: str, operand: str
+) -> None:
+    """Nunjucks calls a method of texts there, which other values do not have."""
     with pytest.raises(TemplateRenderError, match="Test input must be a string"):
         evaluate(f"{operand} is {name}")
 

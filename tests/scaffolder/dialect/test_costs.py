@@ -161,8 +161,8 @@ def repeated(expression: str) -> str:
     )
 
 
-def test_every_operation_has_its_measure() -> None:
-    """What is registered and what is measured here are the same."""
+def test_every_operation_has_a_cost_test() -> None:
+    """The registered operations are the ones that these tests measure."""
     assert set(FILTERS) == set(BUILT_IN) | set(OWN_FILTERS)
     assert set(METHODS) == {*TEXT, *LIST, *NUMBER, *PATTERN, *OBJECT}
     assert set(OPERATORS) == {node.__name__ for node in evaluation._EXPRESSIONS}
@@ -173,8 +173,8 @@ def test_every_operation_has_its_measure() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS))
-def test_filters_are_paid_for(name: str) -> None:
-    """Long, wide and nested values, what comes out kept many times over."""
+def test_filters_are_charged_for_their_work(name: str) -> None:
+    """Long, wide and nested values, and results that are kept many times over."""
     for number, arguments in enumerate(FILTERS[name]):
         for subject in SUBJECTS if number == 0 else ("s", "rows", "n"):
             check(f"${{{{ {subject} | {name}{arguments} }}}}")
@@ -183,8 +183,8 @@ def test_filters_are_paid_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_methods_are_paid_for(name: str) -> None:
-    """The same for what is called with a dot, on whatever has it."""
+def test_methods_are_charged_for_their_work(name: str) -> None:
+    """The same for methods, on every kind of value."""
     subjects = ["s", "wide", "digits", "l", "texts", "n", "d", "(1.5)", "r/(a+)+$/"]
     for number, arguments in enumerate(METHODS[name]):
         for subject in subjects if number == 0 else ("s", "n"):
@@ -195,8 +195,8 @@ def test_methods_are_paid_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(CHECKS))
-def test_tests_are_paid_for(name: str) -> None:
-    """What follows `is`, with long and nested values on both sides."""
+def test_tests_are_charged_for_their_work(name: str) -> None:
+    """Operands of `is`, with long and nested values on both sides."""
     for subject in SUBJECTS:
         check(f"${{{{ {subject} is {name}(n) }}}}")
         check(f"${{{{ {subject} is {name} }}}}")
@@ -204,7 +204,7 @@ def test_tests_are_paid_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*OPERATORS, *evaluation._COMPARISONS])
-def test_operators_are_paid_for(name: str) -> None:
+def test_operators_are_charged_for_their_work(name: str) -> None:
     """Also in text, and repeated."""
     expression = OPERATORS.get(name, f"(n {name} s) or (l {name} n) or (s {name} n)")
     check(f"${{{{ {expression} }}}}")
@@ -213,21 +213,21 @@ def test_operators_are_paid_for(name: str) -> None:
 
 
 @pytest.mark.parametrize("source", [*STATEMENTS.values(), *GLOBALS])
-def test_statements_and_globals_are_paid_for(source: str) -> None:
+def test_statements_and_globals_are_charged_for_their_work(source: str) -> None:
     """Blocks, macros and loops around long and nested values."""
     check(source if "{" in source else f"${{{{ {source} }}}}")
 
 
 @pytest.mark.parametrize("alias", ["[a, a, a, a, a, a, a, a]", "{x: a, y: a, z: a}"])
-def test_what_is_named_many_times_is_paid_for_as_often(alias: str) -> None:
-    """A value is handed on as JSON: each appearance counts."""
+def test_each_use_of_a_value_is_charged(alias: str) -> None:
+    """A value is passed on as JSON: each appearance counts."""
     source = f"{{% set a = s %}}{f'{{% set a = {alias} %}}' * 12}"
     check(source + "${{ a }}")
     check(source + "${{ a | dump(4) }}")
     check(source + "in text ${{ a }}")
 
 
-def test_a_template_that_changes_a_list_pays_for_its_copy() -> None:
+def test_the_copy_of_a_changed_list_is_charged() -> None:
     """Many small expressions with a method that changes lists share one budget."""
     sources = ["${{ rows.push(1) }}" for _ in range(2_000)]
     memory()
@@ -237,8 +237,8 @@ def test_a_template_that_changes_a_list_pays_for_its_copy() -> None:
     assert memory() - before < MEGABYTES
 
 
-def test_long_templates_are_not_kept_parsed() -> None:
-    """A parsed template takes a hundred times the room of its text."""
+def test_long_templates_are_not_cached() -> None:
+    """A parsed template takes a hundred times the memory of its text."""
     dialect = TemplateDialect()
     memory()
     before = memory()
@@ -259,14 +259,14 @@ def test_long_templates_are_not_kept_parsed() -> None:
         "wide | urlencode | length",
     ],
 )
-def test_odd_values_are_refused_or_answered(expression: str) -> None:
-    """Nothing that a template writes is an error of the program."""
+def test_unusual_values_raise_template_errors_only(expression: str) -> None:
+    """Nothing that a template writes is an internal error."""
     with contextlib.suppress(TemplateRenderError):
         DIALECT.value(f"${{{{ {expression} }}}}", CONTEXT)
 
 
 @pytest.mark.parametrize("subject", ["open", "comments"])
 @pytest.mark.parametrize("name", ["striptags", "urlize", "escape", "striptags(true)"])
-def test_unfinished_markup_is_read_once(subject: str, name: str) -> None:
-    """A tag or comment without an end is not looked for again and again."""
+def test_unfinished_markup_is_read_in_linear_time(subject: str, name: str) -> None:
+    """An unclosed tag or comment is not searched again and again."""
     check(f"${{{{ {subject} | {name} }}}}")

@@ -203,7 +203,7 @@ BLOCKS = [
     ("source", "expected"),
     KEEPS_TYPE + TEXTS + ARITHMETIC + LOGIC + MEMBERS + FILTERS + OWN_FILTERS + BLOCKS,
 )
-def test_expressions_are_worth_what_nunjucks_says(source: str, expected: Any) -> None:
+def test_expressions_have_nunjucks_values(source: str, expected: Any) -> None:
     """Each expression has the value that a template's author knows from Nunjucks."""
     result = value(source)
     assert result == expected
@@ -216,7 +216,7 @@ def test_inputs_are_rendered_deeply() -> None:
     assert rendered(DIALECT, value, CONTEXT) == {"a": [4, None]}
 
 
-def test_cookiecutter_words() -> None:
+def test_cookiecutter_templates_have_their_own_syntax() -> None:
     """Cookiecutter's templates have their braces, words and filter."""
     dialect = TemplateDialect(cookiecutter=True)
     context = {"cookiecutter": {"name": "x", "list": [1]}}
@@ -236,6 +236,8 @@ WHITESPACE = [
 
 
 @pytest.mark.parametrize(("source", "rules", "expected"), WHITESPACE)
-def test_whitespace_is_the_authors(source: str, rules: Any, expected: str) -> None:
-    """Nothing but what is asked for is trimmed, and line ends stay as they are."""
+def test_whitespace_is_kept_unless_trimming_is_requested(
+    source: str, rules: Any, expected: str
+) -> None:
+    """Line ends stay as they are."""
     assert TemplateDialect(**rules).text(source, {}) == expected

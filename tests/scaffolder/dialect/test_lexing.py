@@ -48,19 +48,21 @@ SPACES = [
 
 
 @pytest.mark.parametrize(("source", "expected"), STRINGS)
-def test_texts_and_their_escapes(source: str, expected: str) -> None:
+def test_text_literals_have_quotes_and_escapes(source: str, expected: str) -> None:
     """Both quotes, and the three escapes that mean something else."""
     assert evaluate(source) == expected
 
 
 @pytest.mark.parametrize(("source", "expected"), NUMBERS)
-def test_numbers(source: str, expected: float) -> None:
-    """Whole numbers and fractions; there are no others in the source."""
+def test_number_literals_are_whole_numbers_and_fractions(
+    source: str, expected: float
+) -> None:
+    """The source has no other numbers."""
     assert evaluate(source) == expected
 
 
 @pytest.mark.parametrize(("source", "expected"), SPACES)
-def test_a_dash_takes_the_spaces_beside_it(source: str, expected: str) -> None:
+def test_a_dash_trims_the_spaces_on_its_side(source: str, expected: str) -> None:
     """On its own side of the tag alone."""
     assert render(source) == expected
 
@@ -82,7 +84,7 @@ BLOCKS = [
 
 
 @pytest.mark.parametrize(("rules", "source", "expected"), BLOCKS)
-def test_blocks_may_take_their_lines(
+def test_block_options_trim_line_ends_and_indentation(
     rules: dict[str, bool], source: str, expected: str
 ) -> None:
     """`trim_blocks` the line end after a block, `lstrip_blocks` its indentation."""
@@ -92,8 +94,8 @@ def test_blocks_may_take_their_lines(
 @pytest.mark.parametrize(
     "source", ["plain", "{ { x } }", "$ {{ x }}", "{{ x }}", "100 %", "# {", "${ x }"]
 )
-def test_text_without_tags_is_no_template(source: str) -> None:
-    """It is given back as it is, without a look at it."""
+def test_text_without_tags_is_returned_unchanged(source: str) -> None:
+    """It is not parsed."""
     assert not DIALECT.is_template(source)
     assert render(source) == source
 
@@ -113,7 +115,7 @@ def test_any_source_is_rendered_or_an_error_of_the_template(text: str) -> None:
 
 
 def test_cookiecutter_has_its_own_braces_and_words() -> None:
-    """With them, the usual ones are text; Python's constants are known."""
+    """In its mode the usual braces are text, and Python's constants are known."""
     dialect = TemplateDialect(cookiecutter=True)
     names = {"cookiecutter": {"a": 1, "b": {"x": [1, 1]}}}
     assert dialect.text("${{ cookiecutter.a }}", names) == "$1"

@@ -13,16 +13,16 @@ from shared.contracts.errors import Invalid
 from tests.scaffolder.dialect.expressions import DIALECT
 
 
-def test_work_is_counted_to_the_unit() -> None:
-    """What was allowed is spent whole; one more ends the rendering."""
+def test_the_work_budget_is_exact() -> None:
+    """The whole budget can be spent; one unit more ends the rendering."""
     budget = RenderingBudget(work=3)
     budget.spend(3)
     with pytest.raises(TemplateLimitError, match="the work limit of 1000000 units"):
         budget.spend()
 
 
-def test_text_is_checked_before_it_is_made() -> None:
-    """`afford` takes nothing, `write` takes what it says."""
+def test_text_is_charged_before_it_is_made() -> None:
+    """`afford` only checks, `write` charges the length."""
     budget = RenderingBudget(text=10)
     budget.afford(10)
     budget.write(10)
@@ -31,8 +31,8 @@ def test_text_is_checked_before_it_is_made() -> None:
         budget.afford(1)
 
 
-def test_reading_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Text that is only looked at is no output."""
+def test_reading_text_has_a_separate_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Text that is only read is no output."""
     monkeypatch.setattr(limits, "READ", 100)
     budget = RenderingBudget()
     budget.read(100)
@@ -40,7 +40,7 @@ def test_reading_has_a_limit_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None
         budget.read(1)
 
 
-def test_time_is_the_threads_own() -> None:
+def test_the_time_budget_is_per_thread() -> None:
     """A budget made in one thread counts that thread's processor time."""
     deadlines: list[float] = []
 
@@ -53,7 +53,7 @@ def test_time_is_the_threads_own() -> None:
     assert deadlines[0] < 6
 
 
-def test_depth_is_limited_and_given_back() -> None:
+def test_depth_is_limited_and_released() -> None:
     """Loops one after another are no deeper than one."""
     flat = "{% for i in [1] %}{% endfor %}" * (2 * DEPTH)
     assert DIALECT.text(flat + "${{ 1 }}", {}) == "1"
@@ -72,8 +72,8 @@ def test_one_budget_serves_all_texts_of_an_input() -> None:
         DIALECT.value("${{ " + "1 + " * 30 + "1 }}", {}, budget=budget)
 
 
-def test_outside_of_a_rendering_a_fresh_budget_is_in_force() -> None:
-    """And within one, that of the rendering."""
+def test_outside_of_a_rendering_a_new_budget_applies() -> None:
+    """Within a rendering its own budget applies."""
     budget = RenderingBudget()
     with budget.in_force():
         assert in_force() is budget
@@ -81,7 +81,7 @@ def test_outside_of_a_rendering_a_fresh_budget_is_in_force() -> None:
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_a_seed_makes_the_same_choice(seed: int) -> None:
+def test_a_seed_makes_random_choices_reproducible(seed: int) -> None:
     """The two forms of a value with secrets must not differ by chance."""
     values = {"l": list(range(1000))}
     first, second = (
@@ -91,8 +91,8 @@ def test_a_seed_makes_the_same_choice(seed: int) -> None:
     assert first == second
 
 
-def test_a_limit_ends_a_run_and_a_mistake_does_not() -> None:
-    """Only the first is raised; an expression that is wrong stays as its text."""
+def test_a_limit_error_is_raised_and_other_errors_are_not() -> None:
+    """An invalid expression stays as its text."""
     assert rendered(DIALECT, {"a": "${{ 1 | nosuch }}"}, {}) == {
         "a": "${{ 1 | nosuch }}"
     }
@@ -100,8 +100,8 @@ def test_a_limit_ends_a_run_and_a_mistake_does_not() -> None:
         rendered(DIALECT, {"a": "${{ range(99999999) }}"}, {})
 
 
-def test_a_limit_is_the_clients_mistake_and_an_error_the_templates() -> None:
-    """Their names and statuses are those of Backstage's answers."""
+def test_limit_and_template_errors_have_backstages_names() -> None:
+    """Names and statuses are those of Backstage's responses."""
     error, limit = TemplateRenderError("x", line=2, column=3), TemplateLimitError("x")
     assert (error.name, error.status) == ("TemplateRenderError", 500)
     assert (limit.name, limit.status) == ("TemplateLimitError", 400)
@@ -126,13 +126,15 @@ def test_undefined_members_are_dropped_from_json() -> None:
         (UNDEFINED, "nothing"),
     ],
 )
-def test_what_each_cannot_go_through_is_named(value: object, description: str) -> None:
-    """With what it must be."""
+def test_a_value_that_each_cannot_iterate_is_named(
+    value: object, description: str
+) -> None:
+    """The error says which type it must have."""
     with pytest.raises(Invalid, match=f"an array or an object, not {description}"):
         iterations(value)
 
 
-def test_iterations_are_limited() -> None:
+def test_the_iterations_of_each_are_limited() -> None:
     """A thousand are run, one more is refused."""
     assert len(iterations(list(range(1000)))) == 1000
     with pytest.raises(Invalid, match="over the limit of 1000 iterations"):

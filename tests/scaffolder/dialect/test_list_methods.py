@@ -78,7 +78,9 @@ CHANGING = [
 
 
 @pytest.mark.parametrize(("expression", "expected"), READING)
-def test_methods_that_read(expression: str, expected: Any) -> None:
+def test_reading_methods_have_javascripts_results(
+    expression: str, expected: Any
+) -> None:
     """Each has JavaScript's result."""
     result = evaluate(expression)
     assert result == expected
@@ -86,8 +88,10 @@ def test_methods_that_read(expression: str, expected: Any) -> None:
 
 
 @pytest.mark.parametrize(("expression", "expected", "after"), CHANGING)
-def test_methods_that_change(expression: str, expected: Any, after: list[Any]) -> None:
-    """The result is JavaScript's, and so is the list that is left."""
+def test_changing_methods_have_javascripts_effects(
+    expression: str, expected: Any, after: list[Any]
+) -> None:
+    """The result is JavaScript's, and so is the changed list."""
     start, _, call = expression.rpartition("].")
     source = f"{{% set l = {start}] %}}{{% set r = l.{call} %}}"
     assert evaluate(expression) == expected
@@ -96,7 +100,7 @@ def test_methods_that_change(expression: str, expected: Any, after: list[Any]) -
 
 @pytest.mark.parametrize("method", sorted(MUTATORS - {"append"}))
 def test_the_values_of_a_run_are_never_changed(method: str) -> None:
-    """A template changes a copy of its own, which it sees changed everywhere."""
+    """A template changes its own copy, and sees the change everywhere."""
     values = {"list": [3, 1, 2], "deep": {"list": [3, 1, 2]}}
     arguments = "" if method == "sort" else "0"
     for name in ("list", "deep.list"):
@@ -104,8 +108,8 @@ def test_the_values_of_a_run_are_never_changed(method: str) -> None:
     assert values == {"list": [3, 1, 2], "deep": {"list": [3, 1, 2]}}
 
 
-def test_a_copy_is_made_once() -> None:
-    """What one expression changes, a later one of the same template reads."""
+def test_a_changed_copy_is_shared_by_later_expressions() -> None:
+    """A later expression of the same template reads the change."""
     source = "${{ l.push(4) }}${{ l.push(5) }}${{ l.shift() }}${{ l | dump }}"
     assert render(source, l=[1, 2, 3]) == "451[2,3,4,5]"
 

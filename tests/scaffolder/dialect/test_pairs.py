@@ -51,15 +51,15 @@ def cost_of(expression: str, context: dict[str, object]) -> float:
 
 @pytest.mark.parametrize("size", [500_000, OPERAND - 2_000])
 @pytest.mark.parametrize("expression", SEARCHES)
-def test_looking_for_a_long_text_in_another(expression: str, size: int) -> None:
-    """Wherever the letter is that is not in the other."""
+def test_searching_a_long_text_in_another_is_fast(expression: str, size: int) -> None:
+    """Wherever the letter is that differs."""
     for needle in (" b" + " " * size, " " * size + "b ", "  ".join(("b", " " * size))):
         assert cost_of(expression, {"s": LONG, "n": needle[: size + 2]}) < STRETCH
 
 
 @pytest.mark.parametrize("expression", COMPARISONS)
-def test_comparing_many_long_texts(expression: str) -> None:
-    """Texts of a megabyte, some thousand times: what is compared is paid for."""
+def test_comparing_many_long_texts_is_charged(expression: str) -> None:
+    """Texts of a megabyte, some thousand times."""
     long = "9" * (OPERAND - 10)
     texts = [f"{long}{number * 7 % 9}" for number in range(9)]
     # Copies: what is the same object is equal without a look at it.
@@ -74,15 +74,15 @@ def test_comparing_many_long_texts(expression: str) -> None:
     assert cost_of(expression, context) < STRETCH
 
 
-def test_a_sort_that_is_refused_says_why() -> None:
+def test_a_refused_sort_names_the_reason() -> None:
     """The characters that are compared are counted, not the items."""
     texts = ["x" * (OPERAND - 1) + letter for letter in "cab"] * 1_000
     with pytest.raises(TemplateLimitError, match="characters are looked at"):
         DIALECT.value("${{ texts.sort() | length }}", {"texts": texts})
 
 
-def test_sorting_is_what_it_was() -> None:
-    """By text, in place, equal ones in their order."""
+def test_lists_are_sorted_by_text_and_in_place() -> None:
+    """Equal ones keep their order."""
     values = {"l": [10, 9, "b", None, "a", 1]}
     assert DIALECT.value("${{ l.sort() }}", values) == [1, 10, 9, "a", "b", None]
     assert DIALECT.value("{% set x = l.sort() %}${{ l[0] }}", values) == "1"
@@ -91,15 +91,15 @@ def test_sorting_is_what_it_was() -> None:
 @pytest.mark.parametrize(
     "source", ["${{ 1 }}", "one ${{ 1 }}", "{% if 1 %}1{% endif %}"]
 )
-def test_an_answer_after_the_time_limit_is_an_error(source: str) -> None:
-    """Also where the work was so little that nobody looked at the clock."""
+def test_a_result_after_the_time_limit_is_an_error(source: str) -> None:
+    """Also where the work was too small for a check of the clock."""
     with pytest.raises(TemplateLimitError, match="the time limit of 0 s is exceeded"):
         DIALECT.value(source, {}, budget=RenderingBudget(seconds=0))
 
 
 @pytest.mark.parametrize("key", ["[1]", "{a: 1}", "1", "null"])
-def test_an_odd_order_of_a_record_is_refused(key: str) -> None:
-    """Whatever is written in place of `key` or `value`."""
+def test_an_invalid_sort_key_of_dictsort_is_refused(key: str) -> None:
+    """Anything but `key` or `value`."""
     with pytest.raises(TemplateRenderError, match="can only sort by key or value"):
         DIALECT.value(f"${{{{ d | dictsort(true, {key}) }}}}", {"d": {}})
 
@@ -107,7 +107,7 @@ def test_an_odd_order_of_a_record_is_refused(key: str) -> None:
 @pytest.mark.parametrize(
     "tag", ["{% for NAMES in all %}{% endfor %}", "{% set NAMES = 1 %}"]
 )
-def test_many_names_are_paid_for_each_time(tag: str) -> None:
+def test_each_name_that_a_tag_sets_is_charged(tag: str) -> None:
     """A tag that sets thousands of names costs as many units."""
     names = ",".join(f"a{number}" for number in range(2_000))
     loop = "{% for i in all %}" + tag.replace("NAMES", names) + "{% endfor %}"

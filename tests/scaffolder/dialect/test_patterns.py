@@ -51,13 +51,15 @@ MATCHES = [
 
 
 @pytest.mark.parametrize(("expression", "expected"), REPLACEMENTS + SPLITS + MATCHES)
-def test_patterns_are_javascripts(expression: str, expected: Any) -> None:
+def test_patterns_match_and_replace_as_in_javascript(
+    expression: str, expected: Any
+) -> None:
     """Flags, groups, and what a `$` means in a replacement."""
     assert evaluate(expression, face="\U0001f600") == expected
 
 
 @pytest.mark.parametrize("pattern", ["(", "[", "a**", "(?<x>a)(?<x>b)", "a{2,1}"])
-def test_a_broken_pattern_is_an_error(pattern: str) -> None:
+def test_an_invalid_pattern_is_an_error_with_its_place(pattern: str) -> None:
     """Of the expression, with its place."""
     with pytest.raises(TemplateRenderError, match="Invalid regular expression"):
         evaluate(f"r/{pattern}/.test('a')")
@@ -72,8 +74,8 @@ def test_a_pattern_that_matches_too_often_is_refused(
         evaluate("t | replace(r/a/g, 'b')", t="a" * 100_001)
 
 
-def test_a_pattern_as_a_value() -> None:
-    """It has a text, and is an empty object in JSON, as in JavaScript."""
+def test_a_pattern_is_printed_as_in_javascript() -> None:
+    """As text it is its source, in JSON an empty object."""
     assert evaluate("r/a+/g ~ ''") == "/a+/g"
     assert evaluate("{a: r/a/}") == {"a": {}}
     assert evaluate("r/a/ | default(1) ~ ''") == "/a/"

@@ -82,8 +82,8 @@ def test_operators_group_as_in_javascript(expression: str, grouped: str) -> None
         ("3 > 2 > 1", False),
     ],
 )
-def test_where_nunjucks_is_surprising(expression: str, expected: object) -> None:
-    """Values that other languages group differently."""
+def test_surprising_groupings_equal_nunjucks(expression: str, expected: object) -> None:
+    """Expressions that other languages group differently."""
     assert evaluate(expression) == expected
 
 
@@ -93,7 +93,7 @@ CHAINS = st.lists(st.tuples(SIGNS, OPERANDS), max_size=8)
 
 
 @given(OPERANDS, CHAINS)
-def test_sums_and_products_are_pythons(
+def test_sums_and_products_equal_pythons(
     first: str, chain: list[tuple[str, str]]
 ) -> None:
     """Where both languages agree, the dialect agrees with both."""
@@ -114,7 +114,7 @@ BOOLEANS = st.recursive(
 
 
 @given(BOOLEANS)
-def test_logic_is_pythons(source: str) -> None:
+def test_logic_equals_pythons(source: str) -> None:
     """`and` before `or`, whatever stands around them."""
     python = source.replace("true", "True").replace("false", "False")
     assert evaluate(source) is eval(python)
@@ -124,7 +124,7 @@ def test_logic_is_pythons(source: str) -> None:
     "expression",
     ["1 if 1 else 2 if 0 else 3", "1 +", "* 2", "1 2", "a b", "not", "1 ==="],
 )
-def test_what_does_not_chain_is_an_error(expression: str) -> None:
+def test_malformed_expressions_are_errors_with_their_place(expression: str) -> None:
     """The error has the line and the column."""
     with pytest.raises(TemplateRenderError, match=r"line 1, column \d+: "):
         evaluate(expression)

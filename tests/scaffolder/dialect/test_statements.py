@@ -180,10 +180,10 @@ def test_tags_render_as_in_nunjucks(source: str, expected: str) -> None:
         ("{% if 1 2 %}{% endif %}", 'Unexpected "2"', 1, 9),
     ],
 )
-def test_a_mistake_is_an_error_with_line_and_column(
+def test_a_syntax_error_has_line_and_column(
     source: str, reason: str, line: int, column: int
 ) -> None:
-    """The reason names what is wrong, the place where it begins."""
+    """The reason names the mistake and where it begins."""
     with pytest.raises(TemplateRenderError) as raised:
         render(source)
     assert raised.value.reason.startswith(reason)
@@ -227,7 +227,9 @@ MEMBERS: list[tuple[str, Any]] = [
 
 
 @pytest.mark.parametrize(("expression", "expected"), MEMBERS)
-def test_members_and_membership(expression: str, expected: str) -> None:
-    """Of lists, objects and texts; what is not there is empty."""
+def test_members_and_membership_are_as_in_nunjucks(
+    expression: str, expected: str
+) -> None:
+    """Of lists, objects and texts; a missing member is empty."""
     names: dict[str, Any] = {"l": [1, 2, 3], "d": {"a": {"b": 1}, "key": "a"}}
     assert render(f"<${{{{ {expression} }}}}>", **names) == f"<{expected}>"

@@ -114,13 +114,15 @@ NUMBERS = [
 
 
 @pytest.mark.parametrize(("expression", "expected"), TEXTS)
-def test_methods_of_texts(expression: str, expected: Any) -> None:
+def test_text_methods_have_javascripts_results(expression: str, expected: Any) -> None:
     """Each has JavaScript's result; a length counts UTF-16 units."""
     assert evaluate(expression, face="\U0001f600") == expected
 
 
 @pytest.mark.parametrize(("expression", "expected"), NUMBERS)
-def test_methods_of_numbers(expression: str, expected: str) -> None:
+def test_number_methods_have_javascripts_results(
+    expression: str, expected: str
+) -> None:
     """Digits, exponents and bases are those of JavaScript."""
     assert evaluate(expression) == expected
 

@@ -70,22 +70,22 @@ def longest(source: str) -> float:
 
 
 @pytest.mark.parametrize("name", sorted(FILTERS))
-def test_a_filter_lets_others_have_their_turn(name: str) -> None:
-    """On the longest text that it takes, whatever is in it."""
+def test_a_filter_does_not_block_the_process_for_long(name: str) -> None:
+    """On the longest text that it accepts, whatever is in it."""
     arguments = next((a for a in FILTERS[name] if "deep" not in a), "")
     for text in TEXTS:
         assert longest(f"${{{{ {text} | {name}{arguments} }}}}") < SECONDS, text
 
 
 @pytest.mark.parametrize("name", sorted(METHODS))
-def test_a_method_lets_others_have_their_turn(name: str) -> None:
-    """The same for what is called with a dot."""
+def test_a_method_does_not_block_the_process_for_long(name: str) -> None:
+    """On the longest text that it accepts."""
     for text in TEXTS:
         assert longest(f"${{{{ {text}.{name}{METHODS[name][0]} }}}}") < SECONDS, text
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-def test_reading_a_template_lets_others_have_their_turn(source: str) -> None:
+def test_parsing_a_template_does_not_block_for_long(source: str) -> None:
     """A template of the longest kind."""
     assert longest(source) < SECONDS
 
@@ -108,8 +108,8 @@ def test_a_text_that_is_too_long_is_refused(name: str, expression: str) -> None:
         DIALECT.value(f"${{{{ {expression} }}}}", {"t": LONG})
 
 
-def test_what_does_not_read_a_text_takes_any() -> None:
-    """Handing on, length and a default are of no matter."""
+def test_operations_that_do_not_read_a_text_take_any_length() -> None:
+    """Passing on, length and a default."""
     values = {"t": LONG}
     assert DIALECT.value("${{ t | length }}", values) == len(LONG)
     assert DIALECT.value("${{ t | default('') }}", values) == LONG
@@ -119,15 +119,15 @@ def test_what_does_not_read_a_text_takes_any() -> None:
     assert DIALECT.value("${{ t.nothing }}", values) is UNDEFINED
 
 
-def test_the_json_of_a_block_is_bounded() -> None:
-    """A list written by a block is a value; one that is too long is refused."""
+def test_the_json_of_a_block_is_limited() -> None:
+    """A list written by a block is a value; a too long one is refused."""
     assert DIALECT.value("{% if 1 %}[1,2]{% endif %}", {}) == [1, 2]
     with pytest.raises(TemplateLimitError, match="JSON takes a text of up to"):
         DIALECT.value("{% if 1 %}[" + "1," * (OPERAND // 2) + "1]{% endif %}", {})
 
 
-def test_a_word_that_is_no_address_is_no_link() -> None:
-    """Longer than any browser takes, it is left as it is."""
+def test_a_too_long_address_is_not_linked() -> None:
+    """Longer than any browser accepts, it stays as it is."""
     address = "https://a.example/" + "x" * 5_000
     assert DIALECT.text("${{ t | urlize }}", {"t": address}).startswith("<a href=")
     assert DIALECT.text("${{ t | urlize }}", {"t": address * 3}) == address * 3

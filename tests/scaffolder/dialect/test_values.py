@@ -36,15 +36,15 @@ SCALARS = st.one_of(
 @pytest.mark.parametrize(
     "value", [True, 1, -1, 0.5, "0", "false", " ", [], {}, [0], float("inf")]
 )
-def test_values_that_are_true(value: Any) -> None:
+def test_truthy_values_are_javascripts(value: Any) -> None:
     """Empty lists and objects are true in JavaScript."""
     assert truthy(value)
     assert render("{% if v %}yes{% else %}no{% endif %}", v=value) == "yes"
 
 
 @pytest.mark.parametrize("value", [False, 0, -0.0, "", None, NAN])
-def test_values_that_are_false(value: Any) -> None:
-    """And what is not there is false too."""
+def test_falsy_values_are_javascripts(value: Any) -> None:
+    """A missing value is false too."""
     assert not truthy(value)
     assert not truthy(UNDEFINED)
     assert render("{% if v %}yes{% else %}no{% endif %}", v=value) == "no"
@@ -65,7 +65,7 @@ def test_values_that_are_false(value: Any) -> None:
         (Pattern("a+", "g"), "/a+/g"),
     ],
 )
-def test_the_text_of_a_value(value: Any, expected: str) -> None:
+def test_the_text_of_a_value_is_javascripts(value: Any, expected: str) -> None:
     """As `String(value)` has it."""
     assert text(value) == expected
 
@@ -102,8 +102,10 @@ EQUALITY = [
 
 
 @pytest.mark.parametrize(("left", "right", "loose", "strict"), EQUALITY)
-def test_equality(left: Any, right: Any, loose: bool, strict: bool) -> None:
-    """Both ways round: lists and objects are equal to themselves alone."""
+def test_loose_and_strict_equality_are_javascripts(
+    left: Any, right: Any, loose: bool, strict: bool
+) -> None:
+    """In both directions: lists and objects are equal to themselves alone."""
     assert loose_equal(left, right) is loose
     assert loose_equal(right, left) is loose
     assert strict_equal(left, right) is strict
@@ -131,14 +133,16 @@ ORDER = [
 
 
 @pytest.mark.parametrize(("left", "right", "is_less", "is_greater"), ORDER)
-def test_order(left: Any, right: Any, is_less: bool, is_greater: bool) -> None:
+def test_values_are_ordered_as_in_javascript(
+    left: Any, right: Any, is_less: bool, is_greater: bool
+) -> None:
     """Two texts are compared as texts, everything else as numbers."""
     assert less(left, right) is is_less
     assert less(right, left) is is_greater
 
 
 @given(SCALARS, SCALARS)
-def test_equality_is_symmetric_and_strictness_narrower(left: Any, right: Any) -> None:
+def test_equality_is_symmetric_and_strict_implies_loose(left: Any, right: Any) -> None:
     """`a === b` means `a == b`, and the sides may be exchanged."""
     assert loose_equal(left, right) == loose_equal(right, left)
     assert strict_equal(left, right) == strict_equal(right, left)
@@ -148,7 +152,7 @@ def test_equality_is_symmetric_and_strictness_narrower(left: Any, right: Any) ->
 
 @given(SCALARS, SCALARS)
 def test_no_value_is_both_less_and_greater(left: Any, right: Any) -> None:
-    """And a value that is less is also less or equal."""
+    """A value that is less is also less or equal."""
     assert not (less(left, right) and less(right, left))
     if less(left, right):
         assert less_or_equal(left, right)
@@ -162,8 +166,8 @@ def test_no_value_is_both_less_and_greater(left: Any, right: Any) -> None:
         (Pattern("a", ""), "object"),
     ],
 )  # fmt: skip
-def test_the_name_of_a_type(value: Any, name: str) -> None:
-    """Errors say it."""
+def test_the_type_of_a_value_has_a_name(value: Any, name: str) -> None:
+    """It is used in errors."""
     assert type_name(value) == name
 
 
@@ -183,7 +187,7 @@ def test_the_name_of_a_type(value: Any, name: str) -> None:
         ("1 + r/a/g", "1/a/g"),
     ],
 )
-def test_plus_joins_or_adds(expression: str, expected: Any) -> None:
+def test_plus_joins_texts_and_adds_numbers(expression: str, expected: Any) -> None:
     """It joins where a side is a text, or becomes one."""
     assert evaluate(expression) == expected
 
@@ -209,6 +213,6 @@ def test_a_function_has_no_text(expression: str) -> None:
         ({"a": [{"b": NAN}]}, {"a": [{"b": None}]}),
     ],
 )
-def test_a_value_as_json_has_it(value: Any, expected: Any) -> None:
+def test_values_convert_to_json_as_in_javascript(value: Any, expected: Any) -> None:
     """What JSON does not know becomes null, or is left out of an object."""
     assert plain(value) == expected
