@@ -147,18 +147,23 @@ class Places:
         return len(keys) >= self._size
 
     def _is_followed(self) -> bool:
-        return self._answered.is_set() and self._held(self._second) == self._written
+        return (
+            self._answered.is_set()
+            and self._read_checksum(self._second) == self._written
+        )
 
     def _is_searchable(self) -> bool:
         if not self._answered.is_set():
             return False
-        return bool(self._held(self._at["search"])["entities"] == self._written)
+        return bool(
+            self._read_checksum(self._at["search"])["entities"] == self._written
+        )
 
     @property
     def _written(self) -> Any:
-        return self._held(self._at["catalog"])
+        return self._read_checksum(self._at["catalog"])
 
-    def _held(self, url: str) -> Any:
+    def _read_checksum(self, url: str) -> Any:
         answer = self._client.get(f"{url}/snapshot/checksum", headers=self._headers)
         return answer.raise_for_status().json()
 

@@ -40,7 +40,7 @@ async def task(client: httpx.AsyncClient, headers: Any, task_id: str) -> Json:
     return dict(answer.json())
 
 
-async def reached(
+async def wait_for_status(
     client: httpx.AsyncClient,
     headers: Any,
     task_id: str,

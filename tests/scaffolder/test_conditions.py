@@ -8,7 +8,7 @@ from services.scaffolder.api.dependencies import creators, initiator_of
 from services.scaffolder.model import Initiator
 from shared.kit.http.service_tokens import Principal
 from tests.builders import template
-from tests.scaffolder.calls import create, reached
+from tests.scaffolder.calls import create, wait_for_status
 
 ANN, BO, CY = (f"user:default/{name}" for name in ("ann", "bo", "cy"))
 
@@ -67,7 +67,7 @@ async def test_a_run_of_another_user_is_answered_as_missing(
     bo = principal_headers(subject=BO, conditions=owner(BO))
     async with start() as client:
         task_id = await create(client, ann, "t")
-        await reached(client, ann, task_id)
+        await wait_for_status(client, ann, task_id)
         for method, path in (
             ("GET", ""), ("GET", "/events"), ("GET", "/eventstream"),
             ("POST", "/cancel"),

@@ -15,7 +15,7 @@ from services.scaffolder.settings import Settings
 from shared.contracts.topics import TEMPLATE_RUN, dead
 from shared.kit.events.bus import KafkaBus, LiveReader
 from tests.builders import template
-from tests.scaffolder.calls import create, messages, reached, say, step, task
+from tests.scaffolder.calls import create, messages, say, step, task, wait_for_status
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -82,7 +82,7 @@ async def test_a_killed_run_resumes_after_the_restart(
             end(process)
             assert (await task(client, ann, task_id))["status"] == "processing"
             process = started(worker)
-            run = await reached(client, ann, task_id, seconds=60)
+            run = await wait_for_status(client, ann, task_id, seconds=60)
             log_texts = await messages(client, ann, task_id)
         finally:
             end(process)
@@ -116,7 +116,7 @@ async def test_a_stopped_process_releases_its_runs(
             await until(waits)
         assert (await task(client, ann, task_id))["status"] == "processing"
         async with start(poll_seconds=0.1, data="two"):
-            await reached(client, ann, task_id, "completed", seconds=60)
+            await wait_for_status(client, ann, task_id, "completed", seconds=60)
         log_texts = await messages(client, ann, task_id)
     assert log_texts.count("first") == 1
 
@@ -134,7 +134,7 @@ async def test_processes_share_runs_and_none_runs_twice(
     ):
         ids = [await create(client, ann, "t") for _ in range(8)]
         for task_id in ids:
-            await reached(client, ann, task_id, "completed", seconds=40)
+            await wait_for_status(client, ann, task_id, "completed", seconds=40)
         for task_id in ids:
             assert (await messages(client, ann, task_id)).count("once") == 1
 
@@ -170,10 +170,10 @@ async def test_a_cancel_reaches_the_process_of_the_run(
         start(data="worker", poll_seconds=0.1, heartbeat_seconds=0.2),
     ):
         task_id = await create(client, ann, "t")
-        await reached(client, ann, task_id, "processing")
+        await wait_for_status(client, ann, task_id, "processing")
         answer = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
         assert answer.status_code == 200
-        await reached(client, ann, task_id, "cancelled")
+        await wait_for_status(client, ann, task_id, "cancelled")
 
 
 async def test_a_malformed_message_goes_to_the_dead_letters(
@@ -196,4 +196,4 @@ async def test_a_malformed_message_goes_to_the_dead_letters(
                 seconds=30,
             )
         task_id = await create(client, ann, "t")
-        await reached(client, ann, task_id, "completed")
+        await wait_for_status(client, ann, task_id, "completed")

@@ -7,10 +7,10 @@ from tests.scaffolder.calls import (
     create,
     log,
     messages,
-    reached,
     say,
     step,
     task,
+    wait_for_status,
 )
 from tests.waiting import until
 
@@ -47,7 +47,7 @@ async def test_a_running_step_is_cancelled(start: Any, catalog: Any, ann: Any) -
         await until(waits)
         answer = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
         assert answer.status_code == 200
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         lines = await log(client, ann, task_id)
     assert run["status"] == "cancelled"
     assert [line["type"] for line in lines][-2:] == ["cancelled", "completion"]
@@ -67,11 +67,11 @@ async def test_a_retried_run_resumes_at_the_failed_step(
     catalog.add(template("t", steps=steps))
     async with start() as client:
         task_id = await create(client, ann, "t")
-        await reached(client, ann, task_id, "failed")
+        await wait_for_status(client, ann, task_id, "failed")
         catalog.add(entity)
         again = await client.post(f"/v2/tasks/{task_id}/retry", json={}, headers=ann)
         assert (again.status_code, again.json()) == (201, {"id": task_id})
-        await reached(client, ann, task_id, "completed")
+        await wait_for_status(client, ann, task_id, "completed")
         log_texts = await messages(client, ann, task_id)
         done = await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
         over = await client.post(f"/v2/tasks/{task_id}/cancel", headers=ann)
@@ -90,10 +90,10 @@ async def test_a_template_may_ask_to_start_over(
     catalog.add(template("t", steps=steps, EXPERIMENTAL_recovery=recovery))
     async with start() as client:
         task_id = await create(client, ann, "t")
-        await reached(client, ann, task_id, "failed")
+        await wait_for_status(client, ann, task_id, "failed")
         catalog.add(component("x"))
         await client.post(f"/v2/tasks/{task_id}/retry", json={}, headers=ann)
-        await reached(client, ann, task_id, "completed")
+        await wait_for_status(client, ann, task_id, "completed")
         lines = await log(client, ann, task_id)
     assert [line["body"]["message"] for line in lines].count("first") == 2
     assert lines[0]["isTaskRecoverable"] is True

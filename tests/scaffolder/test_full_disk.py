@@ -8,7 +8,7 @@ from services.scaffolder.runs import retries
 from shared.kit.resilience.retries import Backoff
 from tests.builders import component, template
 from tests.disk import SmallDisk
-from tests.scaffolder.calls import create, messages, reached, step
+from tests.scaffolder.calls import create, messages, step, wait_for_status
 from tests.waiting import until
 
 
@@ -36,5 +36,5 @@ async def test_a_step_waits_while_the_disk_is_full(
                 return any("The disk is full" in message for message in log_texts)
 
             await until(waits, condition="the step to wait")
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
     assert run["status"] == "completed"

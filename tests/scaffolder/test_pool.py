@@ -73,7 +73,7 @@ class Works:
             )  # fmt: skip
             await self.store.create(task, change)
 
-    async def reached(self, *lines: str) -> None:
+    async def wait_for_log(self, *lines: str) -> None:
         await until(
             lambda: set(lines) <= set(self.log), condition=f"{lines} in {self.log}"
         )
@@ -98,7 +98,7 @@ async def test_an_offered_run_is_claimed_and_worked_on(works: Works) -> None:
     async with works.pool() as pool:
         pool.offer("a")
         pool.offer("a")
-        await works.reached("begun a")
+        await works.wait_for_log("begun a")
         assert pool.running == 1
         works.runs["a"].finish.set()
         await until(lambda: pool.running == 0)
@@ -112,12 +112,12 @@ async def test_the_pool_runs_no_more_than_its_slots(works: Works) -> None:
     async with works.pool(slots=2) as pool:
         for name in ("a", "b", "c"):
             pool.offer(name)
-        await works.reached("begun a", "begun b")
+        await works.wait_for_log("begun a", "begun b")
         assert pool.running == 2
         assert "begun c" not in works.log
         await works.store._tasks.update_one({"_id": "c"}, {"$set": {"arrival": 1}})
         works.runs["a"].finish.set()
-        await works.reached("begun c")
+        await works.wait_for_log("begun c")
 
 
 async def test_a_process_without_slots_takes_no_runs(works: Works) -> None:
@@ -146,12 +146,12 @@ async def test_a_cancelled_run_is_ended_by_its_process(works: Works) -> None:
     async with works.pool() as pool:
         for name in ("a", "b"):
             pool.offer(name)
-        await works.reached("begun a", "begun b")
+        await works.wait_for_log("begun a", "begun b")
         pool.cancel("a")
         pool.cancel("unknown")
-        await works.reached("cancelled a")
+        await works.wait_for_log("cancelled a")
         assert await works.store.request_cancellation("b") is not None
-        await works.reached("cancelled b")
+        await works.wait_for_log("cancelled b")
     assert "done a" not in works.log
 
 
@@ -160,7 +160,7 @@ async def test_a_run_that_was_taken_over_is_stopped_silently(works: Works) -> No
     await works.create("a")
     async with works.pool() as pool:
         pool.offer("a")
-        await works.reached("begun a")
+        await works.wait_for_log("begun a")
         await works.store._tasks.update_one({"_id": "a"}, {"$inc": {"epoch": 1}})
         await until(lambda: pool.running == 0, condition="the heartbeat is refused")
     assert works.log == ["begun a"]
@@ -173,7 +173,7 @@ async def test_a_stopped_pool_releases_its_runs(works: Works) -> None:
     await works.create("a")
     async with works.pool("one") as pool:
         pool.offer("a")
-        await works.reached("begun a")
+        await works.wait_for_log("begun a")
     pool.offer("a")
     assert pool.running == 0
     async with works.pool("two"):
@@ -187,7 +187,7 @@ async def test_a_restarted_process_takes_back_its_runs(works: Works) -> None:
     await works.create("a")
     assert await works.store.claim("a", "one") is not None
     async with works.pool("one"):
-        await works.reached("begun a")
+        await works.wait_for_log("begun a")
 
 
 @pytest.mark.parametrize("error", [TakenOver("a"), Unavailable("The store is away")])
@@ -208,4 +208,4 @@ async def test_an_error_of_the_store_ends_no_pool(
         await pool.check()
         monkeypatch.setattr(pool, "_make", make)
         await works.store.release(await works.store.get("a"))  # type: ignore[arg-type]
-        await works.reached("begun a")
+        await works.wait_for_log("begun a")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.builders import template
-from tests.scaffolder.calls import create, messages, reached, say, step
+from tests.scaffolder.calls import create, messages, say, step, wait_for_status
 
 SHOPS = [
     {"name": "baker", "open": True},
@@ -19,7 +19,7 @@ async def ran(start: Any, catalog: Any, ann: Any, steps: Any, **values: Any) -> 
     catalog.add(template("t", steps=steps))
     async with start() as client:
         task_id = await create(client, ann, "t", values=values)
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         return run, await messages(client, ann, task_id)
 
 

@@ -8,10 +8,10 @@ from services.scaffolder.handlers import creating
 from tests.builders import template
 from tests.scaffolder.calls import (
     create,
-    reached,
     say,
     step,
     task,
+    wait_for_status,
 )
 
 BO = "user:default/bo"
@@ -27,7 +27,7 @@ async def test_runs_are_listed_filtered_sorted_and_paged(
         ids = [await create(client, ann, "t") for _ in range(2)]
         ids.append(await create(client, bo, "bad"))
         for task_id in ids:
-            await reached(client, ann, task_id)
+            await wait_for_status(client, ann, task_id)
 
         async def listed(query: str) -> tuple[list[str], int]:
             answer = await client.get(f"/v2/tasks?{query}", headers=ann)
@@ -121,8 +121,8 @@ async def test_runs_of_other_users_are_not_found(
     async with start() as client:
         mine = await create(client, principal_headers(subject=BO), "t")
         anns = await create(client, ann, "t")
-        await reached(client, ann, anns)
-        await reached(client, ann, mine)
+        await wait_for_status(client, ann, anns)
+        await wait_for_status(client, ann, mine)
         listed = (await client.get("/v2/tasks", headers=bo)).json()
         none = (await client.get("/v2/tasks", headers=nobody)).json()
         for method, path in (

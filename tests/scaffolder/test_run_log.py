@@ -11,10 +11,10 @@ from tests.scaffolder.calls import (
     frames,
     log,
     messages,
-    reached,
     say,
     step,
     task,
+    wait_for_status,
 )
 from tests.waiting import until
 
@@ -42,7 +42,7 @@ async def test_secrets_are_used_and_never_shown(
 
     async with start() as client:
         task_id = await create(client, ann, "t", secrets={"token": "hunter2hunter"})
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         log_text = "\n".join(await messages(client, ann, task_id))
         mongo = connect(mongodb)
         stored = mongo["callboard_scaffolder"]
@@ -84,7 +84,7 @@ async def test_the_log_can_be_read_after_an_event_number(
     catalog.add(template("t", steps=[say("one")]))
     async with start() as client:
         task_id = await create(client, ann, "t")
-        await reached(client, ann, task_id)
+        await wait_for_status(client, ann, task_id)
         lines = await log(client, ann, task_id)
         root = f"/v2/tasks/{task_id}/events"
         rest = await client.get(f"{root}?after=2", headers=ann)

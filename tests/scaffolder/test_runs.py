@@ -12,9 +12,9 @@ from tests.scaffolder.calls import (
     create,
     log,
     messages,
-    reached,
     say,
     step,
+    wait_for_status,
 )
 from tests.waiting import until
 
@@ -41,7 +41,7 @@ async def test_a_run_executes_steps_in_order(
     catalog.add(template("t", steps=steps, output=output), component("web"))
     async with start() as client:
         task_id = await create(client, ann, "t", values={"name": "bo", "size": 3})
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         lines = await log(client, ann, task_id)
     assert run["status"] == "completed"
     assert run["createdBy"] == "user:default/ann"
@@ -71,7 +71,7 @@ async def test_a_failed_step_skips_later_steps_without_always(
     catalog.add(template("t", steps=steps))
     async with start() as client:
         task_id = await create(client, ann, "t")
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         lines = await log(client, ann, task_id)
     log_texts = [line["body"]["message"] for line in lines]
     assert run["status"] == "failed"
@@ -91,7 +91,7 @@ async def test_failure_is_false_without_a_failed_step(
     catalog.add(template("t", steps=steps))
     async with start() as client:
         task_id = await create(client, ann, "t")
-        await reached(client, ann, task_id, "completed")
+        await wait_for_status(client, ann, task_id, "completed")
         log_texts = await messages(client, ann, task_id)
     assert "worst" not in log_texts
     assert "best" in log_texts
@@ -119,7 +119,7 @@ async def test_each_runs_a_step_for_every_item(
     async with start() as client:
         values = {"list": ["a", "b"], "name": "text"}
         task_id = await create(client, ann, "t", values=values)
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         log_texts = await messages(client, ann, task_id)
     assert "item 0 a" in log_texts
     assert "item 1 b" in log_texts
@@ -149,7 +149,7 @@ async def test_a_failing_step_fails_the_run_with_its_reason(
     catalog.add(template("t", steps=[bad_step]))
     async with start() as client:
         task_id = await create(client, ann, "t")
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         last = (await log(client, ann, task_id))[-1]
     assert run["status"] == "failed"
     assert words in last["body"]["error"]["message"]
@@ -204,7 +204,7 @@ async def test_a_template_is_loaded_with_the_callers_rights(
         hidden = await client.post("/v2/tasks", json=body, headers=ann)
         program = principal_headers(subject="service:ci", kind="service")
         task_id = await create(client, program, "t")
-        run = await reached(client, program, task_id)
+        run = await wait_for_status(client, program, task_id)
     assert hidden.status_code == 404
     assert Initiator("user:default/ann") in catalog.initiators
     assert Initiator("service:ci", is_user=False) in catalog.initiators
@@ -223,7 +223,7 @@ async def test_the_user_entity_is_part_of_the_run_context(
     )
     async with start() as client:
         task_id = await create(client, ann, "t")
-        await reached(client, ann, task_id, "completed")
+        await wait_for_status(client, ann, task_id, "completed")
         assert "Ann Example" in await messages(client, ann, task_id)
 
 
@@ -277,7 +277,7 @@ async def test_a_step_is_retried_while_a_service_is_unavailable(
 
         await until(waits, condition="the step to wait")
         catalog.away = False
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         log_texts = await messages(client, ann, task_id)
     assert run["status"] == "completed"
     assert log_texts.count("before") == 1
@@ -297,7 +297,7 @@ async def test_the_retries_of_a_step_are_limited(
     async with start() as client:
         task_id = await create(client, ann, "t")
         catalog.away = True
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         log_texts = await messages(client, ann, task_id)
     assert run["status"] == "failed"
     assert any("does not answer" in message for message in log_texts)

@@ -10,7 +10,7 @@ from shared.contracts.topics import TEMPLATE_RUN
 from shared.kit.documents.mongo import connect
 from shared.kit.events.bus import LiveReader
 from tests.builders import template
-from tests.scaffolder.calls import create, frames, messages, reached, say, step
+from tests.scaffolder.calls import create, frames, messages, say, step, wait_for_status
 from tests.scaffolder.secret_flows import PAGES, SECRET, WORD, flows, shown_nowhere
 from tests.waiting import until
 
@@ -58,7 +58,7 @@ async def test_nothing_derived_from_a_secret_is_public(
     async with start(config=config) as client, reader:
         await reader.reading.wait()
         task_id = await create(client, ann, "t", **more)
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         log_texts = await messages(client, ann, task_id)
         stream = await client.get(f"/v2/tasks/{task_id}/eventstream", headers=ann)
         await until(
@@ -97,7 +97,7 @@ async def test_a_completed_run_shows_no_secret(
     }
     async with start(config=config) as client:
         task_id = await create(client, ann, "t", **request_fields)
-        run = await reached(client, ann, task_id)
+        run = await wait_for_status(client, ann, task_id)
         log_texts = await client.get(f"/v2/tasks/{task_id}/events", headers=ann)
     assert run["status"] == "completed"
     assert run["spec"]["parameters"] == {"pin": "***", "name": "web"}
@@ -116,14 +116,14 @@ async def test_a_run_works_with_the_real_answers(
     catalog.add(template("t", steps=steps, parameters=PAGES))
     async with start() as client:
         task_id = await create(client, ann, "t", values={"pin": SECRET})
-        await reached(client, ann, task_id)
+        await wait_for_status(client, ann, task_id)
         await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
-        await reached(client, ann, task_id)
+        await wait_for_status(client, ann, task_id)
         log_texts = await messages(client, ann, task_id)
         lines_before = [line for line in log_texts if line == "it is right"]
         client.app.state.dependencies.run_factory.workspace(task_id).remove()
         await client.post(f"/v2/tasks/{task_id}/retry", headers=ann)
-        await reached(client, ann, task_id)
+        await wait_for_status(client, ann, task_id)
         again = await messages(client, ann, task_id)
     assert len(lines_before) == 1
     assert again.count("it is right") == 2
@@ -186,7 +186,7 @@ async def test_action_messages_show_no_parts_of_a_secret(
     catalog.add(template("t", steps=steps))
     async with start() as client:
         task_id = await create(client, ann, "t", secrets={"key": WORD})
-        ended = await reached(client, ann, task_id)
+        ended = await wait_for_status(client, ann, task_id)
         lines = await messages(client, ann, task_id)
     assert ended["status"] == "failed"
     assert lines.count("***") == 2 * len(WORD)

@@ -7,7 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from tests.builders import template
-from tests.scaffolder.calls import create, reached, step
+from tests.scaffolder.calls import create, step, wait_for_status
 from tests.scaffolder.secret_flows import PAGES, SECRET, flows, shown_nowhere
 
 
@@ -28,7 +28,7 @@ async def test_no_log_of_the_service_shows_a_secret(
     with capture_logs() as logs:
         async with start() as client:
             task_id = await create(client, ann, "t", **request_fields)
-            await reached(client, ann, task_id)
+            await wait_for_status(client, ann, task_id)
     ended = [line for line in logs if line["event"] == "run_ended"]
     assert [line["status"] for line in ended] == [
         "completed" if ends_well else "failed"
@@ -69,7 +69,7 @@ async def test_an_error_of_a_plugin_is_shown_without_secrets(
     catalog.add(template("t", steps=[boom]))
     async with start() as client:
         task_id = await create(client, ann, "t", secrets={"key": SECRET})
-        await reached(client, ann, task_id, "failed")
+        await wait_for_status(client, ann, task_id, "failed")
         lines = await client.get(f"/v2/tasks/{task_id}/events", headers=ann)
     error = lines.json()[-1]["body"]["error"]
     assert error["name"] == "NotFoundError"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.builders import template
-from tests.scaffolder.calls import create, messages, reached, step
+from tests.scaffolder.calls import create, messages, step, wait_for_status
 
 ROOT = "https://git.example.test"
 MARK = "fifteen-nights-only"
@@ -76,7 +76,7 @@ async def test_a_run_reads_with_the_rights_of_its_creator(
         for number, one in enumerate(steps_at(vault)):
             catalog.add(template(f"t{number}", steps=[one]))
             task_id = await create(client, ann, f"t{number}")
-            ended = await reached(client, ann, task_id)
+            ended = await wait_for_status(client, ann, task_id)
             assert ended["status"] == "failed"
             log_texts = " ".join(await messages(client, ann, task_id))
             assert "There is no repository vault" in log_texts
