@@ -19,10 +19,10 @@ def with_teams(api: FakeApi, count: int) -> None:
         api.entities[f"component:default/c-{number}"] = component
 
 
-async def test_a_long_facet_says_how_much_of_it_is_shown(
+async def test_a_long_facet_is_cut_and_shows_its_total(
     client: Client, api: FakeApi
 ) -> None:
-    """A hundred values of thousands, a box to search all, and nothing more is sent."""
+    """A hundred values of thousands, with a box to search all."""
     with_teams(api, 2427)
     page = (await client().get("/catalog")).text
     assert "100 of 2\u202f431; type to search" in page
@@ -58,8 +58,10 @@ async def test_without_scripts_the_button_searches_a_facet(
     assert page.count('name="owner"') == 1
 
 
-async def test_only_systems_are_listed_as_systems(client: Client, api: FakeApi) -> None:
-    """A component that has parts is none, nor is a domain that has systems."""
+async def test_the_system_facet_lists_systems_only(
+    client: Client, api: FakeApi
+) -> None:
+    """A component that has parts is no system, nor is a domain that has systems."""
     part = api.entities["component:default/booking"]
     part["relations"].insert(
         0, {"type": "partOf", "targetRef": "component:default/website"}
@@ -76,7 +78,7 @@ async def test_only_systems_are_listed_as_systems(client: Client, api: FakeApi) 
     assert ">Component and System<" in page
 
 
-async def test_tabs_count_what_their_lists_hold(client: Client) -> None:
+async def test_kind_tabs_count_the_entities_of_their_lists(client: Client) -> None:
     """The open kind and all kinds within the ticked types, other kinds with any."""
     page = (await client().get("/catalog?type=library")).text
     tabs = dict(

@@ -8,7 +8,7 @@ from tests.portal.browsing import Open
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_typing_narrows_the_catalog_and_keeps_the_box(open_page: Open) -> None:
+def test_typing_filters_the_catalog_and_keeps_the_focus(open_page: Open) -> None:
     """The list follows the keys; focus, text and address are kept."""
     page = open_page("/catalog")
     box = page.get_by_label("Filter by name or description")
@@ -20,7 +20,7 @@ def test_typing_narrows_the_catalog_and_keeps_the_box(open_page: Open) -> None:
     expect(box).to_be_focused()
 
 
-def test_ticks_go_into_the_address_and_back_takes_them_out(open_page: Open) -> None:
+def test_ticked_filters_are_in_the_address_and_history(open_page: Open) -> None:
     """A shared address shows the same list; the back button undoes a tick."""
     page = open_page("/catalog")
     page.get_by_role("checkbox", name="library").check()

@@ -32,26 +32,26 @@ def names(html: str) -> list[str]:
         "kind=all&tag=python&text=seat&sort=-owner&page=3",
     ],
 )
-def test_the_address_is_the_whole_state(address: str) -> None:
+def test_the_address_holds_the_whole_state(address: str) -> None:
     """Reading an address and writing it again changes nothing."""
     first = query(address)
     again = query(first.address().partition("?")[2])
     assert again == first
 
 
-def test_backstage_addresses_are_understood() -> None:
-    """Bookmarks that people bring keep working."""
+def test_backstages_catalog_addresses_are_understood() -> None:
+    """Existing bookmarks keep working."""
     state = query("filters[kind]=API&filters[user]=owned&filters[type]=grpc")
     assert (state.kind, state.own, state.values("type")) == ("api", True, ("grpc",))
 
 
 @pytest.mark.parametrize("bad", ["page=0", "page=x", "page=99999999", "sort=price"])
-def test_nonsense_in_the_address_is_left_out(bad: str) -> None:
-    """It is as if it were not there, never an error."""
+def test_invalid_parameters_of_the_address_are_ignored(bad: str) -> None:
+    """They are no error."""
     assert query(bad) == query("")
 
 
-def test_an_address_ticks_so_many_values_only() -> None:
+def test_the_ticked_values_of_an_address_are_limited() -> None:
     """Each link of the page repeats them: the page would grow by their square."""
     pairs = [(facet, f"v{n}") for facet in ("type", "tag") for n in range(500)]
     query = CatalogQuery.of([*pairs, ("owner", "o" * 5000)])
@@ -59,7 +59,7 @@ def test_an_address_ticks_so_many_values_only() -> None:
     assert len(query.address()) < 1000
 
 
-def test_a_tick_in_two_facets_narrows_and_in_one_widens() -> None:
+def test_ticks_combine_with_or_within_a_facet_and_with_and_across() -> None:
     """One filter of the API: the same key again means "or"."""
     state = query("type=service&type=library&lifecycle=production")
     [(name, value)] = state.statements(Reader())
@@ -72,7 +72,7 @@ def test_a_tick_in_two_facets_narrows_and_in_one_widens() -> None:
     ]
 
 
-def test_mine_and_an_owner_means_both() -> None:
+def test_owned_by_me_and_an_owner_filter_are_combined() -> None:
     """An owner who is not the reader's leaves nothing, not everything."""
     mine = ("user:default/ann", "group:default/a")
     assert (
@@ -83,15 +83,15 @@ def test_mine_and_an_owner_means_both() -> None:
     assert other == "kind=component,relations.ownedBy=group:default/-"
 
 
-async def test_it_lists_components_by_name(client: Client) -> None:
-    """Names, owners and systems are links; the order is by name."""
+async def test_the_catalog_lists_components_by_name(client: Client) -> None:
+    """Names, owners and systems are links."""
     text = (await client().get("/catalog")).text
     assert names(text)[:3] == ["Basket", "Booking", "Checkout"]
     assert '<a class="entity-link" href="/catalog/default/group/payments-team"' in text
     assert "1–11 of 11 entries" in text
 
 
-async def test_kinds_have_counts_and_keep_the_filters(client: Client) -> None:
+async def test_kind_tabs_have_counts_and_keep_the_filters(client: Client) -> None:
     """A tab of another kind keeps the owner and drops the type."""
     owner = "group:default/box-office-team"
     text = (await client().get(f"/catalog?owner={owner}&type=service")).text
@@ -112,13 +112,13 @@ async def test_facets_count_what_ticking_them_would_give(client: Client) -> None
     assert re.search(r'value="service"><span[^>]*>.*?<span class="count">1', text)
 
 
-async def test_the_text_narrows_names_and_descriptions(client: Client) -> None:
+async def test_the_text_filter_matches_names_and_descriptions(client: Client) -> None:
     """Both the name and what it says of itself are looked at."""
     text = (await client().get("/catalog?text=auditorium")).text
     assert names(text) == ["Seat map"]
 
 
-async def test_nothing_found_says_what_else_to_try(client: Client) -> None:
+async def test_an_empty_list_suggests_what_to_try(client: Client) -> None:
     """An empty list leads on."""
     text = (await client().get("/catalog?text=zzz")).text
     assert "Nothing matches" in text
@@ -127,15 +127,17 @@ async def test_nothing_found_says_what_else_to_try(client: Client) -> None:
     assert "Nothing of this kind belongs to you" in guest
 
 
-async def test_an_order_says_whom_it_leaves_out(client: Client) -> None:
-    """The API leaves out what lacks the field; the page does not hide that."""
+async def test_a_sort_order_names_the_entities_it_leaves_out(client: Client) -> None:
+    """The API leaves out entities without the field, and the page says so."""
     text = (await client().get("/catalog?sort=system")).text
     assert 'aria-sort="ascending"' in text
     assert "1 entry has nothing to sort by here" in text
 
 
-async def test_htmx_gets_the_part_and_the_address(client: Client) -> None:
-    """A change swaps the part; the browser's address follows."""
+async def test_an_htmx_request_gets_the_fragment_and_the_address(
+    client: Client,
+) -> None:
+    """A change swaps the fragment; the browser's address follows."""
     answer = await client().get("/catalog?text=&type=service", headers=PART)
     assert answer.text.lstrip().startswith('<div id="catalog"')
     assert "<html" not in answer.text
@@ -152,8 +154,10 @@ async def test_a_hidden_entity_is_in_no_row_and_no_count(
     assert "1–10 of 10 entries" in text
 
 
-async def test_few_calls_a_page(client: Client, api: FakeApi) -> None:
-    """Who you are is remembered; a list costs four calls."""
+async def test_a_catalog_page_needs_four_api_calls(
+    client: Client, api: FakeApi
+) -> None:
+    """The reader's identity is cached."""
     reader = client()
     await reader.get("/catalog")
     api.calls.clear()
@@ -161,7 +165,7 @@ async def test_few_calls_a_page(client: Client, api: FakeApi) -> None:
     assert len(api.calls) == 4
 
 
-async def test_csv_holds_all_pages_and_no_formulas(
+async def test_the_csv_export_has_all_pages_and_no_formulas(
     client: Client, api: FakeApi
 ) -> None:
     """A spreadsheet opens it and runs nothing."""
@@ -175,14 +179,14 @@ async def test_csv_holds_all_pages_and_no_formulas(
     assert booking["owner"] == "group:default/box-office-team"
 
 
-async def test_json_is_one_list(client: Client) -> None:
+async def test_the_json_export_is_one_list(client: Client) -> None:
     """Valid also when nothing matches."""
     answer = await client().get("/catalog.json?kind=api")
     assert answer.json()[0]["name"] == "booking-api"
     assert (await client().get("/catalog.json?text=zzz")).json() == []
 
 
-async def test_stars_narrow_the_list(client: Client) -> None:
+async def test_the_starred_filter_narrows_the_list(client: Client) -> None:
     """A star set on an entity's page narrows the list, within the other filters."""
     reader = client()
     for name in ("ledger", "programme"):
@@ -204,17 +208,17 @@ async def test_stars_narrow_the_list(client: Client) -> None:
 
 
 async def test_guests_have_no_stars(client: Client) -> None:
-    """Their settings would be everybody's."""
+    """All guests would share their settings."""
     guest = client(GUEST)
     page = (await guest.get("/catalog/default/component/ledger")).text
     assert "/star" not in page
     assert names((await guest.get("/catalog?starred=1")).text) == []
 
 
-async def test_a_generated_location_is_called_by_its_address(
+async def test_a_generated_location_is_named_by_its_address(
     client: Client, api: FakeApi
 ) -> None:
-    """Wherever it is mentioned, and it is found by that; one with a title keeps it."""
+    """Wherever it is shown; one with a title keeps its title."""
     place = "https://git.playhouse.example/lights/blob/main/catalog-info.yaml"
     other = "https://git.playhouse.example/sound/blob/main/catalog-info.yaml"
     one, two = f"generated-{'a' * 40}", f"generated-{'b' * 40}"
@@ -244,10 +248,10 @@ async def test_a_generated_location_is_called_by_its_address(
         ("/catalog?kind=system", ["Name", "Owner", "Type"]),
     ],
 )
-async def test_a_kind_has_the_columns_that_its_entities_can_fill(
+async def test_a_kind_has_the_columns_that_fit_its_entities(
     client: Client, api: FakeApi, address: str, heads: list[str]
 ) -> None:
-    """A column of dashes would take the place that names need."""
+    """A column of dashes would take space from names."""
     for kind in ("Location", "System", "Group"):
         ref = f"{kind.lower()}:default/here"
         api.entities[ref] = entity(kind, "here", {"type": "some"})

@@ -29,7 +29,7 @@ def many(api: FakeApi, count: int) -> None:
         api.entities[f"group:default/{name}"] = entity("Group", name, spec)
 
 
-async def test_own_teams_stand_first_and_the_answer_is_bounded(
+async def test_own_teams_come_first_and_choices_are_limited(
     client: Client, api: FakeApi
 ) -> None:
     """Twenty of thousands, with the number of all; Ann's team before the alphabet."""
@@ -44,10 +44,10 @@ async def test_own_teams_stand_first_and_the_answer_is_bounded(
     assert all(int(dict(params)["limit"]) <= 20 for params in queries)
 
 
-async def test_a_text_is_looked_for_in_names_and_titles(
+async def test_choices_are_searched_by_name_and_title(
     client: Client, api: FakeApi
 ) -> None:
-    """Also in the last part of a ref; who is named exactly so stands first."""
+    """Also in the last part of a ref; an exact match comes first."""
     many(api, 40)
     api.entities["group:default/team"] = entity("Group", "team", {"type": "team"})
     page = (await client().get(f"{GROUPS}&term=group:default/team")).text
@@ -58,8 +58,8 @@ async def test_a_text_is_looked_for_in_names_and_titles(
     assert "Nothing matches" in (await client().get(f"{GROUPS}&term=zzz")).text
 
 
-async def test_what_belongs_to_the_reader_only(client: Client) -> None:
-    """OwnedEntityPicker: own things of the kind; a guest has none."""
+async def test_owned_entity_pickers_offer_owned_entities_only(client: Client) -> None:
+    """OwnedEntityPicker: owned entities of the kind; a guest has none."""
     address = ChoiceQuery(filters=("kind=component",), owned=True).address()
     page = (await client().get(address)).text
     assert 'data-value="component:default/booking"' in page
@@ -68,8 +68,8 @@ async def test_what_belongs_to_the_reader_only(client: Client) -> None:
     assert "There is nothing to choose from yet" in guest
 
 
-async def test_tags_and_own_groups_are_offered(client: Client) -> None:
-    """Tags by how often they are used; MyGroupsPicker knows the reader's groups."""
+async def test_tag_and_group_pickers_offer_tags_and_own_groups(client: Client) -> None:
+    """Tags by how often they are used; MyGroupsPicker has the reader's groups."""
     page = (await client().get("/choices?what=tags&term=typ")).text
     assert 'data-value="typescript"' in page
     assert "python" not in page
@@ -78,7 +78,7 @@ async def test_tags_and_own_groups_are_offered(client: Client) -> None:
     assert 'data-value="group:default/box-office-team"' in page
 
 
-async def test_repositories_and_their_owners_are_offered(
+async def test_repository_pickers_offer_known_repositories(
     client: Client, api: FakeApi
 ) -> None:
     """Those that entities come from, each once; a host may have no owners."""
@@ -103,10 +103,10 @@ async def test_repositories_and_their_owners_are_offered(
     assert page.count('data-value="guild"') == 1
 
 
-async def test_hidden_and_hostile_names_are_neither_shown_nor_run(
+async def test_hidden_choices_are_left_out_and_names_escaped(
     client: Client, api: FakeApi
 ) -> None:
-    """The reader's own rights hold, and what others wrote is text."""
+    """The reader's own rights apply, and names of others are plain text."""
     group = entity("Group", "evil", {"type": "team"}, title="<img src=x onerror=y>")
     api.entities["group:default/evil"] = group
     page = (await client().get(f"{GROUPS}&term=img")).text
@@ -126,7 +126,7 @@ async def test_hidden_and_hostile_names_are_neither_shown_nor_run(
         ("EntityPicker", {}, "API:eu/Pay", "api:eu/pay"),
     ],
 )
-def test_a_short_answer_is_completed(
+def test_a_partial_ref_is_completed(
     field: str, options: dict[str, Any], typed: str, value: str
 ) -> None:
     """By `defaultKind` and `defaultNamespace`, as in Backstage."""
@@ -135,7 +135,7 @@ def test_a_short_answer_is_completed(
     assert draft_of([page], {"p.it": [typed]}).values == {"it": value}
 
 
-async def test_only_choices_are_accepted_where_the_schema_says_so(
+async def test_arbitrary_values_are_refused_if_the_schema_says_so(
     client: Client, api: FakeServices
 ) -> None:
     """`allowArbitraryValues: false`: another answer is refused at its field."""

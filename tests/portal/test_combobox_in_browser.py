@@ -96,8 +96,8 @@ def test_an_owner_is_chosen_by_keyboard_alone(open_page: Open) -> None:
     assert "p.owner=group:default/stage-team" in unquote(page.url)
 
 
-def test_several_are_chosen_and_taken_away(open_page: Open) -> None:
-    """Each stands as a chip with a button of its own; Backspace takes the last."""
+def test_several_values_are_added_and_removed_as_chips(open_page: Open) -> None:
+    """Each is a chip with a button of its own; Backspace removes the last."""
     page = open_page()
     box = page.get_by_role("combobox", name="Needs")
     for typed in ("ledg", "refu", "book"):
@@ -115,10 +115,10 @@ def test_several_are_chosen_and_taken_away(open_page: Open) -> None:
     assert unquote(page.url).count("p.needs=component:default/ledger") == 1
 
 
-def test_owners_that_the_template_lists_are_searched_in_the_page(
+def test_listed_owners_are_searched_in_the_page(
     open_page: Open,
 ) -> None:
-    """The first is chosen beforehand; a click chooses another and closes the list."""
+    """The first is preselected; a click chooses another and closes the list."""
     page = open_page(steps=PLACE_STEPS)
     box = page.get_by_role("combobox", name="Owner")
     expect(box).to_have_value("guild-0")
@@ -133,8 +133,8 @@ def test_owners_that_the_template_lists_are_searched_in_the_page(
     assert "p.place=git.example?owner=guild-197&repo=it" in unquote(page.url)
 
 
-def test_an_older_answer_is_given_up(open_page: Open) -> None:
-    """Who types on gets the choices of the last text, whenever the first arrive."""
+def test_an_outdated_response_is_ignored(open_page: Open) -> None:
+    """Continued typing gets the choices of the last text, whatever arrives first."""
     page = open_page()
     box = page.get_by_role("combobox", name="Owner")
     late: list[Any] = []
@@ -157,7 +157,7 @@ def test_an_older_answer_is_given_up(open_page: Open) -> None:
     expect(box).to_have_value("ab")
 
 
-def test_an_open_list_is_for_everybody_on_a_phone(open_page: Open) -> None:
+def test_an_open_list_is_accessible_on_a_phone(open_page: Open) -> None:
     """No violation of axe's rules, nothing wider than the screen, large targets."""
     page = open_page(size=NARROW, bypass_csp=True, reduced_motion="reduce")
     page.get_by_role("combobox", name="Needs").click()
@@ -168,8 +168,8 @@ def test_an_open_list_is_for_everybody_on_a_phone(open_page: Open) -> None:
     assert not page.evaluate(wide)
 
 
-def test_without_scripts_it_is_a_plain_field(open_page: Open) -> None:
-    """Names are completed, several stand in one text."""
+def test_a_combobox_without_scripts_is_a_text_field(open_page: Open) -> None:
+    """Names are completed, and several can be typed in one text."""
     page = open_page(scripts=False)
     page.get_by_label("Owner").fill("stage-team")
     page.get_by_label("Needs").fill("component:default/ledger, component:refunds")

@@ -28,25 +28,25 @@ def hidden(page: str) -> list[tuple[str, str]]:
 
 
 async def test_templates_are_listed_with_their_owners(client: Client) -> None:
-    """And the reader's own latest runs beneath."""
+    """The reader's own latest runs are below."""
     page = (await client().get("/create")).text
     assert f'href="{FORM}"' in page
     assert "in two minutes" in page
     assert f'href="{RUN}"' in page
 
 
-async def test_templates_narrow_to_words(client: Client) -> None:
-    """Of htmx only the part is sent."""
+async def test_templates_are_filtered_by_text(client: Client) -> None:
+    """An htmx request gets the fragment alone."""
     headers = {"hx-request": "true", "hx-target": "offers"}
     part = (await client().get("/create?text=zzz", headers=headers)).text
     assert "<html" not in part
     assert "No template matches" in part
 
 
-async def test_of_many_templates_the_recommended_ones_come_first(
+async def test_recommended_templates_come_first(
     client: Client, api: FakeServices
 ) -> None:
-    """The rest is counted, and found by what is typed."""
+    """The others are counted, and found by typing."""
     for number in range(100):
         tags = ["recommended"] if number == 99 else ["plain"]
         template = entity("Template", f"many-{number:03}", {"type": "x"}, tags=tags)
@@ -62,8 +62,8 @@ async def test_of_many_templates_the_recommended_ones_come_first(
     assert " more: type part" not in page
 
 
-async def test_the_first_page_asks_with_what_the_catalog_has(client: Client) -> None:
-    """A label, help, and a field whose choices the catalog is asked for."""
+async def test_the_first_form_page_offers_catalog_choices(client: Client) -> None:
+    """A label, help, and a field whose choices come from the catalog."""
     page = (await client().get(FORM)).text
     assert '<label class="field-label" for="f-name">Name</label>' in page
     assert "In lower case and dashes" in page
@@ -72,8 +72,8 @@ async def test_the_first_page_asks_with_what_the_catalog_has(client: Client) -> 
     assert "Required." not in page
 
 
-async def test_wrong_answers_are_said_at_their_field(client: Client) -> None:
-    """422; the field is marked, described by its error, and keeps what was typed."""
+async def test_invalid_answers_are_reported_at_their_field(client: Client) -> None:
+    """422; the field is marked, described by its error, and keeps the typed value."""
     answer = await client().get(f"{FORM}?page=0&go=next&p.name=Bad+Name")
     assert answer.status_code == 422
     assert 'value="Bad Name"' in answer.text
@@ -84,8 +84,8 @@ async def test_wrong_answers_are_said_at_their_field(client: Client) -> None:
     assert "2 answers need another look" in answer.text
 
 
-async def test_right_answers_lead_on_and_come_along(client: Client) -> None:
-    """To the next page, the answers in its address and in its form."""
+async def test_valid_answers_are_carried_to_the_next_page(client: Client) -> None:
+    """They are in its address and in its form."""
     answer = await client().get(f"{FORM}?page=0&go=next&{GOOD}")
     assert answer.status_code == 303
     target = answer.headers["location"]
@@ -99,8 +99,8 @@ async def test_right_answers_lead_on_and_come_along(client: Client) -> None:
     assert "Where it belongs" in page
 
 
-async def test_an_answer_brings_its_question(client: Client) -> None:
-    """The script asks for the questions alone, and gets the new one."""
+async def test_an_answer_adds_its_dependent_question(client: Client) -> None:
+    """The script requests the questions alone, and gets the new one."""
     headers = {"hx-request": "true", "hx-target": "questions"}
     address = f"{FORM}?page=1&go=stay&{GOOD}&p.database=true"
     part = (await client().get(address, headers=headers)).text
@@ -110,15 +110,15 @@ async def test_an_answer_brings_its_question(client: Client) -> None:
     assert "How long it is kept" not in without
 
 
-async def test_backstages_form_data_fills_the_form(client: Client) -> None:
+async def test_backstages_form_data_prefills_the_form(client: Client) -> None:
     """Links made for Backstage work: `formData` is JSON of the answers."""
     page = (await client().get(f'{FORM}?formData={{"name":"from-link"}}')).text
     assert 'value="from-link"' in page
     assert (await client().get(f"{FORM}?formData=nonsense")).status_code == 200
 
 
-async def test_the_review_shows_what_was_answered(client: Client) -> None:
-    """Names for refs, words for choices, secrets asked here and nowhere before."""
+async def test_the_review_shows_the_answers(client: Client) -> None:
+    """Names for refs, words for choices; secrets are only typed in here."""
     page = (await client().get(f"{FORM}?page=2&{GOOD}&p.database=false")).text
     assert "seat-finder" in page
     assert '/catalog/default/group/stage-team"' in page
@@ -127,8 +127,8 @@ async def test_the_review_shows_what_was_answered(client: Client) -> None:
     assert 'name="s.token"' not in (await client().get(f"{FORM}?page=1&{GOOD}")).text
 
 
-async def test_a_review_of_a_wrong_draft_goes_back_to_mend_it(client: Client) -> None:
-    """To the page where it is wrong, which says so."""
+async def test_a_review_of_an_invalid_draft_returns_to_its_page(client: Client) -> None:
+    """The page with the mistake shows it."""
     answer = await client().get(f"{FORM}?page=2&p.name=x")
     assert answer.status_code == 303
     assert "page=0&check=1" in answer.headers["location"]
@@ -137,7 +137,7 @@ async def test_a_review_of_a_wrong_draft_goes_back_to_mend_it(client: Client) ->
 
 
 async def test_creating_starts_the_run(client: Client, api: FakeServices) -> None:
-    """With typed values, secrets apart and starred where they stood."""
+    """With typed values; secrets are sent apart and starred in the values."""
     form = {
         **dict(parse_qsl(GOOD)),
         "p.port": "9000",
@@ -163,10 +163,10 @@ async def test_creating_starts_the_run(client: Client, api: FakeServices) -> Non
     }
 
 
-async def test_what_the_scaffolder_refuses_is_shown(
+async def test_an_error_of_the_scaffolder_is_shown_on_the_review(
     client: Client, api: FakeServices
 ) -> None:
-    """Its words stand on the review; nothing typed is lost."""
+    """Its message is on the review; no typed value is lost."""
     api.refused = [{"path": ["name"], "message": "is taken"}]
     answer = await client().post(FORM, data=dict(parse_qsl(GOOD)))
     assert answer.status_code == 422
@@ -174,10 +174,10 @@ async def test_what_the_scaffolder_refuses_is_shown(
     assert ("p.name", "seat-finder") in hidden(answer.text)
 
 
-async def test_who_may_not_run_is_told_before(
+async def test_readers_who_may_not_run_see_it_before_the_form(
     client: Client, api: FakeServices
 ) -> None:
-    """The button is off, and the way to sign in is shown."""
+    """The button is disabled, and the way to sign in is shown."""
     api.denied.add("scaffolder.task.create")
     page = (await client(GUEST).get(FORM)).text
     assert "You may not run templates" in page
@@ -194,7 +194,7 @@ async def test_who_may_not_run_is_told_before(
 async def test_a_template_without_questions_can_be_run(
     client: Client, api: FakeServices
 ) -> None:
-    """The review is all there is."""
+    """It has a review only."""
     api.steps = []
     page = (await client().get(FORM)).text
     assert "asks nothing" in page
@@ -202,7 +202,7 @@ async def test_a_template_without_questions_can_be_run(
 
 
 async def test_an_unknown_template_is_not_found(client: Client) -> None:
-    """With the page that says what to do."""
+    """With a page that says what to do."""
     answer = await client().get("/create/templates/default/nothing")
     assert answer.status_code == 404
 
@@ -223,10 +223,10 @@ async def test_a_run_shows_steps_log_and_results(client: Client) -> None:
     assert "data-run-live" not in page
 
 
-async def test_a_runs_answers_are_worded_as_in_its_review(
+async def test_the_answers_of_a_run_are_shown_as_in_its_review(
     client: Client, api: FakeServices
 ) -> None:
-    """Titles for keys, names for refs, Yes for true; no default that was not given."""
+    """Titles for keys, names for refs, Yes for true; no unused defaults."""
     run = task("completed")
     run["spec"]["parameters"] |= {
         "database": True,
@@ -248,10 +248,10 @@ async def test_a_runs_answers_are_worded_as_in_its_review(
     }
 
 
-async def test_a_template_that_cannot_be_read_is_its_owners_to_mend(
+async def test_an_invalid_template_leads_to_its_entity_page(
     client: Client, api: FakeServices
 ) -> None:
-    """Whoever opens its form did nothing wrong, and is led to its page."""
+    """Its owner can repair it; the reader of its form did nothing wrong."""
     api.template_fault = "spec.output.a: is not of a type(s) string"
     answer = await client().get("/create/templates/default/python-service")
     assert answer.status_code == 400
@@ -261,10 +261,10 @@ async def test_a_template_that_cannot_be_read_is_its_owners_to_mend(
     assert "question mark" not in answer.text
 
 
-async def test_answers_of_a_template_that_is_gone_stand_under_their_names(
+async def test_answers_of_a_deleted_template_have_their_keys(
     client: Client, api: FakeServices
 ) -> None:
-    """Nobody knows its questions any more; a run without answers asks for none."""
+    """Its questions are no longer known; a run without answers shows none."""
     run = task("completed")
     run["spec"]["parameters"] = {"name": "seat-finder", "public": False}
     run["spec"]["templateInfo"]["entityRef"] = "template:default/gone"
@@ -278,10 +278,10 @@ async def test_answers_of_a_template_that_is_gone_stand_under_their_names(
     assert not any("parameter-schema" in path for _, path, _ in api.calls)
 
 
-async def test_a_running_run_is_live_and_can_be_stopped(
+async def test_a_running_run_is_live_and_can_be_cancelled(
     client: Client, api: FakeServices
 ) -> None:
-    """Its step is marked, the script knows where to go on, Cancel is there."""
+    """Its step is marked, the script knows where to resume, Cancel is shown."""
     api.runs[TASK] = (task("processing"), events()[:2])
     page = (await client().get(RUN)).text
     assert 'data-after="2" data-run-live' in page
@@ -291,10 +291,10 @@ async def test_a_running_run_is_live_and_can_be_stopped(
     assert api.runs[TASK][0]["status"] == "cancelled"
 
 
-async def test_a_failed_run_says_why_and_offers_to_go_on(
+async def test_a_failed_run_shows_the_reason_and_a_retry(
     client: Client, api: FakeServices
 ) -> None:
-    """The reason as it was said; trying again begins at the step that failed."""
+    """Trying again begins at the failed step."""
     body = {"message": "Run completed", "error": {"message": "no room for <x>"}}
     failed = {"id": 9, "type": "completion", "body": body}
     api.runs[TASK] = (task("failed"), [*events()[:2], failed])
@@ -305,8 +305,8 @@ async def test_a_failed_run_says_why_and_offers_to_go_on(
     assert answer.headers["location"] == RUN
 
 
-async def test_runs_are_listed_mine_first(client: Client, api: FakeServices) -> None:
-    """Everybody's are one click away."""
+async def test_own_runs_are_listed_first(client: Client, api: FakeServices) -> None:
+    """The runs of all users are one click away."""
     api.runs["other"] = (task(id="other", createdBy="user:default/bao"), [])
     assert "/create/tasks/other" not in (await client().get("/create/tasks")).text
     both = (await client().get("/create/tasks?whose=all")).text
@@ -314,10 +314,10 @@ async def test_runs_are_listed_mine_first(client: Client, api: FakeServices) -> 
     assert "Bao Tran" in both
 
 
-async def test_a_list_of_runs_without_any_says_whose_it_is(
+async def test_an_empty_list_of_runs_says_whose_runs_it_lists(
     client: Client, api: FakeServices
 ) -> None:
-    """Others may have runs that the reader may not see."""
+    """There may be runs of others that the reader may not see."""
     api.runs.clear()
     own = (await client().get("/create/tasks")).text
     assert "You have not started a run yet" in own
@@ -327,12 +327,12 @@ async def test_a_list_of_runs_without_any_says_whose_it_is(
 
 
 async def test_an_unknown_run_is_not_found(client: Client) -> None:
-    """And a path that tries to climb is one."""
+    """A path with dots is an unknown run too."""
     assert (await client().get("/create/tasks/nothing")).status_code == 404
     assert (await client().get("/create/tasks/..%2Fx")).status_code == 404
 
 
-def test_logs_keep_their_colours_and_nothing_else() -> None:
+def test_run_logs_keep_colours_and_escape_everything_else() -> None:
     """Colours become spans, addresses links; other escapes and HTML are text."""
     assert with_colours("\x1b[31mno\x1b[0m \x1b[2J<b>\x07") == (
         '<span class="log-bad">no</span> &lt;b&gt;'
@@ -342,8 +342,8 @@ def test_logs_keep_their_colours_and_nothing_else() -> None:
     )
 
 
-def test_long_logs_show_their_end() -> None:
-    """And how much was left out."""
+def test_long_run_logs_show_their_end() -> None:
+    """And how many lines are left out."""
     line = events()[0]
     progress = progress_of(task(), [{**line, "id": n} for n in range(5000)])
     assert (len(progress.lines), progress.left_out, progress.last) == (4000, 1000, 4999)

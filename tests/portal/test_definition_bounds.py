@@ -170,8 +170,8 @@ def size_of(definition: Definition) -> tuple[int, int, int]:
 @pytest.mark.parametrize(
     ("kind", "text"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
 )
-def test_no_definition_takes_long_or_makes_a_huge_page(kind: str, text: str) -> None:
-    """Time, entries, rows and characters are bounded; the raw text stays."""
+def test_definitions_are_limited_in_time_and_page_size(kind: str, text: str) -> None:
+    """Time, entries, rows and characters; the raw text stays."""
     start = time.process_time()
     definition = definition_of(kind, text)
     assert time.process_time() - start < SECONDS * slowness()
@@ -184,8 +184,8 @@ def test_no_definition_takes_long_or_makes_a_huge_page(kind: str, text: str) -> 
     assert definition.groups or definition.problem
 
 
-def test_the_page_says_what_is_left_out() -> None:
-    """What is beyond the limits is counted, and stays in the list by its name."""
+def test_entries_beyond_the_limits_are_counted_and_listed() -> None:
+    """They stay in the list by their names."""
     definition = definition_of("openapi", BOMBS["shared path"])
     assert "are left out" in " ".join(definition.notes)
     assert "The first 2,000" in " ".join(definition.notes)
@@ -196,8 +196,8 @@ def test_the_page_says_what_is_left_out() -> None:
     assert "only its beginning" in cut.notes[0]
 
 
-def test_a_doubling_schema_shows_what_it_can() -> None:
-    """Other schemas beside it are whole."""
+def test_an_exponential_schema_is_shown_in_part() -> None:
+    """Other schemas beside it are shown completely."""
     named = {**chain("allOf", 2, 45), "plain": {"properties": {"a": {"type": "null"}}}}
     entries = {
         entry.name: entry
@@ -228,10 +228,8 @@ VALUES = st.recursive(
 
 @settings(max_examples=200, deadline=None)
 @given(paths=VALUES, components=VALUES, webhooks=VALUES)
-def test_no_document_breaks_the_reader(
-    paths: Any, components: Any, webhooks: Any
-) -> None:
-    """Whatever stands anywhere, a page comes of it."""
+def test_any_document_makes_a_page(paths: Any, components: Any, webhooks: Any) -> None:
+    """Whatever value is anywhere."""
     document = {
         "openapi": "3.1.0",
         "paths": {"/a": paths},
@@ -248,8 +246,8 @@ def test_no_document_breaks_the_reader(
     )
 
 
-def test_a_page_says_what_search_does_not_take_in() -> None:
-    """Of very many operations; schemas, however many, are not searched anyway."""
+def test_a_page_names_operations_that_search_leaves_out() -> None:
+    """Of very many operations; schemas are never searched."""
     note = "Search takes in the first 100,000 characters"
 
     def paths(count: int) -> dict[str, Any]:
@@ -267,10 +265,10 @@ def test_a_page_says_what_search_does_not_take_in() -> None:
     assert sum(note in text for text in many.notes) == 1
 
 
-async def test_descriptions_of_nothing_but_marks_share_a_budget(
+async def test_descriptions_of_heavy_markdown_share_a_budget(
     client: Client, api: FakeApi
 ) -> None:
-    """Where the definition is read; the page has the rest as it is written."""
+    """Beyond the budget the text is shown as it is written."""
     marks = "- a\n" * 1_500
     paths = {f"/p{n}": {"get": {"description": marks}} for n in range(140)}
     text = json.dumps({"openapi": "3.1.0", "paths": paths})
@@ -286,8 +284,8 @@ async def test_descriptions_of_nothing_but_marks_share_a_budget(
     assert "&lt;ul&gt;" not in page
 
 
-def test_a_schema_that_many_messages_name_is_read_once() -> None:
-    """Twelve thousand messages of one payload are its rows, again and again."""
+def test_a_schema_of_many_messages_is_read_once() -> None:
+    """Twelve thousand messages with one payload share its rows."""
     message = {"$ref": "#/components/messages/a"}
     fields = {f"f{number}": {"$ref": "#/components/schemas/s"} for number in range(50)}
     document = {

@@ -33,8 +33,10 @@ def read_often(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return texts
 
 
-async def test_a_long_text_is_read_in_another_process(read_often: list[str]) -> None:
-    """All who ask at once, or later, get what was read once, with the text."""
+async def test_a_long_definition_is_read_in_another_process(
+    read_often: list[str],
+) -> None:
+    """Concurrent and later readers share one result, with the text."""
     assert len(LONG) > SHORT
     reader = DefinitionReader()
     definitions = await asyncio.gather(
@@ -47,8 +49,10 @@ async def test_a_long_text_is_read_in_another_process(read_often: list[str]) -> 
     assert len(definitions[0].groups[0].entries) == 400
 
 
-async def test_who_leaves_does_not_take_it_from_others(read_often: list[str]) -> None:
-    """A client that hangs up ends its own waiting only."""
+async def test_a_cancelled_reader_does_not_cancel_the_others(
+    read_often: list[str],
+) -> None:
+    """A client that disconnects ends its own waiting only."""
     reader = DefinitionReader()
     leaving = asyncio.create_task(reader.read("openapi", LONG))
     staying = asyncio.create_task(reader.read("openapi", LONG))
@@ -58,10 +62,10 @@ async def test_who_leaves_does_not_take_it_from_others(read_often: list[str]) ->
     assert len(read_often) == 1
 
 
-async def test_what_is_late_is_ended_and_says_so(
+async def test_a_definition_over_its_time_is_shown_as_text(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The process is ended; the page has the text and the reason."""
+    """The process is killed; the page has the text and the reason."""
     anchors = "".join(f"x-{n}: {{a: [{'1, ' * 900}1]}}\n" for n in range(900))
     slow = f"openapi: 3.1.0\n{anchors}"
     with monkeypatch.context() as patched:
@@ -72,8 +76,8 @@ async def test_what_is_late_is_ended_and_says_so(
     assert (await DefinitionReader().read("openapi", LONG)).title == "Long"
 
 
-async def test_a_few_are_remembered() -> None:
-    """The memory for what people open one after another is bounded."""
+async def test_the_number_of_cached_definitions_is_limited() -> None:
+    """For definitions that people open one after another."""
     reader = DefinitionReader()
     for number in range(reading.REMEMBERED * 2):
         await reader.read("openapi", f"openapi: 3.1.0\nx: {number}\n")
@@ -81,8 +85,8 @@ async def test_a_few_are_remembered() -> None:
 
 
 @pytest.mark.parametrize("language", ["openapi", "graphql", "grpc"])
-def test_pieces_make_the_same_definition(language: str) -> None:
-    """Also groups of one id, groups without entries, and what cannot be read."""
+def test_a_definition_is_rebuilt_from_its_parts(language: str) -> None:
+    """Also groups of one id, groups without entries, and unreadable parts."""
     tags = "[a b, a-b]"
     paths = "".join(f"  /q{n}: {{get: {{tags: {tags}}}}}\n" for n in range(450))
     texts = {

@@ -22,8 +22,8 @@ def entries(definition: Definition) -> dict[str, DefinitionEntry]:
     }
 
 
-def test_openapi_is_read_by_tag() -> None:
-    """Operations stand under their tag with parameters, body and answers."""
+def test_openapi_operations_are_grouped_by_tag() -> None:
+    """With parameters, body and responses."""
     definition = example("openapi", "payments/openapi.yaml")
     assert [group.title for group in definition.groups] == [
         "Payments",
@@ -45,8 +45,8 @@ def test_openapi_is_read_by_tag() -> None:
     assert '"cardToken": "tok_1f7c02"' in post.parts[1].example
 
 
-def test_asyncapi_is_read_by_channel() -> None:
-    """Channels say who sends and who listens, and which messages pass."""
+def test_asyncapi_messages_are_grouped_by_channel() -> None:
+    """Channels name senders, receivers and messages."""
     by_name = entries(example("asyncapi", "box-office/asyncapi.yaml"))
     assert "SEND booking.holds" in by_name
     assert "RECEIVE theatres.performances" in by_name
@@ -58,15 +58,15 @@ def test_asyncapi_is_read_by_channel() -> None:
     ("kind", "text"),
     [("asyncapi", "asyncapi: 2.6.0\nchannels: hello\n"), ("openapi", "openapi: 3.1.0")],
 )
-def test_a_definition_that_describes_nothing_says_so(kind: str, text: str) -> None:
-    """An empty page would look like one that failed; what lists something is silent."""
+def test_an_empty_definition_says_so(kind: str, text: str) -> None:
+    """An empty page would look like a failed one."""
     definition = definition_of(kind, text)
     assert not definition.problem
     assert "No operation, channel, type or schema" in " ".join(definition.notes)
     assert definition_of("graphql", "type Query { a: Int }").notes == []
 
 
-def test_the_older_asyncapi_is_read_too() -> None:
+def test_asyncapi_2_is_read_with_inverted_directions() -> None:
     """In version 2 `publish` is what others may do: the owner receives."""
     text = (
         "asyncapi: 2.6.0\nchannels:\n  a/b:\n    publish:\n      message:\n"
@@ -76,7 +76,7 @@ def test_the_older_asyncapi_is_read_too() -> None:
     assert [row.name for row in channel.parts[0].rows] == ["id"]
 
 
-def test_graphql_is_read_by_root_and_type() -> None:
+def test_graphql_is_grouped_by_root_and_type() -> None:
     """Calls with arguments, types with fields that lead to their types."""
     definition = example("graphql", "website/schema.graphql")
     titles = [group.title for group in definition.groups]
@@ -104,8 +104,8 @@ def test_a_graphql_schema_may_be_extended(schema: str, titles: list[str]) -> Non
     assert [group.title for group in definition.groups] == titles
 
 
-def test_grpc_is_read_by_service() -> None:
-    """Calls say what streams; comments before and behind become texts."""
+def test_grpc_calls_are_grouped_by_service() -> None:
+    """Calls show what streams; comments before and behind become texts."""
     definition = example("grpc", "seating/proto/seat_map.proto")
     all_of_them = entries(definition)
     assert "server stream WatchMaps" in all_of_them
@@ -117,7 +117,7 @@ def test_grpc_is_read_by_service() -> None:
     assert "one of why" in changed["repair"].about
 
 
-def test_schemas_that_hold_themselves_come_to_an_end() -> None:
+def test_recursive_schemas_are_shown_once() -> None:
     """A tree of trees is shown once, with a link to itself."""
     text = """
 openapi: 3.1.0
@@ -134,8 +134,8 @@ components:
     ]
 
 
-def test_references_go_nowhere_else() -> None:
-    """A file or an address in `$ref` is not read, and named where it stands."""
+def test_external_references_are_not_followed() -> None:
+    """A file or an address in `$ref` is not read, and is named in its place."""
     text = (
         "openapi: 3.0.0\npaths: {/a: {get: {parameters: [{$ref: 'file:///etc/passwd'}],"
         " responses: {'200': {$ref: 'https://elsewhere.example/x'}}}}}\n"
@@ -183,8 +183,8 @@ FLAT = "openapi: 3.0.0\npaths: [a, b]\ncomponents: 7\ntags: {x: y}\ninfo: []\n"
         ("openapi", BILLION, "too many aliases"),
     ],
 )
-def test_what_cannot_be_read_says_why(kind: str, text: str, says: str) -> None:
-    """The problem names the place or the rule; the raw text stays."""
+def test_an_unreadable_definition_says_why(kind: str, text: str, says: str) -> None:
+    """The problem has the place or the rule; the raw text stays."""
     definition = definition_of(kind, text)
     assert says in definition.problem
     assert definition.raw == text
@@ -192,12 +192,12 @@ def test_what_cannot_be_read_says_why(kind: str, text: str, says: str) -> None:
 
 
 @pytest.mark.parametrize("text", [ODD, FLAT])
-def test_odd_documents_never_break_the_page(text: str) -> None:
-    """Whatever stands where something else is due is left out."""
+def test_malformed_documents_never_break_the_page(text: str) -> None:
+    """Values of a wrong type are left out."""
     assert definition_of("openapi", text).language == "OpenAPI 3.0.0"
 
 
-def test_a_language_without_a_reader_shows_its_text() -> None:
+def test_an_unknown_definition_language_shows_its_text() -> None:
     """No problem, no groups: the raw text is all there is."""
     definition = definition_of("trpc", "whatever")
     assert (definition.problem, definition.groups, definition.raw) == (

@@ -54,7 +54,7 @@ def context(browser: Any, live_portal: Any) -> Iterator[Any]:
 
 
 def test_a_diagram_is_a_picture_with_its_source(context: Any, live_portal: Any) -> None:
-    """Drawn in both schemes without a foreign request; the source is folded away."""
+    """Drawn in both schemes without a foreign request; the source is collapsed."""
     live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(GOOD)}"
     foreign: list[str] = []
     errors: list[str] = []
@@ -83,8 +83,8 @@ def test_a_diagram_is_a_picture_with_its_source(context: Any, live_portal: Any) 
     assert (foreign, errors) == ([], [])
 
 
-def test_nothing_in_a_diagram_acts(context: Any, live_portal: Any) -> None:
-    """Neither scripts, handlers, links nor addresses of its text reach anything."""
+def test_a_diagram_runs_no_active_content(context: Any, live_portal: Any) -> None:
+    """Neither scripts, handlers, links nor addresses of its text take effect."""
     attack = (
         "%%{init: {'securityLevel': 'loose', 'themeCSS': "
         "'* { background: url(/reached) }'}}%%\n"
@@ -110,8 +110,10 @@ def test_nothing_in_a_diagram_acts(context: Any, live_portal: Any) -> None:
     assert reached == []
 
 
-def test_a_bomb_does_not_freeze_the_page(context: Any, live_portal: Any) -> None:
-    """It is given up in time, its source stays, and the page answers meanwhile."""
+def test_a_diagram_bomb_does_not_freeze_the_page(
+    context: Any, live_portal: Any
+) -> None:
+    """Drawing is stopped in time, the source stays, and the page responds."""
     pairs = [(number * 7 % 60, number * 13 % 60) for number in range(279)]
     bomb = "graph TD\n" + "\n".join(f"n{a}--&gt;m{b}" for a, b in pairs)
     long = "graph TD\n" + "%% padding\n" * 2000 + GOOD
@@ -131,10 +133,10 @@ def test_a_bomb_does_not_freeze_the_page(context: Any, live_portal: Any) -> None
     assert "n7" in page.locator(".docs-diagram-source code").last.text_content()
 
 
-def test_a_diagram_fits_a_small_screen_as_long_as_it_can_be_read(
+def test_a_diagram_shrinks_or_scrolls_on_a_small_screen(
     context: Any, live_portal: Any
 ) -> None:
-    """It shrinks; what would be too small is scrolled, by keyboard too."""
+    """It shrinks; a diagram that would be too small scrolls, by keyboard too."""
     words = "sequenceDiagram\n Browser-&gt;&gt;Gateway: GET /catalog"
     wide = "graph LR\n" + "--&gt;".join(f"Station{number}" for number in range(12))
     live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(words)}{fence(wide)}"
@@ -156,8 +158,8 @@ def test_a_diagram_fits_a_small_screen_as_long_as_it_can_be_read(
     expect(stages.first).to_have_attribute("tabindex", "0")
 
 
-def test_what_cannot_be_drawn_says_where(context: Any, live_portal: Any) -> None:
-    """The mark stands below what it points at, as the parser wrote it."""
+def test_a_diagram_error_shows_its_position(context: Any, live_portal: Any) -> None:
+    """The mark is below the character it points at, as the parser wrote it."""
     wrong = "graph LR\n A --&gt; --&gt; B["
     live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(wrong)}"
     page = context.new_page()
@@ -172,7 +174,9 @@ def test_what_cannot_be_drawn_says_where(context: Any, live_portal: Any) -> None
     )
 
 
-def test_without_scripts_the_source_is_shown(browser: Any, live_portal: Any) -> None:
+def test_a_diagram_without_scripts_shows_its_source(
+    browser: Any, live_portal: Any
+) -> None:
     """A reader without scripts reads the text of the diagram."""
     live_portal.api.articles[KEY] = f"<h1>Booking</h1>{fence(GOOD)}"
     bare = browser.new_context(java_script_enabled=False)

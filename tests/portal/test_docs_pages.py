@@ -19,10 +19,10 @@ def api() -> FakeServices:
     return FakeServices()
 
 
-async def test_the_list_says_what_is_built_and_what_failed(
+async def test_the_list_shows_built_and_failed_docs(
     client: Client, api: FakeServices
 ) -> None:
-    """Each site with its owner and age; a failed build is told."""
+    """Each site with its owner and age; a failed build is marked."""
     api.sites["default/component/ledger"] = site(
         entity_ref="component:default/ledger", title="Ledger", status="failed"
     )
@@ -32,8 +32,8 @@ async def test_the_list_says_what_is_built_and_what_failed(
     assert page.count("latest build failed") == 1
 
 
-async def test_the_list_narrows_to_words(client: Client) -> None:
-    """Of htmx only the part is sent; nothing found says what else to do."""
+async def test_the_list_is_filtered_by_text(client: Client) -> None:
+    """An htmx request gets the fragment alone; an empty list suggests what to do."""
     headers = {"hx-request": "true", "hx-target": "sites"}
     part = (await client().get("/docs?text=holds", headers=headers)).text
     assert "<html" not in part
@@ -42,7 +42,7 @@ async def test_the_list_narrows_to_words(client: Client) -> None:
     assert "No site matches" in none
 
 
-async def test_a_page_has_its_three_columns(client: Client) -> None:
+async def test_a_docs_page_has_three_columns(client: Client) -> None:
     """Navigation, the article and its contents; the commit and where to edit it."""
     page = (await client().get(f"{BOOKING}/")).text
     assert f'href="{BOOKING}/" aria-current="page"' in page
@@ -70,15 +70,17 @@ async def test_a_page_without_a_heading_gets_one(client: Client) -> None:
         (f"{BOOKING}/a/b.png", f"/api/techdocs/assets/{KEY}/a/b.png"),
     ],
 )
-async def test_addresses_lead_on(client: Client, path: str, target: str) -> None:
-    """Pages end with a slash, so that links count from there; files are the API's."""
+async def test_page_addresses_end_with_a_slash(
+    client: Client, path: str, target: str
+) -> None:
+    """Relative links count from there; addresses of files are the API's."""
     answer = await client().get(path)
     assert answer.status_code in {307, 308}
     assert answer.headers["location"] == target
 
 
 @pytest.mark.parametrize("path", ["nope.md", "a/gone.png", "v2.1", "nope"])
-async def test_a_dead_link_stays_in_its_site(client: Client, path: str) -> None:
+async def test_a_dead_link_shows_a_page_of_its_site(client: Client, path: str) -> None:
     """Whatever its name looks like: the site's frame, its pages and a way on."""
     answer = await client().get(f"{BOOKING}/{path}", follow_redirects=True)
     assert answer.status_code == 404
@@ -96,8 +98,8 @@ async def test_a_page_whose_name_has_a_dot_is_a_page(
     assert (await client().get(f"{BOOKING}/2.1%20notes/")).status_code == 200
 
 
-async def test_a_name_is_encoded_once(client: Client, api: FakeServices) -> None:
-    """`#`, `%` and umlauts stand in addresses as browsers send them back."""
+async def test_page_names_are_escaped_once(client: Client, api: FakeServices) -> None:
+    """`#`, `%` and umlauts are in addresses as browsers send them back."""
     for name, address in (("F#", "F%23"), ("50%25", "50%2525"), ("Maß", "Ma%C3%9F")):
         api.pages[f"{KEY}/{name}"] = article(name)
         nav = [{"title": name, "path": name, "children": []}]
@@ -110,7 +112,7 @@ async def test_a_name_is_encoded_once(client: Client, api: FakeServices) -> None
 async def test_a_site_without_an_index_leads_to_its_first_page(
     client: Client, api: FakeServices
 ) -> None:
-    """The root sends on; a search at the root stays there."""
+    """The root redirects there; a search at the root stays."""
     api.pages[KEY] = {**article(""), "path": "be gin"}
     answer = await client().get(f"{BOOKING}/")
     assert answer.headers["location"] == f"{BOOKING}/be%20gin/"
@@ -118,7 +120,7 @@ async def test_a_site_without_an_index_leads_to_its_first_page(
 
 
 async def test_the_frame_of_diagrams_has_no_origin(client: Client) -> None:
-    """Its own header shuts it in, wherever it is opened; its scripts may be loaded."""
+    """Its own header isolates it, wherever it is opened; its scripts may be loaded."""
     answer = await client(None).get("/diagrams/frame")
     policy = answer.headers["content-security-policy"]
     assert "sandbox allow-scripts;" in policy
@@ -130,8 +132,10 @@ async def test_the_frame_of_diagrams_has_no_origin(client: Client) -> None:
     assert module.headers["access-control-allow-origin"] == "*"
 
 
-async def test_warnings_can_be_read(client: Client, api: FakeServices) -> None:
-    """Not how many only: what each says, escaped."""
+async def test_build_warnings_are_shown_with_their_text(
+    client: Client, api: FakeServices
+) -> None:
+    """Not their number only, and escaped."""
     api.sites[KEY] = site(warnings=["mkdocs.yml: <hooks> was left out", "two"])
     page = (await client().get(f"{BOOKING}/")).text
     assert "2 warnings in the build" in page
@@ -153,24 +157,24 @@ async def test_warnings_can_be_read(client: Client, api: FakeServices) -> None:
         ({"techdocs-entity-path": "/x"}, ""),
     ],
 )
-def test_an_entity_names_the_page_that_is_its_own(
+def test_an_entity_may_name_its_docs_page(
     annotations: dict[str, str], href: str
 ) -> None:
-    """`techdocs-entity-path` is where the tab and the links of an entity lead."""
+    """The tab and the links of an entity lead to `techdocs-entity-path`."""
     qualified = {f"backstage.io/{key}": value for key, value in annotations.items()}
     one = entity("Component", "own", {"type": "service"}, annotations=qualified)
     assert docs_of(Entity(one)) == href
 
 
-async def test_a_missing_page_keeps_its_site(client: Client) -> None:
-    """404 with the list of pages beside it."""
+async def test_a_missing_page_lists_the_pages_of_its_site(client: Client) -> None:
+    """404 with the navigation beside it."""
     answer = await client().get(f"{BOOKING}/gone/")
     assert answer.status_code == 404
     assert "no such page in this site" in answer.text
     assert f'href="{BOOKING}/rules/"' in answer.text
 
 
-async def test_a_failed_build_says_why_over_the_last_good_page(
+async def test_a_failed_build_is_shown_above_the_last_good_page(
     client: Client, api: FakeServices
 ) -> None:
     """The reason, the commit and the log; the text stays readable."""
@@ -189,8 +193,10 @@ async def test_a_failed_build_says_why_over_the_last_good_page(
     assert "is this seat still free?" in page
 
 
-async def test_the_first_build_is_waited_for(client: Client, api: FakeServices) -> None:
-    """A site on its way says so, and is live."""
+async def test_a_first_build_in_progress_is_shown_live(
+    client: Client, api: FakeServices
+) -> None:
+    """The page says so and is updated."""
     api.sites[KEY] = site(status="building", built_at=None, nav=[], pages=[])
     answer = await client().get(f"{BOOKING}/")
     assert answer.status_code == 200
@@ -198,24 +204,24 @@ async def test_the_first_build_is_waited_for(client: Client, api: FakeServices) 
 
 
 async def test_an_entity_without_docs_says_how_to_begin(client: Client) -> None:
-    """404 with the three things that make a site."""
+    """404 with the three steps that make a site."""
     answer = await client().get("/docs/default/component/basket/")
     assert answer.status_code == 404
     assert "mkdocs.yml" in answer.text
 
 
-async def test_what_one_may_not_see_is_not_there(
+async def test_docs_of_a_hidden_entity_are_not_found(
     client: Client, api: FakeServices
 ) -> None:
-    """Docs of a hidden entity are a 404 like any other."""
+    """The page is a 404 like any other."""
     api.hidden.add("component:default/booking")
     answer = await client().get(f"{BOOKING}/")
     assert answer.status_code == 404
     assert "seat still free" not in answer.text
 
 
-async def test_words_are_found_in_this_site(client: Client, api: FakeServices) -> None:
-    """The search is narrowed to the site's entity; found words are marked."""
+async def test_a_site_can_be_searched(client: Client, api: FakeServices) -> None:
+    """The search is limited to the site's entity; matched words are marked."""
     page = (await client().get(f"{BOOKING}/?find=seat")).text
     assert "<mark>seat</mark>" in page
     assert "&lt;b&gt;nine" in page
@@ -223,15 +229,15 @@ async def test_words_are_found_in_this_site(client: Client, api: FakeServices) -
     assert ("filters[entityRef]", "component:default/booking") in query
 
 
-def test_boxes_of_task_lists_have_names() -> None:
-    """A screen reader hears whether it is done."""
+def test_boxes_of_task_lists_have_accessible_names() -> None:
+    """A screen reader reads whether a task is done."""
     assert 'aria-label="done"' in str(article_of(article(""), BOOKING).html)
 
 
 async def test_a_list_of_many_sites_is_cut_and_says_so(
     client: Client, api: FakeServices
 ) -> None:
-    """Cards for the beginning, how many more there are, and where all are found."""
+    """Cards for the first ones, the number of the others, and where they are found."""
     for number in range(499):
         ref = f"component:default/many-{number}"
         place = f"default/component/many-{number}"

@@ -48,7 +48,7 @@ def empty_portal(frame: Frame) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_empty_pages_are_for_everybody(
+def test_empty_pages_are_accessible(
     browser: Any, empty_portal: str, artefacts: Path, name: str
 ) -> None:
     """No violation of axe's rules, nothing wider than the screen; pictures are kept."""
@@ -69,10 +69,8 @@ def test_empty_pages_are_for_everybody(
     context.close()
 
 
-def test_the_token_is_typed_in_with_the_keyboard(
-    browser: Any, empty_portal: str
-) -> None:
-    """A wrong one says so at the field, the right one leads to the first steps."""
+def test_the_sign_in_token_can_be_typed(browser: Any, empty_portal: str) -> None:
+    """A wrong one is reported at the field, the right one leads to the first steps."""
     context = browser.new_context()
     page = context.new_page()
     page.goto(f"{empty_portal}/sign-in")

@@ -37,8 +37,8 @@ async def _one(load: Callable[[], Awaitable[Any]]) -> Any:
     return await load()
 
 
-async def test_what_is_asked_together_goes_out_together() -> None:
-    """Each gets what it asked for; fields and refs are asked for once."""
+async def test_simultaneous_loads_share_one_request() -> None:
+    """Each caller gets its entities; fields and refs are requested once."""
     entities, bodies = loader()
     first, second, third = await gather(
         entities.load(["component:default/a", "component:default/b"], ["kind"]),
@@ -55,8 +55,8 @@ async def test_what_is_asked_together_goes_out_together() -> None:
     assert sorted(body["fields"]) == ["kind", "spec.type", "status"]
 
 
-async def test_what_is_asked_later_goes_out_by_itself() -> None:
-    """A request that is under way takes no more."""
+async def test_a_later_load_makes_its_own_request() -> None:
+    """A request that was sent takes no more refs."""
     entities, bodies = loader()
     for name in ("a", "b"):
         assert await entities.load([f"component:default/{name}"], ["kind"])
@@ -66,8 +66,8 @@ async def test_what_is_asked_later_goes_out_by_itself() -> None:
     ]
 
 
-async def test_an_error_reaches_all_that_asked() -> None:
-    """And the next request is another one."""
+async def test_an_error_reaches_all_waiting_callers() -> None:
+    """The next load makes another request."""
     answers: list[Any] = [Unavailable("away"), {"items": [{"r": "a"}]}]
 
     async def ask(_: Body) -> Any:
@@ -85,8 +85,8 @@ async def test_an_error_reaches_all_that_asked() -> None:
     assert await entities.load(["component:default/a"], ["kind"])
 
 
-async def test_one_that_stops_waiting_ends_nothing_for_the_others() -> None:
-    """A part of the page that failed cancels the ones beside it, not the request."""
+async def test_a_cancelled_load_does_not_cancel_the_others() -> None:
+    """A failed part of the page cancels the parts beside it, not the request."""
     entities, bodies = loader()
     waiting = [
         asyncio.create_task(entities.load(["component:default/a"], ["kind"]))

@@ -23,8 +23,8 @@ from tests.portal.fakes import FakeApi
 BOOKING = "/catalog/default/component/booking"
 
 
-async def test_the_head_answers_the_first_question(client: Client) -> None:
-    """What it is, whose, part of what, how alive."""
+async def test_the_header_shows_type_owner_system_and_lifecycle(client: Client) -> None:
+    """The header shows what the entity is, whose it is, and its state."""
     text = (await client().get(BOOKING)).text
     for words in (
         "<h1>Booking</h1>",
@@ -36,23 +36,23 @@ async def test_the_head_answers_the_first_question(client: Client) -> None:
         assert words in text
 
 
-async def test_whom_to_ask_names_people(client: Client) -> None:
-    """The owner's address and members stand on the page."""
+async def test_owner_and_contacts_name_people(client: Client) -> None:
+    """The owner's address and members are on the page."""
     text = (await client().get(BOOKING)).text
     assert "mailto:box-office-team@playhouse.example" in text
     assert "Bao Tran" in text
     assert "Carla Ruiz" not in text
 
 
-async def test_the_picture_links_and_has_a_twin_in_words(client: Client) -> None:
-    """Each box is a link, and the same stands as text."""
+async def test_the_relations_graph_has_links_and_a_table(client: Client) -> None:
+    """Each box is a link, and the table has the same relations."""
     text = (await client().get(BOOKING)).text
     assert '<svg class="graph"' in text
     assert '<a href="/catalog/default/api/booking-api"><g class="node' in text
     assert "component:default/seat-map depends on component:default/booking" in text
 
 
-async def test_tabs_are_those_that_have_something(client: Client) -> None:
+async def test_only_tabs_with_content_are_shown(client: Client) -> None:
     """No docs tab without docs, no API tab without an API."""
     booking = (await client().get(BOOKING)).text
     assert 'href="/docs/default/component/booking"' in booking
@@ -61,16 +61,18 @@ async def test_tabs_are_those_that_have_something(client: Client) -> None:
     assert "/catalog/default/component/ticket-printer/api" not in printer
 
 
-async def test_errors_of_the_descriptor_stand_on_top(client: Client) -> None:
-    """The message, and the way to where it is mended."""
+async def test_descriptor_errors_are_shown_at_the_top(client: Client) -> None:
+    """The message, and a link to the file to correct."""
     text = (await client().get("/catalog/default/component/basket")).text
     assert "The descriptor has an error" in text
     assert "must be a string, line 9" in text
     assert "/edit/main/catalog-info.yaml" in text
 
 
-async def test_errors_say_since_when(client: Client, api: FakeApi) -> None:
-    """Where the catalog knows when a source could no longer be read."""
+async def test_errors_of_an_unreadable_source_have_their_time(
+    client: Client, api: FakeApi
+) -> None:
+    """Where the catalog knows when the source could no longer be read."""
     assert "Reported <time" not in (await client().get(BOOKING)).text
     error = {"name": "NotFoundError", "since": "2026-11-22T15:40:00+00:00"}
     items = [{"level": "error", "message": "NotFoundError: gone", "error": error}]
@@ -79,10 +81,10 @@ async def test_errors_say_since_when(client: Client, api: FakeApi) -> None:
     assert 'Reported <time datetime="2026-11-22T15:40:00+00:00"' in text
 
 
-async def test_what_else_is_refused_of_a_file_shows_on_its_good_entities(
+async def test_refused_documents_are_shown_on_entities_of_their_file(
     client: Client, api: FakeApi
 ) -> None:
-    """A new document has no page of its own; an entity that is there has one."""
+    """A new invalid document has no page of its own."""
     message = "component:default/new: spec.owner: is missing <b>"
     source = refuse(api, "component:default/new", message)
     text = (await client().get(BOOKING)).text
@@ -96,28 +98,28 @@ async def test_what_else_is_refused_of_a_file_shows_on_its_good_entities(
     assert "else in its file is refused" not in (await client().get(BOOKING)).text
 
 
-async def test_a_source_is_no_version_that_was_right(
+async def test_a_source_that_was_never_valid_has_no_last_version(
     client: Client, api: FakeApi
 ) -> None:
-    """What was never right has no last right version."""
+    """The page does not claim an earlier valid version."""
     source = refuse(api, "component:default/new", "spec.owner: is missing")
     text = (await client().get(entity_href(source))).text
     assert "This source has an error" in text
     assert "last version that was right" not in text
 
 
-async def test_an_entity_of_a_file_that_another_names_shows_its_own_errors_only(
+async def test_an_entity_of_a_listed_file_shows_its_own_errors_only(
     client: Client, api: FakeApi
 ) -> None:
-    """The status of the Location that names several files tells of all of them."""
+    """The status of a Location with several files has the errors of all of them."""
     refuse(api, "component:default/new", "spec.owner: is missing")
     annotations = api.entities["component:default/booking"]["metadata"]["annotations"]
     annotations["backstage.io/managed-by-origin-location"] = "url:https://x.y/all.yaml"
     assert "else in its file is refused" not in (await client().get(BOOKING)).text
 
 
-async def test_activity_says_who_why_and_what(client: Client) -> None:
-    """A push shows its commit's subject, its author and the lines."""
+async def test_the_activity_shows_actor_cause_and_difference(client: Client) -> None:
+    """A push shows its commit's subject, its author and the changed lines."""
     text = (await client().get(f"{BOOKING}/activity")).text
     assert "Say what booking is for" in text
     assert "Ann Becker" in text
@@ -126,8 +128,8 @@ async def test_activity_says_who_why_and_what(client: Client) -> None:
     assert "Registered" in text
 
 
-async def test_missing_things_are_said_to_be_missing(client: Client) -> None:
-    """A relation to nothing is shown, and leads nowhere."""
+async def test_a_relation_to_a_missing_entity_is_marked(client: Client) -> None:
+    """It is shown without a link."""
     text = (await client().get("/catalog/default/component/checkout/dependencies")).text
     assert "component:default/gone is not in the catalog" in text
     assert 'href="/catalog/default/component/gone"' not in text
@@ -144,7 +146,9 @@ async def test_relations_of_own_kinds_are_listed(client: Client, api: FakeApi) -
         assert 'href="/catalog/default/component/ledger"' in text
 
 
-async def test_a_hidden_neighbour_is_not_betrayed(client: Client, api: FakeApi) -> None:
+async def test_a_restricted_related_entity_shows_its_ref_only(
+    client: Client, api: FakeApi
+) -> None:
     """Nothing but the ref that the visible entity itself declares."""
     api.hidden = {"component:default/ledger"}
     text = (await client().get("/catalog/default/component/checkout")).text
@@ -152,8 +156,8 @@ async def test_a_hidden_neighbour_is_not_betrayed(client: Client, api: FakeApi) 
     assert ">Ledger<" not in text
 
 
-async def test_a_restricted_entity_says_so(client: Client, api: FakeApi) -> None:
-    """Whoever may see it learns that not everybody does."""
+async def test_a_restricted_entity_is_marked(client: Client, api: FakeApi) -> None:
+    """Readers who may see it learn that not all users do."""
     assert "<dt>Visibility</dt>" not in (await client().get(BOOKING)).text
     restricted = {VISIBILITY: "restricted"}
     api.entities["component:default/booking"] = entity(
@@ -163,18 +167,18 @@ async def test_a_restricted_entity_says_so(client: Client, api: FakeApi) -> None
     assert '<span class="badge warn">restricted</span>' in text
 
 
-async def test_raw_is_yaml_with_its_origin(client: Client) -> None:
-    """The document as the catalog has it, and where it was read."""
+async def test_the_raw_page_has_the_yaml_and_its_origin(client: Client) -> None:
+    """The document as the catalog has it, and its location."""
     text = (await client().get(f"{BOOKING}/raw")).text
     assert "kind: Component" in text
     assert "Read from" in text
     assert "url:https://git.playhouse.example/house" in text
 
 
-async def test_actions_stand_where_the_policy_allows(
+async def test_actions_are_shown_where_the_policy_allows(
     client: Client, api: FakeApi
 ) -> None:
-    """Who may not, sees no button; who may, gets it done."""
+    """Other readers see no button."""
     assert "Unregister…" in (await client().get(BOOKING)).text
     api.denied = {"catalog.entity.delete", "catalog.entity.refresh"}
     text = (await client().get(BOOKING)).text
@@ -182,7 +186,7 @@ async def test_actions_stand_where_the_policy_allows(
     assert "/refresh" not in text
 
 
-async def test_refresh_asks_the_catalog_and_returns(
+async def test_refresh_calls_the_catalog_and_returns_to_the_page(
     client: Client, api: FakeApi
 ) -> None:
     """One press, and back on the page."""
@@ -199,10 +203,10 @@ async def test_refresh_asks_the_catalog_and_returns(
         ("entity", "/api/catalog/entities/by-uid/uid-component-booking"),
     ],
 )
-async def test_unregistering_asks_first(
+async def test_unregistering_is_confirmed(
     client: Client, api: FakeApi, target: str, path: str
 ) -> None:
-    """The page says what else would go; the form does what was chosen."""
+    """The page lists the other entities that would go; the form does the choice."""
     api.leaving += ["api:default/booking"]
     text = (await client().get(f"{BOOKING}/unregister")).text
     assert "2 other entities leave the catalog" in text
@@ -212,10 +216,10 @@ async def test_unregistering_asks_first(
     assert ("DELETE", path, []) in api.calls
 
 
-async def test_unregistering_names_what_stays_and_what_comes_back(
+async def test_unregistering_lists_remaining_and_returning_entities(
     client: Client, api: FakeApi
 ) -> None:
-    """With the provider; what stays is not listed as leaving."""
+    """With the provider; entities that stay are not listed as removed."""
     stays, returns = "component:default/seat-map", "component:default/booking"
     before = (await client().get(f"{BOOKING}/unregister")).text
     api.leaving = []
@@ -237,10 +241,10 @@ async def test_unregistering_names_what_stays_and_what_comes_back(
     assert answer.headers["location"] == f"{BOOKING}/removed?returns=1"
 
 
-async def test_what_leaves_is_counted_whole_and_listed_in_part(
+async def test_removed_entities_are_counted_and_listed_in_part(
     client: Client, api: FakeApi
 ) -> None:
-    """A location may bring thousands, and its address may be a pattern with a comma."""
+    """A location may have thousands, and its address may be a pattern with a comma."""
     annotations = api.entities["component:default/booking"]["metadata"]["annotations"]
     annotations["backstage.io/managed-by-origin-location"] = (
         "url:https://x.y/{a,b}.yaml"
@@ -257,7 +261,7 @@ async def test_what_leaves_is_counted_whole_and_listed_in_part(
 async def test_the_source_of_a_discovered_entity_is_its_own_file(
     client: Client, api: FakeApi
 ) -> None:
-    """Not the file of the Location that leads to it."""
+    """It is not the file of the Location that leads to the entity."""
     api.unregistered = True
     annotations = api.entities["component:default/booking"]["metadata"]["annotations"]
     own = "https://git.playhouse.example/house/blob/main/a/component.yaml"
@@ -266,10 +270,10 @@ async def test_the_source_of_a_discovered_entity_is_its_own_file(
     assert f'remove its descriptor at the source, <a href="{own}">{own}</a>' in text
 
 
-async def test_a_location_may_be_unregistered_by_whoever_registered_it(
+async def test_a_registrant_may_unregister_a_location(
     client: Client, api: FakeApi
 ) -> None:
-    """It has no owner: the catalog says who may, on its page and in the dialog."""
+    """It has no owner: the catalog decides, for its page and for the dialog."""
     api.denied = {"catalog.entity.delete"}
     page = f"/catalog/default/location/generated-{'a' * 40}"
     api.entities[f"location:default/generated-{'a' * 40}"] = entity(
@@ -294,23 +298,25 @@ def _remaining(
     }
 
 
-async def test_what_stays_after_all_is_said(client: Client) -> None:
-    """Unregistered, but another source names the entity: the page says which."""
+async def test_an_entity_that_stays_after_unregistering_is_named(
+    client: Client,
+) -> None:
+    """Another source names the entity, and the page says which."""
     text = (await client().get(f"{BOOKING}/removed")).text
     assert "It is still in the catalog" in text
     assert "<code>url:https://git.playhouse.example/house" in text
 
 
-async def test_groups_show_what_they_own(client: Client) -> None:
-    """By kind, with members as people."""
+async def test_a_group_page_lists_owned_entities_and_members(client: Client) -> None:
+    """Entities by kind, members as people."""
     text = (await client().get("/catalog/default/group/payments-team")).text
     assert "Owns: Components" in text
     assert "Members" in text
     assert "Dmitri Volkov" in text
 
 
-async def test_what_a_search_found_is_opened(client: Client) -> None:
-    """All words of the term in one operation: it is linked above, and open."""
+async def test_the_operation_of_a_search_hit_is_opened(client: Client) -> None:
+    """An operation with all words of the term is linked above, and open."""
     path = "/catalog/default/api/booking-api/api"
     page = (await client().get(f"{path}?find=post+SEATS")).text
     assert "Matches for “post SEATS”" in page
@@ -322,7 +328,7 @@ async def test_what_a_search_found_is_opened(client: Client) -> None:
 
 
 async def test_an_api_shows_its_definition(client: Client) -> None:
-    """And its text can be had as a file."""
+    """The text can be downloaded as a file."""
     page = await client().get("/catalog/default/api/booking-api/api")
     assert "OpenAPI" in page.text
     raw = await client().get("/catalog/default/api/booking-api/api/definition")
@@ -330,8 +336,8 @@ async def test_an_api_shows_its_definition(client: Client) -> None:
     assert raw.headers["content-type"].startswith("text/plain")
 
 
-def test_refs_in_specs_are_completed() -> None:
-    """Kind and namespace come from the field and the entity, as in the catalog."""
+def test_refs_in_a_spec_are_completed() -> None:
+    """With the field's default kind and the entity's namespace, as in the catalog."""
     entity = Entity(
         {
             "kind": "Component",
@@ -343,12 +349,12 @@ def test_refs_in_specs_are_completed() -> None:
     assert spec_ref(entity, "dependsOn", "component") == ""
 
 
-def test_addresses_are_quoted() -> None:
-    """A name may hold what an address may not."""
+def test_names_are_escaped_in_addresses() -> None:
+    """A name may hold characters that an address may not."""
     assert entity_href("api:default/a b") == "/catalog/default/api/a%20b"
 
 
-def test_long_texts_show_the_lines_that_changed() -> None:
+def test_differences_of_long_texts_show_changed_lines() -> None:
     """Of a thousand lines the one that differs, with its neighbours."""
     before = "\n".join(f"line {number}" for number in range(1000))
     lines = lines_of(before, before.replace("line 500\n", "line 5e2\n"))
@@ -357,7 +363,7 @@ def test_long_texts_show_the_lines_that_changed() -> None:
     assert len(lines) == 6
 
 
-def test_values_that_are_no_text_are_shown_as_json() -> None:
+def test_differences_of_other_values_are_shown_as_json() -> None:
     """Lists and objects differ line by line too."""
     changes = changes_of([{"path": "spec.tags", "before": ["a"], "after": ["a", "b"]}])
     assert [line.text for line in changes[0].lines if line.kind == "after"] == [
@@ -366,8 +372,8 @@ def test_values_that_are_no_text_are_shown_as_json() -> None:
     ]
 
 
-def test_long_texts_are_compared_in_no_time() -> None:
-    """All lines differ, many times over: what is compared is bounded, and shown so."""
+def test_differences_of_long_texts_are_limited() -> None:
+    """All lines differ, many times over: only a part is compared and shown."""
     before = "\n".join(f"old {n % 7}" for n in range(50_000))
     after = "\n".join(f"new {n % 7}" for n in range(50_000))
     diff = [{"path": f"spec.x{n}", "before": before, "after": after} for n in range(90)]
@@ -381,7 +387,7 @@ def test_long_texts_are_compared_in_no_time() -> None:
 async def test_a_long_definition_is_cut_on_the_raw_page(
     client: Client, api: FakeApi
 ) -> None:
-    """The page says so; the download has everything."""
+    """The page says so; the download has the whole text."""
     text = "openapi: 3.1.0\n" + "".join(f"x-{n}: line\n" for n in range(90_000))
     api.entities["api:default/booking-api"]["spec"]["definition"] = text
     path = "/catalog/default/api/booking-api"
@@ -395,8 +401,8 @@ async def test_a_long_definition_is_cut_on_the_raw_page(
     assert "{y}{y}" in (await client().get(f"{path}/raw")).text
 
 
-def test_changes_of_one_commit_are_one_moment() -> None:
-    """Home names a push once, with all entities it touched."""
+def test_changes_of_one_commit_are_grouped() -> None:
+    """Home shows a push once, with all entities it changed."""
     items = [history(f"component:default/{name}")[0] for name in ("a", "b")]
     refs = ["component:default/a", "component:default/b"]
     moments = [

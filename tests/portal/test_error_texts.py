@@ -39,13 +39,13 @@ def item_of(message: str, **error: Any) -> StatusItem:
         ("spec.owner: is required", "spec.owner: is required"),
     ],
 )
-def test_a_page_leaves_out_what_it_says_itself(message: str, text: str) -> None:
-    """The error's name, the file's address, the entity's own name, since when."""
+def test_error_texts_leave_out_what_the_page_shows(message: str, text: str) -> None:
+    """The error's name, the file's address, the entity's own name, the time."""
     assert error_text(item_of(message), COMPONENT) == text
 
 
-def test_a_location_keeps_the_addresses_of_other_files() -> None:
-    """Its errors may be of all the files that its pattern means."""
+def test_errors_of_a_location_keep_addresses_of_other_files() -> None:
+    """Its errors may be of all the files that its pattern matches."""
     kind, _, target = FILE.partition(":")
     spec = {"type": kind, "target": target}
     location = Entity(entity("Location", "generated-1", spec))
@@ -55,16 +55,16 @@ def test_a_location_keeps_the_addresses_of_other_files() -> None:
     assert error_text(other, location) == f"{FILE}.bak: {BROKEN}"
 
 
-def test_advice_stays_where_the_page_has_none() -> None:
-    """A file that can be corrected has its link; an address that is gone has not."""
+def test_advice_stays_where_the_page_has_no_link() -> None:
+    """A correctable file has its link; a missing address has none."""
     message = f"NotFoundError: gone {SINCE}. See whether it is still there"
     assert error_advice(item_of(message)) == "See whether it is still there."
     assert error_advice(item_of(message, line=3)) == ""
     assert error_advice(item_of("InputError: spec.owner: is required")) == ""
 
 
-async def test_the_pages_say_an_error_once(client: Client, api: FakeApi) -> None:
-    """The entity's own page, and its owner's home."""
+async def test_pages_show_an_error_once(client: Client, api: FakeApi) -> None:
+    """The entity's own page, and its owner's home page."""
     error = {"since": "2026-11-28T17:28:00+00:00", "line": 13, "column": 1}
     message = f"InputError: {FILE}: {BROKEN} {SINCE}. {ADVICE}"
     items = [{"level": "error", "message": message, "error": error}]
@@ -95,17 +95,17 @@ OTHER = {**ITEM, "message": f"InputError: {FILE}: {BROKEN} {SINCE}. {ADVICE}"}
         ),
     ],
 )
-def test_a_change_of_errors_is_told_in_words(
+def test_a_change_of_errors_is_described_in_words(
     before: object, after: object, label: str, lines: list[str]
 ) -> None:
-    """Whether one came or went, and its text: no JSON."""
+    """An error came or went, with its text: no JSON."""
     [change] = changes_of([{"path": "status.items", "before": before, "after": after}])
     assert change.path == label
     assert [line.text for line in change.lines] == lines
 
 
-def test_fields_that_nobody_writes_have_names() -> None:
-    """Others are called by their path, as people write them."""
+def test_generated_fields_have_readable_names() -> None:
+    """Others are named by their path, as people write them."""
     origin = "metadata.annotations.backstage.io/managed-by-origin-location"
     own = "metadata.annotations.example.org/tier"
     changed = ["status.items", origin, own, "spec.owner"]

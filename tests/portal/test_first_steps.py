@@ -48,8 +48,8 @@ def coming_from(portal: FastAPI) -> From:
     return make
 
 
-async def test_an_empty_portal_says_so_and_offers_the_token(coming_from: From) -> None:
-    """Nobody can be chosen: the page names the command, and takes the token."""
+async def test_an_empty_portal_offers_sign_in_by_token(coming_from: From) -> None:
+    """No user can be chosen: the page has the command, and accepts the token."""
     page = (await coming_from().get("/sign-in")).text
     assert "The catalog is empty" in page
     assert "callboard up --example playhouse" in page
@@ -57,8 +57,8 @@ async def test_an_empty_portal_says_so_and_offers_the_token(coming_from: From) -
     assert "Find a person" not in page
 
 
-async def test_a_wrong_token_is_said_at_its_field(coming_from: From) -> None:
-    """The gateway leads back to the page with a word."""
+async def test_a_wrong_token_is_reported_at_its_field(coming_from: From) -> None:
+    """The gateway redirects to the page with an error."""
     page = (await coming_from().get("/sign-in?wrong=token")).text
     assert "not a token of this" in page
 
@@ -75,10 +75,10 @@ async def test_a_wrong_token_is_said_at_its_field(coming_from: From) -> None:
         ("unknown", {}),
     ],
 )
-async def test_the_token_is_offered_on_the_machine_itself_only(
+async def test_sign_in_by_token_is_offered_locally_only(
     coming_from: From, address: str, headers: dict[str, str]
 ) -> None:
-    """Not from elsewhere, and not through a proxy before the gateway."""
+    """Not from other machines, and not through a proxy before the gateway."""
     reader = coming_from(address, **headers)
     assert "/sign-in/token" not in (await reader.get("/sign-in")).text
 
@@ -86,7 +86,7 @@ async def test_the_token_is_offered_on_the_machine_itself_only(
 async def test_an_empty_home_leads_to_the_first_registration(
     client: Client, api: FakeApi
 ) -> None:
-    """Who may register gets the button; a guest reads why not, and what to do."""
+    """Readers who may register get the button; a guest reads why not."""
     api.hidden = set(api.entities)
     page = (await client(OPERATOR).get("/")).text
     assert "First steps" in page
@@ -100,10 +100,10 @@ async def test_an_empty_home_leads_to_the_first_registration(
     assert "First steps" not in (await client(GUEST).get("/")).text
 
 
-async def test_first_steps_name_files_only_where_they_can_be_registered(
+async def test_first_steps_mention_files_only_if_allowed(
     client: Client, api: FakeApi, portal: FastAPI
 ) -> None:
-    """The button and its text say what the register page takes."""
+    """The button and its text fit the register page."""
     api.hidden = set(api.entities)
     assert "path of a file" not in (await client(OPERATOR).get("/")).text
     portal.state.portal = replace(portal.state.portal, file_locations=True)
@@ -112,10 +112,10 @@ async def test_first_steps_name_files_only_where_they_can_be_registered(
     assert "Register an address or a file" in page
 
 
-async def test_buttons_that_would_be_refused_say_why(
+async def test_forbidden_actions_say_why_they_are_disabled(
     client: Client, api: FakeApi
 ) -> None:
-    """One question to the policy a page; no link leads to a refusal."""
+    """One policy request per page; no link leads to a refusal."""
     api.denied = {REGISTER, "catalog.entity.delete", "catalog.entity.refresh"}
     reader = client(ANN)
     page = (await reader.get("/create")).text
@@ -131,10 +131,10 @@ async def test_buttons_that_would_be_refused_say_why(
     assert "does not allow you this" in page
 
 
-async def test_what_a_source_brings_back_is_said_before_and_after(
+async def test_a_deletion_names_the_source_that_restores_it(
     client: Client, api: FakeApi
 ) -> None:
-    """And what to do instead; an orphan just goes."""
+    """With what to do instead; an orphan is just deleted."""
     reader, path = client(ANN), "/catalog/default/component/booking"
     page = (await reader.get(f"{path}/unregister")).text
     assert "Its source will bring it back" in page
@@ -153,10 +153,10 @@ async def test_what_a_source_brings_back_is_said_before_and_after(
     assert answer.headers["location"] == f"{orphan}/removed"
 
 
-async def test_a_page_that_is_not_there_keeps_the_readers_frame(
+async def test_a_missing_page_keeps_the_readers_session(
     client: Client, api: FakeServices
 ) -> None:
-    """No "Sign in" for who is signed in; the address's last word is searched for."""
+    """No "Sign in" for a signed-in reader; the last word of the path is searched."""
     page = text_of(await client(ANN).get("/nowhere/seat-map"), 404)
     assert "Ann Becker" in page
     assert ">Sign in</a>" not in page
@@ -167,10 +167,10 @@ async def test_a_page_that_is_not_there_keeps_the_readers_frame(
     assert ">Sign in</a>" in text_of(await client(None).get("/nowhere"), 404)
 
 
-async def test_a_guest_who_is_refused_is_led_to_the_sign_in(
+async def test_a_refused_guest_is_offered_the_sign_in(
     client: Client, api: FakeApi
 ) -> None:
-    """And back to the page; a person reads whom to ask instead."""
+    """And the way back; a signed-in user reads whom to ask instead."""
     api.forbidden = {"/api/catalog/entity-facets", "/api/catalog/refresh"}
     button = '<a class="button primary" href="{}">'.format
     back = "/sign-in?next=%2Fcatalog%3Fkind%3Dapi"
@@ -184,10 +184,10 @@ async def test_a_guest_who_is_refused_is_led_to_the_sign_in(
     assert back not in page
 
 
-async def test_a_guest_who_finds_nothing_may_come_back_as_a_person(
+async def test_a_guest_without_results_is_offered_the_sign_in(
     client: Client,
 ) -> None:
-    """What guests may not see is not found: they read so, and sign in from there."""
+    """Entities that guests may not see are not found: the page says so."""
     path = "/catalog/default/component/secret-plan"
     page = await client(GUEST).get(path)
     assert page.status_code == 404
@@ -196,17 +196,15 @@ async def test_a_guest_who_finds_nothing_may_come_back_as_a_person(
     assert "sign in as a person" not in (await client(ANN).get(path)).text
 
 
-async def test_the_entity_that_a_graph_lacks_is_searched_for(client: Client) -> None:
-    """Its name, and not the word for the page."""
+async def test_a_missing_entity_of_a_graph_is_searched_by_name(client: Client) -> None:
+    """By its name, not by the word for the page."""
     page = await client(ANN).get("/nowhere?entity=component:default/seat-map")
     assert page.status_code == 404
     assert 'name="query" value="seat map"' in page.text
 
 
-async def test_a_run_that_is_not_there_is_not_searched_for(
-    client: Client, api: FakeApi
-) -> None:
-    """Its number is no word; the runs that the reader may see are."""
+async def test_a_missing_run_is_not_searched(client: Client, api: FakeApi) -> None:
+    """Its id is no search term; the reader's own runs are offered."""
     path = "/create/tasks/2b1c7d0e-0f3a-4c58-9d0e-1f2a3b4c5d6e"
     page = text_of(await client(ANN).get(path), 404)
     assert "There is no such run" in page
@@ -217,10 +215,10 @@ async def test_a_run_that_is_not_there_is_not_searched_for(
 
 @pytest.mark.parametrize("files", [True, False])
 @pytest.mark.parametrize("is_policy_enabled", [True, False])
-async def test_the_sign_in_says_what_a_guest_may_do_here(
+async def test_the_sign_in_page_says_what_guests_may_do(
     api: FakeApi, frame: Frame, files: bool, is_policy_enabled: bool
 ) -> None:
-    """Where permissions are off that is everything; the home page does not differ."""
+    """Without permissions that is everything; the home page agrees."""
     portal = make_portal(
         api,
         frame=frame,

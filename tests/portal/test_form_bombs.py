@@ -76,8 +76,8 @@ BOMBS: dict[str, Callable[[], tuple[dict[str, Any], str]]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_no_form_takes_long(name: str) -> None:
-    """A page that asks for too much says so, and shows what it can."""
+def test_forms_are_limited_in_time(name: str) -> None:
+    """A page over its limits says so, and shows what it can."""
     schema, answer = BOMBS[name]()
     start = time.thread_time()
     form = draft(schema, it=answer)
@@ -85,8 +85,8 @@ def test_no_form_takes_long(name: str) -> None:
     assert len(form.pages[0].fields) <= 500
 
 
-def test_a_condition_elsewhere_is_named_and_not_fetched() -> None:
-    """`$ref` to a host or a file is a fault of the template, on the page at once."""
+def test_external_conditions_are_reported_and_not_fetched() -> None:
+    """`$ref` to a host or a file is an error of the template, on the page at once."""
     for address in ("http://127.0.0.1:9/meta", "file:///etc/passwd"):
         schema = {
             **asking(type="string"),
@@ -98,8 +98,8 @@ def test_a_condition_elsewhere_is_named_and_not_fetched() -> None:
         assert [field.path for field in page.fields] == [("it",)]
 
 
-def test_an_answer_that_expands_is_a_text() -> None:
-    """Aliases of aliases are refused: the form keeps what was typed, and no more."""
+def test_an_answer_with_yaml_bombs_stays_a_text() -> None:
+    """Aliases of aliases are refused: the form keeps the typed text."""
     form = draft(asking(type="object"), it=aliases())
     assert form.values == {"it": aliases()}
     assert form.pages[0].errors == {("it",): "This must be an object."}
@@ -116,8 +116,8 @@ def test_an_answer_that_expands_is_a_text() -> None:
         ("v: 08", {"v": 8}),
     ],
 )
-def test_an_object_is_read_as_the_catalog_reads(text: str, value: object) -> None:
-    """YAML 1.2: dates are texts, so that everything can be sent on as JSON."""
+def test_an_object_answer_is_read_as_yaml_1_2(text: str, value: object) -> None:
+    """Dates are texts, so that everything can be sent as JSON."""
     form = draft(asking(type="object"), it=text)
     assert form.values == {"it": value}
     [(name, answer)] = form.pairs()
@@ -126,15 +126,15 @@ def test_an_object_is_read_as_the_catalog_reads(text: str, value: object) -> Non
 
 @pytest.mark.parametrize("text", ["9" * 4000, "-" + "9" * 30, "1e999", "nan", "inf"])
 @pytest.mark.parametrize("kind", ["integer", "number"])
-def test_a_number_that_json_cannot_say_is_refused(text: str, kind: str) -> None:
-    """It stays a text and breaks the field's rule, instead of what comes after it."""
+def test_a_number_beyond_json_is_refused_at_its_field(text: str, kind: str) -> None:
+    """It stays a text and breaks the field's rule."""
     form = draft(asking(type=kind), it=text)
     assert form.values == {"it": text}
     assert ("it",) in form.pages[0].errors
 
 
-def test_thousands_of_choices_are_typed() -> None:
-    """A list that nobody looks through is a text field, with the same rule."""
+def test_a_field_of_thousands_of_choices_is_a_text_field() -> None:
+    """It has the same rule as the list."""
     schema = asking(type="string", enum=[f"v{n}" for n in range(3000)])
     page = draft(schema, it="v2999").pages[0]
     assert page.fields[0].kind == "text"
@@ -145,8 +145,8 @@ def test_thousands_of_choices_are_typed() -> None:
 
 
 @pytest.mark.parametrize("odd", [True, 7, "x", [None], {"buttonLabels": ["x"]}, None])
-def test_words_of_buttons_of_any_shape(odd: Any) -> None:
-    """What is no object has no words; a word that is no text is not shown."""
+def test_button_texts_of_wrong_types_are_ignored(odd: Any) -> None:
+    """Only texts of an object are shown."""
     assert button_words({"presentation": odd}) == BUTTONS
     labels = {"createButtonText": "Go", "backButtonText": {"a": 1}}
     words = button_words({"presentation": {"buttonLabels": labels}})

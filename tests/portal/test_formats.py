@@ -36,12 +36,12 @@ NOW = datetime(2026, 11, 22, 17, 0, tzinfo=UTC)
         (timedelta(days=-2, seconds=-1), "in 2 days"),
     ],
 )
-def test_times_are_relative(before: timedelta, words: str) -> None:
+def test_times_are_shown_relative_to_now(before: timedelta, words: str) -> None:
     """In the largest unit that fits."""
     assert relative_time(NOW - before, at=NOW) == words
 
 
-def test_the_exact_time_stands_on_hover() -> None:
+def test_the_exact_time_is_shown_on_hover() -> None:
     """With day and zone; milliseconds since 1970 are understood too."""
     assert exact_time(NOW) == "Sunday, 22 November 2026, 17:00:00 UTC"
     assert iso_time(1_000_000_000_000) == "2001-09-09T01:46:40+00:00"
@@ -64,7 +64,7 @@ def test_durations_have_units(milliseconds: object, words: str) -> None:
     assert duration(milliseconds) == words
 
 
-def test_numbers_have_gaps_between_thousands() -> None:
+def test_numbers_have_thin_spaces_between_thousands() -> None:
     """Thin ones that do not break."""
     assert number(1234567) == "1\u202f234\u202f567"
 
@@ -73,7 +73,7 @@ def test_numbers_have_gaps_between_thousands() -> None:
     ("name", "letters"),
     [("Ann Becker", "AB"), ("team-a", "TA"), ("x", "X"), ("", "?"), ("a b c", "AC")],
 )
-def test_initials_stand_for_names(name: str, letters: str) -> None:
+def test_initials_are_made_of_first_and_last_name(name: str, letters: str) -> None:
     """The first and the last word's."""
     assert initials(name) == letters
 
@@ -118,8 +118,8 @@ def test_only_harmless_addresses_are_links(address: object, safe: str) -> None:
 
 
 @given(st.text())
-def test_an_address_is_escaped_once_and_leads_nowhere_else(address: str) -> None:
-    """A second time changes nothing; a browser finds the scheme that was allowed."""
+def test_an_address_is_escaped_once_and_keeps_its_target(address: str) -> None:
+    """A second time changes nothing; a browser reads the scheme that was allowed."""
     safe = safe_url(address)
     assert safe_url(safe) == safe
     scheme = re.match(r"([a-zA-Z][a-zA-Z0-9+.-]*):", safe)
@@ -127,7 +127,7 @@ def test_an_address_is_escaped_once_and_leads_nowhere_else(address: str) -> None
     assert not re.search(r"[\x00-\x20]", safe)
 
 
-def test_an_address_to_write_to_is_as_people_write_it() -> None:
-    """The sign stays, and nobody adds a subject or another reader to it."""
+def test_a_mail_address_keeps_its_at_sign() -> None:
+    """No subject and no second recipient can be added to it."""
     assert mailto("team+on-call@house.example") == ("mailto:team+on-call@house.example")
     assert mailto("a@b?cc=x&subject=y") == "mailto:a@b%3Fcc%3Dx%26subject%3Dy"

@@ -48,7 +48,7 @@ def one(**schema: Any) -> dict[str, Any]:
         ({"type": "string", "ui:widget": "hidden"}, "hidden"),
     ],
 )
-def test_the_schema_decides_the_control(schema: dict[str, Any], kind: str) -> None:
+def test_the_schema_selects_the_form_control(schema: dict[str, Any], kind: str) -> None:
     """Types, enumerations and Backstage's hints lead to the fitting control."""
     assert fields(draft(one(**schema)))["it"].kind == kind
 
@@ -80,14 +80,14 @@ def test_answers_become_values(
     assert draft(one(**schema), answers).values == {"it": value}
 
 
-def test_nothing_answered_is_not_the_default() -> None:
+def test_an_emptied_field_does_not_get_its_default() -> None:
     """Who empties a field does not get the default back."""
     schema = one(type="array", items={"enum": ["a"]}, default=["a"])
     assert draft(schema).values == {"it": ["a"]}
     assert draft(schema, "p.it=").values == {}
 
 
-def test_answers_survive_the_address() -> None:
+def test_answers_are_read_back_from_the_address() -> None:
     """All answers, written into an address and read again, are the same."""
     schema = {
         "properties": {
@@ -126,17 +126,17 @@ def test_answers_survive_the_address() -> None:
          "p.it=a%0Aa", "twice"),
     ],
 )  # fmt: skip
-def test_errors_stand_at_the_field(
+def test_errors_are_shown_at_the_field(
     schema: dict[str, Any], answers: str, says: str
 ) -> None:
-    """Every rule of the schema is said in words, at the question it is about."""
+    """Every rule of the schema has a message, at the question it is about."""
     form = draft({**one(**schema), "required": ["it"]}, answers)
     assert says in form.pages[0].with_errors().fields[0].error
     assert form.first_wrong_page() == 0
 
 
-def test_a_pattern_that_python_cannot_read_is_left_to_the_scaffolder() -> None:
-    """The form does not break over it."""
+def test_an_unreadable_pattern_is_left_to_the_scaffolder() -> None:
+    """The form does not fail on it."""
     form = draft(one(type="string", pattern=r"^\p{L}+$"), "p.it=x")
     assert form.first_wrong_page() is None
 
@@ -163,8 +163,8 @@ IF = {
 
 
 @pytest.mark.parametrize("schema", [DEPENDENT, IF, {"allOf": [IF]}])
-def test_an_answer_brings_questions(schema: dict[str, Any]) -> None:
-    """Conditional questions appear with the answer they hang on, and are needed."""
+def test_an_answer_adds_conditional_questions(schema: dict[str, Any]) -> None:
+    """They appear with the answer they depend on, and are required."""
     assert "kept" not in fields(draft(schema))
     form = draft(schema, "p.db=true")
     assert fields(form)["db"].controls
@@ -173,12 +173,12 @@ def test_an_answer_brings_questions(schema: dict[str, Any]) -> None:
     assert draft(schema, "p.db=false&p.kept=x").values == {"db": False}
 
 
-def test_a_question_stands_after_the_one_that_brought_it() -> None:
-    """Not at the end of the page, where nobody would look for it."""
+def test_a_conditional_question_follows_its_condition() -> None:
+    """It is not at the end of the page."""
     assert list(fields(draft(DEPENDENT, "p.db=true"))) == ["db", "kept", "last"]
 
 
-def test_the_order_of_the_hint_is_kept() -> None:
+def test_the_order_hint_sorts_the_questions() -> None:
     """`ui:order` says the order; `*` stands for the rest."""
     schema = {
         "properties": {name: {"type": "string"} for name in "abcd"},
@@ -188,7 +188,7 @@ def test_the_order_of_the_hint_is_kept() -> None:
 
 
 @pytest.mark.parametrize("order", [5, True, "ab", {"a": 1}, None, 0.5])
-def test_an_order_that_is_no_list_is_none(order: object) -> None:
+def test_an_invalid_order_hint_is_ignored(order: object) -> None:
     """The form is shown as the schema has it."""
     schema = {
         "properties": {name: {"type": "string"} for name in "ba"},
@@ -197,8 +197,8 @@ def test_an_order_that_is_no_list_is_none(order: object) -> None:
     assert list(fields(draft(schema))) == ["b", "a"]
 
 
-def test_secrets_never_come_into_an_address() -> None:
-    """They are no values, ride in no pairs, and are asked for if they are needed."""
+def test_secrets_are_never_in_an_address() -> None:
+    """They are no values or pairs of a draft, and are asked for when needed."""
     schema = {**one(type="string", **{"ui:field": "Secret"}), "required": ["it"]}
     form = draft(schema, "p.it=typed&s.it=hidden")
     assert list(form.pairs()) == []
@@ -208,7 +208,7 @@ def test_secrets_never_come_into_an_address() -> None:
     assert draft(schema).missing_secrets()
 
 
-def test_filters_of_pickers_speak_the_catalogs_language() -> None:
+def test_picker_filters_become_catalog_filters() -> None:
     """Objects are sets of statements, lists alternatives, `exists` a bare key."""
     options = {
         "catalogFilter": [
@@ -236,7 +236,7 @@ def test_filters_of_pickers_speak_the_catalogs_language() -> None:
         {"properties": {"a": {"type": "string", "enum": "abc", "minLength": "x"}}},
     ],
 )
-def test_wrong_schemas_do_not_break_the_page(schema: dict[str, Any]) -> None:
+def test_invalid_schemas_do_not_break_the_page(schema: dict[str, Any]) -> None:
     """The template's mistake is not the reader's."""
     assert draft(schema, "p.a=x").pages[0].fields is not None
 
@@ -251,8 +251,8 @@ def test_wrong_schemas_do_not_break_the_page(schema: dict[str, Any]) -> None:
         ("host=git.x&{0}owner=other&{0}repo=", ""),
     ],
 )
-def test_a_repository_is_of_a_listed_host_and_owner(typed: str, wrong: str) -> None:
-    """As the template lists them; what is typed may be something else."""
+def test_a_repository_must_have_a_listed_host_and_owner(typed: str, wrong: str) -> None:
+    """As the template lists them; typed text may be something else."""
     options = {"allowedHosts": ["git.x"], "allowedOwners": ["o", "p"]}
     field = {"type": "string", "ui:field": "RepoUrlPicker", "ui:options": options}
     query = "p.it%23" + typed.format("p.it%23")
@@ -260,7 +260,7 @@ def test_a_repository_is_of_a_listed_host_and_owner(typed: str, wrong: str) -> N
     assert page.errors.get(("it",), "") == wrong
 
 
-def test_a_repository_is_taken_apart_again() -> None:
-    """For the three boxes it was typed into."""
+def test_a_repository_url_is_split_into_its_fields() -> None:
+    """Into the three fields it was typed into."""
     parts = {"host": "git.x", "owner": "o", "repo": "r"}
     assert repo_parts("git.x?owner=o&repo=r") == parts

@@ -28,8 +28,8 @@ PAGES = (
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_pages_carry_no_inline_script_or_style(client: Client, path: str) -> None:
-    """The strict content security policy would refuse them in silence."""
+async def test_pages_have_no_inline_script_or_style(client: Client, path: str) -> None:
+    """The content security policy would block them silently."""
     answer = await client().get(path)
     assert answer.status_code == 200
     policy = answer.headers["content-security-policy"]
@@ -41,7 +41,9 @@ async def test_pages_carry_no_inline_script_or_style(client: Client, path: str) 
 
 
 @pytest.mark.parametrize("path", PAGES)
-async def test_pages_ask_nothing_of_other_hosts(client: Client, path: str) -> None:
+async def test_pages_request_nothing_from_other_hosts(
+    client: Client, path: str
+) -> None:
     """No page needs the internet."""
     text = (await client().get(path)).text
     loaded = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="([^"]+)"', text)
@@ -49,8 +51,8 @@ async def test_pages_ask_nothing_of_other_hosts(client: Client, path: str) -> No
     assert all(address.startswith("/") for address in loaded)
 
 
-async def test_a_page_that_may_be_behind_says_so(client: Client, api: FakeApi) -> None:
-    """While the catalog cannot reach its store, each page tells since when."""
+async def test_a_stale_page_says_so(client: Client, api: FakeApi) -> None:
+    """While the catalog cannot reach its store, each page says since when."""
     path = "/catalog/default/component/booking"
     assert "Changes cannot be saved now" not in (await client().get(path)).text
     api.stale = 12
@@ -59,8 +61,10 @@ async def test_a_page_that_may_be_behind_says_so(client: Client, api: FakeApi) -
     assert "12 seconds ago" in page
 
 
-async def test_nobody_is_sent_to_the_sign_in_and_back(client: Client) -> None:
-    """The wanted address survives the sign-in."""
+async def test_a_reader_without_a_session_is_sent_to_the_sign_in(
+    client: Client,
+) -> None:
+    """The requested address is kept for afterwards."""
     nobody = client(None)
     answer = await nobody.get("/catalog?kind=api&owner=group:a/x")
     assert answer.status_code == 303
@@ -70,8 +74,8 @@ async def test_nobody_is_sent_to_the_sign_in_and_back(client: Client) -> None:
     assert 'value="/catalog?kind=api&amp;owner=group:a/x"' in page.text
 
 
-async def test_the_development_sign_in_finds_people(client: Client) -> None:
-    """A name narrows the list; one that nobody has is said, and may be typed again."""
+async def test_the_development_sign_in_searches_users(client: Client) -> None:
+    """A name narrows the list; an unknown one is reported, and may be retyped."""
     nobody = client(None)
     page = await nobody.get("/sign-in?text=bao")
     assert "Bao Tran" in page.text
@@ -94,8 +98,8 @@ async def test_a_user_who_is_not_listed_signs_in_by_name(
     assert 'name="user" value="user:default/bao"' in page
 
 
-async def test_the_banner_says_that_anybody_may_be_anybody(client: Client) -> None:
-    """It stands on every page while the development sign-in is allowed."""
+async def test_a_banner_warns_of_the_development_sign_in(client: Client) -> None:
+    """It is on every page while the development sign-in is allowed."""
     assert "Development sign-in" in (await client().get("/catalog")).text
     app = make_portal(FakeApi(), development=False)
     assert app.state.portal.frame.development is False
@@ -109,7 +113,7 @@ async def test_the_banner_says_that_anybody_may_be_anybody(client: Client) -> No
         ("/graph?entity=component:default/", 400, "must be a full ref"),
     ],
 )
-async def test_errors_say_what_to_do(
+async def test_error_pages_say_what_to_do(
     client: Client, path: str, status: int, words: str
 ) -> None:
     """An error page explains itself and leads on."""
@@ -119,8 +123,8 @@ async def test_errors_say_what_to_do(
     assert 'href="/catalog"' in answer.text
 
 
-async def test_a_service_that_is_away_is_a_503(client: Client, api: FakeApi) -> None:
-    """It says that nothing was lost and when to try again."""
+async def test_an_unavailable_service_answers_503(client: Client, api: FakeApi) -> None:
+    """The page says that nothing was lost and when to try again."""
     reader = client()
     await reader.get("/")
     api.away = True
@@ -130,10 +134,10 @@ async def test_a_service_that_is_away_is_a_503(client: Client, api: FakeApi) -> 
     assert "Nothing was lost" in answer.text
 
 
-async def test_a_mistake_in_the_portal_tells_no_details(
+async def test_an_internal_error_reveals_no_details(
     client: Client, api: FakeApi
 ) -> None:
-    """What nobody foresaw is logged, and the page gives a number for it."""
+    """It is logged, and the page has its number."""
     broken = {"kind": "Component", "metadata": {"name": "broken"}, "relations": [{}]}
     api.entities["component:default/broken"] = broken
     with capture_logs() as logged:
@@ -176,7 +180,7 @@ def test_scripts_stay_within_their_budget() -> None:
 
 
 async def test_preferences_are_kept_in_cookies(client: Client) -> None:
-    """Theme and density change the page's root; nonsense is refused."""
+    """Theme and density change the page's root; invalid values are refused."""
     reader = client()
     form = {"theme": "dark", "density": "compact", "next": "/catalog"}
     answer = await reader.post("/preferences", data=form)
@@ -187,8 +191,8 @@ async def test_preferences_are_kept_in_cookies(client: Client) -> None:
     assert wrong.status_code == 400
 
 
-async def test_what_people_wrote_is_text(client: Client, api: FakeApi) -> None:
-    """Names, descriptions and diffs are escaped wherever they stand."""
+async def test_foreign_texts_are_escaped(client: Client, api: FakeApi) -> None:
+    """Names, descriptions and differences, wherever they are shown."""
     trap = '<img src=x onerror="alert(1)">'
     metadata = api.entities["component:default/booking"]["metadata"]
     metadata["title"] = metadata["description"] = trap
@@ -199,15 +203,15 @@ async def test_what_people_wrote_is_text(client: Client, api: FakeApi) -> None:
     assert "<b>while</b>" not in (await client().get(PAGES[5])).text
 
 
-async def test_links_that_run_scripts_lead_nowhere(client: Client) -> None:
+async def test_script_links_are_removed(client: Client) -> None:
     """`javascript:` passes the descriptor's rules and must not pass the page."""
     text = (await client().get("/catalog/default/component/booking")).text
     assert "javascript:" not in text
     assert "Trap (not a web address)" in text
 
 
-async def test_a_prefetched_page_may_be_kept_for_a_moment(client: Client) -> None:
-    """Only such a page: a reload always asks the server."""
+async def test_a_prefetched_page_is_cached_briefly(client: Client) -> None:
+    """Only such a page: a reload always reaches the server."""
     reader = client()
     fetched = await reader.get("/catalog", headers={"x-purpose": "prefetch"})
     assert fetched.headers["cache-control"] == "private, max-age=5"
@@ -216,7 +220,7 @@ async def test_a_prefetched_page_may_be_kept_for_a_moment(client: Client) -> Non
     assert "Cookie" in answer.headers["vary"]
 
 
-async def test_the_style_guide_is_for_development(portal: FastAPI) -> None:
+async def test_the_style_guide_is_served_in_development_only(portal: FastAPI) -> None:
     """A portal for people has none."""
     assert portal.state.portal.frame.development
     app = make_portal(FakeApi(), development=False)

@@ -39,7 +39,7 @@ def some_graph(seed: int) -> tuple[list[Node], list[Edge]]:
     return [node(name) for name in names], edges
 
 
-def test_circles_are_opened() -> None:
+def test_cycles_are_broken() -> None:
     """Every drawing has layers, whatever depends on what."""
     names = ["a", "b", "c"]
     pairs = break_cycles(names, [("a", "b"), ("b", "c"), ("c", "a"), ("b", "b")])
@@ -61,8 +61,8 @@ def test_boxes_never_overlap() -> None:
         assert all(box.y + box.height <= picture.height for box in picture.boxes)
 
 
-def test_a_graph_of_any_size_is_drawn_in_time() -> None:
-    """Two thousand nodes, each before the others: some are drawn, and the focus."""
+def test_a_graph_of_any_size_is_drawn_fast() -> None:
+    """Two thousand connected nodes: some are drawn, and the focus."""
     names = [f"n{number}" for number in range(2_000)]
     pairs = itertools.islice(itertools.combinations(names, 2), 200_000)
     edges = [Edge(*pair, "hasPart") for pair in pairs]
@@ -79,13 +79,13 @@ def test_the_same_graph_gives_the_same_picture() -> None:
     assert draw(*some_graph(7)) == draw(*some_graph(7))
 
 
-def test_places_keep_order_and_gaps() -> None:
+def test_positions_keep_order_and_gaps() -> None:
     """As near to the wish as the neighbours allow."""
     places = spread([10.0, 10.0, 100.0], [20.0, 20.0])
     assert places == [0.0, 20.0, 100.0]
 
 
-def test_arrows_point_from_what_needs_to_what_is_needed() -> None:
+def test_arrows_point_from_dependent_to_dependency() -> None:
     """Whichever end the relation was read from."""
     relations = [
         {"type": "ownedBy", "targetRef": "group:default/g"},
@@ -100,8 +100,8 @@ def test_arrows_point_from_what_needs_to_what_is_needed() -> None:
     ]
 
 
-def test_an_overview_shows_few_and_counts_the_rest() -> None:
-    """A team that owns a thousand things is no hairball."""
+def test_an_overview_shows_few_boxes_and_counts_the_rest() -> None:
+    """A team that owns a thousand entities is still readable."""
     nodes = {name: node(name) for name in ["g", *map(str, range(1000))]}
     edges = [Edge("g", str(number), "ownerOf") for number in range(1000)]
     nodes_shown, edges_shown = first_neighbours("g", nodes, edges, "/graph?entity=g")
@@ -124,7 +124,7 @@ def test_clusters_merge_boxes_and_arrows() -> None:
     assert [(edge.source, edge.target) for edge in arrows] == [("a", "b"), ("b", "c1")]
 
 
-def test_what_is_missing_leads_nowhere() -> None:
+def test_a_missing_entity_is_drawn_without_a_link() -> None:
     """A ref without an entity is drawn, not linked."""
     assert node_of(summarize("component:default/gone")).href == ""
 
@@ -166,10 +166,10 @@ async def test_the_first_page_costs_the_same_whatever_the_catalog_holds(
     assert all(int(limit) <= 30 for limit in limits)
 
 
-async def test_without_systems_teams_are_the_boxes(
+async def test_without_systems_the_overview_shows_teams(
     client: Client, api: FakeApi
 ) -> None:
-    """And without either, the page says what would be here."""
+    """Without either, the page says what would be here."""
     api.hidden = {ref for ref in api.entities if ref.startswith("system:")}
     text = (await client().get("/graph")).text
     assert "Payments</span>" in text
@@ -177,15 +177,15 @@ async def test_without_systems_teams_are_the_boxes(
     assert "No systems and no teams yet" in (await client().get("/graph")).text
 
 
-async def test_a_short_name_is_a_component(client: Client) -> None:
-    """What is typed without scripts need not be a whole ref."""
+async def test_a_typed_name_without_a_kind_is_a_component(client: Client) -> None:
+    """Text that is typed without scripts need not be a whole ref."""
     text = (await client().get("/graph?entity=booking")).text
     assert "<h1>Booking</h1>" in text
     assert 'value="component:default/booking"' in text
 
 
-async def test_what_breaks_goes_through_apis(client: Client) -> None:
-    """Who uses an API breaks with the component that provides it; owners are named."""
+async def test_the_impact_graph_passes_through_apis(client: Client) -> None:
+    """Consumers of an API depend on the component that provides it; with owners."""
     path = "/graph?entity=component:default/ledger&show=impact"
     text = (await client().get(path)).text
     impact = text[text.index("Owners to notify") : text.index('id="table"')]
@@ -196,7 +196,7 @@ async def test_what_breaks_goes_through_apis(client: Client) -> None:
 
 
 async def test_owners_to_notify_are_counted_once_each(client: Client) -> None:
-    """Several entities of one team are one owner; what has none is no owner."""
+    """Several entities of one team are one owner; entities without one have none."""
     path = "/graph?entity=component:default/ledger&show=impact"
     text = (await client().get(path)).text
     impact = text[text.index("Owners to notify") : text.index('id="table"')]
@@ -216,10 +216,8 @@ async def test_depth_and_direction_are_in_the_address(client: Client) -> None:
     assert 'href="/graph?entity=component:default/booking&amp;depth=2' in far
 
 
-async def test_a_large_neighbourhood_is_grouped_and_says_so(
-    client: Client, api: FakeApi
-) -> None:
-    """Above a hundred and fifty boxes, systems stand for their parts."""
+async def test_a_large_graph_is_grouped_by_system(client: Client, api: FakeApi) -> None:
+    """Above a hundred and fifty boxes, systems replace their parts, with a note."""
     owns = api.entities["group:default/stage-team"]["relations"]
     for number in range(200):
         component = entity("Component", f"c{number}", {"system": "sales"})
@@ -233,10 +231,10 @@ async def test_a_large_neighbourhood_is_grouped_and_says_so(
     assert "In sales (System): 200 entities" in text
 
 
-async def test_a_hub_of_thousands_is_cut_and_says_so(
+async def test_a_hub_of_thousands_is_cut_with_a_note(
     client: Client, api: FakeApi
 ) -> None:
-    """A team that owns five thousand things costs no more than one that owns 400."""
+    """A team that owns five thousand entities costs as much as one with 400."""
     owns = api.entities["group:default/stage-team"]["relations"]
     for number in range(5000):
         ref = f"component:default/c{number}"

@@ -8,8 +8,8 @@ from tests.waiting import until_now
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
-def test_the_graph_zooms_and_leads_on(open_page: Open) -> None:
-    """Buttons and keys make it larger; a box asks about its entity."""
+def test_the_graph_zooms_and_its_boxes_are_links(open_page: Open) -> None:
+    """Buttons and keys make it larger; a box leads to the graph of its entity."""
     page = open_page("/graph?entity=component:default/booking")
     svg = page.locator("svg.graph")
     before = svg.bounding_box()["width"]
@@ -45,7 +45,7 @@ COVERED = """(() => {
         "/catalog/default/component/checkout/dependencies",
     ],
 )
-def test_words_on_arrows_cover_nothing(open_page: Open, path: str) -> None:
+def test_arrow_labels_cover_nothing(open_page: Open, path: str) -> None:
     """As the browser draws them, whatever its font."""
     page = open_page(path)
     assert page.locator(".graph .edge-label").count() > 0

@@ -43,8 +43,8 @@ def boxes_of(picture: Picture) -> list[Area]:
     ]
 
 
-def test_words_never_overlap() -> None:
-    """In five hundred random graphs: no other words, no box, nothing outside."""
+def test_arrow_labels_never_overlap() -> None:
+    """In five hundred random graphs: no other labels, no box, nothing outside."""
     arrows = words = 0
     for seed in range(500):
         picture = draw(*labelled_graph(seed), FOCUS)
@@ -60,8 +60,8 @@ def test_words_never_overlap() -> None:
 
 
 @pytest.mark.parametrize("inward", [True, False])
-def test_every_arrow_of_a_fan_has_its_words(*, inward: bool) -> None:
-    """An entity with as many relations as words are shown for."""
+def test_every_arrow_of_a_fan_has_its_label(*, inward: bool) -> None:
+    """An entity with as many relations as labels are shown for."""
     names = [f"n{number}" for number in range(LABELS_SHOWN + 1)]
     nodes = [Node(name, name, "Component", "component", "") for name in names]
     pairs = [(name, FOCUS) if inward else (FOCUS, name) for name in names[1:]]
@@ -69,8 +69,8 @@ def test_every_arrow_of_a_fan_has_its_words(*, inward: bool) -> None:
     assert len(labels_of(picture)) == LABELS_SHOWN
 
 
-def test_two_relations_of_the_same_two_entities_both_have_words() -> None:
-    """Their arrows lie upon each other; the words do not."""
+def test_two_relations_of_one_pair_both_have_labels() -> None:
+    """Their arrows overlap; the labels do not."""
     nodes = [Node(name, name, "Component", "component", "") for name in ("a", "b")]
     edges = [Edge("a", "b", relation) for relation in ("dependsOn", "consumesApi")]
     picture = draw(nodes, edges, "a")
@@ -79,8 +79,8 @@ def test_two_relations_of_the_same_two_entities_both_have_words() -> None:
     assert not one.meets(other)
 
 
-def test_words_stay_at_the_middle_where_nothing_is_in_the_way() -> None:
-    """A picture that had room looks as it did."""
+def test_labels_stay_in_the_middle_where_there_is_room() -> None:
+    """A picture that had room looks as before."""
     nodes = [Node(name, name, "Component", "component", "") for name in ("a", "b")]
     (arrow,) = draw(nodes, [Edge("a", "b", "dependsOn")], "a").arrows
     one, other = boxes_of(draw(nodes, [Edge("a", "b", "dependsOn")], "a"))
@@ -88,8 +88,8 @@ def test_words_stay_at_the_middle_where_nothing_is_in_the_way() -> None:
     assert arrow.y == pytest.approx((one.top + one.bottom) / 2)
 
 
-def test_arrows_without_room_have_no_words() -> None:
-    """They are drawn; the table beside the picture says what they mean."""
+def test_arrows_without_room_have_no_label() -> None:
+    """They are drawn; the table beside the picture has their relations."""
     nodes = [Node(name, name, "Component", "component", "") for name in ("a", "b")]
     edges = [Edge("a", "b", relation) for relation in RELATIONS]
     picture = draw(nodes, edges, "a")

@@ -13,8 +13,8 @@ from tests.portal.services import FakeServices
 CARLA = "user:default/carla"
 
 
-async def test_it_shows_what_is_the_readers(client: Client) -> None:
-    """Own entities, counted by kind, and nobody else's."""
+async def test_the_home_page_shows_owned_entities(client: Client) -> None:
+    """Counted by kind, and no other entities."""
     text = (await client().get("/")).text
     assert "Ann</h1>" in text
     assert '<a href="/catalog?kind=component&amp;own=1"><strong>4</strong>' in text
@@ -23,10 +23,10 @@ async def test_it_shows_what_is_the_readers(client: Client) -> None:
 
 
 @pytest.mark.parametrize("more", [0, 300])
-async def test_of_many_own_entities_all_count(
+async def test_all_owned_entities_are_counted(
     client: Client, api: FakeApi, more: int
 ) -> None:
-    """Also those beyond what is read: their number by kind, and their errors."""
+    """Also those beyond the ones that are read: by kind, and with their errors."""
     basket = {**api.entities["component:default/basket"], "status": {}}
     items = [{"level": "error", "message": "InputError: the last one's", "error": {}}]
     for number in range(more):
@@ -40,15 +40,15 @@ async def test_of_many_own_entities_all_count(
     assert "the last one" in text.split('id="attention"')[1].split("</section>")[0]
 
 
-async def test_errors_in_own_descriptors_come_first(client: Client) -> None:
-    """With the message, so that one knows what to mend."""
+async def test_errors_of_owned_descriptors_come_first(client: Client) -> None:
+    """With the message, so that the owner knows what to correct."""
     text = (await client().get("/")).text
     assert text.index("Needs attention") < text.index("Owned by me or my teams")
     assert "spec.system: must be a string" in text
 
 
-async def test_one_broken_file_is_one_line(client: Client, api: FakeApi) -> None:
-    """Whatever it brought: the first with the error, and how many share it."""
+async def test_a_broken_file_is_one_line(client: Client, api: FakeApi) -> None:
+    """Whatever entities it has: the first with the error, and their number."""
     message = "InputError: url:https://x/y: YAML error at line 3, column 9"
     items = [{"level": "error", "message": message, "error": {}}]
     mine = api.entities["component:default/basket"]["spec"]["owner"]
@@ -64,10 +64,10 @@ async def test_one_broken_file_is_one_line(client: Client, api: FakeApi) -> None
     assert 'reported <time datetime="2026-11-22T15:40:00+00:00"' in text
 
 
-async def test_what_is_refused_of_own_files_needs_attention(
+async def test_refused_documents_of_owned_files_need_attention(
     client: Client, api: FakeApi
 ) -> None:
-    """A document that never was an entity has no page: its file's name leads on."""
+    """A document that never was an entity has no page: its file's name is a link."""
     refuse(api, "component:default/new", "component:default/new: spec.owner: missing")
     text = (await client().get("/")).text
     attention = text.split('id="attention"')[1].split("</section>")[0]
@@ -80,7 +80,7 @@ async def test_what_is_refused_of_own_files_needs_attention(
 async def test_a_source_with_several_problems_is_one_line(
     client: Client, api: FakeApi
 ) -> None:
-    """The first of them, and how many more there are."""
+    """The first problem, and how many more there are."""
     ref = refuse(api, "component:default/new", "problem 0")
     [item] = api.entities[ref]["status"]["items"]
     api.entities[ref]["status"]["items"] = [
@@ -104,10 +104,10 @@ class TestDocumentation:
     def api(self) -> FakeServices:
         return FakeServices()
 
-    async def test_a_failed_build_of_ones_own_needs_attention(
+    async def test_a_failed_build_of_owned_docs_needs_attention(
         self, client: Client, api: FakeServices
     ) -> None:
-        """With its reason and age, and the way to the site; to its owners alone."""
+        """With its reason and age, and a link to the site; for its owners alone."""
         api.sites["default/component/booking"] |= {
             "status": "failed",
             "error": "mkdocs.yml: <nav> at line 3",
@@ -124,10 +124,10 @@ class TestDocumentation:
         page_of_carla = (await client(CARLA).get("/")).text
         assert "Documentation of Booking" not in page_of_carla
 
-    async def test_cards_say_whose_latest_build_failed(
+    async def test_cards_mark_sites_whose_latest_build_failed(
         self, client: Client, api: FakeServices
     ) -> None:
-        """Sites are marked, whoever owns them."""
+        """Whoever owns them."""
         assert "latest build failed" not in (await client().get("/")).text
         api.sites["default/component/ledger"] = site(
             entity_ref="component:default/ledger", status="failed"
@@ -150,15 +150,15 @@ async def test_counts_of_kinds_are_worded_by_their_number(
     assert "<strong>1</strong>Component<" in text
 
 
-async def test_a_newcomer_gets_a_tour(client: Client) -> None:
-    """Who owns nothing sees what there is and where to begin."""
+async def test_a_reader_who_owns_nothing_gets_a_tour(client: Client) -> None:
+    """The page shows what there is and where to begin."""
     text = (await client(GUEST).get("/")).text
     assert "A short tour" in text
     assert "<strong>11</strong>Components" in text
     assert "Needs attention" not in text
 
 
-async def test_templates_and_docs_are_at_hand(client: Client) -> None:
+async def test_the_home_page_links_templates_and_docs(client: Client) -> None:
     """Their links lead to the form and to the pages."""
     text = (await client().get("/")).text
     assert 'href="/create/templates/default/python-service"' in text
@@ -166,7 +166,7 @@ async def test_templates_and_docs_are_at_hand(client: Client) -> None:
 
 
 async def test_a_missing_system_needs_attention(client: Client, api: FakeApi) -> None:
-    """A descriptor that points to nothing is said to."""
+    """A descriptor that refers to a missing system is listed."""
     api.hidden = {"system:default/sales"}
     text = (await client().get("/")).text
     assert "Its system system:default/sales is not in the catalog." in text
@@ -193,10 +193,10 @@ def _changes_in(text: str) -> str:
 
 
 @pytest.mark.parametrize("subject", [ANN, GUEST])
-async def test_everybody_sees_what_changed_lately(
+async def test_every_reader_sees_recent_changes(
     client: Client, api: FakeApi, subject: str
 ) -> None:
-    """One line a commit with the entities that it changed, asked for at once."""
+    """One line for each commit with the entities that it changed."""
     api.recent = [
         _change("component:default/booking", 31, title="Booking"),
         _change("component:default/ledger", 30, title="Ledger"),
@@ -215,26 +215,24 @@ async def test_everybody_sees_what_changed_lately(
 
 @pytest.mark.parametrize("subject", [ANN, GUEST])
 async def test_recent_changes_are_live(client: Client, subject: str) -> None:
-    """The parts are fetched anew whenever an entity or documentation changes."""
+    """The parts are fetched again whenever an entity or documentation changes."""
     text = (await client(subject).get("/")).text
     assert '<div data-live-topics="entity-changed,docs-built">' in text
     assert " data-live>" in text.split('id="changes"')[1].split("\n", maxsplit=1)[0]
 
 
-async def test_what_was_removed_is_named_without_a_link(
+async def test_deleted_entities_are_named_without_a_link(
     client: Client, api: FakeApi
 ) -> None:
-    """There is no page to lead to any more."""
+    """They have no page any more."""
     api.recent = [_change("component:default/gone", 1, title="Gone", deleted=True)]
     text = _changes_in((await client().get("/")).text)
     assert "component:default/gone was removed" in text
     assert 'href="/catalog/default/component/gone"' not in text
 
 
-async def test_one_entity_twice_in_a_commit_is_named_once(
-    client: Client, api: FakeApi
-) -> None:
-    """Under the name that it has now; of one entity alone the fields are told."""
+async def test_an_entity_is_named_once_per_commit(client: Client, api: FakeApi) -> None:
+    """Under its present name; the fields of a single entity are named."""
     api.recent = [
         _change("component:default/booking", 12, title="New name"),
         _change("component:default/booking", 11, title="Old name"),
@@ -246,8 +244,10 @@ async def test_one_entity_twice_in_a_commit_is_named_once(
     assert "spec.owner" in text
 
 
-async def test_locations_are_no_news(client: Client, api: FakeApi) -> None:
-    """What the catalog writes down for itself says nothing to people."""
+async def test_recent_changes_leave_out_generated_locations(
+    client: Client, api: FakeApi
+) -> None:
+    """They are the catalog's own bookkeeping."""
     api.recent = [_change("location:default/generated-1", 1)]
     text = _changes_in((await client().get("/")).text)
     assert "No change has been recorded yet." in text

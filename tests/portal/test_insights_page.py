@@ -37,7 +37,7 @@ async def test_every_figure_has_a_chart_and_a_table(
     assert text.count("<figure") == 4
 
 
-async def test_rows_are_called_as_in_the_catalog(client: Client) -> None:
+async def test_rows_are_named_as_in_the_catalog(client: Client) -> None:
     """An owner by its title with a link; a repository by its address."""
     text = await page(client)
     assert re.search(r'href="/catalog/default/group/stage-team">Stage</a>', text)
@@ -45,18 +45,18 @@ async def test_rows_are_called_as_in_the_catalog(client: Client) -> None:
     assert 'href="https://git.playhouse.example/booking"' in text
 
 
-async def test_an_import_is_told_and_not_drawn(client: Client) -> None:
-    """Imported entities stand in a sentence: they would make all else invisible."""
+async def test_imports_are_mentioned_and_not_drawn(client: Client) -> None:
+    """Imported entities are in a sentence: in the chart they would hide the rest."""
     text = await page(client)
     assert "12 entities were imported" in text
     assert "these are not counted as changes" in text
     assert "series-imported" not in text
 
 
-async def test_a_period_is_chosen_by_its_address(
+async def test_the_period_is_chosen_by_the_address(
     client: Client, api: FakeServices
 ) -> None:
-    """A day is drawn hour by hour; an unknown period is the usual one."""
+    """A day is drawn by the hour; an unknown period is the default one."""
     text = await page(client, "/insights?period=24h")
     assert text.count('class="chart-hover"') == 4 * 24
     assert re.search(r'period=24h" aria-current="page"', text)
@@ -66,15 +66,15 @@ async def test_a_period_is_chosen_by_its_address(
     assert requests == [[("period", "24h")], [("period", "7d")]]
 
 
-async def test_what_was_left_out_is_told(client: Client) -> None:
+async def test_an_incomplete_figure_says_so(client: Client) -> None:
     """A figure that is not complete says so."""
     assert (await page(client)).count("More was counted in this period") == 1
 
 
-async def test_without_a_count_the_page_says_what_will_be_there(
+async def test_without_counts_the_page_says_what_it_will_show(
     client: Client, api: FakeServices
 ) -> None:
-    """Empty figures are no empty charts."""
+    """Empty figures have no empty charts."""
     api.figures = partial(figures, empty=True)
     text = await page(client)
     assert "<figure" not in text
@@ -82,8 +82,8 @@ async def test_without_a_count_the_page_says_what_will_be_there(
     assert "Nothing was counted yet" in text
 
 
-async def test_the_page_says_since_when_is_counted(client: Client) -> None:
-    """A time in UTC, and that the portal may have started after it."""
+async def test_the_page_names_the_beginning_of_the_count(client: Client) -> None:
+    """A time in UTC, and that the portal may be older."""
     text = await page(client, "/insights?period=7d")
     assert re.search(r"Counted since <time [^>]*>3 Mar, 00:00 UTC</time>", text)
     assert "the beginning of the first day with a count" in text
@@ -91,17 +91,19 @@ async def test_the_page_says_since_when_is_counted(client: Client) -> None:
     assert "window" not in text
 
 
-async def test_while_analytics_is_away_the_page_stands(
+async def test_the_page_explains_that_analytics_is_away(
     client: Client, api: FakeServices
 ) -> None:
-    """It says what is not there, that nothing is lost, and where to look."""
+    """It says what is missing, that nothing is lost, and where to look."""
     api.figures = None
     text = await page(client)
     assert "The figures cannot be read at the moment" in text
     assert 'href="/status"' in text
 
 
-async def test_home_has_the_totals_of_a_week(client: Client, api: FakeServices) -> None:
+async def test_home_shows_the_totals_of_a_week(
+    client: Client, api: FakeServices
+) -> None:
     """The block is fetched after the page, and empty while analytics is away."""
     assert 'hx-get="/insights/week"' in await page(client, "/")
     text = await page(client, "/insights/week")
@@ -111,7 +113,7 @@ async def test_home_has_the_totals_of_a_week(client: Client, api: FakeServices) 
 
 
 def test_bars_are_stacked_from_the_bottom() -> None:
-    """Parts lie upon each other and end where the axis says."""
+    """Parts are above each other and end at the value of the axis."""
     chart = bar_chart([("a", {"x": 3, "y": 2}), ("b", {})], ["x", "y"])
     assert (chart.top, chart.width, chart.total) == (5, 20, 5)
     first, second = chart.bars

@@ -24,7 +24,7 @@ def test_the_sign_in_page_works_by_keyboard(open_page: Open) -> None:
     expect(page.locator("h1")).to_have_text("Graph")
 
 
-def test_the_keyboard_goes_everywhere(open_page: Open) -> None:
+def test_keyboard_shortcuts_reach_every_page(open_page: Open) -> None:
     """`g c`, `j`, `k`, Enter, `/`, `?` do what the list of keys says."""
     page = open_page("/")
     page.keyboard.press("g")
@@ -53,7 +53,7 @@ def test_the_first_tab_stop_skips_to_the_content(open_page: Open) -> None:
     page.wait_for_url("**#content")
 
 
-def test_suggestions_are_walked_by_keys(open_page: Open, live_portal: Any) -> None:
+def test_suggestions_are_selected_by_keys(open_page: Open, live_portal: Any) -> None:
     """Arrow down chooses, Enter opens, Escape closes."""
     page = open_page("/catalog")
     body = "".join(
@@ -74,10 +74,10 @@ def test_suggestions_are_walked_by_keys(open_page: Open, live_portal: Any) -> No
     page.wait_for_url(re.compile(r"booking\?2$"))
 
 
-def test_a_late_answer_does_not_change_what_is_chosen(
+def test_a_late_response_does_not_change_the_selection(
     open_page: Open, live_portal: Any
 ) -> None:
-    """Who walks the suggestions opens the one that they saw."""
+    """A reader opens the suggestion that they selected."""
     page = open_page("/catalog")
     body = '<a role="option" id="suggestion-1" href="{}"><span>One</span></a>'
     routes: list[Any] = []

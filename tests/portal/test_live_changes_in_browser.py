@@ -45,10 +45,10 @@ def tell_change(live_portal: Any, ref: str, **data: Any) -> None:
     live_portal.stream.tell("entity-changed", {"entity_ref": ref, "cause": {}, **data})
 
 
-def test_a_change_swaps_its_part_and_says_who(
+def test_a_change_updates_its_fragment_and_names_the_actor(
     entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
-    """The open page changes by itself; what did not change is not touched."""
+    """The open page changes by itself; unchanged parts are not touched."""
     ref = "component:default/ledger"
     entity = entities[ref]
     page = open_following("/catalog/default/component/ledger")
@@ -67,10 +67,10 @@ def test_a_change_swaps_its_part_and_says_who(
     expect(page.locator("#about")).to_have_attribute("data-kept", "yes")
 
 
-def test_what_happens_before_the_page_listens_is_not_missed(
+def test_changes_before_the_stream_opens_are_not_missed(
     entities: Entities, open_page: Open, live_portal: Any
 ) -> None:
-    """A page listens from where the stream stood when it was read."""
+    """A page reads the stream from the position at which the page was made."""
     ref = "component:default/ledger"
     entity = entities[ref]
     page = open_page("/styleguide")
@@ -84,10 +84,10 @@ def test_what_happens_before_the_page_listens_is_not_missed(
     page.get_by_text("Written before it listened").wait_for()
 
 
-def test_what_is_selected_is_not_swapped_away(
+def test_selected_text_is_not_replaced(
     entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
-    """Somebody who reads or copies keeps what they have under their eyes."""
+    """A reader who selects text keeps it."""
     ref = "component:default/refunds"
     entity = entities[ref]
     page = open_following("/catalog/default/component/refunds")
@@ -99,10 +99,10 @@ def test_what_is_selected_is_not_swapped_away(
     expect(page.locator("#entity-head .lead")).to_have_text("Does what its name says.")
 
 
-def test_parts_come_and_go_with_what_they_show(
+def test_fragments_appear_and_disappear_with_their_content(
     entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
-    """A mended error leaves the open home; a new one comes to its place there."""
+    """A corrected error leaves the open home page; a new one appears in its place."""
     ref = "component:default/basket"
     page = open_following("/")
     attention = page.get_by_role("heading", name="Needs attention")
@@ -118,10 +118,10 @@ def test_parts_come_and_go_with_what_they_show(
     assert page.locator("main section").evaluate_all(order) == before
 
 
-def test_a_page_whose_session_ended_keeps_what_it_shows(
+def test_a_page_keeps_its_content_when_the_session_ends(
     entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
-    """What is answered instead of the page takes nothing from it."""
+    """The response of the sign-in does not replace it."""
     ref = "component:default/ledger"
     page = open_following("/catalog/default/component/ledger")
     entities[ref]["metadata"]["description"] = "Not for somebody who left"
@@ -136,10 +136,10 @@ def test_a_page_whose_session_ended_keeps_what_it_shows(
     expect(page.get_by_text("Not for somebody who left")).to_have_count(0)
 
 
-def test_a_list_follows_the_catalog_and_moves_nothing(
+def test_an_open_list_updates_rows_in_place(
     entities: Entities, open_following: Open, live_portal: Any
 ) -> None:
-    """A changed row changes where it stands; new ones wait until they are asked for."""
+    """New rows wait until they are requested."""
     page = open_following("/catalog?type=service")
     row = page.locator("[data-row]", has_text="Ledger")
     place = row.bounding_box()

@@ -168,9 +168,7 @@ CUT_LINKS = """[...document.querySelectorAll('.crumbs a')].filter(link => {
 }).map(link => link.textContent)"""
 
 
-def test_one_long_name_leaves_the_other_columns_of_a_table_in_sight(
-    browser: Any, long_names: str
-) -> None:
+def test_a_long_name_does_not_hide_other_columns(browser: Any, long_names: str) -> None:
     """A long word breaks in its cell; usual words beside it stay whole."""
     page = browser.new_page(viewport={"width": WIDE[0], "height": WIDE[1]})
     sign_in(page.context, long_names)
@@ -183,10 +181,10 @@ def test_one_long_name_leaves_the_other_columns_of_a_table_in_sight(
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
-def test_a_long_title_leaves_the_links_of_the_trail_whole(
+def test_a_long_title_does_not_shorten_the_breadcrumb_links(
     browser: Any, long_names: str, size: tuple[int, int]
 ) -> None:
-    """The title of the page itself is shortened: it stands below in full."""
+    """The title of the page is shortened there: it is shown in full below."""
     page = browser.new_page(viewport={"width": size[0], "height": size[1]})
     sign_in(page.context, long_names)
     for path in (COMPONENT, f"/graph?entity=component:default/{NAME}"):

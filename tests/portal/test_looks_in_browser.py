@@ -44,7 +44,7 @@ SCREENS = [(name, WIDE, False) for name in PAGES] + [
 
 
 @pytest.mark.parametrize(("name", "size", "dark"), SCREENS)
-def test_pages_are_for_everybody(
+def test_pages_are_accessible(
     browser: Any,
     live_portal: Any,
     artefacts: Path,
@@ -84,8 +84,8 @@ def test_the_theme_changes_at_once_and_stays(open_page: Open) -> None:
     )
 
 
-def test_a_picture_that_is_cut_has_a_shadow_at_its_edges(open_page: Open) -> None:
-    """So that one sees that it can be scrolled: in colours of both looks."""
+def test_a_scrollable_picture_has_a_shadow_at_its_edges(open_page: Open) -> None:
+    """In colours of both themes."""
     page = open_page("/catalog/default/component/booking", size=(390, 844))
     box = page.locator(".picture").first
     assert box.evaluate("box => box.scrollWidth > box.clientWidth")
@@ -95,7 +95,7 @@ def test_a_picture_that_is_cut_has_a_shadow_at_its_edges(open_page: Open) -> Non
     assert moving.count("local") == moving.count("scroll") - 1 == 2
 
 
-def test_a_guest_on_a_phone_reaches_everything(open_page: Open) -> None:
+def test_a_guest_on_a_phone_can_reach_everything(open_page: Open) -> None:
     """The bar is at the bottom, its targets are large enough for fingers."""
     page = open_page("/", size=NARROW, subject=GUEST)
     for link in page.locator(".bar-link:visible").all():
@@ -108,7 +108,7 @@ def test_a_guest_on_a_phone_reaches_everything(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
-def test_what_stays_after_unregistering_fits_the_page(
+def test_remaining_entities_after_unregistering_fit_the_page(
     open_page: Open, live_portal: Any, artefacts: Path, size: tuple[int, int]
 ) -> None:
     """Long addresses and names wrap, on a phone too; no violation of axe's rules."""

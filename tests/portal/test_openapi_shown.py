@@ -33,8 +33,8 @@ def schema(properties: str, release: str = "3.1.0") -> str:
     )
 
 
-def test_words_are_words() -> None:
-    """YAML 1.2: countries, switches and operators are what they look like."""
+def test_yaml_1_2_words_are_shown_as_text() -> None:
+    """Countries, switches and operators are not converted."""
     rows = fields(
         schema(
             "land: {enum: [FI, NO, DK]}, axis: {enum: [x, y, n]}, "
@@ -50,7 +50,7 @@ def test_words_are_words() -> None:
     assert rows["time"].about == "Default 12:30"
 
 
-def test_types_and_constants_of_both_releases() -> None:
+def test_types_and_constants_of_openapi_3_0_and_3_1_are_shown() -> None:
     """Lists of types, `nullable`, `const` and both meanings of `exclusiveMinimum`."""
     rows = fields(
         schema(
@@ -77,7 +77,7 @@ def test_types_and_constants_of_both_releases() -> None:
     assert older["b"].about == "> 0"
 
 
-def test_what_stands_beside_a_reference_wins() -> None:
+def test_fields_beside_a_reference_take_precedence() -> None:
     """Description and deprecation beside `$ref` are shown; the type stays linked."""
     rows = fields(
         schema(
@@ -147,8 +147,8 @@ components:
 """
 
 
-def test_callbacks_stand_with_their_operation() -> None:
-    """Each with its address, its words and what it carries, referred to or not."""
+def test_callbacks_are_shown_with_their_operation() -> None:
+    """Each with its address, its text and its content, by reference or not."""
     watch = entry(definition_of("openapi", CALLBACKS), "POST /watch")
     parts = {part.title: part for part in watch.parts}
     sale = "Callback onSale: POST {$request.body#/url}/sale: application/json"
@@ -158,8 +158,8 @@ def test_callbacks_stand_with_their_operation() -> None:
     assert [row.type for row in parts["Parameters"].rows] == ["string · query"]
 
 
-def test_references_that_cannot_be_shown_are_named() -> None:
-    """A path, a body and a field in another file, and one that leads nowhere."""
+def test_unresolvable_references_are_named() -> None:
+    """A path, a body and a field in another file, and a dangling one."""
     definition = definition_of(
         "openapi",
         "openapi: 3.1.0\npaths:\n  /a: {$ref: './paths/a.yaml'}\n"
@@ -176,8 +176,8 @@ def test_references_that_cannot_be_shown_are_named() -> None:
     assert "bodies.yaml#/New" in definition.notes[0]
 
 
-def test_two_operations_of_one_name_have_two_addresses() -> None:
-    """An anchor leads to one entry, whatever the document calls them."""
+def test_operations_of_one_name_have_different_anchors() -> None:
+    """An anchor leads to one entry, whatever the document calls it."""
     definition = definition_of(
         "openapi",
         "openapi: 3.0.0\npaths: {/a: {get: {operationId: x}, put: {operationId: x}}}\n",

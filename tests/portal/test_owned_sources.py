@@ -37,7 +37,7 @@ async def attention(client: Client, who: Any = None) -> str:
 
 
 @pytest.mark.parametrize("is_owned", [True, False])
-async def test_a_push_that_is_refused_whole_is_its_owners(
+async def test_a_wholly_refused_push_is_shown_to_its_owner(
     client: Client, api: FakeApi, is_owned: bool
 ) -> None:
     """The owner that the refused document names, and nobody else."""
@@ -49,7 +49,7 @@ async def test_a_push_that_is_refused_whole_is_its_owners(
     assert message not in await attention(client, GUEST)
 
 
-async def test_what_stands_at_an_entity_of_ones_own_is_not_said_of_its_source_too(
+async def test_an_error_of_an_owned_entity_is_not_repeated_for_its_source(
     client: Client, api: FakeApi
 ) -> None:
     """A refused change of an entity is an error of the file and of the entity."""
@@ -64,10 +64,10 @@ async def test_what_stands_at_an_entity_of_ones_own_is_not_said_of_its_source_to
 
 
 @pytest.mark.parametrize("is_shared", [True, False])
-async def test_a_missing_file_is_of_those_who_own_all_else_of_its_location(
+async def test_a_missing_file_belongs_to_the_owners_of_its_location(
     client: Client, api: FakeApi, is_shared: bool
 ) -> None:
-    """A location of many teams is the platform's to mend."""
+    """A location of many teams belongs to the platform team."""
     pattern = PART.format("*")
     names = {"basket"} | ({"refunds"} if is_shared else set())
     for name in names:

@@ -54,7 +54,7 @@ def hub(**metadata: Any) -> dict[str, Any]:
 async def test_an_entity_of_thousands_of_parts_has_a_short_page(
     client: Client, api: FakeApi, tab: str
 ) -> None:
-    """Each list shows its beginning, and how many more there are."""
+    """Each list shows its first items, and how many more there are."""
     links = [{"url": f"https://x.example/{n}", "title": f"L{n}"} for n in range(MANY)]
     tags = [f"t{number}" for number in range(MANY)]
     api.entities["component:default/hub"] = hub(
@@ -72,7 +72,7 @@ async def test_an_entity_of_thousands_of_parts_has_a_short_page(
 async def test_a_location_of_thousands_of_targets_has_a_short_page(
     client: Client, api: FakeApi
 ) -> None:
-    """As it may stand in one file."""
+    """All of them may be in one file."""
     targets = [f"./{number}/catalog-info.yaml" for number in range(MANY)]
     location = entity("Location", "all", {"targets": targets})
     api.entities["location:default/all"] = location
@@ -82,7 +82,7 @@ async def test_a_location_of_thousands_of_targets_has_a_short_page(
     assert "and 9,980 more" in page
 
 
-def test_the_beginning_of_an_entity_costs_little() -> None:
+def test_the_excerpt_of_a_huge_entity_is_made_fast() -> None:
     """However many values, and however long the texts are."""
     relations = [{"type": "dependsOn", "targetRef": f"x{n}"} for n in range(300_000)]
     texts = ["word " * 30_000] * 50
@@ -96,7 +96,7 @@ def test_the_beginning_of_an_entity_costs_little() -> None:
 
 
 @given(st.dictionaries(st.text("abc", min_size=1), VALUES, max_size=5))
-def test_a_small_entity_is_shown_whole(entity_json: dict[str, Any]) -> None:
+def test_a_small_entity_is_shown_completely(entity_json: dict[str, Any]) -> None:
     """The text reads back as the entity."""
     text, is_cut = raw_text(Entity(entity_json))
     assert not is_cut
@@ -112,16 +112,16 @@ def test_a_small_entity_is_shown_whole(entity_json: dict[str, Any]) -> None:
         "/create/templates/default/python-service?page=",
     ],
 )
-async def test_a_number_that_is_none_is_left_out(
+async def test_an_invalid_number_is_left_out(
     client: Client, address: str, number: str
 ) -> None:
-    """Also digits that no number is made of, and too many of them."""
+    """Also unusual digits, and too many of them."""
     answer = await client().get(f"{address}{number}")
     assert answer.status_code == 200
 
 
-async def test_a_search_ticks_so_many_values(client: Client) -> None:
-    """An address may name thousands of kinds; the page and the question stay short."""
+async def test_the_ticked_values_of_a_search_are_limited(client: Client) -> None:
+    """An address may have thousands of kinds; page and request stay short."""
     query = "&".join(f"kind=k{number}&lifecycle=l{number}" for number in range(900))
     page = await client().get(f"/search?query=a&{query}")
     assert page.status_code == 200
@@ -130,7 +130,7 @@ async def test_a_search_ticks_so_many_values(client: Client) -> None:
 
 
 @pytest.mark.parametrize("address", ["/preferences", "/create/register"])
-async def test_a_form_has_so_many_fields(
+async def test_the_fields_of_a_form_are_limited(
     client: Client, portal: FastAPI, address: str
 ) -> None:
     """The reading stops at the limit, and the answer says why."""
@@ -145,7 +145,7 @@ async def test_a_form_has_so_many_fields(
 async def test_a_file_of_thousands_of_entities_has_a_short_preview(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The beginning, and how many more would come."""
+    """The first entities, and how many more there are."""
     many = [entity("Component", f"part-{n}", {"type": "x"}) for n in range(MANY)]
     body = orjson.dumps({"entities": many, "exists": False, "location": {}})
     answer = ApiAnswer(201, {}, body)
@@ -157,7 +157,7 @@ async def test_a_file_of_thousands_of_entities_has_a_short_preview(
     assert "and 9,900 more" in page
 
 
-async def test_the_filters_of_search_list_so_many_values(
+async def test_the_values_of_search_filters_are_limited(
     client: Client, api: FakeApi
 ) -> None:
     """Lifecycles are any words; the most frequent are offered."""
@@ -179,10 +179,10 @@ def markdown_bombs() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", markdown_bombs())
-async def test_texts_of_a_template_hold_no_page_up(
+async def test_huge_texts_of_a_template_do_not_delay_its_pages(
     client: Client, api: FakeServices, name: str
 ) -> None:
-    """Neither above its form nor below its runs, of which one has many."""
+    """Neither above its form nor below its runs."""
     text = markdown_bombs()[name]
     api.steps = [{"title": "One", "description": text, "schema": {}}]
     form = "/create/templates/default/python-service"

@@ -115,7 +115,7 @@ def reader_page(browser: Any, live_portal: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_are_for_everybody(
+def test_pages_are_accessible(
     reader_page: Any, live_portal: Any, artefacts: Path, name: str
 ) -> None:
     """No violation of axe's rules, nothing wider than the screen; pictures are kept."""
@@ -181,7 +181,7 @@ def test_a_form_works_without_scripts(open_page: Open, live_portal: Any) -> None
 
 
 def test_a_run_is_followed_to_its_end(open_page: Open, live_portal: Any) -> None:
-    """Lines and steps appear as they happen; at the end the results, and no stream."""
+    """Lines and steps appear as they happen; then the results, and no stream."""
     log = events()
     live_portal.api.runs["live"] = (task("processing", id="live"), log[:2])
     until_now(
@@ -202,9 +202,7 @@ def test_a_run_is_followed_to_its_end(open_page: Open, live_portal: Any) -> None
     )
 
 
-def test_an_open_page_of_docs_shows_what_was_built(
-    open_page: Open, live_portal: Any
-) -> None:
+def test_an_open_docs_page_shows_a_new_build(open_page: Open, live_portal: Any) -> None:
     """The text changes by itself, the note says so, code can still be copied."""
     key = "default/component/booking"
     page = open_page(f"{BOOKING}/")
@@ -221,10 +219,10 @@ def test_an_open_page_of_docs_shows_what_was_built(
     del live_portal.api.articles[key]
 
 
-def test_a_build_that_fails_is_said_on_the_open_page(
+def test_an_open_docs_page_shows_a_failed_build(
     open_page: Open, live_portal: Any
 ) -> None:
-    """The reason appears over the last good text."""
+    """The reason appears above the last good text."""
     key = "default/component/booking"
     before = deepcopy(live_portal.api.sites[key])
     page = open_page(f"{BOOKING}/")
@@ -249,10 +247,10 @@ def test_a_build_that_fails_is_said_on_the_open_page(
     live_portal.api.sites[key] = before
 
 
-def test_the_first_good_build_fills_the_open_page(
+def test_an_open_docs_page_shows_the_first_good_build(
     open_page: Open, live_portal: Any
 ) -> None:
-    """Text, navigation, search and contents come, as if the page were opened anew."""
+    """Text, navigation, search and contents appear as on a new page."""
     key = "default/component/booking"
     before = deepcopy(live_portal.api.sites[key])
     state = {"status": "failed", "built_at": None, "nav": [], "pages": []}
@@ -302,7 +300,7 @@ def test_a_long_log_can_be_read_whole(open_page: Open, live_portal: Any) -> None
     live_portal.api.sites[key] = before
 
 
-def test_a_search_without_result_stands_in_one_line(open_page: Open) -> None:
+def test_an_empty_search_result_is_centred(open_page: Open) -> None:
     """Heading, text and button of the empty part are centred alike."""
     page = open_page(f"{BOOKING}/?find=zzzz")
     middles = page.locator(".empty").evaluate(
@@ -313,7 +311,7 @@ def test_a_search_without_result_stands_in_one_line(open_page: Open) -> None:
     assert max(middles) - min(middles) < 2
 
 
-def test_words_are_found_while_typing(open_page: Open) -> None:
+def test_search_results_follow_the_typing(open_page: Open) -> None:
     """On the search page and inside a site; the box keeps its focus."""
     page = open_page("/search")
     box = page.locator("#query")

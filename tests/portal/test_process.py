@@ -64,7 +64,7 @@ async def echo(request: web.Request) -> web.Response:
     return web.json_response(request_facts, headers={"Callboard-Stale": "3"})
 
 
-async def test_a_call_is_a_request_of_the_reader(serve: Serve) -> None:
+async def test_a_call_is_sent_with_the_readers_token(serve: Serve) -> None:
     """Path, parameters, body, token and trace arrive as any client would send them."""
     async with PublicApi(await serve(echo)) as api:
         with tracing.continued({"traceparent": TRACE}), logs.correlated("abc-1"):
@@ -89,15 +89,15 @@ async def test_a_call_is_a_request_of_the_reader(serve: Serve) -> None:
     assert "cookie" not in request_facts["headers"]
 
 
-async def test_nobody_is_asked_for_without_a_token(serve: Serve) -> None:
-    """As the sign-in page asks for the ways to sign in."""
+async def test_a_call_for_no_reader_has_no_token(serve: Serve) -> None:
+    """The sign-in page requests the sign-in options so."""
     async with PublicApi(await serve(echo)) as api:
         request_facts = (await api.call(None, "GET", "/api/auth/ways")).json()
     assert "authorization" not in request_facts["headers"]
 
 
-async def test_a_gateway_that_is_away_is_a_503(serve: Serve) -> None:
-    """Not an exception: pages look at the status. Another replica is asked first."""
+async def test_an_unavailable_gateway_is_a_503_response(serve: Serve) -> None:
+    """No exception: pages check the status. Another replica is tried first."""
     async with PublicApi(NOWHERE) as api:
         answer = await api.call(visitor(ANN), "GET", "/api/status")
         assert (answer.status, answer.error) == (503, "The gateway does not answer")
@@ -110,8 +110,8 @@ async def test_a_gateway_that_is_away_is_a_503(serve: Serve) -> None:
     ("path", "times"),
     [("/api/catalog/refresh", 1), ("/api/catalog/entities/by-refs", 2)],
 )
-async def test_a_change_is_sent_once(serve: Serve, path: str, times: int) -> None:
-    """Whoever took it and broke off may have done it; a question is put again."""
+async def test_a_change_is_not_retried(serve: Serve, path: str, times: int) -> None:
+    """The gateway may have done it before it broke off; a read is retried."""
     taken: list[str] = []
 
     async def breaks_off(request: web.Request) -> web.Response:
@@ -129,13 +129,13 @@ async def test_a_change_is_sent_once(serve: Serve, path: str, times: int) -> Non
     "authorization",
     [None, "", "Basic YTpi", "Bearer", "Bearer a", "Bearer a.b.c", "Bearer a.bnVsbA.c"],
 )
-def test_what_is_no_token_is_nobody(authorization: str | None) -> None:
-    """They are sent to the sign-in."""
+def test_an_invalid_token_is_no_reader(authorization: str | None) -> None:
+    """Such readers are sent to the sign-in."""
     assert visitor_of(authorization) is None
 
 
-def test_a_token_says_who_reads() -> None:
-    """The API checks it; the page only needs to know whom it is for."""
+def test_a_token_identifies_the_reader() -> None:
+    """The API verifies it; the page only needs to know whom it is for."""
     claims = {"sub": "user:default/x", "kind": "odd", "ent": ["group:default/y"]}
     payload = base64.urlsafe_b64encode(orjson.dumps(claims))
     visitor = visitor_of(f"bearer h.{payload.decode()}.s")
@@ -148,8 +148,8 @@ def test_a_token_says_who_reads() -> None:
     assert payload.decode() not in repr(visitor)
 
 
-def test_pages_need_no_secret_of_the_configuration(tmp_path: Path) -> None:
-    """Variables of what they do not read are missing, and are not missed."""
+def test_the_portal_starts_without_secrets_of_the_configuration(tmp_path: Path) -> None:
+    """Variables of unread sections may be missing."""
     path = tmp_path / "app-config.yaml"
     path.write_text(CONFIGURATION)
     config = load_config(path, {}, PagesConfig)
@@ -165,7 +165,7 @@ def test_pages_need_no_secret_of_the_configuration(tmp_path: Path) -> None:
 async def test_the_portal_is_ready_once_the_gateway_answers(
     serve: Serve, tmp_path: Path
 ) -> None:
-    """Its own process answers before."""
+    """Its own process is alive before."""
     address = await serve(echo)
     for gateway, status in ((NOWHERE, 503), (address, 200)):
         settings = Settings(config=tmp_path, data=tmp_path, gateway_url=gateway, port=0)

@@ -28,8 +28,8 @@ MOST_SECONDS = 0.6
 @pytest.mark.parametrize(
     "sign", ["[", "![", "*a ", "`a", "_a__b_", "[a](b", "- a\n", "1. a\n   "]
 )
-def test_no_text_takes_long(sign: str) -> None:
-    """A text of nothing but marks is shown as it is written, or rendered in time."""
+def test_markdown_is_rendered_within_a_time_limit(sign: str) -> None:
+    """A text of markup alone is rendered in time, or shown as it is written."""
     started = time.thread_time()
     html = prose((sign * 50_000)[:50_000])
     assert time.thread_time() - started < MOST_SECONDS * slowness()
@@ -37,15 +37,15 @@ def test_no_text_takes_long(sign: str) -> None:
 
 
 @pytest.mark.parametrize("sign", ["<http://a>", "[a](b) ", "~~a~~ ", "- - a\n"])
-def test_marks_that_make_much_take_no_longer(sign: str) -> None:
-    """Rendered or shown as written: links are the dearest."""
+def test_markdown_with_much_output_is_limited_in_time(sign: str) -> None:
+    """Rendered or shown as written: links are the most expensive."""
     started = time.thread_time()
     prose((sign * 50_000)[:50_000])
     assert time.thread_time() - started < MOST_SECONDS * slowness()
 
 
 def test_texts_of_a_page_share_a_budget() -> None:
-    """When it is spent, the rest of the marks are shown as they are written."""
+    """Beyond it, the markup is shown as it is written."""
     budget = ProseBudget(100_000)
     texts = [budget.render("*a*\n" * 1_000) for _ in range(4)]
     assert [html[:5] == "<pre>" for html in texts] == [False, False, True, True]
@@ -53,13 +53,13 @@ def test_texts_of_a_page_share_a_budget() -> None:
 
 
 def test_a_long_manual_is_rendered() -> None:
-    """A real text of that length is not taken for such a one."""
+    """A real text of that length is within the limits."""
     text = (DOCS / "operations.md").read_text()[:50_000]
     assert "<h2>" in prose(text)
     assert "<pre>" not in prose(text)[:20]
 
 
-def test_marks_shown_as_written_are_escaped() -> None:
+def test_unrendered_markdown_is_escaped() -> None:
     """A text that is not rendered is no HTML either."""
     assert "<script>" not in prose("[<script>" * 10_000)
 
@@ -93,8 +93,8 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
-def test_little_text_makes_no_long_work_and_no_long_page(text: str) -> None:
-    """Neither time nor HTML grows beyond what a text of honest marks takes."""
+def test_short_texts_cannot_make_large_pages(text: str) -> None:
+    """Neither time nor HTML exceeds that of an ordinary text."""
     started = time.thread_time()
     html = prose(text)
     assert time.thread_time() - started < MOST_SECONDS * slowness()
@@ -112,16 +112,18 @@ def test_little_text_makes_no_long_work_and_no_long_page(text: str) -> None:
 @example(["> ", "> ", "\n", "|", "-", "\n"], 400)
 @example(["> "] * 8 + ["\n", "a", "\n"], 400)
 @settings(max_examples=60, deadline=None)
-def test_no_mixture_takes_long(signs: list[str], times: int) -> None:
-    """Whatever stands together, and however often."""
+def test_any_mixture_of_markdown_is_rendered_in_time(
+    signs: list[str], times: int
+) -> None:
+    """Whatever is combined, and however often."""
     started = time.thread_time()
     html = prose("".join(signs) * times)
     assert time.thread_time() - started < MOST_SECONDS * slowness()
     assert len(html) <= 6 * MOST_HTML
 
 
-def test_all_texts_of_a_page_share_its_characters() -> None:
-    """What is beyond them is left out, and the page says so."""
+def test_texts_of_a_page_share_a_character_limit() -> None:
+    """Text beyond it is left out, and the page says so."""
     budget = ProseBudget(60_000)
     texts = [budget.render(f"{number} " + "a" * 45_000) for number in range(12)]
     assert sum(map(len, texts)) < 1.1 * MOST_HTML
@@ -129,7 +131,7 @@ def test_all_texts_of_a_page_share_its_characters() -> None:
     assert all("left out" in html for html in texts[-4:])
 
 
-def test_the_end_of_a_long_text_is_said_to_be_missing() -> None:
+def test_a_cut_text_says_that_its_end_is_missing() -> None:
     """Nobody takes the beginning for the whole."""
     assert "left out" in prose("a" * (MOST_CHARACTERS + 1))
     assert "left out" in prose("*a " * MOST_CHARACTERS)
@@ -145,7 +147,7 @@ def test_usual_tables_and_references_are_rendered() -> None:
     assert prose("# A\r\rb\rc\r\n") == prose("# A\n\nb\nc\n")
 
 
-async def test_dear_texts_are_rendered_beside_the_loop(monkeypatch) -> None:
+async def test_expensive_texts_are_rendered_outside_the_event_loop(monkeypatch) -> None:
     """Cheap ones are not: a thread would take longer than they do."""
     threads = []
 
@@ -162,7 +164,7 @@ async def test_dear_texts_are_rendered_beside_the_loop(monkeypatch) -> None:
 
 
 def test_all_descriptions_of_a_definition_share_a_budget() -> None:
-    """Each of them is short, and each asks for megabytes of addresses."""
+    """Each of them is short, and has megabytes of addresses."""
     about = "[a]: /" + "b" * 4_000 + "\\n\\n" + "[a]" * 1_000
     calls = ",".join(
         f'"/p{number}": {{"get": {{"summary": "x", "description": "{about}"}}}}'

@@ -35,8 +35,10 @@ def asked_locations(api: FakeServices) -> list[Any]:
     return [json for _, path, json in api.calls if path.endswith("/catalog/locations")]
 
 
-async def test_a_look_shows_what_would_come(client: Client, api: FakeServices) -> None:
-    """Nothing is registered by looking."""
+async def test_a_preview_shows_the_entities_and_registers_nothing(
+    client: Client, api: FakeServices
+) -> None:
+    """A preview is a dry run."""
     page = (await client().get(PAGE, params={"target": GOOD})).text
     assert "1 entity is described there" in page
     assert "generated-abc" not in page
@@ -44,8 +46,8 @@ async def test_a_look_shows_what_would_come(client: Client, api: FakeServices) -
     assert api.registered == set()
 
 
-async def test_an_empty_file_says_so(client: Client) -> None:
-    """The location's own bookkeeping is no entity of the file."""
+async def test_an_empty_file_is_reported(client: Client) -> None:
+    """The location's own entity is no entity of the file."""
     page = (await client().get(PAGE, params={"target": f"{GOOD}?empty"})).text
     assert "No entity is described there" in page
     assert "The file is there, and describes nothing" in page
@@ -54,10 +56,10 @@ async def test_an_empty_file_says_so(client: Client) -> None:
 
 
 @pytest.mark.parametrize("is_other_file", [False, True])
-async def test_what_the_catalog_has_already_is_said_before_the_button(
+async def test_existing_entities_are_listed_before_registering(
     client: Client, api: FakeServices, is_other_file: bool
 ) -> None:
-    """With its source, and what registering it once more means."""
+    """With their source, and what registering once more means."""
     source = "url:https://git.example/a/blob/main/<all>.yaml"
     api.provided = [
         {
@@ -78,17 +80,19 @@ async def test_what_the_catalog_has_already_is_said_before_the_button(
     assert page.index("nothing new to register") < page.index("Register all the same")
 
 
-async def test_registering_leads_to_what_came(
+async def test_registering_leads_to_the_first_entity(
     client: Client, api: FakeServices
 ) -> None:
-    """To the first entity, not to its bookkeeping."""
+    """Not to the location's own entity."""
     answer = await client().post(PAGE, data={"target": f" {GOOD} "})
     assert answer.headers["location"] == "/catalog/default/component/basket"
     assert api.registered == {GOOD}
 
 
-async def test_what_is_registered_is_said(client: Client, api: FakeServices) -> None:
-    """Once is enough; what came of it is a click away."""
+async def test_an_existing_registration_is_reported(
+    client: Client, api: FakeServices
+) -> None:
+    """With a link to its entities."""
     api.registered.add(GOOD)
     page = (await client().get(PAGE, params={"target": GOOD})).text
     assert "registered already" in page
@@ -97,8 +101,8 @@ async def test_what_is_registered_is_said(client: Client, api: FakeServices) -> 
     assert 'href="/catalog/default/component/basket"' in page
 
 
-async def test_a_bad_address_is_said_at_its_field(client: Client) -> None:
-    """With the catalog's own words, escaped."""
+async def test_an_invalid_address_is_reported_at_its_field(client: Client) -> None:
+    """With the catalog's message, escaped."""
     for ask in ("get", "post"):
         values = {"target": "https://bad.example/<x>"}
         how = {"params": values} if ask == "get" else {"data": values}
@@ -109,7 +113,7 @@ async def test_a_bad_address_is_said_at_its_field(client: Client) -> None:
         )
 
 
-async def test_each_problem_of_a_file_is_a_line(
+async def test_each_problem_of_a_file_has_a_line(
     client: Client, api: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At the field, without the error's name."""
@@ -157,10 +161,10 @@ async def test_a_file_is_registered_where_files_are_allowed(
 @pytest.mark.parametrize(
     "address", ["catalog-info.yaml", "file:all.yaml", "file://other/srv/all.yaml"]
 )
-async def test_what_is_no_whole_path_is_said_at_the_field(
+async def test_a_relative_path_is_refused_at_its_field(
     client: Client, api: FakeServices, address: str
 ) -> None:
-    """In words that name both kinds of address; the catalog is not asked."""
+    """The message names both kinds of address; the catalog gets no request."""
     answer = await client().get(PAGE, params={"target": address})
     assert answer.status_code == 422
     assert "or the whole path of a file" in answer.text
@@ -168,18 +172,18 @@ async def test_what_is_no_whole_path_is_said_at_the_field(
 
 
 @files_allowed
-async def test_the_page_says_that_it_takes_files(client: Client) -> None:
-    """In the field's hint; the browser does not ask for a web address."""
+async def test_the_hint_mentions_files_where_they_are_allowed(client: Client) -> None:
+    """The browser does not require a web address."""
     page = (await client().get(PAGE)).text
     assert 'type="text"' in page
     assert "or the whole path of a file" in page
 
 
 @pytest.mark.parametrize("address", ["/srv/all.yaml", "file:/srv/all.yaml"])
-async def test_files_stay_refused_where_they_are_off(
+async def test_files_are_refused_where_they_are_not_allowed(
     client: Client, api: FakeServices, address: str
 ) -> None:
-    """The page says which setting refuses it, and asks nobody."""
+    """The page names the setting; the catalog gets no request."""
     page = (await client().get(PAGE)).text
     assert 'type="url"' in page
     assert "path of a file" not in page
@@ -189,10 +193,10 @@ async def test_files_stay_refused_where_they_are_off(
     assert asked_locations(api) == []
 
 
-async def test_who_may_not_register_reads_so_at_once(
+async def test_readers_who_may_not_register_see_the_reason(
     client: Client, api: FakeServices
 ) -> None:
-    """Not after a preview: there is no field, and the reason stands there."""
+    """Before a preview: there is no field, and the reason is in its place."""
     api.denied = {"catalog.location.create"}
     page = (await client(GUEST).get(PAGE, params={"target": GOOD})).text
     assert "Guests may read" in page

@@ -26,8 +26,8 @@ def api() -> FakeServices:
     return FakeServices()
 
 
-async def test_results_are_marked_and_say_what_they_are(client: Client) -> None:
-    """Kind, site and found words; HTML in texts is text."""
+async def test_results_show_highlights_kind_and_site(client: Client) -> None:
+    """HTML in texts is text."""
     page = (await client().get("/search?query=seat")).text
     assert "<mark>seat</mark>" in page
     assert "Docs of Booking" in page
@@ -45,8 +45,8 @@ async def test_results_narrow_by_type_and_kind(client: Client) -> None:
     assert "Seat map" not in answer.text
 
 
-async def test_results_have_pages(client: Client) -> None:
-    """Next and previous keep what was asked."""
+async def test_results_are_paged(client: Client) -> None:
+    """Next and previous keep the query."""
     first = (await client().get("/search")).text
     assert 'href="/search?cursor=1" rel="next"' in first
     second = (await client().get("/search?cursor=1")).text
@@ -54,20 +54,20 @@ async def test_results_have_pages(client: Client) -> None:
     assert "21–" in second
 
 
-async def test_nothing_found_helps(client: Client) -> None:
-    """And escapes what was asked."""
+async def test_an_empty_result_suggests_what_to_do(client: Client) -> None:
+    """The query is escaped."""
     page = (await client().get("/search?query=<zzz>")).text
     assert "Nothing found for “&lt;zzz&gt;”" in page
 
 
-async def test_results_lead_only_where_a_browser_may_go(client: Client) -> None:
+async def test_script_addresses_of_results_are_no_links(client: Client) -> None:
     """A script's address in a document is no link."""
     page = (await client().get("/search?query=trap")).text
     assert "javascript:" not in page
 
 
-async def test_suggestions_are_options(client: Client) -> None:
-    """At most eight lines of HTML, a link each, kept for some seconds."""
+async def test_suggestions_are_at_most_eight_options(client: Client) -> None:
+    """Lines of HTML with a link each, cached for some seconds."""
     answer = await client().get("/search/suggest?term=seat")
     assert answer.text.count('role="option"') == 4
     assert 'href="/catalog/default/component/seat-map"' in answer.text
@@ -75,7 +75,7 @@ async def test_suggestions_are_options(client: Client) -> None:
     assert "max-age=5" in answer.headers["cache-control"]
 
 
-async def test_suggestions_are_silent_without_the_search(
+async def test_suggestions_are_empty_while_search_is_away(
     client: Client, api: FakeServices
 ) -> None:
     """Typing goes on undisturbed."""
@@ -84,7 +84,9 @@ async def test_suggestions_are_silent_without_the_search(
     assert (answer.status_code, answer.text.strip()) == (200, "")
 
 
-async def test_a_search_that_is_away_is_said(client: Client, api: FakeServices) -> None:
+async def test_an_unavailable_search_answers_503(
+    client: Client, api: FakeServices
+) -> None:
     """503, and to come again."""
     api.away = True
     answer = await client().get("/search?query=seat")
@@ -92,14 +94,14 @@ async def test_a_search_that_is_away_is_said(client: Client, api: FakeServices) 
     assert answer.headers["retry-after"]
 
 
-def test_marks_escape_everything_else() -> None:
+def test_highlights_escape_everything_else() -> None:
     """Between the tags too."""
     assert highlight("a <i>x</i> [b<]", "<i>", "</i>") == "a <mark>x</mark> [b&lt;]"
     assert highlight("<b>", "", "") == "&lt;b&gt;"
 
 
-def test_snippets_stand_around_the_first_mark() -> None:
-    """Short, cut at words, never inside a mark."""
+def test_snippets_surround_the_first_highlight() -> None:
+    """Short, cut at words, never inside a highlight."""
     text = "word " * 100 + "#seat!" + " tail" * 100
     text_around = str(snippet(text, "#", "!"))
     assert text_around.startswith("… word")
@@ -109,7 +111,7 @@ def test_snippets_stand_around_the_first_mark() -> None:
     assert str(snippet("short", "#", "!")) == "short"
 
 
-async def test_status_says_what_is_away_and_why(client: Client) -> None:
+async def test_status_names_unavailable_services_and_reasons(client: Client) -> None:
     """In words, with the last push of each host."""
     page = (await client().get("/status")).text
     assert "Not all services are ready" in page
@@ -119,10 +121,10 @@ async def test_status_says_what_is_away_and_why(client: Client) -> None:
     assert "git.playhouse.example" in page
 
 
-async def test_status_says_what_became_of_the_last_delivery(
+async def test_status_shows_the_outcome_of_the_last_delivery(
     client: Client, api: FakeServices
 ) -> None:
-    """By the host's own name, with what the gateway notes: no repository is noted."""
+    """By the host's own name; no repository is named."""
     last = {"at": "2026-11-22T15:40:00Z", "outcome": "accepted"}
     api.status = {"status": "ok", "webhooks": {"gitea": last}}
     page = (await client().get("/status")).text
@@ -159,7 +161,7 @@ async def test_status_lists_sources_with_errors(
 async def test_the_headline_of_status_counts_sources_with_errors(
     client: Client, api: FakeServices
 ) -> None:
-    """Ready services are not everything: a warning leads to the sources."""
+    """Ready services are not enough: a warning leads to the sources."""
     api.status = {"status": "ok", "services": [], "engines": [], "webhooks": {}}
     items = [{"level": "error", "message": "InputError: spec.owner", "error": {}}]
     for number in range(2):
@@ -201,8 +203,10 @@ async def test_status_lists_failed_builds_of_documentation(
     assert "nothing to read" in (await client().get("/status")).text
 
 
-async def test_status_renews_its_part(client: Client, api: FakeServices) -> None:
-    """The part is sent alone; when all is well it says so."""
+async def test_the_status_fragment_is_refreshed(
+    client: Client, api: FakeServices
+) -> None:
+    """The fragment is sent alone; when all is well it says so."""
     api.status = {"status": "ok", "services": [], "engines": [], "webhooks": {}}
     headers = {"hx-request": "true", "hx-target": "status"}
     part = (await client().get("/status", headers=headers)).text
@@ -210,7 +214,7 @@ async def test_status_renews_its_part(client: Client, api: FakeServices) -> None
     assert "All services are ready" in part
 
 
-def test_status_words_any_report() -> None:
+def test_status_shows_unknown_figures_by_their_name() -> None:
     """Figures it does not know are shown by their own name."""
     figures = {"index_age_seconds": 4.0, "entities": 100_000.0, "outbox": 0.5}
     line = service_line({"name": "x", "ready": True, "checks": 5, "figures": figures})
@@ -223,10 +227,10 @@ def test_status_words_any_report() -> None:
     assert line.about == "reported by x"
 
 
-async def test_status_calls_checks_by_names_that_people_know(
+async def test_status_shows_readable_names_of_checks(
     client: Client, api: FakeServices
 ) -> None:
-    """Each with what it is for, and whether it is ready; the API keeps its names."""
+    """Each with its purpose, and whether it is ready; the API keeps its names."""
     engines = [
         {"name": "builders", "ready": False, "seen_by": {"techdocs": "stopped"}},
         {"name": "open", "ready": True, "seen_by": {"techdocs": "ok"}},
@@ -250,10 +254,8 @@ async def test_status_calls_checks_by_names_that_people_know(
     }
 
 
-async def test_status_lists_stores_before_what_works_on_them(
-    client: Client, api: FakeServices
-) -> None:
-    """The order is not that of the API's keys; a check without a name is the last."""
+async def test_status_lists_stores_first(client: Client, api: FakeServices) -> None:
+    """Not in the order of the API's keys; a check without a name is the last."""
     engines = [
         {"name": name, "ready": True, "seen_by": {"catalog": "ok"}}
         for name in ("another", "builders", "documents", "events", "open")
@@ -270,8 +272,8 @@ async def test_status_lists_stores_before_what_works_on_them(
     ]
 
 
-async def test_results_call_owners_by_their_titles(client: Client) -> None:
-    """As all other pages do; an owner that does not exist by its name."""
+async def test_results_show_the_titles_of_owners(client: Client) -> None:
+    """As all other pages do; a missing owner by its name."""
     page = (await client().get("/search?query=seats-db")).text
     assert "Owned by Platform" in page
     result = {"document": {"kind": "API", "owner": "user:default/cy"}}
@@ -279,7 +281,7 @@ async def test_results_call_owners_by_their_titles(client: Client) -> None:
     assert result_of({**result, "type": "techdocs"}).owner == ""
 
 
-def test_snippets_of_people_have_no_bare_colons() -> None:
+def test_snippets_of_users_have_no_bare_colons() -> None:
     """The search joins description, name and address with them."""
     document = {"kind": "User", "title": "cy", "text": "Engineer : Cy : cy@x.example"}
     result = {"type": "software-catalog", "document": document}
@@ -288,10 +290,10 @@ def test_snippets_of_people_have_no_bare_colons() -> None:
     assert result_of(result).text == "Engineer : Cy : cy@x.example"
 
 
-async def test_search_filters_are_ordered_and_worded_as_in_the_catalog(
+async def test_search_filters_match_those_of_the_catalog(
     client: Client,
 ) -> None:
-    """Kinds in the order of the catalog's tabs; lifecycles as descriptors have them."""
+    """Kinds in the order of the catalog's tabs; lifecycles as in descriptors."""
     page = (await client().get("/search?query=seat")).text
     kinds = re.findall(r'name="kind" value="(\w+)"', page)
     order = [kind for kind in KINDS if kind in kinds]
@@ -303,10 +305,8 @@ async def test_search_filters_are_ordered_and_worded_as_in_the_catalog(
 @pytest.mark.parametrize(
     "path", ["/", "/catalog", "/docs", "/create", "/graph", "/search", "/insights"]
 )
-async def test_a_page_is_called_as_the_navigation_calls_it(
-    client: Client, path: str
-) -> None:
-    """One name for one thing: in the bar, in the breadcrumbs and as the title."""
+async def test_pages_are_named_as_in_the_navigation(client: Client, path: str) -> None:
+    """The same name in the bar, in the breadcrumbs and as the title."""
     page = (await client().get(path)).text
     entry = re.search(rf'class="bar-link" href="{path}"[^>]*>.*?<span>(\w+)<', page)
     assert entry
@@ -314,7 +314,7 @@ async def test_a_page_is_called_as_the_navigation_calls_it(
     assert f"<title>{entry[1]} · " in page
 
 
-async def test_settings_show_choices_and_who_one_is(client: Client) -> None:
+async def test_settings_show_preferences_and_groups(client: Client) -> None:
     """Theme and density as chosen, the groups as the policy sees them."""
     one = client()
     one.cookies.set("callboard_density", "compact")
@@ -333,8 +333,8 @@ async def test_settings_show_choices_and_who_one_is(client: Client) -> None:
     assert "spec.memberOf" not in page
 
 
-def test_an_api_found_by_its_operations_leads_to_them() -> None:
-    """Where its own words are marked the result leads to its page as ever."""
+def test_an_api_found_by_its_operations_links_to_them() -> None:
+    """A hit in the API's own text leads to its page."""
     document = {"kind": "API", "title": "Seats", "location": "/catalog/default/api/s"}
     marks = {"preTag": "<1>", "postTag": "</1>"}
     result = {"type": "software-catalog", "document": document, "highlight": marks}

@@ -33,18 +33,18 @@ def api() -> FakeServices:
     return services
 
 
-async def test_a_card_says_that_an_action_is_not_installed(client: Client) -> None:
-    """Which one, and only those that are missing."""
+async def test_a_card_names_actions_that_are_not_installed(client: Client) -> None:
+    """Only those that are missing."""
     page = (await client().get("/create")).text
     assert "Not installed here: publish:moon" in page
     assert "debug:log" not in page
 
 
 @pytest.mark.parametrize("address", [FORM, PAGE])
-async def test_form_and_page_tell_all_that_should_be_known(
+async def test_form_and_page_show_all_warnings_of_a_template(
     client: Client, address: str
 ) -> None:
-    """Before an answer is given, and in nobody's way."""
+    """Before any answer is given, and without blocking the form."""
     answer = await client().get(address)
     page = entities.unescape(answer.text)
     assert answer.status_code == 200
@@ -53,10 +53,10 @@ async def test_form_and_page_tell_all_that_should_be_known(
     assert "planet as plain text: its field PlanetPicker is not known here" in page
 
 
-async def test_a_template_that_cannot_run_is_not_said_to_run(
+async def test_the_review_of_a_broken_template_does_not_promise_a_run(
     client: Client, api: FakeServices
 ) -> None:
-    """With nothing to ask, its review says that it can run as it is, unless warned."""
+    """Without questions, the review says that it can run, unless there are warnings."""
     api.steps = []
     spec = api.entities["template:default/python-service"]["spec"]
     spec |= {"parameters": [], "steps": [{"id": "a", "action": "debug:log"}]}
@@ -74,7 +74,7 @@ BROKEN = [
 ]
 
 
-async def test_expressions_that_cannot_be_parsed_are_told(
+async def test_unparsable_expressions_are_reported(
     client: Client, api: FakeServices
 ) -> None:
     """Step, field and reason on page and form, the steps on the card."""
@@ -88,10 +88,10 @@ async def test_expressions_that_cannot_be_parsed_are_told(
         assert "step well" not in page.lower()
 
 
-async def test_pages_of_templates_open_while_the_scaffolder_checks_nothing(
+async def test_template_pages_open_without_the_scaffolders_check(
     client: Client, api: FakeServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An answer of another shape, or none, is no warning and no error."""
+    """A malformed response, or none, is no warning and no error."""
     api.entities["template:default/python-service"]["spec"]["steps"] = BROKEN
     answers: list[Any] = [missing("no such route"), ok({}), ok({"items": [{}, 5]})]
     usual = api._scaffolder
@@ -110,7 +110,7 @@ async def test_pages_of_templates_open_while_the_scaffolder_checks_nothing(
             assert "cannot be parsed" not in response.text
 
 
-async def test_nothing_is_told_where_all_is_well(
+async def test_a_valid_template_has_no_warnings(
     client: Client, api: FakeServices
 ) -> None:
     """With everything installed, nothing stands on card, page or form."""
@@ -122,10 +122,10 @@ async def test_nothing_is_told_where_all_is_well(
         assert 'class="notice warn"' not in page
 
 
-async def test_an_ended_run_leads_to_its_form_with_its_answers(
+async def test_an_ended_run_links_to_its_prefilled_form(
     client: Client, api: FakeServices
 ) -> None:
-    """All pages are filled in; what was secret is asked anew."""
+    """All pages are filled in; secrets are asked for again."""
     answers = {"name": "seat-finder", "about": "a & b", "token": "***", "port": 9000}
     spec = {**task()["spec"], "parameters": answers}
     api.runs[TASK] = (task(status="failed", spec=spec), [])
@@ -140,7 +140,7 @@ async def test_an_ended_run_leads_to_its_form_with_its_answers(
     assert '<input type="hidden" name="p.port" value="9000">' in form
 
 
-async def test_a_run_under_way_is_not_started_again(
+async def test_a_running_run_has_no_link_to_start_again(
     client: Client, api: FakeServices
 ) -> None:
     """It can be cancelled first."""
@@ -150,7 +150,7 @@ async def test_a_run_under_way_is_not_started_again(
 
 
 def test_answers_too_long_for_an_address_are_left_out() -> None:
-    """The longest first; the others still come along."""
+    """The longest first; the others are carried on."""
     answers = {"short": "x", "long": "y" * 50_000, "pin": "*****"}
     info = {"entityRef": "template:default/t"}
     run: Any = {"spec": {"templateInfo": info, "parameters": answers}}
@@ -159,7 +159,7 @@ def test_answers_too_long_for_an_address_are_left_out() -> None:
     assert form_address({"spec": {}}) == ""
 
 
-def test_steps_that_share_an_id_are_shown_each_with_its_own_state() -> None:
+def test_steps_with_one_id_are_shown_with_their_own_state() -> None:
     """In the order of the template, whichever of them failed."""
     steps = [{"id": "a", "action": "x"}, {"id": "a", "action": "y"}, {"id": "a"}]
     states = ["processing", "completed", "processing", "failed", "skipped"]
