@@ -75,15 +75,15 @@ BAD_TOKENS: dict[str, tuple[Callable[[Portal], str], str]] = {
 }
 
 
-def test_the_same_token_unchanged_is_good(system: Portal) -> None:
-    """What the other tests change is all that is wrong with theirs."""
+def test_an_unchanged_token_is_accepted(system: Portal) -> None:
+    """The tokens of the other tests fail only by their change."""
     with system.with_token(token(system)) as caller:
         assert caller.get(ENTITIES).status_code == 200
 
 
 @pytest.mark.parametrize("name", BAD_TOKENS)
-def test_a_bad_token_is_nobody(system: Portal, name: str) -> None:
-    """401 with the reason; neither reads nor writes."""
+def test_an_invalid_token_answers_401(system: Portal, name: str) -> None:
+    """With the reason, for reads and for writes."""
     make, words = BAD_TOKENS[name]
     body = {"type": "url", "target": f"{HOST}/payments/blob/main/catalog-info.yaml"}
     before = system.get("/api/catalog/locations")
@@ -96,18 +96,18 @@ def test_a_bad_token_is_nobody(system: Portal, name: str) -> None:
     assert system.get("/api/catalog/locations") == before
 
 
-def test_who_has_no_token_is_told_so(system: Portal) -> None:
-    """401, also for who claims to come through the gateway already."""
+def test_a_request_without_a_token_answers_401(system: Portal) -> None:
+    """Also with a forged principal header."""
     forged = {"Callboard-Principal": system.sign_in(ANN)}
     for headers in ({}, forged, {"Authorization": "Basic YTpi"}):
         answer = httpx.get(f"{system.url}{ENTITIES}", headers=headers)
         assert problem(answer) == (401, "AuthenticationError", "Missing credentials")
 
 
-def test_a_service_refuses_who_does_not_come_through_the_gateway(
+def test_a_service_refuses_requests_that_bypass_the_gateway(
     system: Portal,
 ) -> None:
-    """Its own address gives nothing, not even to the operator's token."""
+    """Its own address answers 401, even to the operator's token."""
     for name in ("catalog", "scaffolder", "techdocs", "search", "analytics"):
         address = system.run["addresses"][name]
         path = {"catalog": "/entities", "search": "/query", "techdocs": "/snapshot"}
@@ -168,8 +168,8 @@ def await_last(heard: list[dict[str, Any]], pushes: list[str]) -> None:
     )
 
 
-def test_a_replayed_webhook_is_heard_once(system: Portal) -> None:
-    """The same delivery again is answered as a duplicate, and told to nobody."""
+def test_a_replayed_webhook_is_published_once(system: Portal) -> None:
+    """The second delivery is answered as a duplicate."""
     body, headers = delivery(system)
     marker, marked = delivery(system, ref="refs/heads/marker")
     with (
@@ -185,7 +185,7 @@ def test_a_replayed_webhook_is_heard_once(system: Portal) -> None:
         assert deliveries(heard, pushes) == pushes
 
 
-def test_a_webhook_that_is_not_signed_is_refused(system: Portal) -> None:
+def test_an_unsigned_webhook_is_refused(system: Portal) -> None:
     """403, whether the signature is missing, wrong, or of another body."""
     body, headers = delivery(system)
     none = {k: v for k, v in headers.items() if k != "X-Gitea-Signature"}
@@ -207,7 +207,7 @@ def test_a_webhook_that_is_not_signed_is_refused(system: Portal) -> None:
         assert deliveries(heard, pushes) == pushes[1:]
 
 
-def test_a_webhook_speaks_for_its_own_host_alone(system: Portal) -> None:
+def test_a_webhook_may_not_sign_for_another_host(system: Portal) -> None:
     """A secret of one host does not prove a push of another."""
     url = "https://github.com/acme/website"
     body, headers = delivery(
@@ -220,7 +220,7 @@ def test_a_webhook_speaks_for_its_own_host_alone(system: Portal) -> None:
     assert "github.com" in message
 
 
-def test_a_webhook_over_its_limit_is_not_read(system: Portal) -> None:
+def test_a_webhook_over_the_size_limit_is_refused(system: Portal) -> None:
     """413 before anything is checked."""
     with system.with_token(None) as host:
         answer = host.post(HOOK, content=b" " * (5 * 1024 * 1024 + 1))

@@ -130,10 +130,10 @@ def complaints(system: Portal, ref: str) -> list[dict[str, str]]:
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_descriptor_is_refused_before(
+def test_a_dry_run_refuses_an_invalid_descriptor(
     system: Portal, shelf: str, name: str
 ) -> None:
-    """A dry run answers 400 with the rule, and leaves nothing at all."""
+    """400 with the rule, and nothing is stored."""
     _, error, words = BAD[name]
     before = system.count()
     answer = register(system, f"{shelf}/{name}.yaml", dry=True)
@@ -147,10 +147,10 @@ def test_a_bad_descriptor_is_refused_before(
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_descriptor_is_told_by_its_location(
+def test_an_invalid_descriptor_is_reported_by_its_location(
     system: Portal, shelf: str, name: str
 ) -> None:
-    """Registered all the same, the location alone is kept, and says what is wrong."""
+    """When it is registered all the same, the location alone exists, with an error."""
     _, error, words = BAD[name]
     before = system.count()
     answer = register(system, f"{shelf}/{name}.yaml")
@@ -162,8 +162,8 @@ def test_a_bad_descriptor_is_told_by_its_location(
     assert system.count() == before + 1
 
 
-def test_the_first_location_keeps_an_entity(system: Portal, shelf: str) -> None:
-    """Who claims what another location provides gets a conflict, the entity stays."""
+def test_an_entity_stays_with_its_first_location(system: Portal, shelf: str) -> None:
+    """Another location that has the entity gets a conflict."""
     before = system.known("component:default/payments")
     answer = register(system, f"{shelf}/second.yaml").raise_for_status()
     (problem,) = complaints(system, answer.json()["location"]["entityRef"])
@@ -175,8 +175,10 @@ def test_the_first_location_keeps_an_entity(system: Portal, shelf: str) -> None:
     assert system.known("component:default/payments") == before
 
 
-def test_a_missing_target_leaves_its_siblings(system: Portal, shelf: str) -> None:
-    """What is there is kept; what is not is said at the Location that names it."""
+def test_a_missing_target_does_not_drop_other_targets(
+    system: Portal, shelf: str
+) -> None:
+    """Existing targets are read; the Location reports the missing one."""
     register(system, f"{shelf}/some-missing.yaml").raise_for_status()
     assert system.known("component:default/good-sibling")
     (problem,) = complaints(system, "location:default/some-missing")
@@ -184,8 +186,8 @@ def test_a_missing_target_leaves_its_siblings(system: Portal, shelf: str) -> Non
     assert "nowhere.yaml" in problem["message"]
 
 
-def test_targets_do_not_leave_their_repository(system: Portal, shelf: str) -> None:
-    """Neither dots nor another scheme lead to the machine's files."""
+def test_targets_cannot_leave_their_repository(system: Portal, shelf: str) -> None:
+    """Neither dots nor another scheme lead to files of the server."""
     before = system.count()
     register(system, f"{shelf}/elsewhere.yaml").raise_for_status()
     problems = complaints(system, "location:default/elsewhere")
@@ -206,23 +208,25 @@ def test_targets_do_not_leave_their_repository(system: Portal, shelf: str) -> No
         ("/org/blob/main/%2e%2e/%2e%2e/etc/passwd", "leads outside the repository"),
     ],
 )
-def test_registered_targets_are_inside(system: Portal, target: str, words: str) -> None:
-    """A traversal is named as such."""
+def test_registered_targets_cannot_leave_their_repository(
+    system: Portal, target: str, words: str
+) -> None:
+    """The error names the traversal."""
     status, name, message = problem(register(system, HOST + target, dry=True))
     assert (status, name) == (400, "InputError")
     assert words in message
 
 
-def test_only_urls_are_registered(system: Portal) -> None:
-    """A `file:` location is refused, whatever stands there."""
+def test_file_locations_are_refused(system: Portal) -> None:
+    """A `file:` location cannot be registered, whatever its target is."""
     body = {"type": "file", "target": "/etc/passwd"}
     status, name, message = problem(system.as_(BEN).post(LOCATIONS, json=body))
     assert (status, name) == (400, "InputError")
     assert 'must be of an allowed type ["url"]' in message
 
 
-def test_tags_of_yaml_run_nothing(system: Portal, shelf: str) -> None:
-    """A tag that other parsers would obey is only the value it stands at."""
+def test_yaml_tags_run_no_code(system: Portal, shelf: str) -> None:
+    """A tag that other parsers would execute is ignored."""
     register(system, f"{shelf}/tagged.yaml").raise_for_status()
     tagged = system.known("component:default/tagged")
     assert tagged is not None
@@ -236,10 +240,10 @@ def test_tags_of_yaml_run_nothing(system: Portal, shelf: str) -> None:
         ("  owner: again\n", "location", "map keys must be unique: 'owner' at line 9"),
     ],
 )
-def test_a_push_that_breaks_a_descriptor_keeps_the_last_good_state(
+def test_a_broken_push_keeps_the_last_valid_entity(
     system: Portal, bad: str, kind: str, words: str
 ) -> None:
-    """It is told where it can be, and the entity stays until a push mends it."""
+    """The error is shown, and the entity stays until a push repairs it."""
     name = f"wobbly-{secrets.token_hex(3)}"
     ref = f"component:default/{name}"
     copy = system.repository(name, {"catalog-info.yaml": component(name)})
@@ -305,8 +309,8 @@ def test_validation_names_field_and_rule(
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-def test_a_body_over_the_limit_is_not_read(system: Portal, chunked: bool) -> None:
-    """413 that names the limit, whether the length is announced or not."""
+def test_a_body_over_the_limit_is_refused(system: Portal, chunked: bool) -> None:
+    """413 that names the limit, with a length and without."""
     block = b" " * MEGABYTE
     body = iter([block] * 11) if chunked else block * 10 + b" "
     answer = system.as_(ANN).post(
@@ -317,7 +321,7 @@ def test_a_body_over_the_limit_is_not_read(system: Portal, chunked: bool) -> Non
     assert message == "body: over the limit of 10485760 bytes"
 
 
-def test_a_body_that_is_no_json_is_told_where(system: Portal) -> None:
+def test_malformed_json_is_refused_with_its_position(system: Portal) -> None:
     """400 with the place in the text."""
     answer = system.as_(SERVICE).post(
         VALIDATE, content=b"{nope", headers={"Content-Type": "application/json"}

@@ -53,8 +53,10 @@ def dry_run(system: Portal, action: str, values: Any, *files: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize("code", REACHING)
-def test_template_code_reaches_no_attributes(system: Portal, code: str) -> None:
-    """Nothing of Python or of the machine comes out of it, whatever it answers."""
+def test_template_code_cannot_reach_python_attributes(
+    system: Portal, code: str
+) -> None:
+    """Nothing of Python or of the server is in a response."""
     answer = dry_run(system, "debug:log", {"message": code})
     if answer.status_code == 200:
         log = answer.json()["log"]
@@ -68,8 +70,8 @@ def test_template_code_reaches_no_attributes(system: Portal, code: str) -> None:
 
 
 @pytest.mark.parametrize("code", ENDLESS)
-def test_template_code_ends(system: Portal, code: str) -> None:
-    """What would take for ever is stopped, and says at which limit."""
+def test_endless_template_code_is_stopped(system: Portal, code: str) -> None:
+    """The error names the limit."""
     status, name, message = problem(dry_run(system, "debug:log", {"message": code}))
     assert (status, name) in ((400, "TemplateLimitError"), (500, "TemplateLimitError"))
     assert "limit of" in message
@@ -89,10 +91,10 @@ def test_template_code_ends(system: Portal, code: str) -> None:
         ("catalog:write", {"filePath": "../x.yaml", "entity": {"kind": "API"}}),
     ],
 )
-def test_actions_stay_in_their_workspace(
+def test_actions_cannot_leave_their_workspace(
     system: Portal, action: str, values: dict[str, Any]
 ) -> None:
-    """403 that says so; nothing outside is read, written or removed."""
+    """403; nothing outside is read, written or removed."""
     file = {"path": "a.txt", "base64Content": "YQ==", "executable": False}
     before = sorted(path.name for path in system.data.iterdir())
     answer = dry_run(system, action, values, file)
@@ -100,8 +102,8 @@ def test_actions_stay_in_their_workspace(
     assert sorted(path.name for path in system.data.iterdir()) == before
 
 
-def test_files_beside_a_template_stay_beside_it(system: Portal) -> None:
-    """The paths that a dry run is given are held to the same."""
+def test_dry_run_files_cannot_leave_their_folder(system: Portal) -> None:
+    """The paths of a dry run's files obey the same rule."""
     file = {"path": "../../evil.txt", "base64Content": "YQ=="}
     answer = dry_run(system, "debug:log", {"message": "x"}, file)
     assert problem(answer) == (403, "NotAllowedError", OUTSIDE)
@@ -116,18 +118,16 @@ def test_files_beside_a_template_stay_beside_it(system: Portal) -> None:
         (f"{HOST}/payments/tree/main/../../org", "outside the repository"),
     ],
 )
-def test_sources_are_those_that_the_configuration_allows(
-    system: Portal, url: str, words: str
-) -> None:
-    """Any other is refused by name."""
+def test_only_allowed_sources_are_fetched(system: Portal, url: str, words: str) -> None:
+    """Another source is refused by name."""
     run = made(system, {"action": "fetch:plain", "input": {"url": url}})
     assert run["status"] == "failed"
     assert words in told(system, run)
 
 
 @pytest.mark.parametrize("name", ["../../evil", "..", "a/../../evil", "evil.git"])
-def test_a_repository_is_made_in_its_place_alone(system: Portal, name: str) -> None:
-    """A run that names another place fails, and makes nothing."""
+def test_a_repository_name_cannot_leave_its_folder(system: Portal, name: str) -> None:
+    """A run with such a name fails, and creates nothing."""
     values = {"repoUrl": f"git.playhouse.example?repo={name}"}
     run = made(system, {"action": "publish:git", "input": values})
     assert run["status"] == "failed"
@@ -160,8 +160,8 @@ def told(system: Portal, run: dict[str, Any]) -> str:
     return "\n".join(str(event["body"]["message"]) for event in events)
 
 
-def test_answers_that_break_the_schema_start_nothing(system: Portal) -> None:
-    """400 that names the field and its rule; there is no run."""
+def test_invalid_parameters_start_no_run(system: Portal) -> None:
+    """400 that names the field and its rule."""
     before = system.get(TASKS)["totalTasks"]
     values = {
         "name": "Not A Name",
@@ -190,8 +190,10 @@ def test_answers_that_break_the_schema_start_nothing(system: Portal) -> None:
         "/assets/x/../../../ports.py",
     ],
 )
-def test_paths_of_docs_and_assets_do_not_climb(system: Portal, path: str) -> None:
-    """Nothing of the file, however the dots are written."""
+def test_paths_of_docs_and_assets_cannot_leave_the_site(
+    system: Portal, path: str
+) -> None:
+    """However the dots are written."""
     host = system.url.removeprefix("http://")
     connection = http.client.HTTPConnection(host, timeout=20)
     headers = {"Authorization": system.as_(SERVICE).headers["Authorization"]}
@@ -207,7 +209,7 @@ def test_paths_of_docs_and_assets_do_not_climb(system: Portal, path: str) -> Non
     assert "Protocol" not in body
 
 
-def test_documentation_that_reaches_outside_is_not_built(system: Portal) -> None:
+def test_docs_that_refer_outside_are_not_built(system: Portal) -> None:
     """Hooks, foreign plugins and a folder outside fail the build, by name."""
     name = f"sly-{secrets.token_hex(3)}"
     component = (

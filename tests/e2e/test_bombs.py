@@ -145,7 +145,7 @@ def all_bombs(portal: Portal) -> Iterator[Bomb]:
     yield from bombs.of_pages(pages())
 
 
-def test_nobody_stands_still(system: Portal) -> None:
+def test_no_input_blocks_a_service(system: Portal) -> None:
     """Every operation and page, with every kind of input; all offenders are listed."""
     portal = system
     pulse = Pulse({name: portal.run["addresses"][name] for name in SERVICES})

@@ -69,7 +69,7 @@ class Following:
         return [json.loads(line) for line in list(self.lines)]
 
 
-def test_status_tells_how_everything_is(system: Portal) -> None:
+def test_status_reports_every_service(system: Portal) -> None:
     """Exit code 0, and every service ready, for people and for scripts."""
     status = json.loads(system.command("status", "--json"))
     assert status["status"] == "ok"
@@ -79,8 +79,8 @@ def test_status_tells_how_everything_is(system: Portal) -> None:
     assert "scaffolder" in system.command("status")
 
 
-def test_status_of_nothing_says_how_to_start(tmp_path: Path) -> None:
-    """Exit code 3 tells it from a portal that is ill."""
+def test_status_without_a_portal_says_how_to_start(tmp_path: Path) -> None:
+    """Exit code 3 differs from that of a failing portal."""
     empty_system = System(tmp_path, 0)
     empty_system.command("status", "--json", expected=3)
     assert "Nothing was running" in empty_system.command("down")
@@ -95,8 +95,8 @@ def validate(path: Path, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-def test_validate_likes_the_example(tmp_path: Path) -> None:
-    """Exit code 0 and one line a descriptor; it needs no portal."""
+def test_validate_accepts_the_example(tmp_path: Path) -> None:
+    """Exit code 0 and one line for each descriptor; no portal is needed."""
     code, out = validate(PAYMENTS, "--json")
     assert code == 0
     refs = [finding["ref"] for finding in json.loads(out)]
@@ -113,8 +113,8 @@ def test_validate_likes_the_example(tmp_path: Path) -> None:
         ("kind: [\n", "YAML error: "),
     ],
 )
-def test_validate_names_the_rule(tmp_path: Path, text: str, words: str) -> None:
-    """Exit code 1, with the field and what is wrong."""
+def test_validate_names_field_and_rule(tmp_path: Path, text: str, words: str) -> None:
+    """Exit code 1, with the field and the mistake."""
     file = tmp_path / "catalog-info.yaml"
     file.write_text(text)
     code, out = validate(file, "--json")
@@ -123,8 +123,8 @@ def test_validate_names_the_rule(tmp_path: Path, text: str, words: str) -> None:
     assert words in finding["error"]
 
 
-def test_events_follow_a_push(system: Portal) -> None:
-    """One line of JSON an event; a filter lets through what was asked for."""
+def test_the_events_command_shows_a_push(system: Portal) -> None:
+    """One line of JSON for each event; a filter selects events."""
     words = ("-m", "deploy.cli", "events", "--data", str(system.data), "--json")
     one = ("--topic", "entity-changed", "--entity", PAYMENTS_REF)
     copy = working_copy(system, "payments")
@@ -149,8 +149,8 @@ def test_events_follow_a_push(system: Portal) -> None:
         assert {event["subject"] for event in filtered.events()} == {PAYMENTS_REF}
 
 
-def test_rebuild_search_proves_itself(system: Portal) -> None:
-    """The index built anew has the checksums of the one that answered."""
+def test_rebuild_search_verifies_the_new_index(system: Portal) -> None:
+    """The new index has the checksums of the live one."""
     proof = json.loads(system.command("rebuild", "search", "--json"))
     assert proof["equal"] is True
     for part in ("entities", "sites"):
@@ -159,7 +159,7 @@ def test_rebuild_search_proves_itself(system: Portal) -> None:
     assert proof["entities"]["count"] == system.count()
 
 
-def test_the_example_consumer_counts(system: Portal) -> None:
+def test_the_example_consumer_reads_all_topics(system: Portal) -> None:
     """Thirty lines that read the three topics from Kafka."""
     consumer = ("deploy/examples/consumer.py", str(system.data))
     with Following(*consumer) as counting:

@@ -69,20 +69,22 @@ def looked_at(page: Any, url: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_pages_with_real_data_are_for_everybody(
+def test_pages_with_real_data_are_accessible(
     looking: Any, system: Portal, name: str
 ) -> None:
     """No violation of axe's rules in light and dark, wide and narrow."""
     assert looked_at(looking, system.url + PAGES[name]) == []
 
 
-def test_a_run_is_for_everybody(looking: Any, system: Portal, run: str) -> None:
+def test_the_page_of_a_run_is_accessible(
+    looking: Any, system: Portal, run: str
+) -> None:
     """Steps, log and results of a real run."""
     assert looked_at(looking, system.url + run) == []
 
 
-def test_the_sign_in_page_is_for_everybody(chromium: Any, system: Portal) -> None:
-    """It is what everybody meets first."""
+def test_the_sign_in_page_is_accessible(chromium: Any, system: Portal) -> None:
+    """It is every reader's first page."""
     context = chromium.new_context(bypass_csp=True, reduced_motion="reduce")
     problems = looked_at(context.new_page(), f"{system.url}/sign-in")
     context.close()
@@ -90,8 +92,8 @@ def test_the_sign_in_page_is_for_everybody(chromium: Any, system: Portal) -> Non
 
 
 @pytest.mark.parametrize("path", ["/", PAYMENTS, FORM])
-def test_a_cold_page_is_light(opened: Open, system: Portal, path: str) -> None:
-    """Less than 100 kB of scripts cross the wire; `opened` sees that all is ours."""
+def test_a_first_page_load_is_small(opened: Open, system: Portal, path: str) -> None:
+    """Less than 100 kB of scripts are sent; `opened` checks the hosts."""
     page = opened("/settings", BEN)
     client = page.context.new_cdp_session(page)
     client.send("Network.enable")

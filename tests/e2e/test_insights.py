@@ -20,10 +20,10 @@ def names(system: Portal, name: str, who: str) -> set[str]:
     return {group["name"] for group in figure(system, name, who)["groups"]}
 
 
-def test_counts_of_what_is_restricted_show_to_its_owners(
+def test_counts_of_restricted_entities_are_for_their_owners(
     system: Portal, secret: Secret
 ) -> None:
-    """Its repository, its documentation and its changes count for nobody else."""
+    """Its repository, documentation and changes are not counted for others."""
     repository = f"git.playhouse.example/{secret.name}"
     push(secret.copy, {"catalog-info.yaml": secret.says("soon")}, "Say when")
     for who in (HUGO, DEV):
@@ -46,22 +46,22 @@ def test_counts_of_what_is_restricted_show_to_its_owners(
         )
 
 
-def test_the_example_came_by_import(system: Portal) -> None:
-    """What a location brought at its first reading is no change of anybody's."""
+def test_the_example_counts_as_imported(system: Portal) -> None:
+    """The first reading of a location is no change by a person."""
     eventually(
         lambda: figure(system, "changes", DEV)["totals"]["imported"] > 50, "imported"
     )
 
 
-def test_a_period_that_there_is_none_of_is_refused(system: Portal) -> None:
-    """The answer names the field and the choices."""
+def test_an_unknown_period_is_refused(system: Portal) -> None:
+    """The error names the field and the choices."""
     answer = system.as_(BEN).get("/api/analytics/runs", params={"period": "5y"})
     assert answer.status_code == 400
     assert "period must be 24h, 48h, 7d" in answer.json()["error"]["message"]
 
 
 @pytest.mark.browser
-def test_a_push_is_drawn(system: Portal, opened: Open) -> None:
+def test_a_push_appears_in_the_insights(system: Portal, opened: Open) -> None:
     """Home has the week's totals; Insights has a bar and a row for the push."""
     copy = WorkingCopy(system.data / "workshop" / "payments")
     push(copy, {"NOTES.md": "Insights count this.\n"}, "Take a note")

@@ -49,8 +49,8 @@ def found(system: Portal, text: str) -> Any:
     return eventually(lambda: system.results(text), f"search finds {text}")
 
 
-def test_a_guest_looks_around(opened: Open, pictures: Path) -> None:
-    """Signs in, filters, opens an entity, reads its docs, finds by searching."""
+def test_a_guest_browses_the_portal(opened: Open, pictures: Path) -> None:
+    """Signs in, filters, opens an entity, reads its docs, searches."""
     page = opened("/catalog", None)
     page.get_by_role("button", name="Continue as a guest").click()
     page.wait_for_url("**/catalog")
@@ -78,8 +78,8 @@ def test_a_guest_looks_around(opened: Open, pictures: Path) -> None:
     page.screenshot(path=pictures / "search-1440.png")
 
 
-def test_somebody_comes_home(opened: Open, pictures: Path) -> None:
-    """Chooses a person at the development sign-in; the banner says what that is."""
+def test_a_user_signs_in_and_sees_the_home_page(opened: Open, pictures: Path) -> None:
+    """The user is chosen at the development sign-in, which a banner explains."""
     page = opened("/", None, size=NARROW)
     page.get_by_label("Find a person").press_sequentially("okafor")
     expect(page.locator("#people li")).to_have_count(1)
@@ -95,7 +95,7 @@ def test_somebody_comes_home(opened: Open, pictures: Path) -> None:
 def test_a_push_changes_the_open_page(
     opened: Open, system: Portal, pictures: Path
 ) -> None:
-    """The page shows it by itself, search finds it, the activity says who and what."""
+    """The page changes by itself, search finds the change, the activity shows it."""
     fresh = word()
     copy = working_copy(system, "payments")
     who = copy.git("config", "user.name")
@@ -125,7 +125,7 @@ def test_a_push_changes_the_open_page(
 def test_a_push_to_the_docs_rebuilds_the_open_page(
     opened: Open, system: Portal, pictures: Path
 ) -> None:
-    """The site is built anew and the page that is being read shows it."""
+    """The site is built again, and the open page shows it."""
     fresh = word()
     copy = working_copy(system, "payments")
     page = listening(opened(DOCS, ANN))
@@ -140,7 +140,7 @@ def test_a_push_to_the_docs_rebuilds_the_open_page(
     measured("… → search", lambda: found(system, fresh), CHANGED_SECONDS)
 
 
-def test_a_template_makes_a_service(
+def test_a_template_creates_a_service(
     opened: Open, system: Portal, pictures: Path
 ) -> None:
     """Form, run, log; a repository, and its component in catalog, search and docs."""
@@ -199,7 +199,7 @@ def fill_in(page: Any, name: str, pictures: Path) -> None:
     page.screenshot(path=pictures / "review-1440.png")
 
 
-def test_the_keyboard_reaches_everything(opened: Open) -> None:
+def test_the_portal_works_by_keyboard(opened: Open) -> None:
     """Skip link, `g c`, rows by `j` and Enter, `/` and a suggestion."""
     page = opened("/", ANN)
     page.keyboard.press("Tab")
@@ -224,7 +224,7 @@ def test_the_keyboard_reaches_everything(opened: Open) -> None:
     page.wait_for_url("**/catalog/default/*/seat-map*")
 
 
-def test_reading_needs_no_scripts(opened: Open, pictures: Path) -> None:
+def test_reading_works_without_scripts(opened: Open, pictures: Path) -> None:
     """Filters, entity, docs and search are forms and links."""
     page = opened("/catalog", None, java_script_enabled=False)
     page.get_by_role("button", name="Continue as a guest").click()

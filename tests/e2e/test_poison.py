@@ -88,8 +88,10 @@ CONSUMERS = {
 
 @pytest.mark.parametrize("topic", CONSUMERS)
 @pytest.mark.parametrize("kind", ["garbage", "wrong data", "wrong type"])
-def test_poison_is_put_aside(system: Portal, topic: str, kind: str) -> None:
-    """Each consumer writes what it could not handle, and why, to `<topic>.dead`."""
+def test_poison_messages_go_to_the_dead_letters(
+    system: Portal, topic: str, kind: str
+) -> None:
+    """Each consumer writes the message and the reason to `<topic>.dead`."""
     consumers, foreign = CONSUMERS[topic]
     own = {
         "entity-changed": "callboard.entity.updated.v1",
@@ -122,8 +124,8 @@ def test_poison_is_put_aside(system: Portal, topic: str, kind: str) -> None:
         assert letter["tried"] >= 1
 
 
-def test_the_topics_go_on(system: Portal) -> None:
-    """After the poison a push is still heard by the catalog, and by search."""
+def test_topics_are_consumed_after_a_poison_message(system: Portal) -> None:
+    """Catalog and search handle a later push."""
     copy = working_copy(system, "payments")
     word = f"zq{secrets.token_hex(4)}"
     before = str((system.known(REF) or {})["metadata"]["description"])

@@ -39,10 +39,10 @@ def uid(system: Portal, secret: Secret) -> str:
 
 
 @pytest.mark.parametrize("who", OUTSIDERS)
-def test_outsiders_get_what_they_would_get_if_it_did_not_exist(
+def test_a_restricted_entity_is_not_found_by_outsiders(
     system: Portal, secret: Secret, who: str
 ) -> None:
-    """404 with the words for an entity that there is not, at every address."""
+    """404 with the text for a missing entity, at every address."""
     for path in (
         f"{BY_NAME}/{secret.path}",
         f"{BY_NAME}/{secret.path}/ancestry",
@@ -65,7 +65,9 @@ def test_outsiders_get_what_they_would_get_if_it_did_not_exist(
 
 
 @pytest.mark.parametrize("who", INSIDERS)
-def test_insiders_get_it(system: Portal, secret: Secret, who: str) -> None:
+def test_owners_can_read_a_restricted_entity(
+    system: Portal, secret: Secret, who: str
+) -> None:
     """The same addresses answer its owner and the platform team."""
     for path in (
         f"{BY_NAME}/{secret.path}",
@@ -82,10 +84,10 @@ def test_insiders_get_it(system: Portal, secret: Secret, who: str) -> None:
 @pytest.mark.parametrize(
     ("who", "sees"), [*((w, False) for w in OUTSIDERS), *((w, True) for w in INSIDERS)]
 )
-def test_lists_totals_and_facets(
+def test_lists_totals_and_facets_hide_the_restricted_entity(
     system: Portal, secret: Secret, who: str, *, sees: bool
 ) -> None:
-    """It is counted for those who see it, and for nobody else."""
+    """It is listed and counted for its readers only."""
     tagged = f"metadata.tags={secret.word}"
     assert len(system.get(f"{CATALOG}/entities", who, filter=tagged)) == sees
     assert system.count(who, filter=tagged) == sees
@@ -101,8 +103,10 @@ def test_lists_totals_and_facets(
     assert (first is not None) == sees
 
 
-def test_totals_differ_by_what_is_restricted(system: Portal, secret: Secret) -> None:
-    """Outsiders count exactly as many fewer as there are restricted entities."""
+def test_totals_differ_by_the_number_of_restricted_entities(
+    system: Portal, secret: Secret
+) -> None:
+    """Outsiders count exactly as many fewer."""
     marked = "metadata.annotations.callboard.dev/visibility=restricted"
     restricted = system.count(DEV, filter=marked)
     assert restricted >= 2  # ours, and the example's
@@ -112,8 +116,10 @@ def test_totals_differ_by_what_is_restricted(system: Portal, secret: Secret) -> 
 
 
 @pytest.mark.parametrize("who", [*OUTSIDERS, *INSIDERS])
-def test_search_and_suggestions(system: Portal, secret: Secret, who: str) -> None:
-    """Neither the entity nor a page of its documentation is found by outsiders."""
+def test_search_and_suggestions_hide_the_restricted_entity(
+    system: Portal, secret: Secret, who: str
+) -> None:
+    """Outsiders find neither the entity nor a page of its documentation."""
     sees = who in INSIDERS
     assert (system.results(secret.word, who) > 0) == sees
     assert (system.results(secret.name, who) > 0) == sees
@@ -122,8 +128,10 @@ def test_search_and_suggestions(system: Portal, secret: Secret, who: str) -> Non
 
 
 @pytest.mark.parametrize("who", OUTSIDERS)
-def test_locations_do_not_tell(system: Portal, secret: Secret, who: str) -> None:
-    """Where it comes from is as hidden: its Location entity, and registrations."""
+def test_locations_do_not_reveal_the_restricted_entity(
+    system: Portal, secret: Secret, who: str
+) -> None:
+    """Its Location entity and its registration are hidden too."""
     everything = system.get(f"{CATALOG}/entities", who)
     assert secret.name not in str(everything)
     assert "curtain-call" not in str(everything)
@@ -143,8 +151,10 @@ def test_locations_do_not_tell(system: Portal, secret: Secret, who: str) -> None
 
 
 @pytest.mark.parametrize("ref", NEIGHBOURS)
-def test_neighbours_do_not_tell(system: Portal, secret: Secret, ref: str) -> None:
-    """Relations that lead to it are shown to insiders only."""
+def test_relations_do_not_reveal_the_restricted_entity(
+    system: Portal, secret: Secret, ref: str
+) -> None:
+    """Relations to it are shown to insiders only."""
     for who in (*OUTSIDERS, *INSIDERS):
         entity = system.known(ref, who)
         assert entity is not None
@@ -152,8 +162,10 @@ def test_neighbours_do_not_tell(system: Portal, secret: Secret, ref: str) -> Non
         assert (secret.ref in refs) == (who in INSIDERS), who
 
 
-def test_the_event_stream_does_not_tell(system: Portal, secret: Secret) -> None:
-    """A push to it is heard by its owner; others hear the next public push alone."""
+def test_the_event_stream_hides_the_restricted_entity(
+    system: Portal, secret: Secret
+) -> None:
+    """Its owner gets a push to it; others get the next public push only."""
     word = f"zq{secrets.token_hex(4)}"
     with (
         system.listening(GUEST) as guest,
@@ -220,14 +232,14 @@ def readers(system: Portal) -> Iterator[dict[str, httpx.Client]]:
         ("/search/suggest?term={name}", "{word}"),
     ],
 )
-def test_pages_do_not_tell(
+def test_portal_pages_hide_the_restricted_entity(
     system: Portal,
     secret: Secret,
     readers: dict[str, httpx.Client],
     path: str,
     hidden: str,
 ) -> None:
-    """No page of the portal shows a trace of it to outsiders."""
+    """No page shows a trace of it to outsiders."""
     values = {"name": secret.name, "word": secret.word}
     for who in (GUEST, ANN):
         answer = readers[who].get(path.format(**values))
@@ -236,10 +248,10 @@ def test_pages_do_not_tell(
 
 
 @pytest.mark.parametrize("tab", ["", "/activity", "/raw", "/dependencies"])
-def test_its_own_pages_are_the_owners(
+def test_the_restricted_entitys_page_is_for_its_owner_only(
     secret: Secret, readers: dict[str, httpx.Client], tab: str
 ) -> None:
-    """404 for outsiders, the page for its owner; so is its documentation."""
+    """404 for outsiders; so is its documentation."""
     own = f"/catalog/default/component/{secret.name}{tab}"
     docs = f"/docs/default/component/{secret.name}/"
     for path in (own, docs):
@@ -263,8 +275,8 @@ def test_its_own_pages_are_the_owners(
         (f"{CATALOG}/validate-entity", {}),
     ],
 )
-def test_guests_only_read(system: Portal, path: str, body: dict[str, Any]) -> None:
-    """403 that tells them how to go on; nothing begins."""
+def test_guests_may_only_read(system: Portal, path: str, body: dict[str, Any]) -> None:
+    """403 that says how to continue; nothing is started."""
     locations = system.get(f"{CATALOG}/locations")
     tasks = system.get("/api/scaffolder/v2/tasks")["totalTasks"]
     answer = system.as_(GUEST).post(path, json=body)
@@ -274,8 +286,8 @@ def test_guests_only_read(system: Portal, path: str, body: dict[str, Any]) -> No
     assert system.get("/api/scaffolder/v2/tasks")["totalTasks"] == tasks
 
 
-def test_refreshing_needs_an_owner(system: Portal, secret: Secret) -> None:
-    """Owners and the platform team may; others are told why not, or find nothing."""
+def test_refreshing_needs_ownership(system: Portal, secret: Secret) -> None:
+    """Owners and the platform team may; others get 403 or 404."""
     payments = {"entityRef": "component:default/payments"}
     for who, status in ((BEN, 200), (DEV, 200), (ANN, 403)):
         answer = system.as_(who).post(f"{CATALOG}/refresh", json=payments)
@@ -286,8 +298,8 @@ def test_refreshing_needs_an_owner(system: Portal, secret: Secret) -> None:
     assert problem(answer)[:2] == (404, "NotFoundError")
 
 
-def test_deleting_needs_an_owner(system: Portal, secret: Secret) -> None:
-    """Neither entity nor location goes before somebody deletes it who may."""
+def test_deleting_needs_ownership(system: Portal, secret: Secret) -> None:
+    """Neither entity nor location is deleted by others."""
     name = f"passing-{secrets.token_hex(3)}"
     ref = f"component:default/{name}"
     text = (
@@ -313,8 +325,8 @@ def test_deleting_needs_an_owner(system: Portal, secret: Secret) -> None:
     assert system.known(ref) is None
 
 
-def test_moving_a_registration_needs_an_owner(system: Portal) -> None:
-    """Nobody replaces what another's location brought by something of their own."""
+def test_moving_a_registration_needs_ownership(system: Portal) -> None:
+    """Nobody can replace the entities of another's location."""
     refs, targets = [], []
     for owner in ("money", "booking"):
         name = f"moving-{secrets.token_hex(3)}"
@@ -340,8 +352,8 @@ def test_moving_a_registration_needs_an_owner(system: Portal) -> None:
     assert system.known(refs[1])
 
 
-def test_runs_belong_to_who_began_them(system: Portal) -> None:
-    """Others neither see a run nor its log; the platform team does."""
+def test_runs_are_visible_to_their_creator_only(system: Portal) -> None:
+    """Others see neither a run nor its log; the platform team does."""
     name = f"private-{secrets.token_hex(3)}"
     values = {"name": name, "title": "Private", "owner": "group:default/money"}
     body = {"templateRef": "template:default/documentation-site", "values": values}

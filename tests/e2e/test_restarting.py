@@ -7,7 +7,7 @@ from typing import Any
 from tests.e2e.running import BY_NAME, SERVICE, Portal, eventually
 
 
-def test_down_and_up_again_find_all_state(system: Portal) -> None:
+def test_all_state_survives_a_restart_of_the_portal(system: Portal) -> None:
     """Entities with their history, runs, docs, search and the token are as before."""
     eventually(lambda: not under_way(system), "the runs of the journeys before to end")
     before = state(system)

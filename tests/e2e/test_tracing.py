@@ -120,7 +120,7 @@ def test_a_push_is_one_trace_up_to_search(traced: TracedPortal) -> None:
 
 
 def test_a_run_is_one_trace_with_its_steps(traced: TracedPortal) -> None:
-    """The request, what it asks of the catalog, and each step with its Git work."""
+    """The request, its calls of the catalog, and each step with its Git work."""
     name = f"guide-{secrets.token_hex(3)}"
     values = {"name": name, "title": "A guide", "owner": "group:default/money"}
     body = {"templateRef": "template:default/documentation-site", "values": values}
@@ -157,8 +157,8 @@ def test_a_read_is_one_trace_through_the_gateway(traced: TracedPortal) -> None:
     assert "sesame" not in repr(spans)
 
 
-def test_a_page_is_one_trace_with_what_it_asks(traced: TracedPortal) -> None:
-    """Gateway, portal, and the gateway's API that the page is made of."""
+def test_a_page_is_one_trace_with_its_api_calls(traced: TracedPortal) -> None:
+    """Gateway, portal, and the gateway's API that the page calls."""
     trace_id = secrets.token_hex(16)
     headers = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
     path = "/catalog/default/component/payments"
@@ -179,8 +179,8 @@ def test_a_page_is_one_trace_with_what_it_asks(traced: TracedPortal) -> None:
     assert "portal" in {service for service, _ in names(spans)}
 
 
-def test_what_a_portal_logs_names_the_trace(traced: TracedPortal) -> None:
-    """A run's line at its end is found by the id of its trace."""
+def test_log_lines_have_the_trace_id(traced: TracedPortal) -> None:
+    """The last line of a run is found by the id of its trace."""
     spans = [s for s in traced.collector.spans if s.name == "template run"]
     log = Path(traced.portal.data / "logs" / "scaffolder.log").read_text()
     ended = [line for line in log.splitlines() if '"run_ended"' in line]
