@@ -19,8 +19,8 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "engines"
 
 
-def test_what_is_made_is_kept(own_cache: Path) -> None:
-    """The second to ask finds what the first one made."""
+def test_a_built_file_is_cached(own_cache: Path) -> None:
+    """The second request gets the file of the first."""
     folders: list[Path] = []
 
     def make(folder: Path) -> None:
@@ -36,8 +36,8 @@ def test_what_is_made_is_kept(own_cache: Path) -> None:
     assert (own_cache / "thing" / "file").read_text() == "once"
 
 
-def test_two_at_once_make_it_once(own_cache: Path) -> None:
-    """The one waits until the other has it in place, whole."""
+def test_concurrent_requests_build_a_file_once(own_cache: Path) -> None:
+    """The second one waits until the file is complete."""
     folders: list[Path] = []
     all_here = threading.Barrier(4)
 
@@ -56,8 +56,8 @@ def test_two_at_once_make_it_once(own_cache: Path) -> None:
     assert len(folders) == 1
 
 
-def test_what_was_not_finished_leaves_nothing(own_cache: Path) -> None:
-    """A failure half-way is not taken for the thing, and is made anew."""
+def test_an_interrupted_build_is_not_cached(own_cache: Path) -> None:
+    """It is built again."""
 
     def fail(folder: Path) -> None:
         (folder / "half").write_text("half")
@@ -71,7 +71,7 @@ def test_what_was_not_finished_leaves_nothing(own_cache: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["changed", "missing", "added"])
-def test_another_file_is_refused(tmp_path: Path, harm: str) -> None:
+def test_a_download_with_a_wrong_checksum_is_refused(tmp_path: Path, harm: str) -> None:
     """A wrong checksum, a missing jar, an unknown one: each is named."""
     (tmp_path / "a.jar").write_bytes(b"a")
     (tmp_path / "b.jar").write_bytes(b"b")
@@ -88,8 +88,8 @@ def test_another_file_is_refused(tmp_path: Path, harm: str) -> None:
         cache.check(tmp_path, digests)
 
 
-def test_a_changed_jar_is_refused(servers: None, own_cache: Path) -> None:
-    """A jar of the cache that is another one is not used, and is named."""
+def test_a_changed_jar_in_the_cache_is_refused(servers: None, own_cache: Path) -> None:
+    """It is not used, and is named."""
     jar_folder = documents.JARS.folder
     own_cache.mkdir(parents=True)
     with pytest.MonkeyPatch.context() as patch:
@@ -102,7 +102,7 @@ def test_a_changed_jar_is_refused(servers: None, own_cache: Path) -> None:
         documents.JARS.check()
 
 
-def test_a_changed_pin_of_a_program_is_refused(
+def test_a_program_of_another_pin_is_refused(
     servers: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A program that was built from another source is not used."""
@@ -112,7 +112,7 @@ def test_a_changed_pin_of_a_program_is_refused(
         opa.PROGRAM.check()
 
 
-def test_fetching_again_is_quick_and_changes_nothing(servers: None) -> None:
+def test_a_second_fetch_downloads_nothing(servers: None) -> None:
     """The second call looks, and fetches nothing."""
     fetching.fetch(fetching.SOURCES, lambda *_: None)
     folders = [cache.root() / source.folder for source in fetching.SOURCES.values()]
@@ -145,13 +145,13 @@ def jvms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_the_newest_java_is_taken(jvms: Path) -> None:
-    """Of those that are new enough, and that can compile where that is needed."""
+def test_the_newest_java_is_chosen(jvms: Path) -> None:
+    """Of those that are new enough, with a compiler where one is needed."""
     assert jdk.find(17, "Kafka") == Jdk(jvms / "twenty-one", 21)
     assert jdk.find(17, "Kafka", compiler=True) == Jdk(jvms / "seventeen", 17)
 
 
-def test_java_home_is_looked_at(
+def test_java_home_is_considered(
     jvms: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where it is not among the others."""

@@ -25,8 +25,8 @@ def engines(*words: str, expected: int = 0) -> str:
     return done.stdout + done.stderr
 
 
-def test_started_looked_at_and_stopped(tmp_path: Path) -> None:
-    """Secured ones: the password is in a file of the owner's, and not printed."""
+def test_engines_are_started_listed_and_stopped(tmp_path: Path) -> None:
+    """With security, the password is in a file of the owner's, and not printed."""
     options = ("--data", str(tmp_path))
     output = engines("start", "opa", "documents", "--secure", *options)
     environment = tmp_path / "engines.env"
@@ -46,7 +46,7 @@ def test_started_looked_at_and_stopped(tmp_path: Path) -> None:
 
 
 def test_an_unknown_server_is_refused(tmp_path: Path) -> None:
-    """The names that exist are told."""
+    """The error has the names that exist."""
     output = engines("start", "oracle", "--data", str(tmp_path), expected=2)
     assert "broker" in output
     assert not list(tmp_path.iterdir())

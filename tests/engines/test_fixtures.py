@@ -17,13 +17,15 @@ from shared.kit.config.servers import Server
 
 
 def test_the_event_log_has_the_topics(servers: None, kafka: str) -> None:
-    """Whoever takes the address finds what the services need."""
+    """Tests find the topics that the services need."""
     metadata = AdminClient(settings(Server(kafka))).list_topics(timeout=10)
     assert set(TOPICS) <= metadata.topics.keys()
 
 
-def test_the_document_store_greets_as_one_of_today(servers: None, mongodb: str) -> None:
-    """Today's drivers take it for a MongoDB they know."""
+def test_the_document_store_reports_a_supported_version(
+    servers: None, mongodb: str
+) -> None:
+    """Current drivers accept it as a MongoDB."""
     client: MongoClient[dict[str, object]] = MongoClient(mongodb)
     assert client["admin"].command("hello")["isWritablePrimary"] is True
     client["test"]["things"].insert_one({"_id": 1})
@@ -31,8 +33,8 @@ def test_the_document_store_greets_as_one_of_today(servers: None, mongodb: str) 
     client.close()
 
 
-def test_a_secured_event_log_asks_who_it_is(secured_kafka: Server) -> None:
-    """The password opens it; another one, or none, does not."""
+def test_a_secured_event_log_requires_its_password(secured_kafka: Server) -> None:
+    """Another password, or none, is refused."""
     assert AdminClient(settings(secured_kafka)).list_topics(timeout=10).brokers
     wrong = Server(secured_kafka.address, "callboard", "wrong", secured_kafka.ca)
     for refused in (wrong, Server(secured_kafka.address)):
@@ -41,10 +43,10 @@ def test_a_secured_event_log_asks_who_it_is(secured_kafka: Server) -> None:
 
 
 @pytest.mark.parametrize("password", ["right", "wrong", None])
-def test_a_secured_document_store_asks_who_it_is(
+def test_a_secured_document_store_requires_its_password(
     secured_mongodb: Server, password: str | None
 ) -> None:
-    """The password opens it; another one, or none, does not."""
+    """Another password, or none, is refused."""
     options = {"tls": True, "tlsCAFile": str(secured_mongodb.ca)}
     if password:
         right = password == "right"
@@ -63,7 +65,7 @@ def test_a_secured_document_store_asks_who_it_is(
     client.close()
 
 
-def test_a_secured_document_store_speaks_tls_alone(secured_mongodb: Server) -> None:
+def test_a_secured_document_store_requires_tls(secured_mongodb: Server) -> None:
     """A plain connection gets nothing."""
     client: MongoClient[dict[str, object]] = MongoClient(
         secured_mongodb.address, serverSelectionTimeoutMS=1000
@@ -87,13 +89,15 @@ def asked(server: Server, path: str, authorization: str | None = None) -> int:
         return error.code
 
 
-def test_an_index_server_answers(opensearch: Server) -> None:
+def test_an_index_server_answers_without_credentials(opensearch: Server) -> None:
     """Without a word about who asks."""
     assert asked(opensearch, "/_cat/indices") == 200
 
 
-def test_a_secured_index_server_asks_who_it_is(secured_opensearch: Server) -> None:
-    """The password opens it; another one, or none, does not."""
+def test_a_secured_index_server_requires_its_password(
+    secured_opensearch: Server,
+) -> None:
+    """Another password, or none, is refused."""
     pair = f"{secured_opensearch.user}:{secured_opensearch.password}".encode()
     assert asked(secured_opensearch, "/", f"Basic {b64encode(pair).decode()}") == 200
     wrong = b64encode(b"callboard:wrong").decode()
@@ -106,8 +110,8 @@ def test_a_policy_server_has_the_policies(opa: str) -> None:
     assert asked(Server(opa), "/v1/policies") == 200
 
 
-def test_a_secured_policy_server_asks_who_it_is(secured_opa: Server) -> None:
-    """The token opens it; another one, or none, does not, and health is for all."""
+def test_a_secured_policy_server_requires_its_token(secured_opa: Server) -> None:
+    """Another token, or none, is refused; health is open."""
     path = "/v1/data/callboard"
     assert asked(secured_opa, path, f"Bearer {secured_opa.password}") == 200
     assert asked(secured_opa, path, "Bearer wrong") == 401
@@ -115,8 +119,8 @@ def test_a_secured_policy_server_asks_who_it_is(secured_opa: Server) -> None:
     assert asked(secured_opa, "/health") == 200
 
 
-def test_a_stranger_certificate_is_refused(secured_opa: Server) -> None:
-    """Only the authority that was made for it vouches for it."""
+def test_a_certificate_of_another_authority_is_refused(secured_opa: Server) -> None:
+    """Only the authority that was created for the server is trusted."""
     stranger = Server(secured_opa.address)
     with pytest.raises(urllib.error.URLError) as failed:
         asked(stranger, "/health")

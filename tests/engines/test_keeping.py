@@ -115,8 +115,8 @@ KEEPERS = {
 
 @pytest.mark.parametrize("name", KEEPERS)
 @pytest.mark.timeout(300)
-def test_a_server_keeps_its_data(name: str, tmp_path: Path) -> None:
-    """Killed, then stopped, then started again at the same port: all is there."""
+def test_a_server_keeps_its_data_over_restarts(name: str, tmp_path: Path) -> None:
+    """Killed, then stopped, then started again at the same port."""
     start, fill, count = KEEPERS[name]
     more = {"auto_create": True} if name == "broker" else {}
     with started(start, tmp_path, **more) as engine:
@@ -130,8 +130,8 @@ def test_a_server_keeps_its_data(name: str, tmp_path: Path) -> None:
             assert count(engine) == 100
 
 
-def test_a_proxy_stands_between(tmp_path: Path, opa: str) -> None:
-    """Toxiproxy passes on what it is told to, and cuts it when told to."""
+def test_a_proxy_forwards_and_cuts_connections(tmp_path: Path, opa: str) -> None:
+    """Toxiproxy forwards as configured, and cuts when told to."""
     with started(toxiproxy.start, tmp_path) as engine:
         port = processes.quiet_port()
         listen, upstream = f"127.0.0.1:{port}", urlsplit(opa).netloc
@@ -144,15 +144,15 @@ def test_a_proxy_stands_between(tmp_path: Path, opa: str) -> None:
             asked(front, "GET", "/health")
 
 
-def test_a_port_of_somebody_else_is_refused(tmp_path: Path, opa: str) -> None:
-    """Not taken for its own, although somebody answers there."""
+def test_a_port_of_another_process_is_refused(tmp_path: Path, opa: str) -> None:
+    """It is not taken for the engine's own, although it answers."""
     port = urlsplit(opa).port
     with pytest.raises(EngineFailed, match=f"port {port} .* in use"):
         opa_server.start(tmp_path, tmp_path / "log", port=port)
 
 
 def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
-    """Its log, and that log's last words, are in the message, and it is not left."""
+    """Its log file and the last lines are in the message, and it does not stay."""
     (tmp_path / "policies").mkdir()
     (tmp_path / "policies" / "wrong.rego").write_text("package wrong\n\nallow if {")
     log = tmp_path / "log"
@@ -160,8 +160,8 @@ def test_a_server_that_cannot_start_says_why(tmp_path: Path) -> None:
         opa_server.start(tmp_path, log, policies=tmp_path / "policies")
 
 
-def test_a_server_ends_with_whoever_started_it(tmp_path: Path) -> None:
-    """Even if that one is killed: nothing is left running."""
+def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
+    """Even if that process is killed."""
     program = (
         "import pathlib, sys\n"
         "from deploy.engines import toxiproxy\n"

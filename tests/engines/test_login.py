@@ -41,8 +41,8 @@ def client(store: Engine, user: str | None, password: str | None) -> Any:
     return MongoClient(store.address, **options)
 
 
-async def test_who_knows_the_password_reads_and_writes(store: Engine) -> None:
-    """By the services' own client, as many connections as it makes."""
+async def test_a_client_with_the_password_reads_and_writes(store: Engine) -> None:
+    """By the services' own client, on all of its connections."""
     assert PASSWORD not in repr(store)
     connected = mongo.connect(store.server)
     try:
@@ -62,7 +62,7 @@ async def test_who_knows_the_password_reads_and_writes(store: Engine) -> None:
         (None, None),
     ],
 )
-def test_nobody_else_does(
+def test_a_client_without_the_password_is_refused(
     store: Engine, user: str | None, password: str | None
 ) -> None:
     """Neither with a wrong password nor without any."""
@@ -79,7 +79,7 @@ def test_nobody_else_does(
             assert raised.value.code in (13, 18)
 
 
-def test_who_asks_learns_that_somebody_is_there(store: Engine) -> None:
+def test_a_greeting_needs_no_login(store: Engine) -> None:
     """Drivers look for a server before they log in."""
     with client(store, None, None) as connected:
         assert connected.admin.command("ping")["ok"] == 1
@@ -96,8 +96,8 @@ def test_who_asks_learns_that_somebody_is_there(store: Engine) -> None:
         b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
-def test_what_is_no_question_ends_the_connection(store: Engine, message: bytes) -> None:
-    """Nothing large is waited for; others go on."""
+def test_a_malformed_request_ends_the_connection(store: Engine, message: bytes) -> None:
+    """Nothing large is waited for; other connections go on."""
     port = int(store.address.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as connection:
         connection.settimeout(10)
@@ -113,8 +113,8 @@ def command(document: dict[str, Any]) -> bytes:
     return struct.pack("<iiii", 16 + len(body), 1, 0, 2013) + body
 
 
-def test_a_proof_without_a_beginning_is_none(store: Engine) -> None:
-    """Nor one of another mechanism, nor of a payload that is no payload."""
+def test_a_login_step_without_a_start_is_refused(store: Engine) -> None:
+    """Also of another mechanism, or with an invalid payload."""
     port = int(store.address.rpartition(":")[2])
     for document in (
         {"saslContinue": 1, "payload": b"c=biws,r=,p=", "$db": "admin"},
@@ -132,8 +132,8 @@ VERIFIER = Verifier.of(PASSWORD)
 
 
 @given(st.binary(max_size=80))
-def test_no_other_proof_passes(proof: bytes) -> None:
-    """Whatever it is."""
+def test_no_other_login_proof_is_accepted(proof: bytes) -> None:
+    """Whatever its bytes are."""
     exchange = Exchange(VERIFIER)
     nonce = exchange.first(b"n,,n=callboard,r=abc").partition(b"r=")[2].split(b",")[0]
     for message in (b"c=biws,r=" + nonce + b",p=" + proof, proof):
@@ -141,8 +141,8 @@ def test_no_other_proof_passes(proof: bytes) -> None:
             exchange.last(message)
 
 
-def test_an_address_alone_opens_nothing(store: Engine) -> None:
-    """What `run.json` tells everybody has no password in it."""
+def test_the_address_alone_gives_no_access(store: Engine) -> None:
+    """The address in `run.json` has no password."""
     assert "@" not in store.address
     with pytest.raises(PyMongoError):
         mongo.connect(Server(store.address)).delegate["mine"]["things"].find_one({})

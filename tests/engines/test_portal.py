@@ -25,8 +25,8 @@ def system(tmp_path: Path) -> Iterator[System]:
     system.down()
 
 
-def test_servers_are_started_and_started_again(system: System) -> None:
-    """All four killed at once: back at the same addresses, and the portal is well."""
+def test_killed_servers_are_restarted(system: System) -> None:
+    """All four killed together: back at the same addresses, and the portal is ready."""
     system.up()
     before = system.run
     assert set(before["engines"].values()) == {"servers"}
@@ -64,7 +64,7 @@ def well(system: System) -> bool:
         return bool(client.get("/api/status").json()["status"] == "ok")
 
 
-def test_given_servers_are_used(
+def test_configured_servers_are_used(
     system: System,
     monkeypatch: pytest.MonkeyPatch,
     secured_kafka: Server,
@@ -72,7 +72,7 @@ def test_given_servers_are_used(
     secured_opensearch: Server,
     secured_opa: Server,
 ) -> None:
-    """Each behind TLS and a password; none is started, no password is written down."""
+    """Each with TLS and a password; none is started, no password is written."""
     environment = {
         "KAFKA": secured_kafka,
         "MONGODB": secured_mongodb,
@@ -97,10 +97,10 @@ def test_given_servers_are_used(
     assert not [path for path in files if password in path.read_text("utf-8", "ignore")]
 
 
-def test_a_wrong_password_is_named(
+def test_a_wrong_password_fails_the_start(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, secured_kafka: Server
 ) -> None:
-    """The start fails with a word about it, and leaves nothing running."""
+    """The error names the refused user, and no process is left running."""
     system = System(tmp_path / "data", free_port(), "empty")
     monkeypatch.setenv("CALLBOARD_KAFKA", secured_kafka.address)
     monkeypatch.setenv("CALLBOARD_KAFKA_USER", "callboard")

@@ -27,7 +27,7 @@ def supervisor(folder: Path) -> Supervisor:
 def test_no_portal_is_started_beside_another_front_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The variable that names it is left to the gateway as it is."""
+    """The variable of the other front end is passed to the gateway unchanged."""
     assert supervisor(tmp_path / "own")._services == SERVICES
     monkeypatch.setenv(FRONT_END, "http://127.0.0.1:9")
     other = supervisor(tmp_path / "other")
