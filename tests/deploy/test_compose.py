@@ -33,7 +33,7 @@ BY_HAND = "operator"
 OPEN_NETWORKS = {"front", "outbound"}
 
 
-def test_the_file_fits_the_specification() -> None:
+def test_the_compose_file_is_valid() -> None:
     """Every key is one that Compose knows, with a value of its kind."""
     schema = json.loads(SCHEMA.read_text())
     Draft202012Validator.check_schema(schema)
@@ -44,8 +44,8 @@ def test_the_file_fits_the_specification() -> None:
     assert problems == []
 
 
-def test_compose_itself_takes_the_file(tmp_path: Path) -> None:
-    """Where Docker's Compose is installed, it reads the file without a word."""
+def test_compose_accepts_the_file(tmp_path: Path) -> None:
+    """Where Docker's Compose is installed, it reads the file without a warning."""
     docker = shutil.which("docker")
     if docker is None or _run([docker, "compose", "version"]).returncode:
         pytest.skip("needs the docker command with its compose plugin")
@@ -65,18 +65,18 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_all_services_are_there() -> None:
+def test_all_services_are_in_the_file() -> None:
     """The services, four engines, what runs once or by hand, and nothing else."""
     assert set(services()) == {*SERVICES, *ENGINES, *ONCE, BY_HAND}
 
 
-def test_the_example_names_every_variable_and_no_other() -> None:
-    """Who fills in .env.example has told everything that is asked."""
+def test_the_env_example_lists_every_variable() -> None:
+    """And no other: whoever fills in .env.example has set everything."""
     assert set(referred(FILE.read_text())) == set(example())
 
 
-def test_no_secret_has_a_value_that_works() -> None:
-    """A portal that was told nothing does not start; no password is everybody's."""
+def test_secrets_have_no_default_value() -> None:
+    """A portal without settings does not start; no password is public."""
     for name, how in referred(FILE.read_text()).items():
         default = example()[name]
         if name == "CALLBOARD_GIT_TOKEN":
@@ -88,8 +88,8 @@ def test_no_secret_has_a_value_that_works() -> None:
             assert how == ":?", name
 
 
-def test_images_are_pinned_and_those_that_the_tests_run_on() -> None:
-    """A vendor's image has a whole version: the one that deploy/engines starts."""
+def test_images_have_the_pinned_versions_of_the_tests() -> None:
+    """A vendor's image has a full version: that of deploy/engines."""
     images = {name: services()[name]["image"].split(":") for name in ENGINES}
     assert all(version.count(".") == 2 for _, version in images.values())
     assert images["kafka"][1] == version_of(kafka.JARS.artifact)
@@ -104,8 +104,8 @@ def version_of(artifact: str) -> str:
 
 
 @pytest.mark.parametrize("name", [*SERVICES, *ENGINES, *ONCE, BY_HAND])
-def test_everything_is_confined(name: str) -> None:
-    """No capability, no new privilege, bounded memory, processors and processes."""
+def test_every_service_is_confined(name: str) -> None:
+    """No capability, no new privilege, limited memory, processors and processes."""
     service = services()[name]
     assert service["cap_drop"] == ["ALL"]
     assert service.get("cap_add", []) == (["CHOWN"] if name == "certificates" else [])
@@ -119,14 +119,14 @@ def test_everything_is_confined(name: str) -> None:
         assert service["read_only"] is True
 
 
-def test_only_the_gateway_is_published() -> None:
-    """Nothing else has a port of the host, and the default is this machine alone."""
+def test_only_the_gateway_has_a_public_port() -> None:
+    """The default address is this machine alone."""
     published = {name: service.get("ports") for name, service in services().items()}
     assert {name for name, ports in published.items() if ports} == {"gateway"}
     assert published["gateway"] == ["127.0.0.1:7007:8080"]
 
 
-def test_networks_lead_outside_for_those_who_need_it() -> None:
+def test_only_services_that_need_it_reach_the_internet() -> None:
     """Engines, search and analytics are on internal networks alone."""
     declared = compose()["networks"]
     for name, network in declared.items():
@@ -139,7 +139,7 @@ def test_networks_lead_outside_for_those_who_need_it() -> None:
         assert networks(name) <= set(declared)
 
 
-def test_start_waits_for_what_it_needs() -> None:
+def test_services_start_after_their_dependencies() -> None:
     """Engines by their health, one-shots by their end; the code's topics first."""
     for name, service in services().items():
         for other, how in service.get("depends_on", {}).items():
@@ -153,7 +153,7 @@ def test_start_waits_for_what_it_needs() -> None:
 
 
 def test_no_two_services_write_to_one_volume() -> None:
-    """State has one owner; what is shared is read."""
+    """State has one owner; shared volumes are read-only."""
     writers: dict[str, list[str]] = {}
     assert services()[BY_HAND]["profiles"]
     # It restores while the services are stopped.
@@ -165,15 +165,15 @@ def test_no_two_services_write_to_one_volume() -> None:
     assert set(writers) == set(compose()["volumes"])
 
 
-def test_files_that_are_mounted_exist() -> None:
-    """Docker would make a folder of the same name, and the engine would not start."""
+def test_mounted_files_exist() -> None:
+    """Docker would create a folder instead, and the engine would not start."""
     for name in services():
         for source in volumes(name).values():
             if source.startswith(".") and source.endswith(":ro"):
                 assert (ROOT / source.removesuffix(":ro")).exists(), source
 
 
-def test_each_image_is_built_by_the_recipe_for_its_name() -> None:
+def test_each_image_is_built_by_the_stage_of_its_name() -> None:
     """The tag of an image says what is in it."""
     for name, service in services().items():
         if build := service.get("build"):
@@ -183,8 +183,8 @@ def test_each_image_is_built_by_the_recipe_for_its_name() -> None:
             assert image == (name if name in SERVICES else "operator")
 
 
-def test_kafkas_listeners_are_where_the_services_look() -> None:
-    """What Kafka advertises is the address that everybody was told."""
+def test_kafka_advertises_the_address_of_the_services() -> None:
+    """The services are configured with the address that Kafka advertises."""
     environment: dict[str, Any] = services()["kafka"]["environment"]
     advertised = environment["KAFKA_ADVERTISED_LISTENERS"].removeprefix("CLIENTS://")
     for name in (*(set(SERVICES) - {PORTAL}), "topics"):

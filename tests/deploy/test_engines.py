@@ -72,10 +72,10 @@ def topics(client: AdminClient) -> set[str] | None:
         return None
 
 
-def test_the_topics_of_the_code_are_made_on_composes_kafka(
+def test_the_topics_are_created_on_composes_kafka(
     composed_kafka: str, operator: Image
 ) -> None:
-    """The one-shot makes every topic on the one node, and agrees the second time."""
+    """The one-shot creates every topic on the one node, and changes none again."""
     service = services()["topics"]
     environment = {**operator.environment, "CALLBOARD_KAFKA": composed_kafka}
     for _ in range(2):
@@ -94,8 +94,8 @@ def test_the_topics_of_the_code_are_made_on_composes_kafka(
     assert {*TOPICS, *map(dead, TOPICS)} <= names
 
 
-def test_opas_health_check_tells_the_truth(servers: None, tmp_path: Path) -> None:
-    """The image has no shell: OPA asks itself, and fails when nobody answers."""
+def test_opas_health_check_follows_its_state(servers: None, tmp_path: Path) -> None:
+    """The image has no shell: OPA queries itself, and fails without an answer."""
     program, *words = services()["opa"]["healthcheck"]["test"][1:]
     assert program == "/opa"
     engine = opa.start(tmp_path, tmp_path / "log")

@@ -95,16 +95,18 @@ def settings(service: str, monkeypatch: pytest.MonkeyPatch) -> ProcessSettings:
     return settings_of(service)()
 
 
-def test_every_variable_is_read(service: str) -> None:
-    """A variable with a typing error would be told to nobody."""
+def test_every_variable_is_read_by_its_service(service: str) -> None:
+    """A misspelt variable would have no effect."""
     known_names = names(settings_of(service))
     if loads_configuration(service):
         known_names |= configured()
     assert set(services()[service]["environment"]) <= known_names
 
 
-def test_the_settings_are_complete(service: str, settings: ProcessSettings) -> None:
-    """Every required setting is given, and every value is one that is allowed."""
+def test_the_settings_of_each_service_are_complete(
+    service: str, settings: ProcessSettings
+) -> None:
+    """Every required setting is given, and every value is allowed."""
     assert settings.host == "0.0.0.0"
     assert str(settings.data) in volumes(service)
     if isinstance(settings, ServiceSettings):
@@ -125,10 +127,10 @@ def test_a_former_name_of_a_variable_is_refused_by_name(
                 settings_of(service)()
 
 
-def test_the_configuration_is_where_the_service_looks(
+def test_the_configuration_is_mounted_for_each_reader(
     service: str, settings: ProcessSettings
 ) -> None:
-    """The folder is mounted, and each of its variables is told or withheld."""
+    """Each of its variables is given or withheld."""
     if not loads_configuration(service):
         assert not configured() & set(environment(service))
         return
@@ -145,8 +147,8 @@ def test_the_configuration_is_where_the_service_looks(
     assert not withheld & set(variables)
 
 
-def test_secrets_are_told_to_those_who_need_them() -> None:
-    """The front door has what people are known by, readers have the Git token."""
+def test_secrets_are_given_to_the_services_that_need_them() -> None:
+    """The gateway has the sign-in secrets, readers have the Git token."""
     front = {"CALLBOARD_API_TOKEN", "CALLBOARD_WEBHOOK_SECRET"}
     for name in SERVICES:
         variables = set(environment(name))
@@ -155,7 +157,9 @@ def test_secrets_are_told_to_those_who_need_them() -> None:
         assert ("CALLBOARD_GIT_TOKEN" in variables) is reads
 
 
-def test_ports_are_right(service: str, settings: ProcessSettings) -> None:
+def test_urls_have_the_ports_of_their_services(
+    service: str, settings: ProcessSettings
+) -> None:
     """Each URL ends at the port that the service of that name listens at."""
     urls = {"gateway": settings.gateway_url}
     if isinstance(settings, ServiceSettings):
@@ -172,8 +176,8 @@ def test_ports_are_right(service: str, settings: ProcessSettings) -> None:
     assert all(port.endswith(f":{settings.port}") for port in published)
 
 
-def test_engines_are_told_to_those_who_use_them(service: str) -> None:
-    """An address that is used is told, with a network that leads there."""
+def test_engine_addresses_are_given_to_their_users(service: str) -> None:
+    """With a network that reaches the engine."""
     for variable, pattern in USES.items():
         address = environment(service).get(variable)
         if re.search(pattern, source(service)):
@@ -186,7 +190,7 @@ def test_engines_are_told_to_those_who_use_them(service: str) -> None:
             assert f"{variable}_PASSWORD" not in environment(service)
 
 
-def test_engines_answer_at_the_ports_that_are_told() -> None:
+def test_engine_addresses_have_the_ports_of_the_engines() -> None:
     """The port of an address is the engine's."""
     opa = services()["opa"]["command"]
     listens = opa[opa.index("--addr") + 1].rpartition(":")[2]
@@ -197,7 +201,7 @@ def test_engines_answer_at_the_ports_that_are_told() -> None:
     assert environment("search")["CALLBOARD_OPENSEARCH"].endswith(":9200")
 
 
-def test_credentials_are_the_same_on_both_sides() -> None:
+def test_credentials_of_clients_and_engines_match() -> None:
     """Who asks has the password of whoever is asked."""
     server_environment = services()["mongodb"]["environment"]
     for name in SERVICES:
@@ -235,8 +239,8 @@ def test_mongodbs_user_may_use_every_services_database() -> None:
     assert set(re.findall(r"process\.env\.(\w+)", mongodb_script())) <= variables
 
 
-def test_certificates_are_where_opensearch_and_search_look() -> None:
-    """The one-shot's files, under the names that both were told."""
+def test_certificates_are_where_opensearch_and_search_read_them() -> None:
+    """The one-shot's files, under the configured names."""
     command = services()["certificates"]["command"]
     name = command[command.index("deploy.certificates") + 2]
     expected = {"ca.pem", f"{name}.pem", f"{name}-key.pem"}
@@ -249,7 +253,7 @@ def test_certificates_are_where_opensearch_and_search_look() -> None:
     assert volumes("search")["/certificates"] == "certificates:ro"
 
 
-def test_opa_is_told_what_its_configuration_asks() -> None:
+def test_opa_gets_the_variables_of_its_configuration() -> None:
     """OPA's own file refers to variables that its container has."""
     text = (ROOT / "deploy" / "policies" / "opa.yaml").read_text()
     required = set(re.findall(r"\$\{(\w+)\}", text))
@@ -263,8 +267,8 @@ def test_opa_is_told_what_its_configuration_asks() -> None:
     assert variables[key] == environment("gateway")[key]
 
 
-def test_the_examples_configuration_opens_nothing() -> None:
-    """No sign-in without proof, the policy asked, no file of the machine readable."""
+def test_the_example_configuration_is_secure() -> None:
+    """No sign-in without proof, the policy enabled, no file of the server readable."""
     assert check_config(CONFIG, environment("gateway"), needs_variables=False) == []
     config = load_config(CONFIG, environment("gateway"), GatewayConfig)
     rules = sign_in_rules(config)
@@ -275,8 +279,8 @@ def test_the_examples_configuration_opens_nothing() -> None:
     assert len(config.auth.static_tokens) == 1
 
 
-def test_the_images_stages_are_those_that_compose_builds() -> None:
-    """Every SERVICE that is asked for is a stage of the recipe."""
+def test_compose_builds_existing_stages_only() -> None:
+    """Every SERVICE argument is a stage of the Dockerfile."""
     stages = stages_of((ROOT / "deploy" / "Dockerfile").read_text())
     for service in compose()["services"].values():
         if "build" in service:

@@ -150,10 +150,10 @@ async def wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-async def test_the_images_hold_all_that_their_services_need(
+async def test_each_image_runs_its_service(
     tmp_path: Path, kafka: str, mongodb: str, request: pytest.FixtureRequest
 ) -> None:
-    """With its own lock and folders each is ready, and writes to /data alone."""
+    """With its own lock and folders it is ready, and writes to /data alone."""
     images = await build_all(tmp_path)
     before = {name: files(image.code) for name, image in images.items()}
     addresses = {name: f"http://127.0.0.1:{free_port()}" for name in SERVICES}
@@ -242,8 +242,10 @@ def test_the_operators_image_has_the_command_line(
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_certificates_are_made_once_and_fit(operator: Image, tmp_path: Path) -> None:
-    """The one-shot of docker-compose.yml makes them, and keeps what is good."""
+def test_certificates_are_created_once_and_valid(
+    operator: Image, tmp_path: Path
+) -> None:
+    """The one-shot of docker-compose.yml creates them, and keeps valid ones."""
     outputs = [
         subprocess.run(
             ["python", "-m", "deploy.certificates", str(tmp_path), "opensearch"],
@@ -260,15 +262,15 @@ def test_certificates_are_made_once_and_fit(operator: Image, tmp_path: Path) -> 
     assert "kept" in outputs[1]
 
 
-def test_only_who_reads_code_by_git_has_it() -> None:
-    """An image holds no program that its service never calls."""
+def test_only_images_that_use_git_have_it() -> None:
+    """An image has no program that its service never runs."""
     stages = stages_of(DOCKERFILE.read_text())
     for name in (*SERVICES, "operator"):
         assert (stages[name].base == "git") == (name in WITH_GIT), name
 
 
-def test_the_last_stage_is_confined() -> None:
-    """No user with power, no tools that build, one folder to write to."""
+def test_the_final_stage_is_confined() -> None:
+    """No privileged user, no build tools, one writable folder."""
     stages = stages_of(DOCKERFILE.read_text())
     final = {step.word: step.rest for step in stages["final"].steps}
     assert final["USER"] == "10001:10001"
@@ -278,7 +280,7 @@ def test_the_last_stage_is_confined() -> None:
     assert not {"gcc", "build-essential", "make", "curl"} & set(installed.split())
 
 
-def test_bases_are_pinned_and_packages_hashed() -> None:
+def test_base_images_are_pinned_and_packages_hashed() -> None:
     """The same recipe makes the same image: no moving tag, no package unchecked."""
     text = DOCKERFILE.read_text()
     stages = stages_of(text)
@@ -292,8 +294,8 @@ def test_bases_are_pinned_and_packages_hashed() -> None:
             assert "--require-hashes" in run, run
 
 
-def test_every_folder_that_is_copied_is_let_into_the_build() -> None:
-    """What .dockerignore keeps outside, no step asks for."""
+def test_every_copied_folder_is_in_the_build_context() -> None:
+    """No step needs what .dockerignore excludes."""
     lines = (ROOT / ".dockerignore").read_text().split()
     allowed = {line[1:] for line in lines if line.startswith("!")}
     stages = stages_of(DOCKERFILE.read_text())

@@ -91,7 +91,7 @@ def _modules(tree: ast.AST) -> list[str]:
     return names
 
 
-def test_every_pin_has_hashes() -> None:
+def test_every_locked_package_has_hashes() -> None:
     """Nothing is installed unchecked."""
     for name in (*FILES, "all", "dev", "uv", "assets"):
         assert pins(name)
@@ -106,28 +106,28 @@ def test_no_lock_names_a_registry() -> None:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_a_services_lock_is_part_of_the_whole(name: str) -> None:
-    """The same versions everywhere: what the tests ran is what an image holds."""
+def test_a_services_lock_is_part_of_the_common_lock(name: str) -> None:
+    """The same versions everywhere: an image has what the tests ran with."""
     whole = pins("all")
     different = {p for p, pin in pins(name).items() if whole.get(p) != pin}
     assert different == set()
 
 
-def test_the_whole_is_part_of_what_development_has() -> None:
-    """Checks and tests run on the versions that run."""
+def test_the_common_lock_is_part_of_the_development_lock() -> None:
+    """Checks and tests run on the deployed versions."""
     development = pins("dev")
     assert {p for p, pin in pins("all").items() if development.get(p) != pin} == set()
 
 
 @pytest.mark.parametrize("part", [*SERVICES, "shared", "deploy"])
-def test_nothing_is_declared_that_is_not_used(part: str) -> None:
-    """A package that nobody imports is one to patch for nothing."""
+def test_every_declared_package_is_used(part: str) -> None:
+    """A package that is not imported would need updates for nothing."""
     folder = ROOT / "services" / part if part in SERVICES else ROOT / part
     used = set(imported(folder)) | BY_NAME.get(part, set())
     assert declared(folder, extras=True) - used == set()
 
 
-def test_what_is_declared_is_locked() -> None:
+def test_every_declared_package_is_locked() -> None:
     """`make lock` was run after the last change of a pyproject.toml."""
     shared = declared(ROOT / "shared")
     for name in SERVICES:
@@ -136,8 +136,8 @@ def test_what_is_declared_is_locked() -> None:
     assert declared(ROOT / "deploy", extras=True) <= set(pins("all"))
 
 
-def test_large_packages_are_where_they_are_needed() -> None:
-    """An image does not carry another service's engine."""
+def test_large_packages_are_only_in_locks_that_need_them() -> None:
+    """An image does not contain another service's engine."""
     for package, owners in ONLY.items():
         holders = {name for name in FILES if package in pins(name)}
         assert holders <= owners, package

@@ -47,12 +47,12 @@ def shown(default: object) -> str:
     return {None: "none", False: "`false`"}.get(default, f"`{default}`")  # type: ignore[call-overload, no-any-return]
 
 
-def test_the_paper_names_every_setting_and_no_other() -> None:
-    """What an operator can set, the paper explains; what it explains, is read."""
+def test_the_operations_guide_lists_every_setting() -> None:
+    """And no other: every documented setting is read."""
     assert set(rows()) == set(declared())
 
 
-def test_the_papers_defaults_are_the_codes() -> None:
+def test_the_documented_defaults_are_those_of_the_code() -> None:
     """Who reads that nothing need be set is right."""
     written = rows()
     for variable, default in declared().items():

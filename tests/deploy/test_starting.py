@@ -3,8 +3,8 @@
 from deploy.cli.starting import ProgressTimeout
 
 
-def test_a_start_that_moves_is_waited_for() -> None:
-    """Every new state begins the time anew, however long it takes in all."""
+def test_a_start_with_progress_is_waited_for() -> None:
+    """Every new state restarts the time limit."""
     now = [0.0]
     patience = ProgressTimeout(60, lambda: now[0])
     for count in range(10):
@@ -12,8 +12,8 @@ def test_a_start_that_moves_is_waited_for() -> None:
         assert not patience.is_over(("catalog loaded", f"{count},000 entities so far"))
 
 
-def test_a_start_that_stands_still_is_given_up() -> None:
-    """The same state for too long is the end, and so is going back and forth."""
+def test_a_start_without_progress_times_out() -> None:
+    """The same state for too long ends it, and so does going back and forth."""
     now = [0.0]
     patience = ProgressTimeout(60, lambda: now[0])
     assert not patience.is_over("away")
