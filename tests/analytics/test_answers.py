@@ -86,8 +86,8 @@ CHANGES = {
 }
 
 
-async def test_who_may_see_all_gets_all() -> None:
-    """Without conditions every count is in the sum, and nothing is asked."""
+async def test_an_unconditional_reader_gets_all_counts() -> None:
+    """Without conditions every count is in the sum, and the catalog is not queried."""
     rights = MemoryRights()
     rows = [row("changes", CHANGES)]
     figure = await answer("changes", rows, OPERATOR, rights=rights)
@@ -97,7 +97,7 @@ async def test_who_may_see_all_gets_all() -> None:
     assert rights.requests == []
 
 
-async def test_restricted_changes_show_to_their_owners_alone() -> None:
+async def test_restricted_changes_are_counted_for_their_owners_only() -> None:
     """A reader sees open changes, and restricted ones of their own group."""
     figure = await answer("changes", [row("changes", CHANGES)], ANN)
     assert figure.totals["updated"] == 16
@@ -111,8 +111,8 @@ async def test_restricted_changes_show_to_their_owners_alone() -> None:
 
 
 @pytest.mark.parametrize("figure", ["runs", "docs-builds", "pushes"])
-async def test_other_figures_are_asked_for_at_once(figure: Figure) -> None:
-    """One request says which of all keys the reader may see."""
+async def test_keys_of_other_figures_are_checked_in_one_request(figure: Figure) -> None:
+    """It returns the keys that the reader may see."""
     numbers = {"runs": [1, 2, 0], "docs-builds": [1, 2], "pushes": [3]}[figure]
     rights = MemoryRights("seen")
     rows = [row(figure, {"seen": numbers, "hidden": numbers})]
@@ -122,8 +122,8 @@ async def test_other_figures_are_asked_for_at_once(figure: Figure) -> None:
     assert rights.requests == [2]
 
 
-async def test_what_cannot_be_told_apart_is_not_shown() -> None:
-    """Counts of many keys together show to who may see all; others are told so."""
+async def test_merged_counts_are_shown_to_unconditional_readers() -> None:
+    """Counts of many keys together; other readers get a note."""
     rows = [row("runs", {REST: [5, 0, 0], "seen": [1, 0, 0]})]
     figure = await answer("runs", rows, ANN, rights=MemoryRights("seen"))
     assert (figure.totals["completed"], figure.complete) == (1, False)
@@ -132,8 +132,8 @@ async def test_what_cannot_be_told_apart_is_not_shown() -> None:
     assert [group.name for group in figure.groups] == ["seen"]
 
 
-async def test_only_so_many_keys_are_asked_for() -> None:
-    """Of more keys the ones that were counted most are judged."""
+async def test_the_number_of_checked_keys_is_limited() -> None:
+    """The keys with the highest counts are checked."""
     keys = {f"key-{n:04}": [n, 0, 0] for n in range(MOST_KEYS + 10)}
     rights = MemoryRights(*keys)
     figure = await answer("runs", [row("runs", keys)], ANN, rights=rights)
@@ -143,7 +143,7 @@ async def test_only_so_many_keys_are_asked_for() -> None:
 
 
 async def test_a_period_has_all_its_windows() -> None:
-    """Windows without a count are there, with zeros; older ones are left out."""
+    """Windows without a count have zeros; older ones are left out."""
     rows = [row("pushes", {"a/b": [2]}, ago=ago) for ago in (0, 3, 8)]
     figure = await answer("pushes", rows, OPERATOR)
     assert [b.counts["pushed"] for b in figure.buckets] == [0, 0, 0, 2, 0, 0, 2]
@@ -153,7 +153,7 @@ async def test_a_period_has_all_its_windows() -> None:
 
 
 async def test_without_a_count_a_figure_is_empty() -> None:
-    """Nothing was counted yet: every window is zero, and there is no beginning."""
+    """Every window is zero, and there is no beginning."""
     figure = await answer("runs", [], OPERATOR, period="24h")
     assert (figure.step, len(figure.buckets), figure.since) == ("hour", 24, None)
     assert figure.groups == []

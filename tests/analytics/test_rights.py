@@ -30,8 +30,8 @@ class RecordingCalls:
         }
 
 
-async def test_who_may_look_at_any_repository_is_told_no_names_by_that() -> None:
-    """A list of pushes names repositories from which the reader sees something."""
+async def test_unrestricted_source_rights_reveal_no_repositories() -> None:
+    """A list of pushes names repositories with entities that the reader sees."""
     grants = {
         SOURCE_READ: Grant("conditional", HIDDEN),
         SOURCE_EXPLORE: Grant("allow"),

@@ -50,10 +50,10 @@ def client(app: FastAPI, principal: Principal | None) -> httpx.AsyncClient:
     return httpx.AsyncClient(transport=transport, base_url="http://a", headers=headers)
 
 
-async def test_a_figure_is_answered_to_whom_the_policy_let_in(
+async def test_a_figure_needs_a_principal_with_permission(
     app: FastAPI, kafka: str
 ) -> None:
-    """A count comes with its windows; without a principal nothing does."""
+    """A count comes with its windows."""
     async with KafkaBus(kafka) as bus, client(app, ANN) as ann:
         await publish(bus, "runs", [run("template:default/served", fails=True)])
 
@@ -76,16 +76,16 @@ async def test_a_figure_is_answered_to_whom_the_policy_let_in(
         assert (await nobody.get("/runs")).status_code == 401
 
 
-async def test_while_the_log_is_away_the_answer_says_so(data: Path) -> None:
-    """No figure is better than half of one."""
+async def test_figures_answer_503_while_the_event_log_is_away(data: Path) -> None:
+    """No figure is better than an incomplete one."""
     async with ActivityConsumer(Server("127.0.0.1:1"), data) as activity:
         with pytest.raises(Unavailable, match="being rebuilt"):
             await activity.ready()
 
 
 @pytest.mark.skipif(SERVERS, reason="Apache Kafka keeps the changelogs")
-async def test_counts_outlive_a_log_that_forgets(kafka: str, data: Path) -> None:
-    """A group that nothing is known of stands for a log that began anew."""
+async def test_counts_survive_a_lost_event_log(kafka: str, data: Path) -> None:
+    """A new consumer group stands for a log that was started anew."""
     key = "git.example.com/kept/web"
 
     async def has(activity: ActivityConsumer, expected: int) -> bool:

@@ -69,8 +69,8 @@ async def test_events_of_all_topics_are_counted(kafka: str) -> None:
             await until(lambda: is_ready(stream), 20)
 
 
-async def test_tables_are_rebuilt_and_nothing_is_counted_twice(kafka: str) -> None:
-    """A second process has the first one's counts, and goes on where it ended."""
+async def test_tables_are_rebuilt_without_double_counting(kafka: str) -> None:
+    """A second process has the first one's counts, and continues at its offsets."""
     key = "git.example.com/again/web"
     async with KafkaBus(kafka) as bus:
         await publish(bus, "pushes", [push("again/web") for _ in range(50)])
@@ -86,7 +86,7 @@ async def test_tables_are_rebuilt_and_nothing_is_counted_twice(kafka: str) -> No
 
 
 async def test_an_event_that_is_published_twice_counts_once(kafka: str) -> None:
-    """An outbox whose process died may publish an event again: its id is the same."""
+    """A restarted outbox may publish an event again, with the same id."""
     event = push("twice/web")
     async with KafkaBus(kafka) as bus:
         stream = ActivityStream(Server.of(kafka), group="twice")
@@ -97,8 +97,8 @@ async def test_an_event_that_is_published_twice_counts_once(kafka: str) -> None:
             await until(lambda: numbers(stream, "pushes", key) == [2], 60)
 
 
-async def test_poison_does_not_stop_the_stream(kafka: str) -> None:
-    """What is no event of its topic becomes a dead letter; the next one counts."""
+async def test_a_malformed_event_does_not_stop_the_stream(kafka: str) -> None:
+    """It becomes a dead letter, and the next event counts."""
     letters: list[EventRecord] = []
 
     async def keep(records: Iterable[EventRecord]) -> None:
@@ -120,7 +120,7 @@ async def test_poison_does_not_stop_the_stream(kafka: str) -> None:
 
 
 async def test_names_of_any_length_are_counted(kafka: str) -> None:
-    """Long ones together: a row of them all would be no message of the log."""
+    """Long names together would exceed the size of a message."""
     async with KafkaBus(kafka) as bus:
         stream = ActivityStream(Server.of(kafka), group="long")
         async with stream.running():
@@ -140,8 +140,8 @@ async def test_names_of_any_length_are_counted(kafka: str) -> None:
             assert together() == before[0] + 41
 
 
-async def test_a_part_of_the_tables_is_not_answered_from(kafka: str) -> None:
-    """A process that another one shares the partitions with says so."""
+async def test_an_incomplete_table_is_not_answered_from(kafka: str) -> None:
+    """A process that shares the partitions with another answers 503."""
     stream = ActivityStream(Server.of(kafka), group="part")
     async with stream.running():
         await until(lambda: is_ready(stream), 60)

@@ -40,7 +40,7 @@ LABEL = {"rule": "HAS_LABEL", "params": {"label": "secret"}}
         (None, OPEN, False),
     ],
 )
-def test_conditions_are_met_for_certain_or_not_at_all(
+def test_a_count_needs_conditions_that_certainly_hold(
     criteria: dict[str, Any] | None,
     key: ChangeKey,
     visible: bool,
