@@ -91,8 +91,8 @@ async def everything(store: MongoEntityStore) -> list[StoredEntity]:
     return sorted(documents, key=lambda stored: stored.ref)
 
 
-async def test_what_was_saved_comes_back(engine: Engine, run: Commands) -> None:
-    """Dump, wipe, restore: entities, histories, unsaid events, records, sites."""
+async def test_a_backup_restores_all_data(engine: Engine, run: Commands) -> None:
+    """Entities, histories, pending events, records and sites, after a wipe."""
     client = mongo.connect(engine.server)
     store = await filled(client)
     site = run.data / "sites" / "objects" / "ab" / "site"
@@ -122,7 +122,7 @@ async def test_what_was_saved_comes_back(engine: Engine, run: Commands) -> None:
 
 
 async def test_long_definitions_are_saved(engine: Engine, run: Commands) -> None:
-    """Thirty of a megabyte each, read in small portions, come back as they were."""
+    """Thirty of a megabyte each, read in small batches, are restored unchanged."""
     client = mongo.connect(engine.server)
     store = await filled(client)
     texts = {f"hash-{n:02}": f"{n}: {'é' * 500_000}" for n in range(30)}
@@ -136,8 +136,10 @@ async def test_long_definitions_are_saved(engine: Engine, run: Commands) -> None
     client.close()
 
 
-async def test_nothing_is_overwritten_unasked(engine: Engine, run: Commands) -> None:
-    """Documents that are there are named; --force replaces them, newer ones too."""
+async def test_a_restore_overwrites_nothing_without_force(
+    engine: Engine, run: Commands
+) -> None:
+    """Existing documents are named; --force replaces them, newer ones too."""
     client = mongo.connect(engine.server)
     store = await filled(client)
     before = await everything(store)
@@ -153,10 +155,10 @@ async def test_nothing_is_overwritten_unasked(engine: Engine, run: Commands) -> 
     client.close()
 
 
-async def test_a_damaged_backup_is_refused_before_anything_is_touched(
+async def test_a_damaged_backup_is_refused_before_the_restore(
     engine: Engine, run: Commands
 ) -> None:
-    """The file is named; what is there stays."""
+    """The file is named; existing data stays."""
     client = mongo.connect(engine.server)
     store = await filled(client)
     before = await everything(store)
@@ -176,8 +178,8 @@ async def test_a_damaged_backup_is_refused_before_anything_is_touched(
 
 
 @pytest.mark.parametrize("name", ["../../outside", "/{outside}", "objects/../../x"])
-def test_an_archive_of_sites_writes_below_them(tmp_path: Path, name: str) -> None:
-    """Names that lead elsewhere and links are refused; nothing is written outside."""
+def test_an_archive_of_sites_cannot_write_outside(tmp_path: Path, name: str) -> None:
+    """Paths that lead outside and links are refused."""
     archive, data = tmp_path / "sites.tar.gz", tmp_path / "data"
     data.mkdir()
     outside = tmp_path / "outside"
@@ -212,10 +214,10 @@ def test_a_manifest_names_collections_of_services(
         dumps.read_manifest(tmp_path)
 
 
-async def test_services_do_not_start_on_half_a_backup(
+async def test_services_do_not_start_on_an_incomplete_restore(
     engine: Engine, run: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A restore that was broken off is named until it is repeated."""
+    """An interrupted restore is reported until it is repeated."""
     client = mongo.connect(engine.server)
     store = await filled(client)
     await asyncio.to_thread(run, "backup")
@@ -233,10 +235,10 @@ async def test_services_do_not_start_on_half_a_backup(
     client.close()
 
 
-async def test_a_backup_beside_writes_fits_together(
+async def test_a_backup_during_writes_is_consistent(
     engine: Engine, run: Commands
 ) -> None:
-    """Every entity comes back whole, with exactly the revisions that it counts."""
+    """Every entity is restored with exactly the revisions that it counts."""
     client = mongo.connect(engine.server)
     store = await filled(client)
     done = asyncio.Event()
@@ -274,7 +276,7 @@ async def test_a_backup_beside_writes_fits_together(
     client.close()
 
 
-async def test_a_store_that_is_away_is_named(
+async def test_an_unavailable_store_is_named(
     run: Commands, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In one line, with exit code 1."""

@@ -17,8 +17,8 @@ REF = "component:default/payments"
 
 @pytest.mark.faults
 @pytest.mark.timeout(400)
-def test_a_portal_comes_back_from_its_backup(tmp_path: Path) -> None:
-    """Catalog, docs and search have the checksums they had; histories are there."""
+def test_a_portal_is_restored_from_its_backup(tmp_path: Path) -> None:
+    """Catalog, docs and search have the same checksums; histories are there."""
     portal = Portal(tmp_path / "data", free_port())
     saved = tmp_path / "saved"
     portal.up()
