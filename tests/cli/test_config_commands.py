@@ -60,8 +60,8 @@ def check(*arguments: object, **environ: str) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-def test_everything_wrong_is_named_with_its_line(file: Path) -> None:
-    """Values, keys that mean nothing with the one that was meant, and variables."""
+def test_configuration_problems_are_named_with_their_lines(file: Path) -> None:
+    """Wrong values, unknown keys with the likely one, and variables."""
     code, output = check(file)
     assert code == 1
     assert (
@@ -72,7 +72,7 @@ def test_everything_wrong_is_named_with_its_line(file: Path) -> None:
     )
 
 
-def test_variables_may_be_left_to_the_installation(file: Path) -> None:
+def test_a_check_does_not_need_the_variables(file: Path) -> None:
     """Where the file is checked, its secrets need not be known."""
     assert "SHOP_TOKEN" not in check(file, "--no-environment")[1]
     assert "SHOP_TOKEN" not in check(file, SHOP_TOKEN="hunter2")[1]
@@ -90,17 +90,17 @@ def test_variables_may_be_left_to_the_installation(file: Path) -> None:
         ("[1]", [], 2),
     ],
 )
-def test_the_exit_code_says_what_was_found(
+def test_the_exit_code_depends_on_errors_and_strictness(
     tmp_path: Path, text: str, options: list[str], expected: int
 ) -> None:
-    """Keys that mean nothing are no error unless that is asked for."""
+    """Unknown keys are no error unless --strict is given."""
     path = tmp_path / "app-config.yaml"
     path.write_text(text)
     assert check(path, *options)[0] == expected
     assert check(tmp_path / "gone.yaml")[0] == 2
 
 
-def test_problems_are_json_for_scripts(file: Path) -> None:
+def test_configuration_problems_are_available_as_json(file: Path) -> None:
     """One object a problem."""
     problems: list[dict[str, Any]] = json.loads(check(file, "--json")[1])
     assert {name: problems[-1][name] for name in ("line", "key", "is_unknown")} == {
@@ -110,8 +110,8 @@ def test_problems_are_json_for_scripts(file: Path) -> None:
     }
 
 
-def test_the_schema_fits_good_files_and_no_others() -> None:
-    """What an editor is given is a JSON Schema of the file."""
+def test_the_configuration_schema_accepts_valid_files_only() -> None:
+    """Editors get a JSON Schema of the file."""
     output = CliRunner().invoke(app, ["config", "schema"]).output
     schema = json.loads(output)
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -120,8 +120,8 @@ def test_the_schema_fits_good_files_and_no_others() -> None:
     assert not judge.is_valid(yaml.safe_load(FILE))
 
 
-def test_the_page_is_made_of_the_models() -> None:
-    """`docs/configuration.md` says what the services read."""
+def test_the_configuration_page_is_generated_from_the_models() -> None:
+    """`docs/configuration.md` has the keys that the services read."""
     assert PAGE.read_text(encoding="utf-8") == page(), (
         "run `python -m deploy.cli.configuration_page`"
     )

@@ -18,7 +18,7 @@ from deploy.cli.printing import DEFAULT_DATA, command_line
         ("deploy/cli/__main__.py", Path("a b"), "callboard down --data 'a b'"),
     ],
 )
-def test_a_command_can_be_typed_as_it_is_printed(
+def test_printed_commands_can_be_run_as_they_are(
     monkeypatch: Any, program: str, data: Path, line: str
 ) -> None:
     """With the program's own path, and the data folder where it is not the default."""
@@ -26,15 +26,17 @@ def test_a_command_can_be_typed_as_it_is_printed(
     assert command_line("down", data) == line
 
 
-def test_the_status_of_nothing_names_the_folder(tmp_path: Path) -> None:
-    """The way to start is for the same data."""
+def test_the_status_without_a_portal_names_the_folder(tmp_path: Path) -> None:
+    """The printed command starts a portal on the same data."""
     done = CliRunner().invoke(app, ["status", "--data", str(tmp_path)])
     assert done.exit_code == 3
     assert f"up --data {tmp_path}`" in done.stderr
 
 
-def test_the_status_has_the_words_of_the_page(monkeypatch: Any, tmp_path: Path) -> None:
-    """Checks are called by their names for people, stores first."""
+def test_the_status_uses_the_names_of_the_status_page(
+    monkeypatch: Any, tmp_path: Path
+) -> None:
+    """Checks have their readable names, stores first."""
     checks = {"open": "ok", "documents": "ok", "another": "ok"}
     services = [{"name": "catalog", "status": "ok", "checks": checks}]
     report = {"status": "ok", "services": services}
@@ -45,14 +47,14 @@ def test_the_status_has_the_words_of_the_page(monkeypatch: Any, tmp_path: Path) 
     assert places == sorted(places)
 
 
-def test_a_port_that_is_none_is_refused_by_its_range(tmp_path: Path) -> None:
+def test_an_invalid_port_is_refused(tmp_path: Path) -> None:
     """Before anything is started."""
     done = CliRunner().invoke(app, ["up", "--data", str(tmp_path), "--port", "99999"])
     assert done.exit_code == 2
     assert "65535" in done.output
 
 
-def test_an_unknown_example_names_those_there_are(tmp_path: Path) -> None:
+def test_an_unknown_example_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     """Before anything is started."""
     words = ["up", "--data", str(tmp_path), "--example", "none", "--port", "0"]
     done = CliRunner().invoke(app, words)

@@ -35,8 +35,8 @@ def broken(tmp_path: Path) -> Path:
     )
 
 
-def test_a_report_quotes_what_it_found(tmp_path: Path) -> None:
-    """Rule and value keep their brackets; one line an entity, all rules in it."""
+def test_a_report_quotes_rule_and_value(tmp_path: Path) -> None:
+    """They keep their brackets; one line for each entity, with all rules."""
     done = validate(broken(tmp_path))
     assert done.exit_code == 1
     one, two, three = lines(done)
@@ -103,7 +103,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_skeletons_and_foreign_files_are_left_out(tmp_path: Path) -> None:
-    """A repository of templates is valid; the report names what was not read."""
+    """A repository of templates is valid; the report names the skipped files."""
     folder = repository(tmp_path)
     done = validate(folder)
     assert done.exit_code == 0, done.output
@@ -130,7 +130,7 @@ def test_skeletons_and_foreign_files_are_left_out(tmp_path: Path) -> None:
 
 
 def test_a_broken_descriptor_is_an_error(tmp_path: Path) -> None:
-    """A `catalog-info` that is no YAML, or lacks a kind, is not another tool's file."""
+    """An invalid `catalog-info` is not taken for another tool's file."""
     write(tmp_path, "a/catalog-info.yaml", "kind: [\n")
     write(tmp_path, "b/catalog-info.yaml", "apiVersion: v1\n")
     write(tmp_path, "c/all.yaml", {**builders.component(), "metadata": {}})
@@ -142,8 +142,8 @@ def test_a_broken_descriptor_is_an_error(tmp_path: Path) -> None:
     assert "metadata.name: is required" in third
 
 
-def test_a_file_of_any_name_that_says_what_it_is_is_checked(tmp_path: Path) -> None:
-    """The apiVersion tells, in YAML and JSON; one that cannot be read is an error."""
+def test_a_file_with_an_entitys_api_version_is_checked(tmp_path: Path) -> None:
+    """Whatever its name is, in YAML and JSON; an unreadable one is an error."""
     write(tmp_path, "parts/cart.yaml", builders.component("cart"))
     write(tmp_path, "parts/till.yml", builders.component("no name"))
     indented = json.dumps(builders.component("shelf"), indent=2)
@@ -204,16 +204,16 @@ def _as_json(values: dict[str, Any]) -> dict[str, str]:
     return {name: json.dumps(value) for name, value in values.items()}
 
 
-def test_nothing_to_check_is_told_apart(tmp_path: Path) -> None:
-    """No such path, and a folder without descriptors: exit code 2."""
+def test_an_empty_check_has_its_own_exit_code(tmp_path: Path) -> None:
+    """A missing path, and a folder without descriptors: exit code 2."""
     for path in (tmp_path / "no", tmp_path):
         done = validate(path)
         assert done.exit_code == 2
         assert str(path) in done.stderr
 
 
-def test_json_has_every_file(tmp_path: Path) -> None:
-    """For scripts: one object a document or left out file."""
+def test_the_json_report_has_every_file(tmp_path: Path) -> None:
+    """One object for each document or skipped file."""
     findings = json.loads(validate(repository(tmp_path), "--json").stdout)
     assert {tuple(item) for item in findings} == {
         ("file", "ref", "error", "line", "left_out")
@@ -261,7 +261,7 @@ SAME = {
 
 
 @pytest.mark.parametrize("entity", SAME.values(), ids=SAME.keys())
-async def test_it_says_what_the_catalog_says(
+async def test_validate_reports_the_same_problems_as_the_catalog(
     database: Any, data: Path, entity: Any
 ) -> None:
     """Word by word: limits, placeholders, all broken rules, by entity."""
