@@ -45,7 +45,7 @@ FIELDS = [
 ]
 
 
-def test_fields_are_as_written() -> None:
+def test_fields_are_read_as_they_are_written() -> None:
     """Texts, lists and relations of a usual entity."""
     entity = Entity(WHOLE)
     assert str(entity.ref) == "component:shop/web"
@@ -63,8 +63,8 @@ def test_fields_are_as_written() -> None:
     assert (problem.level, problem.error) == ("error", {"line": 3})
 
 
-def test_owners_are_those_of_the_relations() -> None:
-    """Until the catalog has added relations, they are what the spec names."""
+def test_owners_come_from_the_relations() -> None:
+    """Before the catalog has added relations, from the spec."""
     assert Entity(WHOLE).owners == {"group:shop/team"}
     for owner, ref in [
         ("Team", "group:shop/team"),
@@ -75,8 +75,8 @@ def test_owners_are_those_of_the_relations() -> None:
         assert Entity(described).owners == {ref}
 
 
-def test_what_people_call_an_entity() -> None:
-    """The name that a profile shows, or the title, or the name."""
+def test_an_entity_has_a_display_name() -> None:
+    """The name of its profile, or its title, or its name."""
     named: dict[str, Any] = {"metadata": {"name": "ann"}}
     assert Entity(named).display_name == "ann"
     titled = {"metadata": {"name": "ann", "title": "Ann"}}
@@ -85,7 +85,7 @@ def test_what_people_call_an_entity() -> None:
     assert Entity(profiled).display_name == "Ann B."
 
 
-def test_what_is_absent_is_empty() -> None:
+def test_missing_fields_are_empty() -> None:
     """No field of an entity has to be there to be read."""
     entity = Entity({})
     assert entity.namespace == "default"
@@ -98,7 +98,7 @@ def test_what_is_absent_is_empty() -> None:
         st.sampled_from(["kind", "metadata", "spec", "relations"]), JSON, max_size=4
     )
 )
-def test_nothing_that_is_written_breaks_it(raw: dict[str, Any]) -> None:
+def test_malformed_fields_count_as_missing(raw: dict[str, Any]) -> None:
     """A field of another type counts as absent."""
     entity = Entity(raw)
     for name in FIELDS:

@@ -24,13 +24,13 @@ def test_a_ref_is_canonical_when_printed(text: str, canonical: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", ":", "a:", "a:/b", "a:b/", "/b", "web"])
-def test_what_lacks_a_part_is_refused(text: str) -> None:
+def test_an_incomplete_ref_is_refused(text: str) -> None:
     """An empty part, or no kind without a default, is an error."""
     with pytest.raises(Invalid):
         parse_ref(text)
 
 
-def test_an_entity_tells_its_ref() -> None:
+def test_the_ref_of_a_document_keeps_its_case() -> None:
     """The ref of a document keeps its case until it is printed."""
     ref = ref_of(component("Web"))
     assert (ref.kind, ref.name, str(ref)) == (

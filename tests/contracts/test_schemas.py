@@ -73,7 +73,7 @@ def test_every_type_has_a_stored_schema(type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", sorted(PAYLOADS))
-def test_what_is_said_today_is_read_by_yesterdays_schema(type_: str) -> None:
+def test_new_events_are_valid_by_the_stored_schemas(type_: str) -> None:
     """New to old: a consumer that knows the stored schema understands the event."""
     stored = json.loads((SCHEMAS / f"{type_}.json").read_text())
     data = sample(type_).model_dump(mode="json")
@@ -81,16 +81,16 @@ def test_what_is_said_today_is_read_by_yesterdays_schema(type_: str) -> None:
 
 
 @pytest.mark.parametrize("type_", sorted(PAYLOADS))
-def test_what_was_said_yesterday_is_read_today(type_: str) -> None:
-    """Old to new: only what the stored schema demands is demanded of old events."""
+def test_events_of_the_stored_schemas_are_read(type_: str) -> None:
+    """Old to new: old events need only the fields that the stored schema requires."""
     stored = json.loads((SCHEMAS / f"{type_}.json").read_text())
     whole = sample(type_).model_dump(mode="json")
     least = {name: whole[name] for name in stored["required"]}
     PAYLOADS[type_].model_validate({**least, "a_field_of_tomorrow": 1})
 
 
-def test_an_envelope_survives_the_wire() -> None:
-    """What was put in comes out, typed, with the trace it belongs to."""
+def test_an_envelope_is_read_back_from_the_wire() -> None:
+    """With its types, and with its trace."""
     payload = sample("callboard.entity.updated.v1")
     sent = Envelope.of(
         payload,
@@ -111,15 +111,15 @@ def test_an_envelope_survives_the_wire() -> None:
         (b'{"id":"1","source":"/x","type":"t","subject":"s","data":{}}', "time"),
     ],
 )
-def test_what_is_no_envelope_is_refused_by_name(raw: bytes, named: str) -> None:
-    """A poison message is told with the attribute that it breaks."""
+def test_a_malformed_envelope_is_refused_by_attribute(raw: bytes, named: str) -> None:
+    """The error names the attribute that is wrong."""
     with pytest.raises(Invalid) as caught:
         Envelope.parse(raw)
     assert caught.value.message.startswith(named) or "JSON" in caught.value.message
 
 
-def test_an_unknown_type_is_refused() -> None:
-    """Nobody guesses what an event of another version means."""
+def test_an_unknown_event_type_is_refused() -> None:
+    """An event of another version is not interpreted."""
     payload = sample("callboard.entity.created.v1")
     sent = Envelope.of(payload, source="/catalog", subject="x")
     with pytest.raises(Invalid, match="unknown event type"):
