@@ -56,8 +56,8 @@ def test_every_command_of_the_readme_exists() -> None:
         assert name in names
 
 
-def test_every_make_target_of_the_papers_exists() -> None:
-    """`make X` in a paper is a target of the Makefile."""
+def test_every_documented_make_target_exists() -> None:
+    """`make X` in a document is a target of the Makefile."""
     targets = set(
         re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     )
@@ -67,13 +67,13 @@ def test_every_make_target_of_the_papers_exists() -> None:
 
 
 @pytest.mark.parametrize("paper", PAPERS, ids=lambda path: path.name)
-def test_links_lead_somewhere(paper: Path) -> None:
+def test_relative_links_have_targets(paper: Path) -> None:
     """A relative link's target exists."""
     for target in re.findall(r"\]\(([^)#:]+)\)", paper.read_text()):
         assert (paper.parent / target).exists(), f"{paper.name}: {target}"
 
 
-def test_the_tree_of_the_readme_is_there() -> None:
+def test_every_folder_of_the_readmes_tree_exists() -> None:
     """Every folder that the README points to exists."""
     block = README.split("## Find your way")[1].split("```")[1]
     for line in block.strip().splitlines():
@@ -88,14 +88,14 @@ def test_adrs_are_numbered_without_gaps() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_the_glossary_is_sorted_and_says_each_word_once() -> None:
+def test_the_glossary_is_sorted_and_has_each_word_once() -> None:
     """One word per thing."""
     words = [row[0] for row in rows((ROOT / "docs" / "glossary.md").read_text())][2:]
     assert words == sorted(set(words))
 
 
-def test_no_file_is_a_drawer() -> None:
-    """Names say what a file holds."""
+def test_file_names_say_what_they_hold() -> None:
+    """No `utils`, `helpers` or similar."""
     vague = {"utils.py", "common.py", "base.py", "core.py", "helpers.py", "service.py"}
     for top in ("services", "shared", "deploy"):
         vague_names = {path.name for path in (ROOT / top).rglob("*.py")} & vague
@@ -137,7 +137,7 @@ def test_ci_calls_the_readmes_test_command() -> None:
     assert re.search(r"make .*\btest\b", (ROOT / ".ci" / "run").read_text())
 
 
-def test_examples_configurations_are_yaml() -> None:
+def test_every_example_has_a_yaml_configuration() -> None:
     """Each example has a configuration."""
     for name in ("playhouse", "golden", "empty"):
         path = ROOT / "deploy" / "examples" / name / "app-config.yaml"
@@ -204,7 +204,7 @@ def is_there(path: Path) -> bool:
     return path.is_dir() or path.with_suffix(".py").is_file()
 
 
-def test_what_the_paper_on_security_names_exists() -> None:
+def test_modules_and_tests_in_the_security_document_exist() -> None:
     """Every module and test in the tables of docs/security.md is there.
 
     A shortened path is beside the full path before it or, if it names a folder, in
