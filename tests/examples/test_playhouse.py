@@ -63,10 +63,10 @@ def entities(workshop: Path) -> list[dict[str, Any]]:
     ]
 
 
-def test_a_push_from_a_working_copy_is_told_and_signed(
+def test_a_push_from_a_working_copy_sends_a_signed_webhook(
     tmp_path: Path, portal: tuple[str, Queue[tuple[dict[str, str], bytes]]]
 ) -> None:
-    """`git push` tells who changed which files, in Gitea's words, signed."""
+    """`git push` reports who changed which files, in Gitea's format."""
     address, heard = portal
     loaded = load(tmp_path, address=address, secret=SECRET)
     copy = loaded.workshop / "payments"
@@ -92,7 +92,7 @@ def test_a_push_from_a_working_copy_is_told_and_signed(
 def test_a_rewritten_branch_names_no_files(
     tmp_path: Path, portal: tuple[str, Queue[tuple[dict[str, str], bytes]]]
 ) -> None:
-    """After a forced push the list of commits is incomplete and says so."""
+    """After a forced push the list of commits is incomplete, and says so."""
     address, heard = portal
     copy = load(tmp_path, address=address, secret=SECRET).workshop / "payments"
     git(copy, "commit", "--amend", "--message", "Rewritten")
@@ -103,7 +103,7 @@ def test_a_rewritten_branch_names_no_files(
 
 
 def test_a_push_succeeds_while_the_portal_is_down(tmp_path: Path) -> None:
-    """The hook says on stderr that nobody listened, and the push stands."""
+    """The hook reports on stderr that there was no answer, and the push stays."""
     loaded = load(tmp_path, address="http://127.0.0.1:9", secret=SECRET)
     copy = loaded.workshop / "handbook"
     git(copy, "commit", "--allow-empty", "--message", "Nothing")
@@ -112,7 +112,7 @@ def test_a_push_succeeds_while_the_portal_is_down(tmp_path: Path) -> None:
     assert pushed == git(copy, "rev-parse", "HEAD")
 
 
-def test_loading_twice_keeps_what_is_there(tmp_path: Path) -> None:
+def test_loading_twice_keeps_existing_repositories(tmp_path: Path) -> None:
     """A second start changes neither repositories nor working copies."""
     loaded = load(tmp_path, address="http://127.0.0.1:9", secret=SECRET)
     (loaded.workshop / "org" / "mine.txt").write_text("mine", "utf-8")
@@ -131,8 +131,8 @@ def test_loading_twice_keeps_what_is_there(tmp_path: Path) -> None:
     assert settings.stat().st_mode & 0o077 == 0
 
 
-def test_the_organisation_is_whole(tmp_path: Path) -> None:
-    """All nine kinds, every repository with a history by several people in all."""
+def test_the_example_has_every_kind_and_several_authors(tmp_path: Path) -> None:
+    """All nine kinds; every repository has a history, by several people in all."""
     loaded = load(tmp_path, address="http://127.0.0.1:9", secret=SECRET)
     kinds = {entity["kind"] for entity in entities(loaded.workshop)}
     nine = "Component API Resource System Domain Group User Location Template"
@@ -145,15 +145,15 @@ def test_the_organisation_is_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["../escape", "a/b", "", ".hidden", "x.git", "x.lock"])
-def test_a_repository_needs_a_name_that_is_one(tmp_path: Path, name: str) -> None:
-    """Names that are paths, hidden or Git's own are refused."""
+def test_an_invalid_repository_name_is_refused(tmp_path: Path, name: str) -> None:
+    """Names that are paths, hidden or Git's own."""
     with pytest.raises(ValueError, match="cannot be the name"):
         create_bare(tmp_path, name)
 
 
 @pytest.mark.parametrize("example", ["playhouse", "golden", "empty"])
-def test_configurations_say_nothing_in_vain(example: str) -> None:
-    """Each example's configuration loads without a warning."""
+def test_example_configurations_load_without_warnings(example: str) -> None:
+    """Each example's configuration."""
     environment = {
         "CALLBOARD_DATA": "data",
         "CALLBOARD_GOLDEN": "golden",
