@@ -52,7 +52,7 @@ def is_ready(url: str) -> bool:
 def test_a_fresh_process_serves_on_the_socket_it_is_given(
     portal: Portal, tmp_path: Path
 ) -> None:
-    """What stands in for a fork while an engine starts; told to end, it ends well."""
+    """It replaces a forked one while an engine starts; told to stop, it ends well."""
     log = tmp_path / "catalog.log"
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
@@ -69,11 +69,11 @@ def test_a_fresh_process_serves_on_the_socket_it_is_given(
     assert code in {0, -signal.SIGTERM}, log.read_text()
 
 
-def test_none_is_forked_while_an_engine_starts(portal: Portal) -> None:
-    """A service that dies meanwhile is begun as a fresh process, and at once.
+def test_no_process_is_forked_while_an_engine_starts(portal: Portal) -> None:
+    """A service that dies meanwhile is started as a fresh process, and at once.
 
-    Once it was forked there: the child kept the pipe on which the engine's start had to
-    wait, so that the engine was never noted as started.
+    A forked child once kept the pipe on which the engine's start had to wait, so that
+    the engine was never noted as started.
     """
     before = agreed(portal)
     old_pid = kill(portal, "documents")
@@ -108,8 +108,8 @@ def stopped(portal: Portal, old_pid: int, command: bytes) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_services_and_engines_die_together(portal: Portal) -> None:
-    """Whenever the one dies while the other is being started, both come back."""
+def test_services_and_engines_that_die_together_recover(portal: Portal) -> None:
+    """Whichever dies while the other is restarted, both come back."""
     before = agreed(portal)
     chance = random.Random(4)
     for _ in range(ROUNDS):

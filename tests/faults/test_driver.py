@@ -34,7 +34,7 @@ def deployment(tmp_path: Path) -> Iterator[Deployment]:
         deployment.down()
 
 
-def test_nothing_is_lost_and_nothing_done_twice(deployment: Deployment) -> None:
+def test_no_write_is_lost_or_done_twice_under_faults(deployment: Deployment) -> None:
     """Every acknowledged write is there, once, and everything agrees at the end."""
     outcome = run(deployment, seed=SEED, seconds=SECONDS, faults=FAULTS)
     show(outcome, Console(width=120))

@@ -124,10 +124,10 @@ def refused(answer: httpx.Response) -> str:
     return message
 
 
-def test_without_opensearch(
+def test_the_portal_works_without_opensearch(
     deployment: ServersDeployment, portal: Portal, host: GitHost
 ) -> None:
-    """The catalog works, search says what is missing, and finds all of it later."""
+    """The catalog works, search names the problem, and later finds everything."""
     ask = Quick(portal.as_(SERVICE))
     body = registered(host, "without-index")
     with deployment.cut("opensearch"):
@@ -145,10 +145,10 @@ def test_without_opensearch(
     )
 
 
-def test_without_kafka(
+def test_the_portal_works_without_kafka(
     deployment: ServersDeployment, portal: Portal, host: GitHost
 ) -> None:
-    """Reads and writes work, the outbox fills, and everything is told afterwards."""
+    """Reads and writes work, the outbox fills, and all is published afterwards."""
     ask = Quick(portal.as_(SERVICE))
     body = registered(host, "without-log")
     with deployment.cut("kafka"):
@@ -167,7 +167,7 @@ def test_without_kafka(
     until_now(lambda: not figure(portal, "catalog", "outbox"), 30, "an empty outbox")
 
 
-def test_a_push_while_kafka_is_away(
+def test_a_push_during_a_kafka_outage_is_retried(
     deployment: ServersDeployment, portal: Portal, host: GitHost
 ) -> None:
     """Its host is told to come again, does, and the push is in the catalog."""
@@ -183,10 +183,10 @@ def test_a_push_while_kafka_is_away(
     until_now(lambda: portal.known(ref), BACK_SECONDS, "the push in the catalog")
 
 
-def test_without_mongodb(
+def test_the_portal_answers_stale_reads_without_mongodb(
     deployment: ServersDeployment, portal: Portal, host: GitHost
 ) -> None:
-    """Reads come from the read model, marked as old; writes are 503, pushes wait."""
+    """Reads come from the read model, marked as stale; writes get 503, pushes wait."""
     ask = Quick(portal.as_(SERVICE))
     body = registered(host, "without-store")
     host.create("pushed-early")
@@ -226,8 +226,10 @@ def test_without_mongodb(
     until_now(lambda: portal.known(ref), BACK_SECONDS, "the push in the catalog")
 
 
-def test_without_opa(deployment: ServersDeployment, portal: Portal) -> None:
-    """No decision is no: at once, with a reason; what is public goes on."""
+def test_every_decision_is_denied_without_opa(
+    deployment: ServersDeployment, portal: Portal
+) -> None:
+    """At once, with a reason; public routes still answer."""
     ask = Quick(portal.as_(BEN))
     assert ask("GET", PAYMENTS).status_code == 200
     with deployment.cut("opa"), portal.with_token(None) as nobody:
@@ -244,10 +246,10 @@ def test_without_opa(deployment: ServersDeployment, portal: Portal) -> None:
     )
 
 
-def test_everything_is_cut_at_once(
+def test_the_portal_recovers_when_all_engines_are_cut_off(
     deployment: ServersDeployment, portal: Portal
 ) -> None:
-    """Nothing crashes, nothing hangs; all is well again soon after."""
+    """Nothing crashes or hangs; all is well again soon after."""
     restarts = dict(portal.run["restarts"])
     cuts = [deployment.cut(name) for name in deployment.engines]
     for cut in cuts:

@@ -64,7 +64,7 @@ def location(host: GitHost, name: str) -> dict[str, str]:
 
 
 def test_a_full_disk_loses_nothing(portal: SmallPortal, disk: SmallDisk) -> None:
-    """Reads go on; a write is refused or kept; with room again all is as it must be."""
+    """Reads go on; a write is refused or stored; with room everything is consistent."""
     host = GitHost(portal.data, portal.url, Ledger())
     try:
         taken = attempted(portal, host, disk)
@@ -85,10 +85,10 @@ def test_a_full_disk_loses_nothing(portal: SmallPortal, disk: SmallDisk) -> None
         host.close()
 
 
-def test_a_service_that_dies_meanwhile_comes_back(
+def test_a_service_that_dies_on_a_full_disk_is_restarted(
     portal: SmallPortal, disk: SmallDisk
 ) -> None:
-    """The supervisor stays, though it can write down nothing."""
+    """The supervisor goes on, though it can write nothing."""
     before = dict(portal.run["pids"])
     # A process that dies may leave it a little room: this takes that, too.
     in_the_way = portal.data / "run.new"

@@ -66,8 +66,8 @@ def push_is_seen(portal: Portal) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_is_killed(portal: Portal, name: str) -> None:
-    """Another takes its place with the same state, and pushes go on."""
+def test_a_killed_service_is_replaced(portal: Portal, name: str) -> None:
+    """Its successor has the same state, and pushes go on."""
     before = agreed(portal)
     restarts = portal.run["restarts"].get(name, 0)
     seconds = back(portal, name, kill(portal, name))
@@ -78,8 +78,8 @@ def test_a_service_is_killed(portal: Portal, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["documents", "broker"])
-def test_an_engine_is_killed(portal: Portal, name: str) -> None:
-    """The store forgets nothing; what the log forgets is read from its owners."""
+def test_a_killed_engine_is_recovered_from(portal: Portal, name: str) -> None:
+    """The store loses nothing; lost events are read from their owners."""
     before = agreed(portal)
     seconds = back(portal, name, kill(portal, name))
     print(f"\n{name} was back after {seconds:.1f} s")
@@ -87,7 +87,7 @@ def test_an_engine_is_killed(portal: Portal, name: str) -> None:
     push_is_seen(portal)
 
 
-def test_a_push_while_the_log_is_dead(portal: Portal) -> None:
+def test_a_push_without_an_event_log_is_read_later(portal: Portal) -> None:
     """The push stays in Git, and is in the catalog once the portal is up again."""
     copy, marker = working_copy(portal, "payments"), word()
     copy.commit(f"Say {marker}", described(copy, f"Says {marker}"))
@@ -102,8 +102,8 @@ def test_a_push_while_the_log_is_dead(portal: Portal) -> None:
     until_now(lambda: portal.results(marker), BACK_SECONDS, "the push in search")
 
 
-def test_sessions_outlive_the_gateway(portal: Portal) -> None:
-    """Who was signed in still is, with the same token."""
+def test_sessions_survive_a_killed_gateway(portal: Portal) -> None:
+    """Signed-in users stay so, with the same token."""
     ann = portal.as_(ANN)
     assert ann.get("/api/auth/v1/userinfo").status_code == 200
     back(portal, "gateway", kill(portal, "gateway"))
@@ -112,8 +112,8 @@ def test_sessions_outlive_the_gateway(portal: Portal) -> None:
     assert answer.json()["claims"]["sub"] == ANN
 
 
-def test_killed_while_registering(portal: Portal) -> None:
-    """However often it is killed meanwhile, each entity is there once, made once."""
+def test_a_killed_registration_is_completed_once(portal: Portal) -> None:
+    """However often it is killed, each entity exists once, created once."""
     crowd = [
         component(f"crowd-{n}", {"labels": {"crowd": "yes"}}) for n in range(CROWD)
     ]
@@ -157,8 +157,8 @@ def test_killed_while_registering(portal: Portal) -> None:
         assert [item["revision"] for item in changes] == [1]
 
 
-def test_killed_while_building(portal: Portal) -> None:
-    """The site is built all the same, and told of once."""
+def test_a_killed_build_is_completed_and_published_once(portal: Portal) -> None:
+    """The site is built all the same."""
     copy, marker = working_copy(portal, "payments"), word()
     text = copy.read("docs/index.md") + f"\nWe say {marker} here.\n"
     with portal.listening(SERVICE, topic="docs-built", entity=PAYMENTS) as heard:
@@ -167,12 +167,12 @@ def test_killed_while_building(portal: Portal) -> None:
         for _ in range(2):
             back(portal, "techdocs", kill(portal, "techdocs"))
         until_now(lambda: portal.results(marker), BACK_SECONDS, "the page in search")
-        until_now(lambda: told_of(heard, commit), BACK_SECONDS, "the event")
+        until_now(lambda: events_of_commit(heard, commit), BACK_SECONDS, "the event")
     # Told anew after a crash is the same event, by its id.
-    assert len({event["id"] for event in told_of(heard, commit)}) == 1
+    assert len({event["id"] for event in events_of_commit(heard, commit)}) == 1
 
 
-def told_of(heard: list[dict[str, Any]], commit: str) -> list[dict[str, Any]]:
+def events_of_commit(heard: list[dict[str, Any]], commit: str) -> list[dict[str, Any]]:
     return [event for event in heard if event["data"]["commit"] == commit]
 
 
@@ -203,8 +203,8 @@ def slow_template(name: str, repository_name: str) -> dict[str, Any]:
     }
 
 
-def test_killed_while_running(portal: Portal) -> None:
-    """A run goes on at the step it was in, and makes its repository once."""
+def test_a_killed_run_resumes_and_publishes_once(portal: Portal) -> None:
+    """A run resumes at its step, and creates its repository once."""
     name, repository_name = f"slow-{word()}", f"made-{word()}"
     template = yaml.safe_dump(slow_template(name, repository_name))
     portal.repository(name, {"catalog-info.yaml": template})
@@ -238,8 +238,8 @@ def test_killed_while_running(portal: Portal) -> None:
     assert [item["revision"] for item in history(portal, entity)] == [1]
 
 
-def test_the_rest_goes_on_while_one_stands_still(portal: Portal) -> None:
-    """A frozen search is one missing thing, not the end of the others."""
+def test_a_frozen_service_does_not_stop_the_others(portal: Portal) -> None:
+    """A frozen search is missing alone."""
     with frozen(portal, "search"):
         started_at = time.monotonic()
         assert portal.known(PAYMENTS) is not None
@@ -250,7 +250,7 @@ def test_the_rest_goes_on_while_one_stands_still(portal: Portal) -> None:
     push_is_seen(portal)
 
 
-def test_everything_is_killed(portal: Portal) -> None:
+def test_a_killed_portal_restarts_with_all_state(portal: Portal) -> None:
     """With the supervisor all its processes end; started again, all state is there."""
     before = agreed(portal)
     pids = portal.run["pids"].values()
