@@ -76,10 +76,10 @@ def agree(two: Installation) -> None:
     until_now(equal, SECONDS, "all replicas to hold the same")
 
 
-def test_what_is_written_at_one_gateway_is_read_at_the_other(
+def test_a_write_at_one_gateway_is_read_at_the_other(
     two: Installation, host: GitHost
 ) -> None:
-    """At once, for whoever names the revision of the answer: twenty times in a row."""
+    """At once, with the revision of the response: twenty times in a row."""
     with two.client(0) as one, two.client(1) as other:
         for number in range(20):
             name = f"across-{number}"
@@ -101,10 +101,10 @@ def test_what_is_written_at_one_gateway_is_read_at_the_other(
     agree(two)
 
 
-def test_each_catalog_reads_what_another_wrote(
+def test_each_catalog_reads_the_writes_of_the_others(
     two: Installation, host: GitHost
 ) -> None:
-    """Asked directly, whichever of them was asked to write."""
+    """By direct requests, whichever of them wrote."""
     headers = {"callboard-principal": two._principal()}
     first, second = (replica.url for replica in two.replicas["catalog"])
     for number, (writer, reader) in enumerate([(first, second), (second, first)] * 5):
@@ -121,10 +121,10 @@ def test_each_catalog_reads_what_another_wrote(
         assert httpx.get(url, headers=at_least, timeout=30).status_code == 200
 
 
-def test_pushes_are_shared_and_every_read_model_agrees(
+def test_pushes_are_distributed_and_read_models_agree(
     two: Installation, host: GitHost
 ) -> None:
-    """Forty pushes to twenty repositories: each taken once, seen everywhere."""
+    """Forty pushes to twenty repositories: each handled once, visible everywhere."""
     names = [f"shared-{number}" for number in range(20)]
     for name in names:
         host.create(name)
@@ -151,7 +151,7 @@ def test_pushes_are_shared_and_every_read_model_agrees(
             assert len(set(commits)) == len(commits)
 
 
-def test_runs_are_shared(two: Installation, host: GitHost) -> None:
+def test_runs_are_distributed_over_replicas(two: Installation, host: GitHost) -> None:
     """Started at either gateway, each run ends once; its log is read at the other."""
     host.create("replica-template")
     steps = [
@@ -191,8 +191,8 @@ def test_runs_are_shared(two: Installation, host: GitHost) -> None:
             assert messages.count("go") == 1
 
 
-def test_docs_are_built_once(two: Installation, host: GitHost) -> None:
-    """One replica builds; both show the site, and it is told of as one event."""
+def test_docs_are_built_by_one_replica(two: Installation, host: GitHost) -> None:
+    """Both show the site, and there is one event."""
     host.create("replica-docs")
     entity = component("replica-docs")
     entity["metadata"]["annotations"] = {"backstage.io/techdocs-ref": "dir:."}
@@ -248,8 +248,8 @@ def listening(
         yield heard
 
 
-def test_both_gateways_tell_what_happens(two: Installation, host: GitHost) -> None:
-    """Whichever gateway heard of the push, readers of both are told of it."""
+def test_both_gateways_stream_all_events(two: Installation, host: GitHost) -> None:
+    """Whichever gateway received the push."""
     host.create("told-twice")
     with (
         listening(two, 0, topic="entity-changed") as one,
@@ -265,8 +265,8 @@ def test_both_gateways_tell_what_happens(two: Installation, host: GitHost) -> No
         )
 
 
-def test_a_stream_goes_on_at_the_other_gateway(two: Installation) -> None:
-    """A position of one is none of the other: its reader is told to read anew."""
+def test_a_stream_is_reset_at_the_other_gateway(two: Installation) -> None:
+    """A position of one is unknown to the other: its reader is told to read anew."""
     with two.client(0) as one, one.stream("GET", "/api/events/stream") as response:
         lines = response.iter_lines()
         position = next(line for line in lines if line.startswith("id: "))
@@ -279,10 +279,10 @@ def test_a_stream_goes_on_at_the_other_gateway(two: Installation) -> None:
         assert "event: reset" in (next(other_lines) for _ in range(8))
 
 
-def test_a_session_is_good_at_both_gateways_and_ends_at_both(
+def test_a_session_is_valid_at_both_gateways_until_it_ends(
     two: Installation,
 ) -> None:
-    """Signed in here, known there; signed out there, nobody here a second later."""
+    """Signed out at one, it is ended at the other a second later."""
     one, other = two.gateways
     with httpx.Client(timeout=30) as browser:
         form = {"user": ANN}
@@ -309,7 +309,7 @@ def test_a_session_is_good_at_both_gateways_and_ends_at_both(
     until_now(nobody, 30, "the session to end at the first gateway")
 
 
-def test_a_token_of_one_gateway_is_good_at_the_other(two: Installation) -> None:
+def test_a_token_of_one_gateway_is_valid_at_the_other(two: Installation) -> None:
     """Both sign with keys that both publish."""
     for at, other in ((0, 1), (1, 0)):
         token = two.sign_in(ANN, gateway=at)
@@ -318,8 +318,10 @@ def test_a_token_of_one_gateway_is_good_at_the_other(two: Installation) -> None:
             assert answer.json()["claims"]["sub"] == ANN
 
 
-def test_one_of_each_is_killed(two: Installation, host: GitHost) -> None:
-    """The other one goes on with all of it: reads, writes, pushes, search."""
+def test_the_portal_works_with_one_replica_of_each_killed(
+    two: Installation, host: GitHost
+) -> None:
+    """Reads, writes, pushes and search."""
     for service in ("catalog", "scaffolder", "techdocs", "search"):
         replica = two.replicas[service][0]
         assert replica.process is not None

@@ -103,7 +103,7 @@ class Load:
 
 
 def test_a_rolling_restart_answers_every_request(two: Installation) -> None:
-    """Ten processes are replaced under load; every answer is a good one."""
+    """Ten processes are replaced under load; every response is a success."""
     host = GitHost(two.data, two.gateways[0], Ledger())
     load = Load(two, host)
     try:
