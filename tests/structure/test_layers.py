@@ -139,8 +139,8 @@ def _is_source(path: Path) -> bool:
     return path.is_dir() or path.suffix == ".py"
 
 
-def test_every_contract_has_a_breach_to_notice() -> None:
-    """A contract that is added is tried too."""
+def test_every_contract_has_a_test_breach() -> None:
+    """A contract that is added is tested too."""
     assert {contract["name"] for contract in CONTRACTS} == set(BREACHES)
 
 
@@ -150,8 +150,8 @@ def test_a_breach_is_noticed(report: str, contract: str) -> None:
     assert f"{contract} BROKEN" in report
 
 
-def test_no_module_is_in_no_layer() -> None:
-    """Where a package has layers, a module in none of them is an error."""
+def test_every_module_is_in_a_layer() -> None:
+    """Where a package has layers, a module outside of them is an error."""
     layered = [contract for contract in CONTRACTS if contract["type"] == "layers"]
     assert all(contract.get("exhaustive") for contract in layered)
 
@@ -180,12 +180,12 @@ def is_offered(name: str) -> bool:
 
 
 @pytest.mark.parametrize(("line", "expected"), INSIDE)
-def test_what_a_service_does_not_offer_is_noticed(line: str, expected: bool) -> None:
-    """An import from inside of a service stands in its `__all__`, or is a breach."""
+def test_an_import_of_a_private_module_is_noticed(line: str, expected: bool) -> None:
+    """An imported module of a service must be in its `__all__`."""
     assert all(map(is_offered, imports_of_services(line))) is expected
 
 
-def test_the_command_line_takes_what_services_offer() -> None:
+def test_the_command_line_imports_public_modules_only() -> None:
     """`__all__` of a service's package names the modules that `deploy` may use."""
     breaches = [
         f"{path.relative_to(ROOT)}: {name}"

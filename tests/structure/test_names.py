@@ -110,13 +110,13 @@ def unclear_variables(*places: str) -> list[str]:
         ("RunRequest", False),
     ],
 )
-def test_words_are_told_apart(name: str, expected: bool) -> None:
+def test_forbidden_words_are_recognised(name: str, expected: bool) -> None:
     """Some words are no part of a name, others are no name alone."""
     assert has_no_meaning(name) is expected
 
 
-def test_names_say_what_they_are() -> None:
-    """No module, class or function is called by a bare participle or pronoun."""
+def test_module_class_and_function_names_are_no_bare_words() -> None:
+    """None is a bare participle or pronoun."""
     unclear = [
         f"{path.relative_to(ROOT)}: {kind} {name}"
         for path in modules(*PLACES)
@@ -136,13 +136,13 @@ def test_every_form_of_binding_is_checked() -> None:
 
 
 @pytest.mark.parametrize("place", RULES["clean"])
-def test_variables_say_what_they_hold(place: str) -> None:
+def test_variable_names_are_no_bare_words(place: str) -> None:
     """In clean folders no variable is called by a bare participle or pronoun."""
     assert (ROOT / place).exists(), "a folder of [tool.callboard.names] is gone"
     assert unclear_variables(place) == []
 
 
-def test_a_class_name_stands_once() -> None:
+def test_class_names_are_unique() -> None:
     """Two different things never share a class name."""
     counts = Counter(
         name

@@ -16,12 +16,12 @@ def tracked() -> list[Path]:
     return [Path(name) for name in listed.stdout.split("\0") if name]
 
 
-def test_assets_of_others_are_installed_and_not_committed() -> None:
+def test_third_party_assets_are_installed_and_not_committed() -> None:
     """Set-up writes them below `vendor/`, wherever the pages move."""
     assert [path for path in tracked() if "vendor" in path.parts] == []
 
 
-def test_no_file_is_as_large_as_a_build() -> None:
+def test_no_committed_file_is_as_large_as_a_build() -> None:
     """A bundle, an archive or a picture of that size is made at set-up."""
     sizes = {path: (ROOT / path).lstat().st_size for path in tracked()}
     assert [path for path, size in sizes.items() if size > MOST_BYTES] == []
