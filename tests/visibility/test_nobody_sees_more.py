@@ -46,8 +46,8 @@ async def gateway(
     client.close()
 
 
-def test_every_route_and_page_is_thought_about() -> None:
-    """A new one needs a row in a table."""
+def test_every_route_and_page_is_in_a_table() -> None:
+    """A new one needs a row."""
     rows = {
         (plugin, row.method, row.path)
         for plugin, routes in ROUTES.items()
@@ -115,8 +115,8 @@ async def ask(
 
 @together
 @pytest.mark.parametrize("number", range(READERS))
-async def test_no_answer_names_what_is_hidden(gateway, company, number) -> None:
-    """Of all that can be asked of all services, by each reader."""
+async def test_no_response_names_a_hidden_entity(gateway, company, number) -> None:
+    """Of all requests to all services, by each reader."""
     who = company.users[number]
     words = company.hidden_words(who)
     service = Identity("service:tests", "service")
@@ -152,8 +152,10 @@ def named(items: Any) -> set[str]:
 
 @together
 @pytest.mark.parametrize("number", range(READERS))
-async def test_lists_hold_exactly_what_is_visible(gateway, company, number) -> None:
-    """No more and no less: lists, totals, facets, refs, relations, search."""
+async def test_lists_hold_exactly_the_visible_entities(
+    gateway, company, number
+) -> None:
+    """Lists, totals, facets, refs, relations, search."""
     who = company.users[number]
     visible = company.visible(who)
     names = {ref.rpartition("/")[2] for ref in visible}
@@ -185,10 +187,10 @@ async def test_lists_hold_exactly_what_is_visible(gateway, company, number) -> N
 
 @together
 @pytest.mark.parametrize("number", range(READERS))
-async def test_lists_of_docs_hold_exactly_what_is_visible(
+async def test_lists_of_docs_hold_exactly_the_visible_sites(
     gateway, company, number
 ) -> None:
-    """No more and no less: sites, failed builds, states by refs."""
+    """Sites, failed builds, states by refs."""
     who = company.users[number]
     documented = {
         ref
@@ -207,8 +209,10 @@ async def test_lists_of_docs_hold_exactly_what_is_visible(
 
 
 @together
-async def test_relations_are_whole_for_who_sees_both_ends(gateway, company) -> None:
-    """The reverse of every relation that is declared, for the platform team."""
+async def test_relations_are_complete_for_readers_of_both_ends(
+    gateway, company
+) -> None:
+    """The reverse of every declared relation, for the platform team."""
     keeper = company.users[0]
     every = (await ask(gateway, keeper, "catalog", "GET", "/entities")).json()
     relations = {
@@ -225,7 +229,7 @@ async def test_relations_are_whole_for_who_sees_both_ends(gateway, company) -> N
 
 @together
 @pytest.mark.parametrize("number", [0, 3, 9, 14, 18, 19])
-async def test_no_page_names_what_is_hidden(gateway, company, number) -> None:
+async def test_no_page_names_a_hidden_entity(gateway, company, number) -> None:
     """The portal is a client of the API; each of its pages, for some readers."""
     who = company.users[number]
     # What they are a member of is known to everybody who signs in.
@@ -252,7 +256,7 @@ async def test_no_page_names_what_is_hidden(gateway, company, number) -> None:
                         assert not describes(answer.text, ref), at
 
 
-def test_the_organisation_is_what_the_test_needs(company: Organisation) -> None:
+def test_the_test_organisation_has_restricted_entities(company: Organisation) -> None:
     """Of every kind some are restricted, and readers differ in what they see."""
     assert len(company.entities) == 500
     assert len(company.users) == READERS
