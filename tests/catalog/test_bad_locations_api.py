@@ -69,7 +69,7 @@ async def test_a_dry_run_names_the_problems_of_all_documents_of_a_file(
 async def test_a_dry_run_names_the_file_by_its_path(
     database: Any, data: Path, kind: str
 ) -> None:
-    """Of several files of one name it says which one it means."""
+    """Where several files have one name, the error gives the path of the wrong one."""
     host = Host(data)
     names = {"a": "first", "b/c": "bad name", "d": "third"}
     files = {

@@ -79,8 +79,8 @@ def test_texts_like_numbers_stay_texts(written: str) -> None:
     assert yaml.safe_load(text)["info"]["version"] == written
 
 
-def test_an_old_file_keeps_its_meaning() -> None:
-    """What YAML 1.1 alone takes for a number is published as that number."""
+def test_a_yaml_1_1_file_is_bundled_with_its_numbers() -> None:
+    """Texts that only YAML 1.1 reads as numbers are published as those numbers."""
     root = b"%YAML 1.1\n---\nopenapi: '3.1.0'\nx: [1_000, 010, 1:30, 1.10, 0x1f]\n"
     whole = load_yaml(bundle_of("$openapi", "a.yaml", {"a.yaml": root}, {}), label="")
     assert whole["x"] == [1000, 8, 90, 1.1, 31]

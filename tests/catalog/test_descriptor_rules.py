@@ -123,7 +123,7 @@ def test_metadata_that_breaks_a_rule_is_refused(
 def test_unusual_metadata_that_backstage_accepts_is_accepted(
     metadata: dict[str, Any],
 ) -> None:
-    """What Backstage accepts is accepted."""
+    """Callboard accepts the metadata that Backstage accepts."""
     check_document(builders.component(metadata=metadata))
 
 
@@ -216,7 +216,7 @@ def test_a_value_that_is_no_string_is_named(value: Any, problem: str) -> None:
 
 
 def test_a_document_that_is_no_object_is_refused() -> None:
-    """What is no object at all is told so."""
+    """The error says that the root must be an object, and names the type found."""
     with pytest.raises(Invalid, match="must be an object at its root, found a list"):
         check_document(["a"])
 

@@ -222,7 +222,7 @@ async def test_an_invalid_list_query_is_refused(
 
 
 async def test_facets_count_values(client: AsyncClient) -> None:
-    """Values come sorted, as they were written, under the name asked for."""
+    """Values are sorted and as written; a facet has the name of the request."""
     path = "/entity-facets?facet=KIND&facet=metadata.tags&facet=relations.ownedBy"
     facets = (await ask(client, path))["facets"]
     assert facets["KIND"] == [
