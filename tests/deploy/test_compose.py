@@ -65,13 +65,13 @@ def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_all_services_are_in_the_file() -> None:
-    """The services, four engines, what runs once or by hand, and nothing else."""
+def test_the_compose_file_has_every_service() -> None:
+    """It has the services, four engines, jobs and the manual command, no others."""
     assert set(services()) == {*SERVICES, *ENGINES, *ONCE, BY_HAND}
 
 
 def test_the_env_example_lists_every_variable() -> None:
-    """And no other: whoever fills in .env.example has set everything."""
+    """.env.example lists the variables of the compose file, and no others."""
     assert set(referred(FILE.read_text())) == set(example())
 
 

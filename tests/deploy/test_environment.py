@@ -202,7 +202,7 @@ def test_engine_addresses_have_the_ports_of_the_engines() -> None:
 
 
 def test_credentials_of_clients_and_engines_match() -> None:
-    """Who asks has the password of whoever is asked."""
+    """Each service has the user and password that its engine expects."""
     server_environment = services()["mongodb"]["environment"]
     for name in SERVICES:
         client_environment = environment(name)

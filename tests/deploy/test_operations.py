@@ -53,7 +53,7 @@ def test_the_operations_guide_lists_every_setting() -> None:
 
 
 def test_the_documented_defaults_are_those_of_the_code() -> None:
-    """Who reads that nothing need be set is right."""
+    """The documentation gives each variable the default that the code declares."""
     written = rows()
     for variable, default in declared().items():
         assert written[variable].startswith(default), variable
