@@ -109,7 +109,7 @@ def test_requirements_name_no_registry() -> None:
 
 
 def test_every_declared_dependency_is_locked() -> None:
-    """What a part declares stands in its own lock and in the common one."""
+    """A service's dependencies are in its own lock and in the common locks."""
     for name in SERVICES:
         declared = declared_by(ROOT / "services" / name) | declared_by(ROOT / "shared")
         for lock in (f"{name}.txt", "all.txt", "dev.txt"):
@@ -174,7 +174,7 @@ COMES_WITH = {
     "part", ["shared", "deploy", *(f"services/{s}" for s in SERVICES)]
 )
 def test_every_import_is_declared_where_it_is_used(part: str) -> None:
-    """A service's own image has what the service imports, not what a sibling brings."""
+    """Each part declares the packages that it imports."""
     declared = declared_by(ROOT / part) | declared_by(ROOT / "shared")
     own = set(sys.stdlib_module_names) | {"services", "shared", "deploy"}
     for path in (ROOT / part).rglob("*.py"):
