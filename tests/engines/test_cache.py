@@ -113,7 +113,7 @@ def test_a_program_of_another_pin_is_refused(
 
 
 def test_a_second_fetch_downloads_nothing(servers: None) -> None:
-    """The second call looks, and fetches nothing."""
+    """The second fetch checks the cache and changes no folder."""
     fetching.fetch(fetching.SOURCES, lambda *_: None)
     folders = [cache.root() / source.folder for source in fetching.SOURCES.values()]
     before = [folder.stat().st_mtime_ns for folder in folders]
@@ -161,7 +161,7 @@ def test_java_home_is_considered(
 
 
 def test_a_missing_java_is_named(jvms: Path) -> None:
-    """What needs it, what is there, what to install."""
+    """The error names the program, the versions and the package to install."""
     with pytest.raises(CannotFetch) as failed:
         jdk.find(22, "OpenSearch")
     message = str(failed.value)

@@ -90,7 +90,7 @@ def asked(server: Server, path: str, authorization: str | None = None) -> int:
 
 
 def test_an_index_server_answers_without_credentials(opensearch: Server) -> None:
-    """Without a word about who asks."""
+    """The plain server for tests asks for no user and no password."""
     assert asked(opensearch, "/_cat/indices") == 200
 
 
