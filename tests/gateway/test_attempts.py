@@ -51,8 +51,8 @@ def test_failed_attempts_are_limited_by_a_rate() -> None:
     assert [counted.fail("sign-in", "a") for _ in range(4)] == [0, 0, 0, 1]
 
 
-def test_clients_are_forgotten_oldest_first(monkeypatch) -> None:
-    """The table of clients is bounded, whoever makes up addresses."""
+def test_the_number_of_remembered_clients_is_limited(monkeypatch) -> None:
+    """Many made-up addresses cannot fill the table of clients."""
     monkeypatch.setattr(attempts, "MOST_CLIENTS", 3)
     counted = Attempts()
     for number in range(10):

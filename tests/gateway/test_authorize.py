@@ -115,8 +115,8 @@ async def test_other_requests_run_between_policy_queries() -> None:
     assert turns >= 100
 
 
-async def test_bodies_are_bounded_before_they_are_read(ask, sign_in) -> None:
-    """Depth, elements and what is no JSON: 400 that names the rule."""
+async def test_deep_large_and_malformed_bodies_are_refused(ask, sign_in) -> None:
+    """The response is 400 and names the limit, or says that it is not JSON."""
     path, headers = "/api/permission/authorize", await sign_in("ann")
     headers = {**headers, "content-type": "application/json"}
     for body, words in (

@@ -56,8 +56,8 @@ async def test_the_service_gets_the_gateways_principal_only(ask, sign_in) -> Non
     )
 
 
-async def test_a_request_carries_its_trace(ask, robot) -> None:
-    """The context goes on as it came where no spans are made; so does the id."""
+async def test_a_forwarded_request_keeps_its_trace_and_id(ask, robot) -> None:
+    """Without spans of its own, the gateway forwards the headers unchanged."""
     parent = CALLER
     trace = {"traceparent": parent, "tracestate": "a=1,b=2"}
     headers = {**robot, **trace, "x-request-id": "abc-1"}

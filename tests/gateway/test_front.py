@@ -49,7 +49,7 @@ async def test_a_session_reads_the_api(session) -> None:
 
 
 async def test_signing_out_ends_the_session(session, gateway) -> None:
-    """Also for somebody who kept the cookie."""
+    """A cookie that was copied before is refused afterwards."""
     cookie = session.cookies[SESSION_COOKIE]
     await session.post("/sign-out", headers={"origin": gateway})
     assert SESSION_COOKIE not in session.cookies

@@ -187,7 +187,7 @@ def test_sign_in_without_a_password_is_for_development() -> None:
 
 
 async def test_a_token_of_the_installation_signs_a_browser_in(ask) -> None:
-    """For who sets a portal up: a short session of that service, for pages alone."""
+    """A short session of that service opens pages, and no API."""
     answer = await ask.post("/sign-in/token", data={"token": STATIC})
     assert answer.status_code == 303
     assert "Max-Age=3600" in answer.headers["set-cookie"]

@@ -35,7 +35,7 @@ async def test_settings_belong_to_one_user(database: Any) -> None:
 
 
 async def test_settings_of_earlier_versions_are_read(database: Any) -> None:
-    """They were kept as the store's own values; changing one keeps it as text."""
+    """Earlier versions stored plain values; a changed setting is stored as text."""
     collection = database["preferences"]
     old = {"_id": "user:default/ann\x1fb\x1fk", "person": "user:default/ann"}
     await collection.insert_one({**old, "value": {"a": None}})

@@ -204,7 +204,7 @@ def test_a_failed_replica_is_tried_last_for_a_while() -> None:
 
 
 def test_an_empty_address_list_is_an_error() -> None:
-    """It says what must be given."""
+    """The error says that an address is required."""
     with pytest.raises(Invalid, match="must be an address"):
         Replicas(" , ")
 
