@@ -198,20 +198,20 @@ def test_braces_expand_as_in_bash() -> None:
 def test_the_base_is_the_folder_before_the_first_wildcard(
     pattern: str, base: str
 ) -> None:
-    """Whatever matches lies below it."""
+    """Every path that matches the pattern lies below its base."""
     assert glob_base(pattern) == base
     assert Glob(pattern).base == base
 
 
 @pytest.mark.parametrize("text", ["a/*", "a?", "[ab]", "{a,b}", "!(a)", "a/**/b"])
 def test_a_text_with_wildcards_is_a_pattern(text: str) -> None:
-    """So it is looked for among all files."""
+    """A text with a wildcard is matched against the paths of all files."""
     assert is_pattern(text)
 
 
 @pytest.mark.parametrize("text", ["a/b", "@acme/ui+x (1)!", "{{x}}", "[", "a{b}", ""])
 def test_a_text_without_wildcards_is_a_path(text: str) -> None:
-    """Signs that stand for themselves make no pattern."""
+    """Escaped or literal signs do not make a text a pattern."""
     assert not is_pattern(text)
 
 
@@ -231,7 +231,7 @@ def test_a_negated_pattern_excludes_earlier_matches() -> None:
 @settings(deadline=None)
 @given(paths=st.lists(st.sampled_from(["a.yaml", "b/a.yaml", "*", "\udcff/c.yaml"])))
 def test_joined_paths_match_like_lists_of_paths(paths: list[str]) -> None:
-    """Also those whose names are no text; a pattern that is a path means itself."""
+    """Names that are not UTF-8 match too; a file may be named like the pattern."""
     joined = joined_paths(paths)
     for pattern in ("**/*.yaml", "*.yaml", "nothing"):
         selected = select_paths(pattern, "target", joined)

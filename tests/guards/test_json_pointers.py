@@ -37,7 +37,7 @@ DOCUMENT: Any = {
     ],
 )
 def test_pointers_resolve_as_in_the_reference_library(pointer: str) -> None:
-    """Each example of the RFC's fragments leads where `referencing` goes."""
+    """Each example of the RFC resolves to the value that `referencing` finds."""
     resolver: Any = Registry().resolver_with_root(Resource(DOCUMENT, DRAFT7))
     assert value_at(DOCUMENT, pointer) == resolver.lookup(f"#{pointer}").contents
 
@@ -56,7 +56,7 @@ def test_a_pointer_to_null_resolves_to_null() -> None:
 
 
 def test_an_endless_pointer_is_absent() -> None:
-    """A pointer is followed for a hundred steps, whatever the document holds."""
+    """A pointer is followed for at most a hundred steps."""
     deep: Any = {}
     deep["a"] = deep
     assert value_at(deep, "/a" * MOST_STEPS) is deep
