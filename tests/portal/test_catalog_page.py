@@ -113,7 +113,7 @@ async def test_facets_count_what_ticking_them_would_give(client: Client) -> None
 
 
 async def test_the_text_filter_matches_names_and_descriptions(client: Client) -> None:
-    """Both the name and what it says of itself are looked at."""
+    """An entity is found by a word of its description."""
     text = (await client().get("/catalog?text=auditorium")).text
     assert names(text) == ["Seat map"]
 
@@ -147,7 +147,7 @@ async def test_an_htmx_request_gets_the_fragment_and_the_address(
 async def test_a_hidden_entity_is_in_no_row_and_no_count(
     client: Client, api: FakeApi
 ) -> None:
-    """The page shows what the API shows its reader, and no total betrays more."""
+    """The table and its total leave out an entity that the API hides."""
     api.hidden = {"component:default/ledger"}
     text = (await client().get("/catalog")).text
     assert "Ledger" not in names(text)

@@ -81,7 +81,7 @@ def test_answers_become_values(
 
 
 def test_an_emptied_field_does_not_get_its_default() -> None:
-    """Who empties a field does not get the default back."""
+    """A field that the reader emptied stays empty."""
     schema = one(type="array", items={"enum": ["a"]}, default=["a"])
     assert draft(schema).values == {"it": ["a"]}
     assert draft(schema, "p.it=").values == {}

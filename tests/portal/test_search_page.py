@@ -135,7 +135,7 @@ async def test_status_shows_the_outcome_of_the_last_delivery(
 async def test_status_lists_sources_with_errors(
     client: Client, api: FakeServices
 ) -> None:
-    """By their address, with what is wrong and a way to their page."""
+    """Each source has its address, its error and a link to its page."""
     assert "Sources with errors" not in (await client().get("/status")).text
     target = "https://git.playhouse.example/shop/blob/main/catalog-info.yaml"
     location = entity("Location", "generated-1", {"type": "url", "target": target})

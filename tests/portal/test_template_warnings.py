@@ -113,7 +113,7 @@ async def test_template_pages_open_without_the_scaffolders_check(
 async def test_a_valid_template_has_no_warnings(
     client: Client, api: FakeServices
 ) -> None:
-    """With everything installed, nothing stands on card, page or form."""
+    """With all actions installed, card, page and form show no warning."""
     spec = api.entities["template:default/python-service"]["spec"]
     spec |= {"steps": [{"action": "debug:log"}], "parameters": []}
     for address in ("/create", FORM, PAGE):
