@@ -71,7 +71,7 @@ async def test_delete_patterns_stay_in_the_workspace(
 
 
 async def test_a_link_is_deleted_and_not_followed(bench: Bench, tmp_path: Path) -> None:
-    """What a link points to is not the workspace's."""
+    """The folder outside the workspace that a link leads to is kept."""
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "kept").write_text("x")

@@ -99,7 +99,7 @@ def test_messages_repeat_small_values_only() -> None:
 
 
 def test_at_most_a_hundred_problems_are_reported() -> None:
-    """Who made a thousand mistakes begins with some of them."""
+    """A list of a thousand wrong values gets the first hundred problems."""
     assert len(problems({"items": {"type": "string"}}, [1] * 1_000)) == 100
 
 

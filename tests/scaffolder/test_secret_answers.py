@@ -14,7 +14,7 @@ from tests.scaffolder.secret_flows import PAGES, SECRET, shown_nowhere
 async def test_an_error_does_not_repeat_a_secret_answer(
     start: Any, catalog: Any, ann: Any, path: str
 ) -> None:
-    """What is wrong with a secret answer is told without it."""
+    """The error names the wrong field and leaves its secret value out."""
     page = {
         "properties": {
             "pin": {"type": "string", "ui:field": "Secret", "maxLength": 4},

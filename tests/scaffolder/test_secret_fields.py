@@ -140,7 +140,7 @@ def test_a_longer_secret_is_masked_first() -> None:
 
 @given(st.text(min_size=8, max_size=30), st.text(max_size=20), st.text(max_size=20))
 def test_a_secret_is_masked_in_any_text(secret: str, before: str, after: str) -> None:
-    """Whatever stands around it."""
+    """No text before or after a secret prevents the masking."""
     if not secret.strip().strip("*"):
         return
     redacted_text = Redactor([secret]).text(before + secret.strip() + after)

@@ -147,8 +147,10 @@ def test_a_link_in_a_skeleton_stays_a_link(tmp_path: Path, render: Any) -> None:
 
 
 @pytest.mark.parametrize("value", ["../../etc", "/etc/passwd", "a/../../b"])
-def test_a_rendered_link_leads_inside(tmp_path: Path, render: Any, value: str) -> None:
-    """Values in what links lead to are input too; the error names the link."""
+def test_a_rendered_link_that_leads_outside_is_refused(
+    tmp_path: Path, render: Any, value: str
+) -> None:
+    """The values in a link's target are input too; the error names the link."""
     source = tree(tmp_path / "source", {"a": "x"})
     (source / "sub").symlink_to("${{ values.n }}")
     with pytest.raises(Invalid, match="'sub': the link leads"):

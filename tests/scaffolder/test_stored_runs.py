@@ -95,7 +95,7 @@ def test_many_steps_and_long_names_are_cut_in_lists() -> None:
 
 
 def test_a_listed_run_is_read_from_its_brief_spec() -> None:
-    """With what a list shows of it."""
+    """A list shows its status, user and template, and leaves out its values."""
     task = task_of(spec_of(parameters={"text": "x" * documents.LISTED_BYTES}))
     document = documents.written(task, VAULT)
     listed = documents.listed(document, document["brief"])

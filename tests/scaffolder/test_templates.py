@@ -139,7 +139,7 @@ def test_an_invalid_schema_is_a_template_error(schema: Any) -> None:
 
 
 def test_all_problems_of_an_action_input_are_reported() -> None:
-    """All that is wrong is said at once."""
+    """One error names the wrong type and the unknown field."""
     schema = {
         "type": "object",
         "properties": {"message": {"type": "string"}},

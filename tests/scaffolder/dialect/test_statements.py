@@ -211,7 +211,7 @@ def test_a_syntax_error_has_line_and_column(
     ],
 )
 def test_a_failure_while_rendering_names_its_reason(source: str, reason: str) -> None:
-    """What parses may still not be possible with the values."""
+    """A template that parses can still fail with the given values."""
     with pytest.raises(TemplateRenderError, match=reason):
         render(source, a={})
 
