@@ -88,7 +88,7 @@ async def test_a_results_page_has_ranks_highlights_total_and_cursors(
 async def test_a_page_of_size_zero_has_the_total_only(
     filled: httpx.AsyncClient, principal_headers: Headers
 ) -> None:
-    """A page of no results tells how many there are."""
+    """The response has the number of results and an empty list."""
     answer = await filled.get(
         "/query?term=shop&pageLimit=0", headers=principal_headers()
     )

@@ -358,7 +358,7 @@ async def test_a_refused_document_is_named(replicas: Replicas) -> None:
 
 
 async def test_the_last_permitted_page_is_answered(replicas: Replicas) -> None:
-    """The last page that can be asked for is answered; no error of the server's."""
+    """OpenSearch answers the deepest page that a request may ask for."""
     alias = replicas()
     await alias.open()
     await alias.apply([web(1)])
