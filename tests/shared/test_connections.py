@@ -196,10 +196,10 @@ def test_trailers_are_not_taken_for_headers(port: int) -> None:
     ],
     ids=["nothing", "empty lines", "line", "header", "body", "body after the answer"],
 )
-def test_an_unfinished_request_is_closed(
+def test_an_unfinished_request_closes_its_connection(
     port: int, first: bytes, expected: int
 ) -> None:
-    """Whatever part of it is missing; a response is only sent to what was asked."""
+    """A response is sent only where the service answers before the body ends."""
     answered = said(port, first)
     assert status(answered) == expected
     assert answered.count(b"HTTP/1.1 ") == bool(expected)

@@ -80,10 +80,10 @@ async def test_a_link_that_leads_outside_is_refused(
 
 
 @pytest.mark.parametrize("path", ["../secret", "a/../../b", "docs\n/x", "a\r"])
-async def test_a_path_means_one_file_of_the_repository(
+async def test_an_unsafe_path_in_a_repository_is_refused(
     mirrors: RepositoryMirrors, tmp_path: Path, path: str
 ) -> None:
-    """Traversal, and what git would read as another path, is an error that names it."""
+    """A path with `..` or a line break can be neither read nor exported."""
     sha = await pushed(mirrors, written(tmp_path / "work", {"a": "1"}))
     target = mirrors.target(HOST, "payments", "main")
     with pytest.raises(Invalid, match="path: "):

@@ -48,7 +48,7 @@ def mirrors(host: GitHost, folder: Path, **settings: Any) -> RepositoryMirrors:
 async def test_a_private_repository_is_read_with_its_token(
     host: GitHost, tmp_path: Path
 ) -> None:
-    """Files, folders, lists and differences: what a mirror lacks is asked for."""
+    """Files that a mirror lacks are fetched with the same token."""
     before = host.commit("team/shop", {"catalog-info.yaml": "kind: API\n"})
     after = host.commit("team/shop", {"docs/a.md": "one", "docs/b/c.md": "two"})
     reader = mirrors(host, tmp_path)

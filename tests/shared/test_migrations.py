@@ -132,7 +132,7 @@ async def test_a_migration_that_loses_its_lease_stops(database: Any) -> None:
 async def test_deliveries_of_the_first_version_are_swept_like_new_ones(
     database: Any,
 ) -> None:
-    """Their dates became numbers: what is old goes, what is young is remembered."""
+    """Dates become numbers: old deliveries are deleted, young ones remembered."""
     now = datetime.now(UTC)
     old, young = now - timedelta(days=31), now - timedelta(days=1)
     stored_deliveries = database["deliveries"]

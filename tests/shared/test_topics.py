@@ -100,7 +100,7 @@ async def test_unlimited_retention_satisfies_any_retention(
 async def test_a_service_is_not_ready_until_its_topics_fit(
     servers: None, kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A missing topic is told by readiness; once it is made, all is well."""
+    """The check fails and names a missing topic; it passes once the topic exists."""
     name = named("needed")
     monkeypatch.setattr(topics, "declared", lambda: (Topic(name),))
     async with KafkaBus(kafka) as bus:
