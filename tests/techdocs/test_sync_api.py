@@ -58,7 +58,7 @@ async def test_sync_builds_the_docs_of_a_new_entity(
 
 
 async def test_sync_without_docs_answers_as_in_backstage(built: Running) -> None:
-    """An entity without the annotation is told of as Backstage does."""
+    """For an entity without the annotation the error is that of Backstage."""
     built.catalog.put(component("bare"))
     result = events(await built.get("/sync/default/component/bare"))
     message = "No backstage.io/techdocs-ref annotation provided in entity: bare"
