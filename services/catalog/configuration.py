@@ -38,12 +38,16 @@ class ConfiguredLocation(Section):
 
 
 class GitProvider(Section):
-    """Finds the descriptor of every repository of a host."""
+    """Finds the descriptor of every repository of a host.
+
+    Hosts of type `local` are listed. A repository of another host is found by its next
+    push, if the host sends pushes here.
+    """
 
     host: str
     """The host of an integration."""
-    branch: str = "main"
-    """The branch that is read."""
+    branch: str = ""
+    """The branch that is read; without it the default branch of each repository."""
     catalog_path: str = "/catalog-info.yaml"
     """The descriptor's path; wildcards are allowed."""
 

@@ -109,8 +109,19 @@ class DescriptorSources(Protocol):
     async def missing(self, location: LocationRef) -> CallboardError:
         """The error of a missing source, after about the same time as a reading."""
 
-    async def repositories(self, host: str) -> Sequence[str] | None:
-        """A Git host's repositories; None if the host cannot list them."""
+    async def repositories(self, host: str) -> Mapping[str, str] | None:
+        """The default branch of each repository of a Git host, by name.
+
+        None if the host cannot list them.
+        """
+
+    async def default_branch(self, host: str, repository: str) -> str:
+        """The default branch of a repository.
+
+        Raises:
+            NotFound: if there is no such repository, or it has no commit there.
+            Unavailable: if the host does not answer.
+        """
 
     def descriptor(
         self, host: str, repository: str, branch: str, path: str

@@ -193,6 +193,11 @@ class Host:
         run("git", "push", "-q", "origin", "main", cwd=copy)
         return run("git", "rev-parse", "HEAD", cwd=copy)
 
+    def rename_branch(self, repository: str, name: str) -> None:
+        """Give a repository's default branch another name than main."""
+        bare = self.bare / f"{repository}.git"
+        run("git", "branch", "-m", "main", name, cwd=bare)
+
     def url(self, repository: str, path: str = "catalog-info.yaml") -> str:
         return f"https://{self.name}/{repository}/blob/main/{path}"
 

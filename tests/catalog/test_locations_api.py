@@ -7,6 +7,7 @@ from typing import Any
 from services.catalog.handlers.catalog import context_for
 from services.catalog.handlers.discovery import reconcile_repository
 from services.catalog.handlers.roots import REGISTERED
+from services.catalog.model import LocationRef
 from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import OPEN, Host, generated, pointing, running, write
@@ -168,6 +169,43 @@ async def test_registrations_are_listed_read_and_deleted_by_id(
             assert location["id"] in answer.json()["error"]["message"]
 
 
+async def test_one_of_concurrent_moves_wins(database: Any, data: Path) -> None:
+    """The others are answered 409, and nothing of them is left."""
+    files = [write(data, f"{n}.yaml", builders.component(f"c{n}")) for n in range(4)]
+    async with running(database, data) as catalog:
+        location = (await catalog.register(files[0])).json()["location"]
+        path = f"/locations/{location['id']}"
+        moves = [
+            catalog.ask("PUT", path, {"type": "file", "target": str(file)})
+            for file in files[1:]
+        ]
+        answers = await asyncio.gather(*moves)
+        assert sorted(answer.status_code for answer in answers) == [200, 409, 409]
+        [winner] = [a.json() for a in answers if a.status_code == 200]
+        listed = (await catalog.ask("GET", "/locations")).json()
+        assert listed == [{"data": winner}]
+        assert len(await catalog.refs()) == 1
+        assert (await catalog.ask("DELETE", path)).status_code == 204
+        assert await catalog.refs() == set()
+
+
+async def test_a_move_to_another_spelling_of_a_discovered_file(
+    database: Any, data: Path
+) -> None:
+    """It registers the discovered location."""
+    host = Host(data)
+    host.commit("shop", {"catalog-info.yaml": builders.component("web")})
+    host.commit("cart", {"other.yaml": builders.component("cart")})
+    async with running(database, data, host.discovering()) as catalog:
+        registered = await catalog.register(host.url("cart", "other.yaml"))
+        path = f"/locations/{registered.json()['location']['id']}"
+        tree = host.url("shop").replace("/blob/", "/tree/")
+        answer = await catalog.ask("PUT", path, {"type": "url", "target": tree})
+        assert answer.status_code == 200
+        assert answer.json()["target"] == host.url("shop")
+        assert await catalog.refs() == {"component:web"}
+
+
 async def test_registrations_are_queried_by_predicate_in_pages(
     database: Any, data: Path
 ) -> None:
@@ -314,11 +352,12 @@ async def test_concurrent_registration_and_discovery_make_one_location(
         host.commit("shop", {"catalog-info.yaml": [builders.component("web")]})
         [provider] = catalog.work.desired.providers
         context = context_for("push")
+        blob = LocationRef("url", host.url("shop"))
         tree = host.url("shop").replace("/blob/", "/tree/")
         answer, *_ = await asyncio.gather(
             catalog.register(tree),
-            reconcile_repository(catalog.work.catalog, provider, "shop", context),
-            reconcile_repository(catalog.work.catalog, provider, "shop", context),
+            reconcile_repository(catalog.work.catalog, provider, blob, context),
+            reconcile_repository(catalog.work.catalog, provider, blob, context),
         )
         assert answer.status_code == 201
         [root] = catalog.work.catalog.state.roots.values()

@@ -14,7 +14,15 @@ from shared.contracts.gateway import RepositoryPushed
 from shared.contracts.topics import GIT_PUSH, dead
 from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
 from tests import builders
-from tests.catalog.running import Host, Running, generated, pointing, running, write
+from tests.catalog.running import (
+    Host,
+    Running,
+    generated,
+    pointing,
+    run,
+    running,
+    write,
+)
 from tests.waiting import until
 
 FILE = "catalog-info.yaml"
@@ -114,6 +122,42 @@ async def test_a_push_shows_its_change_and_commit(
         "backstage.io/edit-url": f"{root}/edit/main/{FILE}",
         "backstage.io/source-location": f"url:{root}/tree/main/",
     }
+
+
+async def test_a_deleted_branch_is_an_error_of_its_entities(
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host
+) -> None:
+    """The last state stays, and says that its branch is gone, before any scan."""
+    host.commit("web", {FILE: builders.component("web")})
+    run("git", "push", "-q", "origin", "main:develop", cwd=host.copies / "web")
+    async with running(database, data, host.config(), kafka=kafka) as catalog:
+        await hearing(catalog)
+        develop = host.url("web").replace("/main/", "/develop/")
+        assert (await catalog.register(develop)).status_code == 201
+        run("git", "push", "-q", "origin", ":develop", cwd=host.copies / "web")
+        await push("web", ref="refs/heads/develop", after="0" * 40)
+
+        async def is_in_error() -> bool:
+            entity = await catalog.entity("component:default/web")
+            items = (entity or {}).get("status", {}).get("items", [])
+            return any("develop" in item["message"] for item in items)
+
+        await until(is_in_error, condition="the error at the entity")
+
+
+async def test_a_push_to_the_default_branch_adds_a_repository(
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host
+) -> None:
+    """Whatever the default branch is called; a push to another branch adds none."""
+    async with running(database, data, host.discovering(), kafka=kafka) as catalog:
+        await hearing(catalog)
+        host.commit("old", {FILE: builders.component("old")})
+        host.rename_branch("old", "master")
+        await push("old", FILE, ref="refs/heads/feature")
+        await push("old", FILE, ref="refs/heads/master")
+        await until(lambda: owner(catalog, "old"), condition="the new entity")
+        [root] = catalog.work.catalog.state.roots.values()
+        assert root.location.target == host.url("old").replace("/main/", "/master/")
 
 
 async def test_a_push_of_a_descriptor_adds_or_removes_a_repository(
@@ -331,5 +375,6 @@ def test_pushes_to_one_branch_are_merged() -> None:
         [(event("web", "a"), {}), (event("web"), {}), (event("web", "b"), {})]
     )
     assert whole_push.paths is None
-    deletion, tag = event("web", after="0" * 40), event("web", ref="refs/tags/x")
-    assert merge_pushes([(deletion, {}), (tag, {})]) == []
+    assert merge_pushes([(event("web", ref="refs/tags/x"), {})]) == []
+    [deletion] = merge_pushes([(event("web", "a", after="0" * 40), {})])
+    assert deletion.paths is None

@@ -208,6 +208,35 @@ async def test_a_delayed_scan_does_not_restore_an_unregistered_root(
     assert catalog.state.revisions() == {}
 
 
+async def test_a_move_that_another_process_overtook_is_taken_back(
+    both, data: Path
+) -> None:
+    """The registration is where the first move brought it, and nowhere else."""
+    one, other = both
+    files = [write(data, f"{n}.yaml", builders.component(f"c{n}")) for n in range(3)]
+    registration = await one.register(files[0])
+    identity = registration.json()["location"]["id"]
+    await other.work.follower.catch_up()
+    put = other.work.catalog.roots.put
+
+    async def late_put(root: Any) -> Any:
+        other.work.catalog.roots.put = put
+        first = {"type": "file", "target": str(files[1])}
+        answer = await one.ask("PUT", f"/locations/{identity}", first)
+        assert answer.status_code == 200
+        return await put(root)
+
+    other.work.catalog.roots.put = late_put
+    second = {"type": "file", "target": str(files[2])}
+    answer = await other.ask("PUT", f"/locations/{identity}", second)
+    assert answer.status_code == 409
+    for catalog in both:
+        await catalog.work.follower.catch_up()
+        assert await catalog.refs() == {"component:c1"}
+        listed = (await catalog.ask("GET", "/locations")).json()
+        assert [item["data"]["target"] for item in listed] == [str(files[1])]
+
+
 async def test_a_file_has_one_root_though_two_processes_make_it_at_once(
     database: Any, data: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -116,6 +116,40 @@ async def test_discovery_finds_every_repository_with_a_descriptor(
         assert (cause["kind"], cause["author"]) == ("scan", "Bo Example")
 
 
+async def test_discovery_reads_the_default_branch_of_each_repository(
+    database: Any, data: Path, host: Host
+) -> None:
+    """Whatever it is called, unless the provider names a branch."""
+    for name in ("one", "two"):
+        host.commit(name, {FILE: builders.component(name)})
+    host.rename_branch("two", "trunk")
+    async with running(database, data, host.discovering()) as catalog:
+        assert await catalog.refs() == {"component:one", "component:two"}
+    main_only = f"{host.discovering()}".replace(
+        f"        host: {host.name}\n",
+        f"        host: {host.name}\n        branch: main\n",
+    )
+    async with running(database, data, main_only) as catalog:
+        assert await catalog.refs() == {"component:one"}
+
+
+async def test_a_failing_provider_does_not_stop_the_others(
+    database: Any, data: Path, host: Host, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A host that no integration names, or that cannot be listed, is reported."""
+    host.commit("one", {FILE: builders.component("one")})
+    providers = "  providers:\n    git:\n"
+    others = "      a: {host: git.nowhere.example}\n      b: {host: github.com}\n"
+    config = host.discovering().replace(providers, f"{providers}{others}")
+    config = config.replace("integrations:\n", "integrations:\n  github: [{}]\n")
+    async with running(database, data, config) as catalog:
+        assert await catalog.refs() == {"component:one"}
+    output = capsys.readouterr()
+    log_text = output.out + output.err
+    assert "git.nowhere.example" in log_text
+    assert "github.com cannot be listed" in log_text
+
+
 async def test_the_scan_finds_changes_of_missed_pushes(
     database: Any, data: Path, host: Host
 ) -> None:

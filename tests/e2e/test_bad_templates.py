@@ -1,15 +1,14 @@
 """Templates and documentation that reach for what is not theirs."""
 
 import http.client
-import json
 import secrets
 from typing import Any
 
 import pytest
 
 from tests.e2e.running import ANN, BEN, HOST, SERVICE, Portal, eventually, problem
+from tests.e2e.runs import TASKS, finished_run, log_text, template
 
-TASKS = "/api/scaffolder/v2/tasks"
 OUTSIDE = "Relative path is not allowed to refer to a directory outside its parent"
 REACHING = [
     "${{ ''.__class__.__mro__[1].__subclasses__() }}",
@@ -28,17 +27,6 @@ ENDLESS = [
     "${{ range(1000000000) | join }}",
     "{% for x in range(9999999) %}x{% endfor %}",
 ]
-
-
-def template(name: str, *steps: dict[str, Any]) -> dict[str, Any]:
-    """A template of these steps."""
-    numbered = [{"id": f"s{n}", "name": f"s{n}", **s} for n, s in enumerate(steps)]
-    return {
-        "apiVersion": "scaffolder.backstage.io/v1beta3",
-        "kind": "Template",
-        "metadata": {"name": name},
-        "spec": {"type": "service", "owner": "money", "steps": numbered},
-    }
 
 
 def dry_run(system: Portal, action: str, values: Any, *files: dict[str, Any]) -> Any:
@@ -120,44 +108,20 @@ def test_dry_run_files_cannot_leave_their_folder(system: Portal) -> None:
 )
 def test_only_allowed_sources_are_fetched(system: Portal, url: str, words: str) -> None:
     """Another source is refused by name."""
-    run = made(system, {"action": "fetch:plain", "input": {"url": url}})
+    run = finished_run(system, {"action": "fetch:plain", "input": {"url": url}})
     assert run["status"] == "failed"
-    assert words in told(system, run)
+    assert words in log_text(system, run)
 
 
 @pytest.mark.parametrize("name", ["../../evil", "..", "a/../../evil", "evil.git"])
 def test_a_repository_name_cannot_leave_its_folder(system: Portal, name: str) -> None:
     """A run with such a name fails, and creates nothing."""
     values = {"repoUrl": f"git.playhouse.example?repo={name}"}
-    run = made(system, {"action": "publish:git", "input": values})
+    run = finished_run(system, {"action": "publish:git", "input": values})
     assert run["status"] == "failed"
-    assert "repository: " in told(system, run)
+    assert "repository: " in log_text(system, run)
     assert not list(system.data.parent.glob("evil*"))
     assert not [path for path in system.data.rglob("evil*") if path.is_dir()]
-
-
-def made(system: Portal, *steps: dict[str, Any]) -> dict[str, Any]:
-    """A run, ended, of a template with these steps, which is registered for it."""
-    name = f"tried-{secrets.token_hex(3)}"
-    text = json.dumps(template(name, *steps))
-    system.repository(name, {"catalog-info.yaml": text})
-    ref = f"template:default/{name}"
-    eventually(lambda: system.known(ref), f"{ref} is discovered")
-    body = {"templateRef": ref, "values": {}}
-    task = system.as_(BEN).post(TASKS, json=body).raise_for_status().json()["id"]
-
-    def ended() -> Any:
-        run = system.get(f"{TASKS}/{task}")
-        return run if run["status"] in ("completed", "failed") else None
-
-    run: dict[str, Any] = eventually(ended, "the run's end")
-    return run
-
-
-def told(system: Portal, run: dict[str, Any]) -> str:
-    """What a run's log says."""
-    events = system.get(f"{TASKS}/{run['id']}/events")
-    return "\n".join(str(event["body"]["message"]) for event in events)
 
 
 def test_invalid_parameters_start_no_run(system: Portal) -> None:

@@ -209,7 +209,7 @@ async def test_a_missing_folder_is_not_published(bench: Bench) -> None:
     """No repository is made for it."""
     with pytest.raises(NotFound, match="sourcePath: no folder 'nosuch'"):
         await bench.run("publish:git", repoUrl=f"{HOST}?repo=x", sourcePath="nosuch")
-    assert await bench.mirrors.repositories(HOST) == []
+    assert await bench.mirrors.repositories(HOST) == {}
 
 
 async def test_a_repository_name_that_another_run_took_is_not_claimed(

@@ -54,7 +54,7 @@ async def test_a_file_is_read_at_a_commit(
     ]
     commit = await mirrors.commit_info(target, sha)
     assert (commit.author, commit.subject) == ("Ann Example", "First")
-    assert await mirrors.repositories(HOST) == ["payments"]
+    assert await mirrors.repositories(HOST) == {"payments": "main"}
 
 
 async def test_a_folder_is_exported_without_its_prefix(

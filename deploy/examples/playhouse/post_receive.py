@@ -60,8 +60,10 @@ def commits_between(before, after, url):
     """The pushed commits, newest first, and their number.
 
     A rewritten branch lists no commits, because the list would be incomplete: the portal
-    reads an empty list as "anything may have changed".
+    reads an empty list as "anything may have changed". A deleted one has none either.
     """
+    if after == NO_COMMIT:
+        return [], 0
     span = after if before == NO_COMMIT else f"{before}..{after}"
     count = int(git("rev-list", "--count", "--first-parent", span))
     if before != NO_COMMIT and git("merge-base", before, after).strip() != before:
@@ -77,10 +79,11 @@ def payload(settings, name, before, after, ref):
     """A push in Gitea's format."""
     url = f"{settings['url']}/{name}"
     commits, count = commits_between(before, after, url)
+    tip = before if after == NO_COMMIT else after
     head_commit = (
         commits[0]
         if commits
-        else commit_of(git("log", "-1", f"--format={FIELDS}", after), url)
+        else commit_of(git("log", "-1", f"--format={FIELDS}", tip), url)
     )
     committer = head_commit["committer"]
     pusher = {
@@ -143,7 +146,7 @@ def main():
         settings = json.loads((repository.parent / "hook.json").read_text("utf-8"))
         for line in sys.stdin.read().splitlines():
             before, after, ref = line.split(" ", 2)
-            if after == NO_COMMIT or not ref.startswith("refs/heads/"):
+            if not ref.startswith("refs/heads/"):
                 continue
             push = payload(
                 settings, repository.name.removesuffix(".git"), before, after, ref

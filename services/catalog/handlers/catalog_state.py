@@ -44,7 +44,7 @@ class CatalogState:
         self.roots: dict[str, RootLocation] = {}
         self._emitted: dict[str, dict[str, set[str]]] = {}
         self._placements: dict[str, EntityPlacement] = {}
-        self._by_id: dict[str, str] = {}
+        self._by_id: dict[str, dict[str, None]] = {}
         self._by_repository: dict[str, set[str]] = {}
         #: The targets that entities come from, by their sources.
         self.sources: SourceIndex | None = None
@@ -161,7 +161,7 @@ class CatalogState:
             if ref not in before and ref not in self._placements:
                 self.refused.release(ref, is_own=True)
         if root.id is not None:
-            self._by_id[root.id] = root.name
+            self._by_id.setdefault(root.id, {})[root.name] = None
         for key in root.keys:
             self._by_repository.setdefault(key, set()).add(root.name)
 
@@ -171,8 +171,10 @@ class CatalogState:
         root = self.roots.pop(name, None)
         if root is None:
             return set()
-        if root.id is not None and self._by_id.get(root.id) == name:
-            del self._by_id[root.id]
+        if root.id is not None:
+            self._by_id[root.id].pop(name)
+            if not self._by_id[root.id]:
+                del self._by_id[root.id]
         for key in root.keys:
             names = self._by_repository.get(key, set())
             names.discard(name)
@@ -181,8 +183,9 @@ class CatalogState:
         return self.refused.discard(root)
 
     def root_with_id(self, identity: str) -> RootLocation | None:
-        """The registered root with this id."""
-        return self.roots.get(self._by_id.get(identity, ""))
+        """The registered root with this id; of two (a move was cut off) the later."""
+        names = self._by_id.get(identity)
+        return self.roots[next(reversed(names))] if names else None
 
     def roots_of(self, repository: str) -> list[RootLocation]:
         """The roots that were read from a repository (`host/repository`)."""

@@ -28,7 +28,10 @@ GUARD_ABOVE = 3
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Finds `path`, also a pattern, on `branch` of every repository of `host`."""
+    """Finds `path`, also a pattern, on `branch` of every repository of `host`.
+
+    Without a `branch` that is each repository's default branch.
+    """
 
     name: str
     host: str
@@ -86,13 +89,10 @@ async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool
 async def reconcile_repository(
     catalog: CatalogContext,
     provider: Provider,
-    repository: str,
+    location: LocationRef,
     context: CommandContext,
 ) -> RootLocation | None:
-    """Add or remove the root of one repository; returns a root that was just added."""
-    location = catalog.sources.descriptor(
-        provider.host, repository, provider.branch, provider.path
-    )
+    """Add or remove the root of a repository's descriptor; returns an added root."""
     root = find_root(catalog, location)
     is_there = await has_descriptor(catalog, location)
     is_discovered = root is not None and provider.provider_id in root.providers
@@ -110,27 +110,29 @@ async def discover(
     """Compare a host's whole listing with the discovered roots."""
     listing = await catalog.sources.repositories(provider.host)
     if listing is None:
+        report(
+            provider.name,
+            f"{provider.host} cannot be listed: a repository is found by its next push",
+        )
         return
-    repositories: dict[str, str] = {}
-    async for repository in in_turns(listing):
+    descriptors: dict[str, LocationRef] = {}
+    async for repository, default_branch in in_turns(listing.items()):
         location = catalog.sources.descriptor(
-            provider.host, repository, provider.branch, provider.path
+            provider.host, repository, provider.branch or default_branch, provider.path
         )
         root = find_root(catalog, location)
         name = root.name if root is not None else location.entity_name
-        repositories[name] = repository
+        descriptors[name] = location
     discovered_roots = list(catalog.state.provided_by(provider.provider_id))
-    vanished_roots = [
-        root for root in discovered_roots if root.name not in repositories
-    ]
+    vanished_roots = [root for root in discovered_roots if root.name not in descriptors]
     count, total = len(vanished_roots), len(discovered_roots)
     if count > GUARD_ABOVE and count > GUARD_SHARE * total:
         report(provider.name, f"{count} of {total} repositories vanished")
         vanished_roots = []
     for root in vanished_roots:
         await release_root(catalog, root, provider.provider_id, context)
-    for repository in repositories.values():
+    for location in descriptors.values():
         try:
-            await reconcile_repository(catalog, provider, repository, context)
+            await reconcile_repository(catalog, provider, location, context)
         except CallboardError as error:
-            report(provider.name, f"{repository}: {error.message}")
+            report(provider.name, f"{location.target}: {error.message}")

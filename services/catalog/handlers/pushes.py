@@ -10,6 +10,7 @@ from services.catalog.handlers.roots import find_root
 from services.catalog.ingest.candidates import may_spread, targets_of
 from services.catalog.model import FileState, RepositoryPath, RootLocation, TargetKey
 from shared.contracts.catalog import Cause
+from shared.contracts.errors import NotFound
 from shared.contracts.gateway import NO_COMMIT, RepositoryPushed
 from shared.contracts.trace import Trace
 from shared.guards.globs import is_pattern
@@ -51,15 +52,15 @@ class Push:
 def merge_pushes(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]:
     """Pushes of whole branches, each in its event's trace; several to one are one.
 
-    Tags and deletions are none.
+    A deleted branch may have changed anything. Tags are none.
     """
     pushes: dict[tuple[str, str, str], Push] = {}
     for event, trace in events:
-        if not event.ref.startswith(BRANCH) or event.after == NO_COMMIT:
+        if not event.ref.startswith(BRANCH):
             continue
         branch = event.ref.removeprefix(BRANCH)
         paths = None
-        if event.changed_paths is not None:
+        if event.changed_paths is not None and event.after != NO_COMMIT:
             paths = frozenset(path.strip("/") for path in event.changed_paths)
         actor = event.pusher_name or event.pusher
         push = Push(event.host, event.repository, branch, paths, actor, trace)
@@ -84,7 +85,7 @@ async def apply_push(
     new_root_names = {
         root.name
         for provider in providers
-        if provider.host == push.host and provider.branch == push.branch
+        if provider.host == push.host and provider.branch in ("", push.branch)
         if (root := await _reconcile(catalog, provider, push, context)) is not None
     }
     for root in catalog.state.roots_of(push.key):
@@ -105,14 +106,25 @@ async def _reconcile(
     place = RepositoryPath(
         push.host, push.repository, push.branch, provider.path.strip("/")
     )
+    if not provider.branch and not await _is_default(catalog, push):
+        return None
     location = catalog.sources.descriptor(
-        provider.host, push.repository, provider.branch, provider.path
+        provider.host, push.repository, push.branch, provider.path
     )
     root = find_root(catalog, location)
     is_known = root is not None and provider.provider_id in root.providers
     if is_known and not is_pattern(place.path) and not push.touches(place):
         return None
-    return await reconcile_repository(catalog, provider, push.repository, context)
+    return await reconcile_repository(catalog, provider, location, context)
+
+
+async def _is_default(catalog: CatalogContext, push: Push) -> bool:
+    """Whether a push went to its repository's default branch."""
+    try:
+        branch = await catalog.sources.default_branch(push.host, push.repository)
+    except NotFound:
+        return False
+    return branch == push.branch
 
 
 def _touched(states: Iterable[FileState], push: Push) -> set[TargetKey]:

@@ -154,6 +154,9 @@ async def register(
     root = existing_root or await ensure_root(
         catalog, location, REGISTERED, identity, registrant=context.actor
     )
+    if identity is not None and root.id != identity:
+        # Somebody else registered it meanwhile.
+        raise _already_exists(location, root)
     return await ingest(catalog, root, context)
 
 
@@ -179,19 +182,24 @@ async def release_root(
     root: RootLocation,
     provider_id: str,
     context: CommandContext,
-) -> None:
-    """Take a provider from a root; one without any is deleted with its entities."""
+) -> bool:
+    """Take a provider from a root; one without any is deleted with its entities.
+
+    Returns whether the root had the provider until now.
+    """
     start = datetime.now(UTC)
     for _ in range(TRIES):
+        if provider_id not in root.providers:
+            return False
         remaining_providers = root.providers - {provider_id}
         if not remaining_providers:
             if await _try_dismissal(catalog, root, context):
-                return
+                return True
         elif await _try_release(catalog, root, provider_id):
-            return
+            return True
         stored = await reload_root(catalog, root.name)
         if stored is None:
-            return
+            return False
         root = stored
         # The process that changed it may have written entities that are unknown here.
         refs = await differing_since(catalog.store, catalog.state, start - MARGIN)
@@ -208,7 +216,8 @@ async def move(
     """Point a registration at another location; its id stays.
 
     Raises:
-        Conflict: if the other location is registered already.
+        Conflict: if the other location is registered already, or somebody else moved or
+            deleted the registration meanwhile.
     """
     existing_root = find_registration(catalog, location)
     if existing_root is not None and existing_root.name == root.name:
@@ -216,10 +225,14 @@ async def move(
     if existing_root is not None:
         raise _already_exists(location, existing_root)
     # The new registration comes first: a crash in between leaves two, never none.
-    await register(catalog, location, context, refresh=False, identity=root.id)
-    await release_root(catalog, root, REGISTERED, context)
+    new_root = await register(
+        catalog, location, context, refresh=False, identity=root.id
+    )
+    if not await release_root(catalog, root, REGISTERED, context):
+        await release_root(catalog, new_root, REGISTERED, context)
+        raise Conflict(f"{root.location}: is being changed by others; try again")
     # Entities that both locations name belonged to the old root until now.
-    return await ingest(catalog, catalog.state.roots[location.entity_name], context)
+    return await ingest(catalog, new_root, context)
 
 
 async def _try_release(

@@ -37,8 +37,18 @@ async def begin(
     await retire(catalog, desired.providers, context_for("config"))
     await delete_abandoned(catalog, context_for("scan"))
     await resume(catalog, context_for("scan"), report)
+    await _discover_all(catalog, desired, report)
+
+
+async def _discover_all(
+    catalog: CatalogContext, desired: DesiredLocations, report: Report
+) -> None:
+    """Compare each provider's listing; one that fails does not stop the others."""
     for provider in desired.providers:
-        await discover(catalog, provider, context_for("scan"), report)
+        try:
+            await discover(catalog, provider, context_for("scan"), report)
+        except CallboardError as error:
+            report(provider.name, error.message)
 
 
 async def scan(
@@ -59,9 +69,5 @@ async def scan(
             else:
                 report_unreadable(root, report)
 
-    for provider in desired.providers:
-        try:
-            await discover(catalog, provider, context_for("scan"), report)
-        except CallboardError as error:
-            report(provider.name, error.message)
+    await _discover_all(catalog, desired, report)
     await asyncio.gather(*(scan_root(name) for name in list(catalog.state.roots)))

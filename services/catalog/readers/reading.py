@@ -278,12 +278,16 @@ class CatalogSources:
             return NotFound(f"Unable to read url, no such file: {location.target}")
         return Invalid(f"{await self._urls.missing_repository(target)}{OR_HIDDEN}")
 
-    async def repositories(self, host: str) -> Sequence[str] | None:
+    async def repositories(self, host: str) -> Mapping[str, str] | None:
         try:
             return await self._urls.mirrors.repositories(host)
         except Invalid:
-            # Hosts with an API are listed by their own discovery; pushes find the rest.
             return None
+
+    async def default_branch(self, host: str, repository: str) -> str:
+        target = self._urls.mirrors.target(host, repository, "")
+        await self._urls.mirrors.fetch(target)
+        return await self._urls.mirrors.default_branch(target)
 
     def descriptor(
         self, host: str, repository: str, branch: str, path: str

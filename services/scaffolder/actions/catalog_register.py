@@ -36,13 +36,23 @@ async def _run(context: ActionContext) -> None:
 
 
 async def _register(context: ActionContext, url: str) -> Sequence[Entity]:
+    """Registers a location, and returns the entities that it brings.
+
+    The catalog names them in a dry run alone, as Backstage's does.
+    """
     catalog, initiator = context.tools.catalog, context.initiator
+    if context.is_dry_run:
+        return await catalog.register(url, initiator, dry_run=True)
     try:
-        return await catalog.register(url, initiator, dry_run=context.is_dry_run)
+        await catalog.register(url, initiator)
     except Conflict:
         # The URL is a location, which is the aim, whoever registered it.
         context.log("The location is registered already")
+    try:
         return await catalog.register(url, initiator, dry_run=True)
+    except CallboardError as error:
+        context.log(f"It is registered; its entities are not known: {error.message}")
+        return ()
 
 
 def _url(values: JsonObject) -> str:

@@ -6,9 +6,10 @@ type `local` are read in place. `addresses` parses the web addresses.
 """
 
 import asyncio
+import contextlib
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -133,7 +134,7 @@ class RepositoryMirrors:
         raise NotFound(ref_not_found_message(target))
 
     async def default_branch(self, target: GitTarget) -> str:
-        """The name of a fetched repository's default branch."""
+        """The name of a fetched repository's default branch; HEAD if it has none."""
         arguments = ["symbolic-ref", "--short", "HEAD"]
         name = await self._git(target, arguments, allowed_exit_codes=(1, 128))
         return name.decode(errors="replace").strip() or "HEAD"
@@ -228,8 +229,8 @@ class RepositoryMirrors:
         )
         return [part for part in output.decode(errors="replace").split("\0") if part]
 
-    async def repositories(self, host: str) -> Sequence[str]:
-        """The repositories of a host of type `local`, by name.
+    async def repositories(self, host: str) -> Mapping[str, str]:
+        """The repositories of a host of type `local`: default branches by name.
 
         Raises:
             Invalid: if the host is of another type.
@@ -237,10 +238,7 @@ class RepositoryMirrors:
         kind, integration = self._integration(host)
         if kind != "local" or integration.directory is None:
             raise Invalid(f"{host}: only hosts of type local can be listed")
-        folders = await asyncio.to_thread(
-            lambda: sorted(_bare_repositories(integration.directory))
-        )
-        return [path.name.removesuffix(".git") for path in folders]
+        return await asyncio.to_thread(_default_branches, integration.directory)
 
     async def create(self, host: str, repository: str, *, branch: str = "main") -> None:
         """Create an empty repository at a host of type `local`.
@@ -389,7 +387,13 @@ def _clean(path: str) -> str:
     return "/".join(parts)
 
 
-def _bare_repositories(directory: Path | None) -> list[Path]:
-    if directory is None or not directory.is_dir():
-        return []
-    return [path for path in directory.glob("*.git") if (path / "HEAD").is_file()]
+def _default_branches(directory: Path) -> dict[str, str]:
+    """The default branch of each bare repository of a folder (gitrepository-layout)."""
+    branches: dict[str, str] = {}
+    for path in sorted(directory.glob("*.git")):
+        with contextlib.suppress(OSError):
+            head = (path / "HEAD").read_text("utf-8", "replace").strip()
+            prefix, _, branch = head.partition("refs/heads/")
+            name = path.name.removesuffix(".git")
+            branches[name] = branch if prefix == "ref: " else "HEAD"
+    return branches
