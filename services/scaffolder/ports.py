@@ -1,6 +1,6 @@
 """What the scaffolder needs from outside. Adapters are in `store`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -106,11 +106,17 @@ class TaskStore(Protocol):
         ...
 
     async def claim(
-        self, task_id: str, owner: str, *, takes_back: bool = False
+        self,
+        task_id: str,
+        owner: str,
+        *,
+        takes_back: bool = False,
+        excluded_creators: Collection[str] = (),
     ) -> Task | None:
         """Claim a run that is open or whose lease has run out; None if it is not.
 
-        `takes_back`: also one that this owner claimed before its restart.
+        `takes_back`: also one that this owner claimed before its restart. Runs of
+        `excluded_creators` are left to others, or for later.
         """
         ...
 
@@ -118,7 +124,9 @@ class TaskStore(Protocol):
         """The runs that this owner has claimed: those that a restart interrupted."""
         ...
 
-    async def claimable(self, limit: int) -> Sequence[str]:
+    async def claimable(
+        self, limit: int, excluded_creators: Collection[str] = ()
+    ) -> Sequence[str]:
         """The runs to claim, oldest first: open ones, and those whose lease is over."""
         ...
 

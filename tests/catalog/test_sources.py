@@ -139,8 +139,10 @@ async def test_a_failing_provider_does_not_stop_the_others(
     """A host that no integration names, or that cannot be listed, is reported."""
     host.commit("one", {FILE: builders.component("one")})
     providers = "  providers:\n    git:\n"
-    others = "      a: {host: git.nowhere.example}\n      b: {host: github.com}\n"
-    config = host.discovering().replace(providers, f"{providers}{others}")
+    more_providers = (
+        "      a: {host: git.nowhere.example}\n      b: {host: github.com}\n"
+    )
+    config = host.discovering().replace(providers, f"{providers}{more_providers}")
     config = config.replace("integrations:\n", "integrations:\n  github: [{}]\n")
     async with running(database, data, config) as catalog:
         assert await catalog.refs() == {"component:one"}

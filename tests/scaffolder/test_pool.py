@@ -63,12 +63,12 @@ class Works:
         async with pool:
             yield pool
 
-    async def create(self, *names: str) -> None:
+    async def create(self, *names: str, creator: Initiator = ANN) -> None:
         for name in names:
             spec: Any = {"steps": [], "parameters": {}}
-            task = Task(name, spec, ANN, steps=[StepRecord("a", "A")])
+            task = Task(name, spec, creator, steps=[StepRecord("a", "A")])
             change = RunCreated(
-                task_id=name, template_ref="template:default/t", created_by=ANN.ref,
+                task_id=name, template_ref="template:default/t", created_by=creator.ref,
                 status="open", sequence=task.next_sequence(),
             )  # fmt: skip
             await self.store.create(task, change)
@@ -118,6 +118,28 @@ async def test_the_pool_runs_no_more_than_its_slots(works: Works) -> None:
         await works.store._tasks.update_one({"_id": "c"}, {"$set": {"arrival": 1}})
         works.runs["a"].finish.set()
         await works.wait_for_log("begun c")
+
+
+async def test_one_persons_runs_leave_slots_to_others(works: Works) -> None:
+    """A quarter of them: runs that wait for long hold up nobody else's."""
+    names = [f"ann-{number}" for number in range(6)]
+    await works.create(*names)
+    await works.create("ben", creator=Initiator("user:default/ben"))
+    async with works.pool(slots=4) as pool:
+        for name in names:
+            pool.offer(name)
+        await works.wait_for_log(*(f"begun {name}" for name in names[:3]))
+        await until(lambda: pool.running == 3, condition="no run beyond the share")
+        pool.offer("ben")
+        await works.wait_for_log("begun ben")
+        await works.store._tasks.update_many({}, {"$set": {"arrival": 1}})
+        works.runs["ben"].finish.set()
+        await until(lambda: "ben" in works.ended)
+        assert pool.running == 3
+        works.runs[names[0]].finish.set()
+        await until(
+            lambda: len(works.runs) == 5, condition="the next run of the person"
+        )
 
 
 async def test_a_process_without_slots_takes_no_runs(works: Works) -> None:

@@ -7,6 +7,7 @@ rest, such as the runs of a process that died.
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Self
 
@@ -27,7 +28,8 @@ class Pool:
     """The runs of this process, at most `slots` at once.
 
     `make` makes the run of a claimed task; `ended` is called when this process is done
-    with a task, whether or not the task has ended.
+    with a task, whether or not the task has ended. One person's runs leave a quarter of
+    the slots to others: a run may wait for hours.
     """
 
     def __init__(
@@ -45,6 +47,8 @@ class Pool:
         self._make = make
         self._owner = owner
         self._slots = slots
+        self._slots_per_creator = slots - slots // 4
+        self._claiming = asyncio.Lock()
         self._ended = ended
         self._heartbeat_seconds = heartbeat_seconds
         self._poll_seconds = poll_seconds
@@ -105,7 +109,7 @@ class Pool:
     ) -> None:
         task = None
         try:
-            task = await self._store.claim(task_id, self._owner, takes_back=takes_back)
+            task = await self._claim(task_id, active, takes_back=takes_back)
             if task is not None:
                 with _traced(task):
                     await self._run(task, active)
@@ -120,6 +124,33 @@ class Pool:
             if self._was_full:
                 self._was_full = False
                 self._poll_now.set()
+
+    async def _claim(
+        self, task_id: str, active: "_ActiveRun", *, takes_back: bool
+    ) -> Task | None:
+        # One at a time: whose runs are under way is known when a claim is answered.
+        async with self._claiming:
+            busy_creators = () if takes_back else self._busy_creators()
+            task = await self._store.claim(
+                task_id,
+                self._owner,
+                takes_back=takes_back,
+                excluded_creators=busy_creators,
+            )
+            if task is not None:
+                active.creator = task.created_by.ref
+            elif busy_creators:
+                self._was_full = True
+        return task
+
+    def _busy_creators(self) -> list[str]:
+        """Those whose runs have all slots that one person may have."""
+        counts = Counter(active.creator for active in self._runs.values())
+        return [
+            creator
+            for creator, count in counts.items()
+            if creator and count >= self._slots_per_creator
+        ]
 
     async def _run(self, task: Task, active: "_ActiveRun") -> None:
         run = await self._make(task)
@@ -155,7 +186,8 @@ class Pool:
             if free > 0:
                 # The readiness of the service reports a store that does not answer.
                 with contextlib.suppress(Unavailable):
-                    for task_id in await self._store.claimable(free):
+                    busy_creators = self._busy_creators()
+                    for task_id in await self._store.claimable(free, busy_creators):
                         self.offer(task_id)
             self._poll_now.clear()
             with contextlib.suppress(TimeoutError):
@@ -184,6 +216,7 @@ class _ActiveRun:
     def __init__(self) -> None:
         self.work: asyncio.Task[None]
         self.running: asyncio.Future[None]
+        self.creator = ""
         self.is_cancelled = False
         self.is_lost = False
         self._has_begun = False

@@ -6,7 +6,7 @@ A run is one document: its state, its lease, and its unpublished events (`pendin
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,8 +117,14 @@ class MongoTaskStore:
             return own, await self._tasks.count_documents(waiting)
 
     async def claim(
-        self, task_id: str, owner: str, *, takes_back: bool = False
+        self,
+        task_id: str,
+        owner: str,
+        *,
+        takes_back: bool = False,
+        excluded_creators: Collection[str] = (),
     ) -> Task | None:
+        creators: Document = {"created_by": {"$nin": sorted(excluded_creators)}}
         free: list[Document] = [
             {"status": "open"},
             {"status": "processing", "lease.until": RELEASED},
@@ -126,23 +132,23 @@ class MongoTaskStore:
         if takes_back:
             free.append({"status": "processing", "lease.owner": owner})
         with unavailable_as_error(self._tasks):
-            claimed = await self._claim_if(task_id, owner, {"$or": free})
+            claimed = await self._claim_if(task_id, owner, creators, {"$or": free})
             if claimed is None:
                 lease = await self._tasks.find_one(
-                    {"_id": task_id, "status": "processing"}, LEASE_FIELDS
+                    {"_id": task_id, "status": "processing", **creators}, LEASE_FIELDS
                 )
                 if lease is not None and self._is_lease_over(lease):
                     claimed = await self._claim_if(task_id, owner, _as_leased(lease))
         return documents.read(claimed, self._vault) if claimed else None
 
     async def _claim_if(
-        self, task_id: str, owner: str, condition: Document
+        self, task_id: str, owner: str, *conditions: Document
     ) -> Document | None:
         lease = {"owner": owner, "until": _renewed()}
         claimed: Document | None = await self._tasks.find_one_and_update(
             # Written with `$and`: nx-27017 ignores the id beside an `$or`, and
             # would claim any run that matches.
-            {"$and": [{"_id": task_id}, condition]},
+            {"$and": [{"_id": task_id}, *conditions]},
             {
                 "$set": {
                     "status": "processing",
@@ -155,14 +161,23 @@ class MongoTaskStore:
         )
         return claimed
 
-    async def claimable(self, limit: int) -> Sequence[str]:
-        waiting = {"status": "open", "arrival": {"$lt": _stamp_now() - WAITED_MS}}
+    async def claimable(
+        self, limit: int, excluded_creators: Collection[str] = ()
+    ) -> Sequence[str]:
+        creators = {"created_by": {"$nin": sorted(excluded_creators)}}
+        waiting = {
+            "status": "open",
+            "arrival": {"$lt": _stamp_now() - WAITED_MS},
+            **creators,
+        }
         with unavailable_as_error(self._tasks):
             cursor = self._tasks.find(waiting, {"arrival": 1})
             cursor = cursor.sort([("arrival", ASCENDING)]).limit(limit)
             free = await cursor.to_list(limit)
             # As many as there are slots in all processes.
-            running = self._tasks.find({"status": "processing"}, LEASE_FIELDS)
+            running = self._tasks.find(
+                {"status": "processing", **creators}, LEASE_FIELDS
+            )
             free += [lease async for lease in running if self._is_lease_over(lease)]
         free.sort(key=lambda task: int(task["arrival"]))
         return [task["_id"] for task in free[:limit]]
