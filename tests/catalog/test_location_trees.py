@@ -38,6 +38,18 @@ async def parents_of(catalog: Running, ref: str) -> set[str]:
     return set(parents)
 
 
+async def test_a_location_that_names_its_own_file_is_no_error(
+    catalog: Running, host: Host
+) -> None:
+    """The file is read once more, and the Location does not keep itself alive."""
+    files = [pointing("all", f"./{FILE}", "./web.yaml"), builders.component("cart")]
+    await push(catalog, host, {FILE: files, "web.yaml": builders.component("web")})
+    assert await catalog.refs() == {"location:all", "component:cart", "component:web"}
+    assert await catalog.problems("all") == []
+    await push(catalog, host, {FILE: [builders.component("cart")]})
+    assert await catalog.refs() == {"component:cart"}
+
+
 @pytest.mark.parametrize("moves_to_file", [False, True])
 async def test_entities_below_a_moved_location_stay(
     catalog: Running, host: Host, moves_to_file: bool

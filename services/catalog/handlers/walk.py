@@ -339,13 +339,15 @@ class Walk:
             self._sources.links(target.location),
         )
         items: list[Candidate | Refusal] = []
-        refs: set[str] = {target.parent}
+        refs: set[str] = set()
         for document in documents:
             item = candidate(document, context, contents)
             if isinstance(item, Refusal) and item.ref is None:
                 item = Refusal(None, broken_fields(str(target.location), item.error))
+            if item.ref == target.parent:
+                # A Location that names its own file would keep itself alive.
+                continue
             if isinstance(item, Candidate) and item.ref in refs:
-                # A file that holds its own parent would keep itself alive.
                 item = Refusal(None, Invalid(f"{item.ref}: is declared twice"))
             refs.add(item.ref or "")
             items.append(item)

@@ -275,13 +275,16 @@ def _require_few_patterns(entity: Entity) -> None:
 def _hints(document: EntityJson, problems: Sequence[str]) -> list[str]:
     """A hint for each broken field that a placeholder fills."""
     return [
-        _hint(name)
+        _hint(name, problem)
         for place, name in placeholders.find_marks(document)
-        if any(problem.startswith(f"{place}:") for problem in problems)
+        for problem in problems
+        if problem.startswith(f"{place}:")
     ]
 
 
-def _hint(name: str) -> str:
+def _hint(name: str, problem: str) -> str:
+    if name in placeholders.NAMES and problem.endswith("must not be empty"):
+        return f"the file of {name} is empty"
     if name in placeholders.NAMES:
         return f"{name} gives what the file holds, $text gives its text"
     return f"{name} is no placeholder, {', '.join(placeholders.NAMES)} are"
