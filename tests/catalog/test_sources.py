@@ -242,15 +242,17 @@ async def test_a_placeholder_cannot_leave_its_repository(
     targets = [
         host.url("other", "secret.txt"),
         "../../../../other/blob/main/secret.txt",
+        "../secret.txt",
     ]
+    rules = ["must be in the repository"] * 2 + ["../secret.txt leads out of the"]
     for number, target in enumerate(targets):
         entity = builders.component("web", {"description": {"$text": target}})
         host.commit(f"web{number}", {FILE: entity})
     async with running(database, data, host.config()) as catalog:
-        for number in range(2):
+        for number, rule in enumerate(rules):
             answer = await catalog.register(host.url(f"web{number}"), "?dryRun=true")
             assert answer.status_code == 400
-            assert "must be in the repository" in answer.json()["error"]["message"]
+            assert rule in answer.json()["error"]["message"]
 
 
 async def test_a_large_file_does_not_block_other_requests(

@@ -20,7 +20,7 @@ from shared.guards.globs import (
     select_paths,
 )
 from shared.guards.workers import run_beside
-from shared.kit.git.addresses import GitTarget
+from shared.kit.git.addresses import GitTarget, is_absolute
 from shared.kit.git.mirrors import CommitInfo
 from shared.kit.git.not_found import repository_not_found_message
 from shared.kit.git.output import PathIsFolder
@@ -226,6 +226,13 @@ class SourceReading:
             raise Forbidden(
                 f"placeholder: {location.target} must be in the repository of {base}"
             )
+        if (
+            location_target is not None
+            and base_target is not None
+            and not is_absolute(target)
+            and location_target.ref != base_target.ref
+        ):
+            raise Forbidden(f"placeholder: {target} leads out of the repository")
         return location
 
     def _known_target(self, location: LocationRef) -> GitTarget | None:
