@@ -1,6 +1,7 @@
 """Nunjucks' filters on lists and objects."""
 
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -66,7 +67,7 @@ def _items(call: Call) -> list[Any]:
 
 def _positive(call: Call, label: str) -> int:
     size = to_number(call.arg(0, 0))
-    if size != size or size < 1 or size != int(size):  # noqa: PLR0124 - NaN
+    if not math.isfinite(size) or size < 1 or size != int(size):
         raise ValueFailure(f"{label} must be a positive integer")
     call.afford_items(int(size))
     return int(size)

@@ -174,6 +174,7 @@ def test_a_sorted_list_is_another_one() -> None:
         ("[1] | batch(0)", "Batch size must be a positive integer"),
         ("[1] | batch('a')", "Batch size must be a positive integer"),
         ("[1] | slice(1.5)", "Slice count must be a positive integer"),
+        ("[1] | slice('Infinity')", "Slice count must be a positive integer"),
         ("5 | select", "a sequence is required"),
         ("null | batch(1)", "a sequence is required"),
         ("'abc' | join", "join requires an array"),
