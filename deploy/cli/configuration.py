@@ -24,15 +24,16 @@ from shared.contracts.errors import Invalid
 from shared.guards.yaml_lines import locate
 from shared.kit.config.integrations import Backend, Integrations
 from shared.kit.config.sections import (
-    VARIABLE,
     Section,
+    fill_sections,
+    message_of,
     read_file,
-    substitute_variables,
     unknown_keys,
 )
 from shared.kit.config.tracing import TracingSection
+from shared.kit.config.values import MissingVariable, value_of
 
-#: The value of a variable that is not set, if that is allowed.
+#: Stands for a value that cannot be read, such as that of a variable that is not set.
 PLACEHOLDER = "variable"
 
 
@@ -75,44 +76,31 @@ def check_config(
     Raises:
         Invalid: if the file cannot be read at all.
     """
-    raw = read_file(path)
-    variables = dict(_variables(raw, ""))
-    missing = {
-        key: names
-        for key, names in variables.items()
-        if any(name not in environ for name in names)
-    }
-    defaults = {name: PLACEHOLDER for names in missing.values() for name in names}
-    substituted = substitute_variables(raw, {**defaults, **environ})
+    missing: dict[str, str] = {}
+    broken: dict[str, str] = {}
+
+    def read(value: Any, key: str) -> str:
+        try:
+            return value_of(value, environ, path.parent)
+        except MissingVariable as error:
+            missing[key] = error.message
+        except Invalid as error:
+            broken[key] = error.message
+        return PLACEHOLDER
+
+    config = fill_sections(read_file(path), PortalConfig, read)
+    refused = {**broken, **missing} if needs_variables else broken
     problems = [
-        *_wrong_values(substituted, missing),
-        *_unknown_keys(substituted),
-        *_refused_plugins(substituted),
-        *_broken_kinds(substituted, path.parent),
+        *(Problem(None, key, message) for key, message in refused.items()),
+        *_unknown_keys(config),
+        *_refused_plugins(config),
+        *(
+            problem
+            for problem in (*_wrong_values(config), *_broken_kinds(config, path.parent))
+            if problem.key not in missing and problem.key not in broken
+        ),
     ]
-    if needs_variables:
-        problems += [
-            Problem(None, key, f"the environment has no variable {name}")
-            for key, names in missing.items()
-            for name in names
-            if name not in environ
-        ]
     return _with_lines(path.read_bytes(), problems)
-
-
-def _variables(value: Any, path: str) -> Iterator[tuple[str, list[str]]]:
-    """The keys whose values use variables without a default, with the variables."""
-    if isinstance(value, str):
-        names = [
-            match[2]
-            for match in VARIABLE.finditer(value)
-            if not match[1] and match[3] is None
-        ]
-        if names:
-            yield path, names
-        return
-    for key, item in _items(value):
-        yield from _variables(item, f"{path}.{key}" if path else key)
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -123,19 +111,16 @@ def _items(value: Any) -> list[tuple[str, Any]]:
     return []
 
 
-def _wrong_values(config: Any, missing: Mapping[str, Any]) -> list[Problem]:
+def _wrong_values(config: Any) -> Iterator[Problem]:
     try:
         PortalConfig.model_validate(config)
     except ValidationError as error:
-        problems = (
-            Problem(None, _path(config, error_detail["loc"]), error_detail["msg"])
-            for error_detail in error.errors(include_url=False, include_input=False)
-        )
-        unique = {error_detail.key: error_detail for error_detail in problems}
-        return [
-            error_detail for key, error_detail in unique.items() if key not in missing
-        ]
-    return []
+        messages = {
+            _path(config, detail["loc"]): message_of(detail)
+            for detail in error.errors(include_url=False, include_input=False)
+        }
+        for key, message in messages.items():
+            yield Problem(None, key, message)
 
 
 def _path(value: Any, parts: Sequence[int | str]) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shared.kit.config.sections import WITHHELD
+from shared.kit.config.values import WITHHELD
 from shared.kit.processes.privacy import make_private
 
 PORTAL = "portal"

@@ -91,7 +91,8 @@ class Composer:
 
     With `old`, plain scalars and `<<` have the meaning of YAML 1.1. `read_tag` converts
     values with custom tags; without it such tags are ignored. With `keep_numbers`,
-    numbers keep their written form.
+    numbers keep their written form. With `settings`, `<<` merges and keys are texts as
+    they are written.
     """
 
     def __init__(
@@ -102,8 +103,10 @@ class Composer:
         read_tag: TagReader | None = None,
         unique_keys: bool = True,
         keep_numbers: bool = False,
+        settings: bool = False,
     ) -> None:
         self._limits = limits
+        self._settings = settings
         self._keep_numbers = keep_numbers
         self._unique_keys = unique_keys
         self._default: Resolver = resolve_old if old else resolve
@@ -246,14 +249,16 @@ class Composer:
             frame.key = self._key(frame, value, event)
         else:
             key, frame.key = frame.key, _NO_KEY
-            if key is _MERGE and self._resolve is resolve_old:
+            merges = self._settings or self._resolve is resolve_old
+            if key is _MERGE and merges:
                 frame.merges += self._mergeable(value, event)
             else:
                 frame.value[key] = value
 
     def _key(self, frame: _Frame, value: Any, event: Any) -> str:
         if value.__class__ is not str:
-            value = _key_text(value, event)
+            is_plain_text = self._settings and event.__class__ is ScalarEvent
+            value = event.value if is_plain_text else _key_text(value, event)
         if self._unique_keys and value in frame.value:
             raise syntax_error(f"map keys must be unique: {value!r}", event.start_mark)
         is_plain = event.__class__ is ScalarEvent and event.implicit[0]

@@ -52,6 +52,7 @@ def load_yaml(
     read_tag: TagReader | None = None,
     unique_keys: bool = True,
     keep_numbers: bool = False,
+    settings: bool = False,
 ) -> Any:
     """The value of a text that holds one document; None if it is empty.
 
@@ -64,6 +65,8 @@ def load_yaml(
         unique_keys: Whether a repeated key is an error; otherwise the last one counts.
         keep_numbers: Whether numbers keep their written form (`WrittenNumber`) if the
             value alone would lose it.
+        settings: Whether `<<` merges mappings, as in YAML 1.1, and keys are texts as
+            they are written.
 
     Raises:
         Invalid: with line and column, if any part of it breaks the dialect.
@@ -77,6 +80,7 @@ def load_yaml(
             read_tag=read_tag,
             unique_keys=unique_keys,
             keep_numbers=keep_numbers,
+            settings=settings,
         )
 
     documents = _documents(text, label, composer, limits.size)

@@ -100,6 +100,29 @@ def test_the_exit_code_depends_on_errors_and_strictness(
     assert check(tmp_path / "gone.yaml")[0] == 2
 
 
+def test_variables_of_keys_that_nothing_reads_are_no_problems(tmp_path: Path) -> None:
+    """The key stays unknown; references that fail are errors at their keys."""
+    path = tmp_path / "app-config.yaml"
+    path.write_text(
+        "organization: {name: {$include: name.yaml}}\n"
+        "backend: {database: {connection: {host: '${PGHOST}'}}}\n"
+        "app: {title: '${TITLE}'}\n"
+        "catalog: {kinds: ['${KINDS}']}\n"
+    )
+    code, output = check(path)
+    assert output.replace(str(path), "FILE").splitlines() == [
+        (
+            "error FILE:1: organization.name: $include is not supported: "
+            "put the file's content here"
+        ),
+        "unknown FILE:2: backend.database: means nothing here",
+        "error FILE:4: catalog.kinds.0: the environment has no variable KINDS",
+        "2 errors, 1 unknown key",
+    ]
+    assert code == 1
+    assert "1 error," in check(path, "--no-environment")[1]
+
+
 def test_configuration_problems_are_available_as_json(file: Path) -> None:
     """One object a problem."""
     problems: list[dict[str, Any]] = json.loads(check(file, "--json")[1])

@@ -16,8 +16,9 @@ from services.gateway.assembly import sign_in_rules
 from services.gateway.configuration import GatewayConfig
 from services.gateway.settings import Settings as GatewaySettings
 from services.portal.configuration import PagesConfig
-from shared.kit.config.sections import VARIABLE, load_config
+from shared.kit.config.sections import load_config
 from shared.kit.config.settings import ProcessSettings, ServiceSettings
+from shared.kit.config.values import VARIABLE
 from tests.deploy.compose import (
     CONFIG,
     ROOT,

@@ -88,3 +88,108 @@ def test_a_printed_configuration_hides_tokens(tmp_path: Path) -> None:
     """Printing the configuration prints no secret."""
     text = "integrations: {github: [{host: github.com, token: hunter2}]}"
     assert "hunter2" not in repr(load_config(config(tmp_path, text), {}, PortalConfig))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "backend: {database: {connection: {host: '${PGHOST}'}}}",
+        "app: {support: {url: '${URL}'}}",
+        "integrations: {github: [{token: a, commitSigningKey: '${KEY}'}]}",
+        "auth: {providers: {github: {production: {clientId: {$env: ID}}}}}",
+        "catalog: {providers: {git: {a: {host: b, schedule: {$include: c.yaml}}}}}",
+        "proxy: {endpoints: {/x: '${PROXY}'}}",
+    ],
+)
+def test_keys_that_nothing_reads_need_no_variables(tmp_path: Path, text: str) -> None:
+    """As they are written, unread keys are no more than unknown."""
+    load_config(config(tmp_path, text), {}, PortalConfig)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("integrations: {github: [{token: '${NO_SUCH}'}]}", "integrations.github.0"),
+        ("catalog: {providers: {git: {a: {host: '${NO_SUCH}'}}}}", "git.a.host"),
+        ("catalog: {rules: [{allow: [{kind: '${NO_SUCH}'}]}]}", "allow.0.kind"),
+        ("scaffolder: {defaultEnvironment: {a: {b: ['${NO_SUCH}']}}}", "a.b.0"),
+        ("backend: {base_url: '${NO_SUCH}'}", "backend.base_url"),
+        ("auth: {staticTokens: [{subject: a, token: {$env: NO_SUCH}}]}", "0.token"),
+    ],
+)
+def test_keys_that_are_read_need_their_variables(
+    tmp_path: Path, text: str, key: str
+) -> None:
+    """In lists, by name and in values of any form."""
+    with pytest.raises(Invalid, match=f"{key}.*: the environment has no .* NO_SUCH"):
+        load_config(config(tmp_path, text), {}, PortalConfig)
+
+
+def test_values_come_from_variables_and_files(tmp_path: Path) -> None:
+    """`$env` and `$file`, from the configuration's folder."""
+    (tmp_path / "secret.txt").write_text("hunter2 ${A}\n")
+    path = config(
+        tmp_path,
+        "integrations:\n"
+        "  github: [{token: {$env: A}}, {token: {$file: '${NAME}.txt'}}]\n",
+    )
+    environ = {"A": "b", "NAME": "secret"}
+    tokens = [
+        item.token.get_secret_value() if item.token else None
+        for item in load_config(path, environ, PortalConfig).integrations.github
+    ]
+    assert tokens == ["b", "hunter2 ${A}"]
+
+
+@pytest.mark.parametrize(
+    ("reference", "rule"),
+    [
+        ("{$file: gone.txt}", "gone.txt cannot be read: No such file"),
+        ("{$file: large.txt}", "large.txt has over 1000000 bytes"),
+        ("{$file: bytes.txt}", "bytes.txt must be text in UTF-8"),
+        ("{$file: [a]}", "must be the only key here, with a text"),
+        ("{$env: A, $file: b}", "must be the only key here, with a text"),
+        ("{$include: a.yaml#b}", "is not supported: put the file's content here"),
+    ],
+)
+def test_references_that_lead_nowhere_are_refused(
+    tmp_path: Path, reference: str, rule: str
+) -> None:
+    """The error names the key, the file and the rule."""
+    (tmp_path / "large.txt").write_bytes(b"a" * 1_000_001)
+    (tmp_path / "bytes.txt").write_bytes(b"\xff")
+    path = config(tmp_path, f"organization: {{name: {reference}}}")
+    with pytest.raises(Invalid, match=f"organization.name: .*{rule}"):
+        load_config(path, {}, PortalConfig)
+
+
+def test_an_include_in_place_of_a_section_is_refused(tmp_path: Path) -> None:
+    """Not read as a section without keys."""
+    for text in (
+        "catalog: {$include: a.yaml}",
+        "integrations: {github: [$include: a]}",
+    ):
+        with pytest.raises(Invalid, match="include is not supported"):
+            load_config(config(tmp_path, text), {}, PortalConfig)
+
+
+def test_words_have_the_meaning_of_yaml_1_2(tmp_path: Path) -> None:
+    """`NO` is a text, `on` counts as true where that is asked for, and `<<` merges."""
+    text = """
+base: &base {host: git.example, branch: off}
+organization: {name: NO}
+permission: {enabled: on}
+catalog:
+  readonly: Yes
+  providers: {git: {y: {<<: *base}, 1.0: {<<: *base, branch: y}, null: {host: a}}}
+"""
+    portal_config = load_config(config(tmp_path, text), {}, PortalConfig)
+    assert portal_config.organization.name == "NO"
+    assert portal_config.permission.enabled
+    assert portal_config.catalog.readonly
+    providers = portal_config.catalog.providers.git
+    assert {name: item.branch for name, item in providers.items()} == {
+        "y": "off",
+        "1.0": "y",
+        "null": "main",
+    }

@@ -3,11 +3,10 @@
 An `app-config.yaml` of Backstage can be used: `${NAME}` and `${NAME:-default}` are
 replaced from the environment, `$${` becomes `${`. Each service has a model of the
 sections that it reads, and ignores the others. A missing variable or a value of a wrong
-type is an error that names the key; an unknown key is a warning.
+type is an error that names the key; an unknown key is a warning, whatever is in it.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard, TypeVar, get_args, get_origin
 
@@ -16,11 +15,10 @@ from pydantic.alias_generators import to_camel
 
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import load_yaml
+from shared.kit.config.values import is_reference, value_of
 
-#: The variable that lists, separated by commas, variables that this process does not
-#: get because it does not need them. They count as empty.
-WITHHELD = "CALLBOARD_WITHHELD"
-VARIABLE = re.compile(r"\$(\$)?\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+#: Reads a text or a reference at a dotted key.
+ReadValue = Callable[[Any, str], Any]
 
 
 class Section(BaseModel):
@@ -44,13 +42,24 @@ def load_config(path: Path, environ: Mapping[str, str], model: type[Config]) -> 
     Raises:
         Invalid: naming the file or the key, and the rule.
     """
-    filled = substitute_variables(_read_keys(read_file(path), model), environ)
+
+    def read(value: Any, key: str) -> str:
+        try:
+            return value_of(value, environ, path.parent)
+        except Invalid as error:
+            raise Invalid(f"{path}: {key}: {error.message}") from error
+
     try:
-        return model.model_validate(filled)
+        return model.model_validate(fill_sections(read_file(path), model, read))
     except ValidationError as error:
-        problem = error.errors()[0]
+        problem = error.errors(include_input=False)[0]
         key = ".".join(str(part) for part in problem["loc"])
-        raise Invalid(f"{path}: {key}: {problem['msg']}") from error
+        raise Invalid(f"{path}: {key}: {message_of(problem)}") from error
+
+
+def message_of(problem: Mapping[str, Any]) -> str:
+    """The rule that a value breaks, in the words of the model that has it."""
+    return str(problem["msg"]).removeprefix("Value error, ")
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -63,8 +72,7 @@ def read_file(path: Path) -> dict[str, Any]:
         body = path.read_bytes()
     except OSError as error:
         raise Invalid(f"{path}: cannot be read: {error.strerror}") from error
-    # Operators use `on` and `yes`, and merge sections by `<<`.
-    raw = load_yaml(body, label=str(path), old=True)
+    raw = load_yaml(body, label=str(path), settings=True)
     if raw is None:
         raw = {}
     if not isinstance(raw, dict):
@@ -72,31 +80,16 @@ def read_file(path: Path) -> dict[str, Any]:
     return raw
 
 
-def substitute_variables(
-    raw: dict[str, Any], environ: Mapping[str, str]
+def fill_sections(
+    raw: dict[str, Any], section: type[Section], read: ReadValue
 ) -> dict[str, Any]:
-    """Replace the variables in the sections by their values, and drop nulls.
+    """The sections with the values that `read` returns, and without nulls.
 
-    Raises:
-        Invalid: naming the key and the variable that is missing.
+    Keys that the section does not read stay as they are written, so that nobody needs
+    their variables; a section that ignores them loses them.
     """
-    filled: dict[str, Any] = _without_nulls(_fill(raw, environ, ""))
-    return filled
-
-
-def _read_keys(value: dict[str, Any], section: type[Section]) -> dict[str, Any]:
-    """The keys that a section reads; without the variables of keys that it ignores."""
-    keys = keys_of(section)
-    ignores = section.model_config.get("extra") == "ignore"
-    read: dict[str, Any] = {}
-    for key, item in value.items():
-        below = keys.get(str(key))
-        if below is None and ignores:
-            continue
-        is_section = below is not None and isinstance(item, dict) and not below.is_named
-        inner = below.section if below is not None and is_section else None
-        read[key] = item if inner is None else _read_keys(item, inner)
-    return read
+    filled: dict[str, Any] = _fill(raw, NestedSections(section, False), read, "")
+    return _without_nulls(filled)  # type: ignore[no-any-return]
 
 
 class UnknownKey(NamedTuple):
@@ -173,32 +166,38 @@ def _unknown_nested(
         yield from _unknown(nested.section, item, item_path)
 
 
-def _fill(value: Any, environ: Mapping[str, str], path: str) -> Any:
-    if isinstance(value, dict):
-        return {
-            str(key): _fill(item, environ, f"{path}.{key}" if path else str(key))
-            for key, item in value.items()
-        }
+def _fill(value: Any, nested: NestedSections, read: ReadValue, path: str) -> Any:
+    if isinstance(value, str) or is_reference(value):
+        return read(value, path.removesuffix("."))
     if isinstance(value, list):
         return [
-            _fill(item, environ, f"{path}.{index}") for index, item in enumerate(value)
+            _fill(item, nested, read, f"{path}{index}.")
+            for index, item in enumerate(value)
         ]
-    return _fill_text(value, environ, path) if isinstance(value, str) else value
-
-
-def _fill_text(text: str, environ: Mapping[str, str], path: str) -> str:
-    def replace(match: re.Match[str]) -> str:
-        escaped, name, default = match.groups()
-        if escaped:
-            return match[0][1:]
-        value: str | None = environ.get(name, default)
-        if value is None and name in environ.get(WITHHELD, "").split(","):
-            return ""
-        if value is None:
-            raise Invalid(f"{path}: the environment has no variable {name}")
+    if not isinstance(value, dict):
         return value
+    if nested.section is None or nested.is_named:
+        below = nested._replace(is_named=False)
+        return {
+            key: _fill(item, below, read, f"{path}{key}.")
+            for key, item in value.items()
+        }
+    return _fill_section(value, nested.section, read, path)
 
-    return VARIABLE.sub(replace, text)
+
+def _fill_section(
+    value: dict[str, Any], section: type[Section], read: ReadValue, path: str
+) -> dict[str, Any]:
+    keys = keys_of(section)
+    filled: dict[str, Any] = {}
+    for key, item in value.items():
+        # Models also accept the names of their fields.
+        nested = keys.get(key) or keys.get(to_camel(key))
+        if nested is not None:
+            filled[key] = _fill(item, nested, read, f"{path}{key}.")
+        elif section.model_config.get("extra") != "ignore":
+            filled[key] = item
+    return filled
 
 
 def _without_nulls(value: Any) -> Any:

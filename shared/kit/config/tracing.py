@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 
 from shared.contracts.errors import Invalid
-from shared.kit.config.sections import Section, read_file, substitute_variables
+from shared.kit.config.sections import Section, load_config
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
@@ -61,16 +61,9 @@ def load_tracing(path: Path, environ: Mapping[str, str]) -> TracingSection:
     Raises:
         Invalid: naming the file or the key, and the rule.
     """
-    raw = read_file(path) if path.is_file() else {}
-    section = {"tracing": raw.get("tracing")}
-    try:
-        return TracingConfig.model_validate(
-            substitute_variables(section, environ)
-        ).tracing
-    except ValidationError as error:
-        first = error.errors(include_input=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise Invalid(f"{path}: {key}: {first['msg']}") from error
+    if not path.is_file():
+        return TracingSection()
+    return load_config(path, environ, TracingConfig).tracing
 
 
 def is_tracing(section: TracingSection, environ: Mapping[str, str]) -> bool:
