@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +26,7 @@ def check(
         bool, typer.Option("--json", help="Print JSON for scripts.")
     ] = False,
     strict: Annotated[
-        bool, typer.Option(help="Keys that mean nothing count as errors.")
+        bool, typer.Option(help="Warnings and unknown keys count as errors.")
     ] = False,
     environment: Annotated[
         bool,
@@ -36,8 +37,8 @@ def check(
 ) -> None:
     """Check a configuration without a portal: every key, with its line.
 
-    Exit code 0: nothing is wrong; 1: a value is, or with --strict a key means nothing;
-    2: the file cannot be read.
+    Exit code 0: nothing is wrong; 1: a value is, or with --strict there is a warning
+    or a key that means nothing; 2: the file cannot be read.
     """
     try:
         problems = check_config(file, os.environ, needs_variables=environment)
@@ -52,25 +53,24 @@ def check(
         typer.echo(_summary(problems), err=True)
     raise typer.Exit(
         1
-        if any(strict or not found_problem.is_unknown for found_problem in problems)
+        if any(strict or found_problem.level == "error" for found_problem in problems)
         else 0
     )
 
 
 def _print_problem(file: Path, problem: Problem) -> None:
-    mark, colour = ("unknown", "yellow") if problem.is_unknown else ("error", "red")
+    colour = "red" if problem.level == "error" else "yellow"
+    level = typer.style(problem.level, fg=colour)
     location = f"{file}:{problem.line}" if problem.line else str(file)
-    typer.echo(
-        f"{typer.style(mark, fg=colour)} {location}: {problem.key}: {problem.message}"
-    )
+    typer.echo(f"{level} {location}: {problem.key}: {problem.message}")
 
 
 def _summary(problems: Sequence[Problem]) -> str:
-    unknown = sum(problem.is_unknown for problem in problems)
-    errors = len(problems) - unknown
-    return (
-        f"{errors} error{'s' if errors != 1 else ''}, "
-        f"{unknown} unknown key{'s' if unknown != 1 else ''}"
+    names = {"error": "error", "unknown": "unknown key", "warning": "warning"}
+    counts = Counter[str](problem.level for problem in problems)
+    return ", ".join(
+        f"{counts[level]} {name}{'s' if counts[level] != 1 else ''}"
+        for level, name in names.items()
     )
 
 

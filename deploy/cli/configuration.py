@@ -2,13 +2,15 @@
 
 import difflib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from deploy.cli import configuration_warnings as warnings
 from services.catalog.configuration import CatalogSection
 from services.catalog.descriptor_checks import read_kinds
 from services.gateway.configuration import (
@@ -35,6 +37,8 @@ from shared.kit.config.values import MissingVariable, value_of
 
 #: Stands for a value that cannot be read, such as that of a variable that is not set.
 PLACEHOLDER = "variable"
+#: The keys that name the hosts that the portal may read.
+HOST_KEYS = re.compile(r"integrations\b|backend(\.reading\b|$)")
 
 
 class PortalConfig(Section):
@@ -54,12 +58,12 @@ class PortalConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A key with a wrong value, or (`is_unknown`) an unknown key."""
+    """A key with a wrong value, an unknown key, or a value that lines nowhere."""
 
     line: int | None
     key: str
     message: str
-    is_unknown: bool = False
+    level: Literal["error", "unknown", "warning"] = "error"
 
     def as_json(self) -> dict[str, Any]:
         """The problem as JSON for scripts."""
@@ -89,18 +93,55 @@ def check_config(
         return PLACEHOLDER
 
     config = fill_sections(read_file(path), PortalConfig, read)
+    wrong = list(_wrong_values(config))
     refused = {**broken, **missing} if needs_variables else broken
+    without_value = missing.keys() | broken.keys()
+    values = [
+        *wrong,
+        *_broken_kinds(config, path.parent),
+        *_warnings(config, path.parent, {item.key for item in wrong}, without_value),
+    ]
     problems = [
         *(Problem(None, key, message) for key, message in refused.items()),
         *_unknown_keys(config),
         *_refused_plugins(config),
-        *(
-            problem
-            for problem in (*_wrong_values(config), *_broken_kinds(config, path.parent))
-            if problem.key not in missing and problem.key not in broken
-        ),
+        *(problem for problem in values if problem.key not in without_value),
     ]
     return _with_lines(path.read_bytes(), problems)
+
+
+def _warnings(
+    config: dict[str, Any], folder: Path, wrong: set[str], without_value: set[str]
+) -> Iterator[Problem]:
+    """Values that lead nowhere, in the keys of sections that have no wrong value."""
+    usable = _usable(config, wrong)
+    warned_values = [
+        *warnings.repeated_hosts(usable.integrations),
+        *warnings.absent_files(usable.catalog, folder),
+        *warnings.unknown_kinds(usable.catalog, folder),
+        *warnings.unknown_environment(usable.auth),
+    ]
+    unread_hosts = {key for key in without_value if key.endswith(".host")}
+    if not any(HOST_KEYS.match(key) for key in wrong | unread_hosts):
+        warned_values += warnings.unreadable_sources(
+            usable.catalog, usable.integrations, usable.backend
+        )
+    for key, message in warned_values:
+        yield Problem(None, key, message, level="warning")
+
+
+def _usable(config: dict[str, Any], wrong: set[str]) -> PortalConfig:
+    """The configuration without the keys of sections that have a wrong value."""
+    without = {tuple(key.split(".")[:2]) for key in wrong}
+    sections = {
+        name: {key: item for key, item in section.items() if (name, key) not in without}
+        for name, section in config.items()
+        if isinstance(section, dict)
+    }
+    try:
+        return PortalConfig.model_validate(sections)
+    except ValidationError:
+        return PortalConfig()
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -141,7 +182,7 @@ def _unknown_keys(config: Any) -> Iterator[Problem]:
     for key, keys in unknown_keys(PortalConfig, config):
         similar = difflib.get_close_matches(key.rpartition(".")[2], keys, n=1)
         advice = f"; did you mean {similar[0]}?" if similar else ""
-        yield Problem(None, key, f"means nothing here{advice}", is_unknown=True)
+        yield Problem(None, key, f"means nothing here{advice}", level="unknown")
 
 
 def _refused_plugins(config: Mapping[str, Any]) -> Iterator[Problem]:
@@ -152,7 +193,7 @@ def _refused_plugins(config: Mapping[str, Any]) -> Iterator[Problem]:
         if isinstance(name, str) and name not in SAFE_PLUGINS:
             message = f"plugin {name} means nothing here: {PLUGIN_RULE}"
             key = f"techdocs.allowPlugins.{number}"
-            yield Problem(None, key, message, is_unknown=True)
+            yield Problem(None, key, message, level="unknown")
 
 
 def _broken_kinds(config: Mapping[str, Any], folder: Path) -> Iterator[Problem]:

@@ -27,7 +27,7 @@ HEAD = (
     "YAML 1.2: `NO` and `on` are texts, and count as true or false where that is asked "
     "for; `<<` merges.\n\n"
     "`callboard config check FILE` names all that is wrong with a file, each with its "
-    "line;\n"
+    "line, and warns of values that lead nowhere;\n"
     "`callboard config schema` prints a JSON Schema for editors. Each service reads "
     "its own sections alone. Keys that mean nothing here are warnings:\n"
     "a file of Backstage can be given as it is, and needs no variables for them.\n\n"
@@ -97,6 +97,7 @@ def _is_list(field: FieldInfo) -> bool:
 def _kind(field: FieldInfo) -> str:
     """The type of a value as readers know it."""
     text = re.sub(r"\b(?:[a-z_]+\.)+", "", str(field.annotation))
+    text = re.sub(r"Annotated\[(\w+), .*?\)\]", r"\1", text)
     text = re.sub(r"<class '(\w+)'>", r"\1", text).replace(" | None", "")
     text = re.sub(r"Literal\[(.*)\]", r"\1", text).replace("'", "`")
     if text.startswith("list["):

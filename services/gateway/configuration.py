@@ -2,9 +2,10 @@
 
 from typing import ClassVar
 
-from pydantic import ConfigDict, Field, SecretStr
+from pydantic import ConfigDict, Field
 
 from shared.kit.config.integrations import Backend, Integrations
+from shared.kit.config.rules import OwnerRef, Token, UserRef, WebAddress
 from shared.kit.config.sections import Section
 
 
@@ -13,14 +14,14 @@ class AppSection(Section):
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
 
-    base_url: str | None = None
+    base_url: WebAddress = None
     """The address of the portal."""
 
 
 class GuestProvider(Section):
     """Sign-in as a guest."""
 
-    user_entity_ref: str = "user:development/guest"
+    user_entity_ref: UserRef = "user:development/guest"
     """The user entity of guests."""
     dangerously_allow_outside_development: bool = False
     """Whether guests may sign in where `auth.environment` is not `development`."""
@@ -38,8 +39,8 @@ class StaticToken(Section):
 
     subject: str
     """The program's name."""
-    token: SecretStr
-    """The token itself."""
+    token: Token
+    """The token itself, of at least 8 characters."""
 
 
 class Auth(Section):
@@ -62,7 +63,7 @@ class PermissionSection(Section):
 
     enabled: bool = False
     """Whether the policy is applied; without it everybody may do everything."""
-    platform_team: list[str] = Field(default_factory=list)
+    platform_team: list[OwnerRef] = Field(default_factory=list)
     """Refs of users and groups that may do everything."""
 
 

@@ -10,7 +10,9 @@ import yaml
 from typer.testing import CliRunner
 
 from deploy.cli.commands import app
+from deploy.cli.configuration import PortalConfig
 from deploy.cli.configuration_page import PAGE, page
+from shared.kit.config.sections import load_config
 
 FILE = """\
 organization: {name: Shop}
@@ -36,13 +38,14 @@ No such file or directory
 error FILE:5: catalog.locations.0.type: Input should be 'url' or 'file'
 unknown FILE:9: catalog.providers.git.acme.brnch: means nothing here; did you mean \
 branch?
+warning FILE:9: catalog.providers.git.acme.host: no integration has this host
 error FILE:11: techdocs.concurrency: Input should be greater than 0
 unknown FILE:12: techdocs.allowPlugins.1: plugin macros means nothing here: only \
 awesome-pages, literate-nav, material/meta, material/tags, meta, section-index, tags \
 can be allowed
 error FILE:15: integrations.github.0.token: the environment has no variable SHOP_TOKEN
 unknown FILE:16: proxy: means nothing here
-4 errors, 3 unknown keys
+4 errors, 3 unknown keys, 1 warning
 """
 
 
@@ -85,6 +88,8 @@ def test_a_check_does_not_need_the_variables(file: Path) -> None:
         ("organization: {name: Shop}", [], 0),
         ("proxy: {}", [], 0),
         ("proxy: {}", ["--strict"], 1),
+        ("auth: {environment: prod}", [], 0),
+        ("auth: {environment: prod}", ["--strict"], 1),
         ("techdocs: {concurrency: none}", [], 1),
         ("catalog: [", [], 2),
         ("[1]", [], 2),
@@ -117,19 +122,100 @@ def test_variables_of_keys_that_nothing_reads_are_no_problems(tmp_path: Path) ->
         ),
         "unknown FILE:2: backend.database: means nothing here",
         "error FILE:4: catalog.kinds.0: the environment has no variable KINDS",
-        "2 errors, 1 unknown key",
+        "2 errors, 1 unknown key, 0 warnings",
     ]
     assert code == 1
     assert "1 error," in check(path, "--no-environment")[1]
 
 
+WARNINGS = """\
+backend: {reading: {allow: [{host: files.example, paths: [/a]}]}}
+integrations:
+  github: [{token: a}, {host: GitHub.com}]
+  gitlab: [{host: github.com}, {host: "${GIT_HOST:-git.example}"}]
+auth: {environment: staging}
+catalog:
+  kinds: [product.yaml]
+  rules: [{allow: [component, Componet, {kind: Sytem}, Product]}]
+  providers: {git: {a: {host: git.example}, b: {host: git.nowhere}}}
+  locations:
+    - {type: url, target: "https://git.example/a/b", rules: [{allow: [Aip]}]}
+    - {type: url, target: "https://files.example/b"}
+    - {type: url, target: "https://files.example/a/b"}
+    - {type: url, target: github.com/a/b}
+    - {type: file, target: gone.yaml}
+    - {type: file, target: product.yaml}
+    - {type: file, target: "./*.yaml"}
+    - {type: file, target: "gone/*.yaml"}
+"""
+NAMED = """\
+3: integrations.github.1.host: integrations.github.0 has the same host: the last counts
+4: integrations.gitlab.0.host: integrations.github.0 has the same host: the last counts
+5: auth.environment: no provider has this environment, which counts as production
+8: catalog.rules.0.allow.1: there is no kind Componet; did you mean Component?
+8: catalog.rules.0.allow.2.kind: there is no kind Sytem; did you mean System?
+9: catalog.providers.git.b.host: no integration has this host
+11: catalog.locations.0.rules.0.allow.0: there is no kind Aip
+12: catalog.locations.1.target: neither an integration nor backend.reading.allow is \
+for it
+14: catalog.locations.3.target: 'github.com/a/b' is not an http(s) address
+15: catalog.locations.4.target: there is no DIR/gone.yaml
+18: catalog.locations.7.target: there is no DIR/gone
+0 errors, 0 unknown keys, 11 warnings
+"""
+PRODUCT = """\
+kind: Product
+versions: [acme.example/v1]
+schema: {type: object}
+"""
+
+
+def test_values_that_lead_nowhere_are_warnings(tmp_path: Path) -> None:
+    """A start accepts them; the check names them, and nothing else."""
+    path = tmp_path / "app-config.yaml"
+    path.write_text(WARNINGS)
+    (tmp_path / "product.yaml").write_text(PRODUCT)
+    code, output = check(path)
+    load_config(path, {}, PortalConfig)
+    lines = output.replace(f"warning {path}:", "").replace(str(tmp_path), "DIR")
+    assert lines.splitlines() == NAMED.splitlines()
+    assert code == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "auth: {environment: prod, providers: {github: {prod: {clientId: a}}}}",
+        "auth: {environment: development}",
+        """
+        catalog: {providers: {git: {a: {host: b}}}}
+        integrations: {gitea: [{host: "${HOST}"}]}
+        """,
+        """
+        catalog: {locations: [{type: url, target: "https://a/b"}]}
+        backend: {reading: {allow: [{host: "http://a"}]}}
+        """,
+        """
+        catalog: {locations: [{type: url, target: "https://acme.visualstudio.com/b"}]}
+        integrations: {azure: [{token: a}]}
+        """,
+        "catalog: {rules: [{allow: [Product]}], kinds: ['${KINDS}']}",
+    ],
+)
+def test_what_may_lead_somewhere_is_no_warning(tmp_path: Path, text: str) -> None:
+    """A host or a kind that the check cannot know is not missed."""
+    path = tmp_path / "app-config.yaml"
+    path.write_text(text)
+    assert "warning " not in check(path, "--no-environment")[1]
+
+
 def test_configuration_problems_are_available_as_json(file: Path) -> None:
     """One object a problem."""
     problems: list[dict[str, Any]] = json.loads(check(file, "--json")[1])
-    assert {name: problems[-1][name] for name in ("line", "key", "is_unknown")} == {
+    assert {name: problems[-1][name] for name in ("line", "key", "level")} == {
         "line": 16,
         "key": "proxy",
-        "is_unknown": True,
+        "level": "unknown",
     }
 
 

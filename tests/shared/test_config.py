@@ -193,3 +193,83 @@ catalog:
         "1.0": "y",
         "null": "main",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "values"),
+    [
+        (
+            "backend: {reading: {allow: [{host: VALUE}]}}",
+            "backend.reading.allow.0.host",
+            ["https://hunter2.example", "hunter2/a", "u:hunter2@a", "*", ""],
+        ),
+        (
+            "backend: {allowedHosts: [VALUE]}",
+            "backend.allowedHosts.0",
+            ["https://hunter2.example"],
+        ),
+        (
+            "integrations: {gitlab: [{host: VALUE}]}",
+            "integrations.gitlab.0.host",
+            ["https://hunter2/", "hunter2/a", "u:hunter2@a", "*.a", ""],
+        ),
+        ("integrations: {gitea: [{host: VALUE}]}", "gitea.0.host", ["http://hunter2"]),
+        (
+            "integrations: {gitlab: [{apiBaseUrl: VALUE}]}",
+            "integrations.gitlab.0.apiBaseUrl",
+            ["hunter2/api"],
+        ),
+        ("app: {baseUrl: VALUE}", "app.baseUrl", ["hunter2 a", "ftp://hunter2"]),
+        (
+            "backend: {baseUrl: VALUE}",
+            "backend.baseUrl",
+            ["hunter2.example", "http://"],
+        ),
+        (
+            "auth: {staticTokens: [{subject: a, token: VALUE}]}",
+            "auth.staticTokens.0.token",
+            ["hunter2"],
+        ),
+        (
+            "auth: {providers: {guest: {userEntityRef: VALUE}}}",
+            "auth.providers.guest.userEntityRef",
+            ["no hunter2!", "user:", "a:b:hunter2"],
+        ),
+        (
+            "permission: {platformTeam: [VALUE]}",
+            "permission.platformTeam.0",
+            ["hunter2", "groop:default/hunter2", "group:", "group:a/b/hunter2"],
+        ),
+    ],
+)
+def test_values_that_cannot_work_stop_the_start(
+    tmp_path: Path, text: str, key: str, values: list[str]
+) -> None:
+    """The error names the key and the rule, and not the value."""
+    for value in values:
+        path = config(tmp_path, text.replace("VALUE", f"'{value}'"))
+        with pytest.raises(Invalid, match=f"{key}: must ") as raised:
+            load_config(path, {}, PortalConfig)
+        assert "hunter2" not in raised.value.message
+
+
+def test_values_that_can_work_are_accepted(tmp_path: Path) -> None:
+    """Ports, wildcards, short refs, and empty values where absent ones are allowed."""
+    text = """
+app: {baseUrl: ''}
+backend:
+  baseUrl: http://[::1]:7007/a
+  allowedHosts: ['*.example.org', localhost]
+  reading: {allow: [{host: '*.mozilla.org'}, {host: '127.0.0.1:7099'}]}
+integrations: {gitlab: [{host: 'git_lab.example:8443', apiBaseUrl: 'http://a/api'}]}
+auth:
+  staticTokens: [{subject: a, token: ''}]
+  providers: {guest: {userEntityRef: guest}}
+permission: {platformTeam: ['group:Platform', 'USER:default/ann.b-c_d']}
+"""
+    portal_config = load_config(config(tmp_path, text), {}, PortalConfig)
+    assert portal_config.app.base_url is None
+    assert portal_config.permission.platform_team == [
+        "group:default/platform",
+        "user:default/ann.b-c_d",
+    ]

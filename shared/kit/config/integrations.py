@@ -5,13 +5,14 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field, SecretStr
 
+from shared.kit.config.rules import Host, HostPattern, WebAddress
 from shared.kit.config.sections import Section
 
 
 class ReadingAllow(Section):
     """One host that may be read over plain HTTP(S)."""
 
-    host: str
+    host: HostPattern
     """`host[:port]`; `*.domain` stands for all hosts below the domain."""
     paths: list[str] = Field(default_factory=list)
     """The paths that may be read, with everything below them; default: all."""
@@ -27,9 +28,9 @@ class ReadingSection(Section):
 class Backend(Section):
     """The address of the API, and what it may read."""
 
-    base_url: str | None = None
+    base_url: WebAddress = None
     """The address of the API; default: the portal's address."""
-    allowed_hosts: list[str] = Field(default_factory=list)
+    allowed_hosts: list[HostPattern] = Field(default_factory=list)
     """Further host names of the portal; `*.domain`: all hosts below the domain."""
     reading: ReadingSection = Field(default_factory=ReadingSection)
     """What may be read besides the Git hosts of `integrations`."""
@@ -50,7 +51,7 @@ class Integration(Section):
     # Code may put a plain one in the list of a kind of host that has a default address.
     model_config = ConfigDict(from_attributes=True)
 
-    host: str
+    host: Host
     """The host's name, with its port if it is not the default one."""
     token: SecretStr | None = None
     """A token that reads repositories, and writes them where templates publish."""
@@ -64,9 +65,9 @@ class Integration(Section):
     """Tokens of Azure DevOps by organisation."""
     ca_file: Path | None = None
     """The certificate of the authority that signed the host's certificate."""
-    api_base_url: str | None = None
+    api_base_url: WebAddress = None
     """The address of the host's API."""
-    base_url: str | None = None
+    base_url: WebAddress = None
     """The address of the host's pages; default: `https://` and the host."""
     directory: Path | None = None
     """A folder of bare repositories (`local` only)."""
@@ -79,25 +80,25 @@ class Integration(Section):
 class GithubIntegration(Integration):
     """GitHub; default: the public one."""
 
-    host: str = "github.com"
+    host: Host = "github.com"
 
 
 class GitlabIntegration(Integration):
     """GitLab; default: the public one."""
 
-    host: str = "gitlab.com"
+    host: Host = "gitlab.com"
 
 
 class BitbucketCloudIntegration(Integration):
     """Bitbucket Cloud has one host."""
 
-    host: str = "bitbucket.org"
+    host: Host = "bitbucket.org"
 
 
 class AzureIntegration(Integration):
     """Azure DevOps; default: the public one."""
 
-    host: str = "dev.azure.com"
+    host: Host = "dev.azure.com"
 
 
 class Integrations(Section):

@@ -51,10 +51,7 @@ class UrlReader:
     def __init__(
         self, allow: Sequence[ReadingAllow], mirrors: RepositoryMirrors
     ) -> None:
-        try:
-            self._allow = [AddressRule(rule.host, rule.paths) for rule in allow]
-        except Invalid as error:
-            raise Invalid(f"backend.reading.allow: {error.message}") from error
+        self._allow = [AddressRule(rule.host, rule.paths) for rule in allow]
         self.mirrors = mirrors
         self._session: aiohttp.ClientSession | None = None
 

@@ -1,0 +1,85 @@
+"""Rules that values of the configuration keep, as types of its models' fields.
+
+Messages do not have the value, since it may hold a password.
+"""
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
+
+from shared.contracts.errors import Invalid
+from shared.contracts.ref import parse_ref
+from shared.guards.addresses import AddressRule, split_address
+
+#: As Backstage's for tokens of programs.
+TOKEN_LENGTH = 8
+_REF = re.compile(r"([A-Za-z]+:)?([-\w]+/)?[-\w.]+", re.ASCII)
+
+
+def _host_pattern(value: str) -> str:
+    try:
+        AddressRule(value)
+    except Invalid as error:
+        raise ValueError(
+            "must be a host's name, or *. and a domain, without https:// and a path"
+        ) from error
+    return value
+
+
+def _host(value: str) -> str:
+    try:
+        AddressRule(value)
+    except Invalid:
+        is_host = False
+    else:
+        is_host = not value.startswith("*.")
+    if not is_host:
+        raise ValueError("must be a host's name, without https:// and a path")
+    return value
+
+
+def _web_address(value: str | None) -> str | None:
+    if not value:
+        return None
+    try:
+        parts = split_address(value)
+        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname)
+    except Invalid:
+        is_address = False
+    if not is_address:
+        raise ValueError("must be an address that begins with http:// or https://")
+    return value
+
+
+def _user_ref(value: str) -> str:
+    if not _REF.fullmatch(value):
+        raise ValueError("must be the ref of a user, such as user:default/guest")
+    return value
+
+
+def _owner_ref(value: str) -> str:
+    """The full ref, since the policy compares full refs."""
+    if value.lower().startswith(("user:", "group:")) and _REF.fullmatch(value):
+        return str(parse_ref(value))
+    raise ValueError(
+        "must be the ref of a group or a user, such as group:default/platform"
+    )
+
+
+def _token(value: SecretStr) -> SecretStr:
+    # A process that does not need the token gets an empty one.
+    if 0 < len(value.get_secret_value()) < TOKEN_LENGTH:
+        raise ValueError(f"must have at least {TOKEN_LENGTH} characters")
+    return value
+
+
+#: `host[:port]`.
+Host = Annotated[str, AfterValidator(_host)]
+#: `host[:port]`, or `*.domain` for all hosts below the domain.
+HostPattern = Annotated[str, AfterValidator(_host_pattern)]
+#: An http(s) address; an empty one counts as absent.
+WebAddress = Annotated[str | None, AfterValidator(_web_address)]
+UserRef = Annotated[str, AfterValidator(_user_ref)]
+OwnerRef = Annotated[str, AfterValidator(_owner_ref)]
+Token = Annotated[SecretStr, AfterValidator(_token)]
