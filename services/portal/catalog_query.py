@@ -27,6 +27,8 @@ FACETS = {
     "lifecycle": ("spec.lifecycle", "Lifecycle"),
     "tag": ("metadata.tags", "Tag"),
 }
+#: Backstage's names of facets that have another one here.
+FACETS_OF_BACKSTAGE = {"owners": "owner", "lifecycles": "lifecycle", "tags": "tag"}
 REF_FACETS = ("owner", "system")
 SORTS = {
     "name": "metadata.name",
@@ -69,6 +71,7 @@ class CatalogQuery:
         values_by_name: dict[str, list[str]] = {}
         for name, value in pairs:
             short = name.removeprefix("filters[").split("]")[0]
+            short = FACETS_OF_BACKSTAGE.get(short, short)
             if value.strip() and "," not in value and len(value) <= LONGEST_VALUE:
                 values_by_name.setdefault(short, []).append(value.strip())
         page = values_by_name.get("page", ["1"])[-1]

@@ -45,6 +45,7 @@ from services.portal.assets import FOREVER, Assets
 from services.portal.definitions import DefinitionReader
 from services.portal.frame import Frame
 from services.portal.pages import (
+    backstage_addresses,
     catalog,
     catalog_export,
     catalog_facets,
@@ -98,6 +99,7 @@ PAGES: tuple[APIRouter, ...] = (
     settings.router,
     insights.router,
     status.router,
+    backstage_addresses.router,
 )
 
 
