@@ -24,10 +24,10 @@ FormTexts = Mapping[str, Sequence[str]]
 
 
 def form_texts_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
-    """Texts by name, those of the form's answers only."""
+    """Texts by name, those of the form's answers, secrets and choices only."""
     texts_by_name: dict[str, list[str]] = {}
     for name, text in pairs:
-        if name.startswith(("p.", "s.")):
+        if name.startswith(("p.", "s.", "o.")):
             texts_by_name.setdefault(name, []).append(text[:LONGEST_TEXT])
     return texts_by_name
 
@@ -38,6 +38,8 @@ def values_of(
     """The JSON object of all answers; what was not answered is not in it."""
     values: dict[str, Any] = {}
     for field in fields:
+        if field.kind == "choice":
+            continue
         value = value_of(field, form_texts)
         if value is MISSING:
             value = _at(prefilled, field.path)
@@ -149,6 +151,8 @@ def repo_parts(value: object) -> dict[str, str]:
 
 def displayed_answer(field: FormField, values: Values) -> Any:
     """The answer as the form shows it: a text, or texts for a set of boxes."""
+    if field.kind == "choice":
+        return field.value
     value = _at(values, field.path)
     if value is MISSING or value is None:
         return [] if field.kind == "checks" else ""
@@ -169,7 +173,9 @@ def pairs_of(fields: Iterable[FormField], values: Values) -> Iterator[tuple[str,
         value = _at(values, field.path)
         if field.kind == "secret":
             continue
-        if value is MISSING or value is None:
+        if field.kind == "choice":
+            yield field.name, field.value
+        elif value is MISSING or value is None:
             # Without an empty text the default would come back.
             if field.schema.get("default") is not None:
                 yield field.name, ""

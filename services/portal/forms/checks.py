@@ -5,6 +5,7 @@ from typing import Any
 
 from services.portal.forms.answers import repo_parts
 from services.portal.forms.model import FormField, Path, Schema, Values
+from shared.contracts.entity import list_of, mapping_of
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.schemas import Violation, find_violations
@@ -29,7 +30,7 @@ def errors_in(
 ) -> dict[Path, str]:
     """The first thing that is wrong with each field, by the field's path."""
     secrets = {field.path for field in fields if field.kind == "secret"}
-    limits = {field.path: field.schema for field in fields}
+    limits = {field.path: field.schema for field in fields if field.kind != "choice"}
     plain = _with_field_rules(schema, limits)
     try:
         violations = find_violations(plain, values, checks_formats=True, budget=budget)
@@ -97,6 +98,17 @@ def _length(limit: Any) -> str:
     return NEEDED if limit == 1 else f"At least {limit} characters, please."
 
 
+def _demanded(words: str) -> Callable[[Any], str]:
+    """Says which answers are demanded by alternatives that only demand some."""
+
+    def text(branches: Any) -> str:
+        parts = [mapping_of(branch) for branch in list_of(branches)]
+        names = [" and ".join(map(str, list_of(p.get("required")))) for p in parts]
+        return f"{words}: {', '.join(names)}." if all(names) else REFUSED
+
+    return text
+
+
 REFUSED = "This is not one of the forms that the template accepts."
 
 TEXTS: Mapping[str, Callable[[Any], str]] = {
@@ -105,6 +117,8 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "maxLength": lambda limit: f"At most {limit} characters, please.",
     "pattern": lambda limit: f"Must match {limit}",
     "enum": lambda _: "Choose one of the values that are offered.",
+    "anyOf": _demanded("Answer at least one of these"),
+    "oneOf": _demanded("Answer exactly one of these"),
     "const": lambda limit: f"This must be {limit}.",
     "minimum": lambda limit: f"This must be {limit} or more.",
     "maximum": lambda limit: f"This must be {limit} or less.",

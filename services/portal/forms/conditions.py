@@ -1,24 +1,35 @@
 """Decides the conditions of a schema for the answers so far.
 
 `allOf`, `if/then/else`, `dependencies` and `oneOf` become plain properties and required
-names, which is all that a form can show.
+names, which is all that a form can show. Alternatives with questions of their own are
+a choice; those that only demand answers are kept as a rule.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from services.portal.forms.model import Schema, Values
+from services.portal.forms.alternatives import (
+    DEEPEST,
+    Choice,
+    choice_name,
+    most_answered,
+)
+from services.portal.forms.model import Path, Schema, Values
 from shared.contracts.entity import list_of, mapping_of
-from shared.guards.budgets import Budget
+from shared.guards.budgets import Budget, BudgetExceeded
 from shared.guards.json_pointers import value_at
+from shared.guards.numbers import whole_number
 from shared.guards.schemas import NotASchema, is_valid
 
-DEEPEST = 12
 CONDITIONS = frozenset(
     {"allOf", "anyOf", "oneOf", "if", "then", "else", "$ref"}
     | {"dependencies", "dependentSchemas", "dependentRequired"}
 )
+#: Sets of alternatives on one page.
+MOST_CHOICES = 100
+#: What an alternative is called in the choice, and not what its object is called.
+TEXTS = frozenset({"title", "description"})
 
 
 @dataclass(slots=True)
@@ -26,18 +37,27 @@ class ConditionContext:
     """What the parts of one schema share while its conditions are decided.
 
     `root` is the whole schema, `budget` what deciding may cost. `faults` says what is
-    wrong with conditions that are no schemas.
+    wrong with conditions that are no schemas. `chosen` holds the numbers of the chosen
+    alternatives by the choice's name, `answered` the paths of answers; `choices` are
+    those that were met.
     """
 
     root: Schema
     budget: Budget
+    chosen: Values = field(default_factory=dict)
+    answered: frozenset[Path] = frozenset()
+    choices: list[Choice] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
 
 def without_conditions(
-    schema: Schema, values: Values, context: ConditionContext, depth: int = 0
+    schema: Schema,
+    values: Values,
+    context: ConditionContext,
+    depth: int = 0,
+    path: Path = (),
 ) -> dict[str, Any]:
-    """The schema without conditions, for these values.
+    """The schema without conditions, for these values; `path` is where it stands.
 
     Raises:
         BudgetExceeded: if the schema asks for too much work.
@@ -49,8 +69,9 @@ def without_conditions(
     context.budget.pay_nodes(1 + len(plain["properties"]) + len(plain["required"]))
     if depth > DEEPEST:
         return plain
-    for after, part in _parts(schema, values, context):
-        more = without_conditions(part, values, context, depth + 1)
+    plain["allOf"] = list(_demands(schema))
+    for after, part in _parts(schema, values, context, path):
+        more = without_conditions(part, values, context, depth + 1, path)
         context.budget.pay_nodes(len(plain["properties"]) + len(plain["required"]))
         _merge(plain, more, after)
     for name, part in plain["properties"].items():
@@ -58,7 +79,7 @@ def without_conditions(
         if is_object(inner):
             below = mapping_of(values.get(name))
             plain["properties"][name] = without_conditions(
-                inner, below, context, depth + 1
+                inner, below, context, depth + 1, (*path, str(name))
             )
         else:
             plain["properties"][name] = dict(inner)
@@ -67,8 +88,10 @@ def without_conditions(
 
 def is_object(schema: Schema) -> bool:
     """Whether the schema asks for several things under one name."""
-    return "properties" in schema or (
-        schema.get("type") == "object" and bool(CONDITIONS & schema.keys())
+    return (
+        "properties" in schema
+        or (schema.get("type") == "object" and bool(CONDITIONS & schema.keys()))
+        or any("properties" in part for _, parts in _branches(schema) for part in parts)
     )
 
 
@@ -80,11 +103,7 @@ def controllers(schema: Schema, depth: int = 0) -> frozenset[str]:
     for key in ("dependencies", "dependentSchemas", "dependentRequired"):
         names |= {str(name) for name in mapping_of(schema.get(key))}
     tests = [mapping_of(schema.get("if"))]
-    tests += [
-        mapping_of(branch)
-        for key in ("oneOf", "anyOf")
-        for branch in list_of(schema.get(key))
-    ]
+    tests += [test for _, branches in _branches(schema) for test in branches]
     for test in tests:
         names |= {str(name) for name in mapping_of(test.get("properties"))}
         names |= {str(name) for name in list_of(test.get("required"))}
@@ -95,8 +114,23 @@ def controllers(schema: Schema, depth: int = 0) -> frozenset[str]:
     return frozenset(names)
 
 
+def _branches(schema: Schema) -> Iterator[tuple[str, list[Schema]]]:
+    """The keyword and the branches of each set of alternatives."""
+    for key in ("oneOf", "anyOf"):
+        if branches := [mapping_of(branch) for branch in list_of(schema.get(key))]:
+            yield key, branches
+
+
+def _demands(schema: Schema) -> Iterator[Schema]:
+    """Alternatives that ask nothing: which answers are demanded of each other."""
+    for key, branches in _branches(schema):
+        keys = {name for branch in branches for name in branch}
+        if "required" in keys and not {"properties", "$ref"} & keys:
+            yield {key: branches}
+
+
 def _parts(
-    schema: Schema, values: Values, context: ConditionContext
+    schema: Schema, values: Values, context: ConditionContext, path: Path
 ) -> Iterator[tuple[str, Schema]]:
     """The parts that apply now, each with the name of the question that added it."""
     yield from (("", mapping_of(part)) for part in list_of(schema.get("allOf")))
@@ -108,10 +142,10 @@ def _parts(
             if name in values:
                 for part in _parts_of_answer(str(name), needs, values, context):
                     yield str(name), part
-    for key in ("oneOf", "anyOf"):
-        branches = [mapping_of(branch) for branch in list_of(schema.get(key))]
-        if any("properties" in branch or "required" in branch for branch in branches):
-            yield "", _first_accepting(branches, values, context)
+    for _, branches in _branches(schema):
+        resolved = [_resolve(branch, context) for branch in branches]
+        if any("properties" in branch for branch in resolved):
+            yield "", _alternative(schema, resolved, values, context, path)
 
 
 def _parts_of_answer(
@@ -135,13 +169,38 @@ def _parts_of_answer(
             return
 
 
-def _first_accepting(
-    branches: list[Schema], values: Values, context: ConditionContext
+def _alternative(
+    schema: Schema,
+    branches: list[Schema],
+    values: Values,
+    context: ConditionContext,
+    path: Path,
 ) -> Schema:
-    for branch in branches:
-        if accepts({**branch, "required": []}, values, context):
-            return branch
-    return branches[0]
+    """The alternative that applies: the chosen one, else the best one that accepts.
+
+    Branches about a question of the object itself follow its answer: no choice.
+
+    Raises:
+        BudgetExceeded: if the page has too many choices.
+    """
+    accepting = (
+        (number, branch)
+        for number, branch in enumerate(branches)
+        if accepts({**branch, "required": []}, values, context)
+    )
+    own_names = mapping_of(schema.get("properties")).keys()
+    if any(own_names & mapping_of(part.get("properties")).keys() for part in branches):
+        return next(accepting, (0, branches[0]))[1]
+    number = sum(choice.path == path for choice in context.choices)
+    text = str(context.chosen.get(choice_name(path, number)) or "")
+    index = whole_number(text, limit=len(branches) - 1) if text else None
+    if index is None:
+        index = most_answered(accepting, path, context.answered, context.budget)
+    title = str(schema.get("title") or (path[-1] if path else ""))
+    context.choices.append(Choice(path, number, title, branches, index))
+    if len(context.choices) > MOST_CHOICES:
+        raise BudgetExceeded(f"the form: more than {MOST_CHOICES} oneOf and anyOf")
+    return {k: v for k, v in branches[index].items() if k not in TEXTS}
 
 
 def accepts(schema: Schema, value: object, context: ConditionContext) -> bool:
@@ -165,6 +224,7 @@ def _merge(target: dict[str, Any], part: Schema, after: str) -> None:
             properties |= {new: added.pop(new) for new in fresh}
     target["properties"] = {**properties, **added}
     target["required"] = list(dict.fromkeys([*target["required"], *part["required"]]))
+    target["allOf"] = [*target.get("allOf", ()), *part.get("allOf", ())]
     for key, value in part.items():
         if key == "ui:order" or key not in target:
             target[key] = value

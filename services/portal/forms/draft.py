@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.portal.forms.alternatives import answered_paths
 from services.portal.forms.answers import (
     FormTexts,
     displayed_answer,
@@ -139,10 +140,17 @@ def _page_with_answers(
     values: dict[str, Any] = {}
     controls = controllers(page.schema)
     budget = Budget("the form", seconds=SECONDS, nodes=STEPS)
-    context = ConditionContext(page.schema, budget)
+    answers = [n for n, texts in form_texts.items() if n[:2] == "p." and any(texts)]
+    context = ConditionContext(
+        page.schema,
+        budget,
+        chosen={name: texts[-1] for name, texts in form_texts.items()},
+        answered=answered_paths(answers, prefilled),
+    )
     for _ in range(ROUNDS):
+        context.choices.clear()
         schema = without_conditions(page.schema, values, context)
-        fields = fields_of(schema, controls)
+        fields = fields_of(schema, controls, choices=context.choices)
         if len(fields) > MOST_FIELDS:
             raise Invalid(f"the form: more than {MOST_FIELDS} questions")
         if sum(len(field.options) for field in fields) > MOST_OPTIONS:

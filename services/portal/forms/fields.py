@@ -1,9 +1,10 @@
 """Fields from a decided schema: which control asks for which property."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from services.portal.forms.alternatives import Choice
 from services.portal.forms.conditions import is_object
 from services.portal.forms.model import FormField, Kind, Option, Path, Picker, Schema
 from shared.contracts.ref import DEFAULT_NAMESPACE
@@ -44,21 +45,50 @@ def fields_of(
     controls: frozenset[str] = frozenset(),
     path: Path = (),
     group: str = "",
+    choices: Sequence[Choice] = (),
 ) -> list[FormField]:
-    """The fields of a decided schema, in the order that it asks for."""
+    """The fields of a decided schema, in the order that it asks for.
+
+    A choice stands before the questions of the chosen alternative.
+    """
     required = frozenset(map(str, schema.get("required") or ()))
     fields: list[FormField] = []
+    left = [choice for choice in choices if choice.path == path]
     for name in _sorted_names(schema):
+        for choice in [choice for choice in left if name in choice.questions]:
+            fields.append(_choice_field(choice, group))
+            left.remove(choice)
         part = schema["properties"][name]
         place = (*path, name)
         if is_object(part):
             title = str(part.get("title") or name)
-            fields += fields_of(part, frozenset(), place, title)
+            fields += fields_of(part, frozenset(), place, title, choices)
         else:
             fields.append(
                 _field(part, place, group, name in required, controls=name in controls)
             )
-    return fields
+    return fields + [_choice_field(choice, group) for choice in left]
+
+
+def _choice_field(choice: Choice, group: str) -> FormField:
+    """The control that chooses an alternative, each by its title."""
+    options = [
+        Option(str(number), str(part.get("title") or f"Option {number + 1}"), number)
+        for number, part in enumerate(choice.alternatives)
+    ]
+    return FormField(
+        path=choice.path,
+        kind="choice",
+        label=f"{choice.title} option" if choice.title else "Option",
+        schema={},
+        required=True,
+        help=str(choice.alternatives[choice.chosen].get("description") or ""),
+        group=group,
+        options=tuple(options),
+        controls=True,
+        value=str(choice.chosen),
+        own_name=choice.name,
+    )
 
 
 def _sorted_names(schema: Schema) -> list[str]:

@@ -25,7 +25,14 @@ Kind = Literal[
     "secret",
     "repo",
     "hidden",
+    "choice",
 ]
+
+
+def field_name(prefix: str, path: Path) -> str:
+    """The name in the form of the question at a path: `p.database.size`."""
+    parts = (part.replace("~", "~0").replace(".", "~1") for part in path)
+    return f"{prefix}.{'.'.join(parts)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +88,8 @@ class FormField:
 
     `name` is its name in the form, `value` a text or a list of texts as the form shows
     it. `controls`: other questions depend on the answer. `group` is the heading of the
-    object that it belongs to.
+    object that it belongs to. A choice among an object's alternatives has a name of
+    its own: it is no answer, and its path is the object's.
     """
 
     path: Path
@@ -101,13 +109,12 @@ class FormField:
     value: Any = ""
     error: str = ""
     repo: Mapping[str, Any] = field(default_factory=dict)
+    own_name: str = ""
 
     @property
     def name(self) -> str:
         """In the form and in the address: `p.owner`, `p.database.size`."""
-        return "p." + ".".join(
-            part.replace("~", "~0").replace(".", "~1") for part in self.path
-        )
+        return self.own_name or field_name("p", self.path)
 
     @property
     def chosen(self) -> list[tuple[str, str]]:
@@ -117,7 +124,7 @@ class FormField:
     @property
     def id(self) -> str:
         """In the page; made only of letters that selectors need not escape."""
-        text = "-".join(self.path)
+        text = self.own_name or "-".join(self.path)
         return "f-" + "".join(c if c.isalnum() and c.isascii() else "-" for c in text)
 
 
