@@ -5,7 +5,7 @@ elsewhere), and only links that a browser may follow are links.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -38,11 +38,19 @@ _RULE_SIGNS = "-:| \t>*+0123456789.)"
 _QUOTE_SIGNS = "> \t-*+0123456789.)"
 
 
-async def render_prose(text: object) -> Markup:
-    """The text as safe HTML; beside the loop if that may take long."""
-    if _cost_of(_written(text)) <= LOOP_MICROSECONDS:
-        return prose(text)
-    return await run_beside(prose, text)
+async def render_texts(texts: Sequence[object]) -> list[Markup]:
+    """The texts of a page as safe HTML; beside the loop if that may take long."""
+    cost = 0
+    for text in texts:
+        cost += _cost_of(_written(text)) if cost <= LOOP_MICROSECONDS else 0
+    if cost <= LOOP_MICROSECONDS:
+        return _rendered(texts)
+    return await run_beside(_rendered, texts)
+
+
+def _rendered(texts: Sequence[object]) -> list[Markup]:
+    budget = ProseBudget(MOST_MICROSECONDS)
+    return [budget.render(text) for text in texts]
 
 
 def prose(text: object) -> Markup:

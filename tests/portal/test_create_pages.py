@@ -347,3 +347,26 @@ def test_long_run_logs_show_their_end() -> None:
     line = events()[0]
     progress = progress_of(task(), [{**line, "id": n} for n in range(5000)])
     assert (len(progress.lines), progress.left_out, progress.last) == (4000, 1000, 4999)
+
+
+async def test_descriptions_of_fields_are_rendered_as_markdown(
+    client: Client, api: FakeServices
+) -> None:
+    """On every control, and for secrets on the last page; HTML in them is text."""
+    about = "See [rules](https://x.example) and **this** <b>"
+    html = '<p>See <a href="https://x.example">rules</a> and <strong>this</strong>'
+    kinds = [
+        {"type": "string"},
+        {"type": "string", "enum": ["a", "b"]},
+        {"type": "boolean"},
+        {"type": "string", "ui:field": "RepoUrlPicker"},
+        {"type": "string", "ui:field": "Secret"},
+    ]
+    questions = {
+        f"q{n}": {**kind, "description": about} for n, kind in enumerate(kinds)
+    }
+    api.steps = [{"title": "One", "schema": {"properties": questions}}]
+    page = (await client().get(FORM)).text
+    assert page.count(html) == len(kinds) - 1
+    assert "<b>" not in page
+    assert (await client().get(f"{FORM}?page=1")).text.count(html) == 1

@@ -15,7 +15,7 @@ from services.portal.prose import (
     MOST_HTML,
     ProseBudget,
     prose,
-    render_prose,
+    render_texts,
     short_prose,
 )
 from tests.costs import slowness
@@ -151,14 +151,16 @@ async def test_expensive_texts_are_rendered_outside_the_event_loop(monkeypatch) 
     """Cheap ones are not: a thread would take longer than they do."""
     threads = []
 
-    def noted(text: object) -> str:
+    def budget(microseconds: int) -> ProseBudget:
         threads.append(threading.current_thread() is threading.main_thread())
-        return prose(text)
+        return ProseBudget(microseconds)
 
-    monkeypatch.setattr("services.portal.prose.prose", noted)
+    monkeypatch.setattr("services.portal.prose.ProseBudget", budget)
     dear = "*a*\n" * 1_000
-    assert await render_prose("*a*") == "<p><em>a</em></p>\n"
-    assert await asyncio.wait_for(render_prose(dear), 20) == prose(dear)
+    html = prose(dear)
+    threads.clear()
+    assert await render_texts(["*a*"]) == ["<p><em>a</em></p>\n"]
+    assert await asyncio.wait_for(render_texts([dear]), 20) == [html]
     assert threads == [True, False]
     assert short_prose(dear).startswith("<pre>")
 

@@ -87,9 +87,10 @@ class FormField:
     """One question.
 
     `name` is its name in the form, `value` a text or a list of texts as the form shows
-    it. `controls`: other questions depend on the answer. `group` is the heading of the
-    object that it belongs to. A choice among an object's alternatives has a name of
-    its own: it is no answer, and its path is the object's.
+    it. `help` is Markdown, which the page renders. `controls`: other questions depend
+    on the answer. `group` is the heading of the object that it belongs to. A choice
+    among an object's alternatives has a name of its own: it is no answer, and its path
+    is the object's.
     """
 
     path: Path

@@ -20,11 +20,11 @@ from services.portal.definitions.model import words
 from services.portal.entities import ref_from
 from services.portal.forms.answers import form_texts_of, repo_parts
 from services.portal.forms.draft import Draft, draft_of
-from services.portal.forms.model import FormPage, pages_of
+from services.portal.forms.model import FormField, FormPage, pages_of
 from services.portal.pages.pickers import check_choices, with_titles
 from services.portal.pages.sign_in import sign_in_address
 from services.portal.pages.template_answers import answers_of_pages
-from services.portal.prose import render_prose
+from services.portal.prose import render_texts
 from services.portal.template_warnings import (
     FaultyTemplate,
     expression_errors,
@@ -212,6 +212,7 @@ async def _page(
         with_titles(visit, [f for f in filled.fields if f.kind != "secret"]),
         _always_allowed() if is_part else _allowed(visit),
     )
+    about, *helps = await render_texts([filled.page.about, *_helps(fields)])
     shown_paths = {field.path for field in fields}
     return visit.page(
         "create/form.html",
@@ -228,14 +229,23 @@ async def _page(
         sign_in=sign_in_address(visit.address),
         number=number,
         page=filled.page,
-        about=await render_prose(filled.page.about),
-        fields=fields,
+        about=about,
+        fields=_with_helps(fields, helps),
         repo_parts=repo_parts,
         others=list(draft.pairs(but=number)),
         page_errors=[text for path, text in errors.items() if path not in shown_paths],
         count=sum(1 for path in errors if path in shown_paths),
         secret_later=any(page.secrets for page in draft.pages),
     )
+
+
+def _helps(fields: Sequence[FormField]) -> list[str]:
+    return [field.help for field in fields]
+
+
+def _with_helps(fields: Sequence[FormField], helps: Sequence[str]) -> list[FormField]:
+    pairs = zip(fields, helps, strict=True)
+    return [replace(field, help=text) for field, text in pairs]
 
 
 async def _review_or_mend(
@@ -262,6 +272,7 @@ async def _review(
         for page in draft.pages
         for field in page.secrets
     ]
+    helps = await render_texts(_helps(secrets))
     pages, allowed = await gather(answers_of_pages(visit, draft.pages), _allowed(visit))
     return visit.page(
         "create/review.html",
@@ -271,7 +282,7 @@ async def _review(
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wanting or refused else HTTPStatus.OK,
         template_form=template_form,
         pages=pages,
-        secrets=secrets,
+        secrets=_with_helps(secrets, helps),
         pairs=list(draft.pairs()),
         change=[
             _address(template_form, draft, page.page.number) for page in draft.pages
