@@ -41,6 +41,35 @@ class CatalogSwitches(Section):
     """Whether users may register `file:` locations."""
 
 
+class GitHost(Section):
+    """The name of a Git host."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
+
+    host: str = ""
+    """The host's name, with its port if it is not the default one."""
+
+
+class GitHosts(Section):
+    """Git hosts whose repositories have other parts than owner and name."""
+
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
+
+    bitbucket_server: list[GitHost] = Field(default_factory=list)
+    """Bitbucket Server and Data Center."""
+    azure: list[GitHost] = Field(default_factory=list)
+    """Azure DevOps."""
+
+    def types(self) -> dict[str, str]:
+        """The type of each host by its name."""
+        return {
+            git_host.host: field.alias or name
+            for name, field in type(self).model_fields.items()
+            for git_host in getattr(self, name)
+            if git_host.host
+        }
+
+
 class PagesConfig(Section):
     """The sections that the portal reads."""
 
@@ -50,3 +79,4 @@ class PagesConfig(Section):
     auth: SignInSwitches = Field(default_factory=SignInSwitches)
     permission: PermissionSwitches = Field(default_factory=PermissionSwitches)
     catalog: CatalogSwitches = Field(default_factory=CatalogSwitches)
+    integrations: GitHosts = Field(default_factory=GitHosts)

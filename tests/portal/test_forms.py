@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from services.portal.forms.answers import form_texts_of, repo_parts
+from services.portal.forms.answers import form_texts_of
 from services.portal.forms.draft import Draft, draft_of
 from services.portal.forms.model import FormField, FormPage
 
@@ -239,28 +239,3 @@ def test_picker_filters_become_catalog_filters() -> None:
 def test_invalid_schemas_do_not_break_the_page(schema: dict[str, Any]) -> None:
     """The template's mistake is not the reader's."""
     assert draft(schema, "p.a=x").pages[0].fields is not None
-
-
-@pytest.mark.parametrize(
-    ("typed", "wrong"),
-    [
-        ("host=git.x&{0}owner=o&{0}repo=r", ""),
-        ("host=git.x&{0}owner=other&{0}repo=r", "Choose the owner from the list."),
-        ("host=git.y&{0}owner=o&{0}repo=r", "Choose the host from the list."),
-        ("host=git.x&{0}owner=&{0}repo=r", "Choose the owner from the list."),
-        ("host=git.x&{0}owner=other&{0}repo=", ""),
-    ],
-)
-def test_a_repository_must_have_a_listed_host_and_owner(typed: str, wrong: str) -> None:
-    """As the template lists them; typed text may be something else."""
-    options = {"allowedHosts": ["git.x"], "allowedOwners": ["o", "p"]}
-    field = {"type": "string", "ui:field": "RepoUrlPicker", "ui:options": options}
-    query = "p.it%23" + typed.format("p.it%23")
-    page = draft({"properties": {"it": field}}, query).pages[0]
-    assert page.errors.get(("it",), "") == wrong
-
-
-def test_a_repository_url_is_split_into_its_fields() -> None:
-    """Into the three fields it was typed into."""
-    parts = {"host": "git.x", "owner": "o", "repo": "r"}
-    assert repo_parts("git.x?owner=o&repo=r") == parts

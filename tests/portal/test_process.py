@@ -30,7 +30,9 @@ auth:
   staticTokens: [{subject: robot, token: "${A_TOKEN_THAT_PAGES_NEED_NOT}"}]
 permission: {enabled: true, platformTeam: ["${A_TEAM}"]}
 catalog: {fileLocations: true, providers: {github: {token: "${ANOTHER}"}}}
-integrations: {github: [{host: github.com, token: "${A_GIT_TOKEN}"}]}
+integrations:
+  github: [{host: github.com, token: "${A_GIT_TOKEN}"}]
+  bitbucketServer: [{host: bb.example, token: "${ANOTHER_GIT_TOKEN}"}]
 """
 Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 Serve = Callable[[Handler], Coroutine[Any, Any, str]]
@@ -160,6 +162,8 @@ def test_the_portal_starts_without_secrets_of_the_configuration(tmp_path: Path) 
     assert state.frame.development
     assert state.file_locations
     assert state.is_policy_enabled
+    assert state.host_types["bb.example"] == "bitbucketServer"
+    assert state.host_types["dev.azure.com"] == "azure"
 
 
 async def test_the_portal_is_ready_once_the_gateway_answers(

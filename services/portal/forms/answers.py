@@ -9,16 +9,15 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
 
 from services.portal.forms.fields import key_of, type_of
 from services.portal.forms.model import FormField, Values
+from services.portal.forms.repositories import LABELS, repo_parts, repo_url
 from shared.contracts.errors import CallboardError
 from shared.guards.yaml_text import FIELD, dump_yaml, load_yaml
 
 LONGEST_TEXT = 20_000
 MISSING = object()
-REPO_PARTS = ("host", "owner", "repo")
 
 FormTexts = Mapping[str, Sequence[str]]
 
@@ -59,9 +58,9 @@ def value_of(field: FormField, form_texts: FormTexts) -> Any:
     if field.kind == "secret":
         return None
     if field.kind == "repo":
-        parts = [_last(form_texts, f"{field.name}#{part}") for part in REPO_PARTS]
-        if any(part is not None for part in parts):
-            return _repo_url(*[(part or "").strip() for part in parts])
+        url = typed_repo_url(field, form_texts)
+        if url is not None:
+            return url if repo_parts(url)["repo"] else None
     texts = form_texts.get(field.name)
     if texts is None:
         return MISSING
@@ -130,23 +129,14 @@ def _yaml_value(text: str) -> Any:
         return text
 
 
-def _repo_url(host: str, owner: str, repo: str) -> str | None:
-    """Backstage's form of a repository: `host?owner=o&repo=r`."""
-    if not repo:
+def typed_repo_url(field: FormField, form_texts: FormTexts) -> str | None:
+    """The repository whose parts were typed, some of which may be missing."""
+    names = ("host", *LABELS)
+    texts = {name: _last(form_texts, f"{field.name}#{name}") for name in names}
+    if all(text is None for text in texts.values()):
         return None
-    pairs = [("owner", owner), ("repo", repo)]
-    return f"{host}?{urlencode([(name, value) for name, value in pairs if value])}"
-
-
-def repo_parts(value: object) -> dict[str, str]:
-    """Host, owner and repository of such a text."""
-    host, _, query = str(value or "").partition("?")
-    query_values = dict(parse_qsl(query))
-    return {
-        "host": host,
-        "owner": query_values.get("owner", ""),
-        "repo": query_values.get("repo", ""),
-    }
+    parts = {name: (text or "").strip() for name, text in texts.items()}
+    return repo_url(parts, field.repo["types"])
 
 
 def displayed_answer(field: FormField, values: Values) -> Any:

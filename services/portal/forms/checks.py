@@ -1,9 +1,8 @@
 """Errors of the answers in words, each for the field that it is shown at."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from services.portal.forms.answers import repo_parts
 from services.portal.forms.model import FormField, Path, Schema, Values
 from shared.contracts.entity import list_of, mapping_of
 from shared.contracts.errors import Invalid
@@ -41,20 +40,6 @@ def errors_in(
         path = _place(violation)
         if path not in secrets:
             errors.setdefault(path, violation_text(violation))
-    return errors
-
-
-def repository_errors(fields: Iterable[FormField]) -> dict[Path, str]:
-    """Repositories whose host or owner is not among those that the field lists."""
-    errors: dict[Path, str] = {}
-    for field in fields:
-        if field.kind != "repo" or not field.value:
-            continue
-        parts = repo_parts(field.value)
-        for part in ("host", "owner"):
-            listed = field.repo[f"{part}s"]
-            if listed and parts[part] not in listed:
-                errors[field.path] = f"Choose the {part} from the list."
     return errors
 
 

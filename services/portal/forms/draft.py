@@ -13,13 +13,13 @@ from services.portal.forms.answers import (
     displayed_answer,
     pairs_of,
     secrets_of,
+    typed_repo_url,
     values_of,
 )
 from services.portal.forms.checks import (
     NEEDED,
     cannot_check,
     errors_in,
-    repository_errors,
 )
 from services.portal.forms.conditions import (
     ConditionContext,
@@ -28,6 +28,11 @@ from services.portal.forms.conditions import (
 )
 from services.portal.forms.fields import fields_of
 from services.portal.forms.model import FormField, FormPage, Path, Values
+from services.portal.forms.repositories import (
+    PUBLIC_HOSTS,
+    repository_errors,
+    with_parts,
+)
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.trees import check_tree
@@ -112,25 +117,36 @@ def draft_of(
     pages: Sequence[FormPage],
     form_texts: FormTexts,
     prefilled: Values | None = None,
+    host_types: Mapping[str, str] = PUBLIC_HOSTS,
 ) -> Draft:
-    """The form for these answers; `prefilled` are values from the address."""
+    """The form for these answers.
+
+    `prefilled` are values from the address, `host_types` the types of Git hosts.
+    """
     return Draft(
-        [_filled_page(page, form_texts, prefilled or {}) for page in pages], form_texts
+        [_filled_page(page, form_texts, prefilled or {}, host_types) for page in pages],
+        form_texts,
     )
 
 
 def _filled_page(
-    page: FormPage, form_texts: FormTexts, prefilled: Values
+    page: FormPage,
+    form_texts: FormTexts,
+    prefilled: Values,
+    host_types: Mapping[str, str],
 ) -> FilledPage:
     try:
         check_tree(page.schema, label="the form", nodes=MOST_ELEMENTS, depth=60)
-        return _page_with_answers(page, form_texts, prefilled)
+        return _page_with_answers(page, form_texts, prefilled, host_types)
     except Invalid as error:
         return FilledPage(page, [], {}, {(): cannot_check(error.message)})
 
 
 def _page_with_answers(
-    page: FormPage, form_texts: FormTexts, prefilled: Values
+    page: FormPage,
+    form_texts: FormTexts,
+    prefilled: Values,
+    host_types: Mapping[str, str],
 ) -> FilledPage:
     """The page with its answers.
 
@@ -150,7 +166,10 @@ def _page_with_answers(
     for _ in range(ROUNDS):
         context.choices.clear()
         schema = without_conditions(page.schema, values, context)
-        fields = fields_of(schema, controls, choices=context.choices)
+        fields = [
+            replace(field, repo={**field.repo, "types": host_types})
+            for field in fields_of(schema, controls, choices=context.choices)
+        ]
         if len(fields) > MOST_FIELDS:
             raise Invalid(f"the form: more than {MOST_FIELDS} questions")
         if sum(len(field.options) for field in fields) > MOST_OPTIONS:
@@ -162,8 +181,13 @@ def _page_with_answers(
     errors = errors_in(schema, fields, values, budget)
     if context.faults:
         errors[()] = cannot_check(context.faults[0])
-    shown_fields = [
-        replace(field, value=displayed_answer(field, values)) for field in fields
-    ]
+    shown_fields = [_with_answer(field, values, form_texts) for field in fields]
     errors = {**repository_errors(shown_fields), **errors}
     return FilledPage(page, shown_fields, values, errors)
+
+
+def _with_answer(field: FormField, values: Values, form_texts: FormTexts) -> FormField:
+    field = replace(field, value=displayed_answer(field, values))
+    if field.kind != "repo":
+        return field
+    return with_parts(field, typed_repo_url(field, form_texts) or "")

@@ -7,6 +7,8 @@ from typing import Any
 from services.portal.forms.alternatives import Choice
 from services.portal.forms.conditions import is_object
 from services.portal.forms.model import FormField, Kind, Option, Path, Picker, Schema
+from services.portal.forms.repositories import PUBLIC_HOSTS
+from shared.contracts.entity import list_of
 from shared.contracts.ref import DEFAULT_NAMESPACE
 
 ENTITY_PICKERS = frozenset(
@@ -290,9 +292,18 @@ def _statement(filters: Mapping[str, Any]) -> str:
 
 
 def _repo(schema: Schema) -> dict[str, Any]:
-    hosts = _ui(schema, "allowedHosts")
-    owners = _ui(schema, "allowedOwners") or _ui(schema, "allowedOrganizations")
+    """What a repository's parts may be, each a list; [] for anything."""
+    lists = {
+        name: [str(item) for item in list_of(_ui(schema, f"allowed{name}"))]
+        for name in ("Hosts", "Owners", "Organizations", "Projects", "Repos")
+    }
+    owners, organizations = lists["Owners"], lists["Organizations"]
     return {
-        "hosts": [str(host) for host in hosts] if isinstance(hosts, list) else [],
-        "owners": [str(owner) for owner in owners] if isinstance(owners, list) else [],
+        "hosts": lists["Hosts"],
+        "organization": organizations or owners,
+        "owner": owners or organizations,
+        "workspace": owners,
+        "project": lists["Projects"],
+        "repo": lists["Repos"],
+        "types": PUBLIC_HOSTS,
     }

@@ -18,7 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from services.portal.api_paths import entity_path
 from services.portal.definitions.model import words
 from services.portal.entities import ref_from
-from services.portal.forms.answers import form_texts_of, repo_parts
+from services.portal.forms.answers import form_texts_of
 from services.portal.forms.draft import Draft, draft_of
 from services.portal.forms.model import FormField, FormPage, pages_of
 from services.portal.pages.pickers import check_choices, with_titles
@@ -152,12 +152,16 @@ async def _draft(
     prefilled: str = "",
 ) -> Draft:
     """The form for these answers; a template's author may make it costly."""
-    draft = await run_beside(_fill, template_form, pairs, prefilled)
+    host_types = visit.state.host_types
+    draft = await run_beside(_fill, template_form, pairs, prefilled, host_types)
     return await check_choices(visit, draft)
 
 
 def _fill(
-    template_form: TemplateForm, pairs: Sequence[tuple[str, str]], prefilled: str
+    template_form: TemplateForm,
+    pairs: Sequence[tuple[str, str]],
+    prefilled: str,
+    host_types: Mapping[str, str],
 ) -> Draft:
     values: Any = {}
     if prefilled:
@@ -165,7 +169,10 @@ def _fill(
             values = load_json(prefilled, label="formData", limits=PREFILLED)
     form_texts = form_texts_of(pairs)
     return draft_of(
-        template_form.pages, form_texts, values if isinstance(values, dict) else {}
+        template_form.pages,
+        form_texts,
+        values if isinstance(values, dict) else {},
+        host_types,
     )
 
 
@@ -231,7 +238,6 @@ async def _page(
         page=filled.page,
         about=about,
         fields=_with_helps(fields, helps),
-        repo_parts=repo_parts,
         others=list(draft.pairs(but=number)),
         page_errors=[text for path, text in errors.items() if path not in shown_paths],
         count=sum(1 for path in errors if path in shown_paths),

@@ -1,0 +1,120 @@
+"""Repositories as answers: Backstage's `host?owner=o&repo=r`, its parts by host."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from urllib.parse import parse_qsl, urlencode
+
+from services.portal.forms.model import FormField, Path
+
+#: Types of hosts by name: the public ones, which need no configuration.
+PUBLIC_HOSTS: Mapping[str, str] = MappingProxyType(
+    {
+        "github.com": "github",
+        "gitlab.com": "gitlab",
+        "bitbucket.org": "bitbucketCloud",
+        "dev.azure.com": "azure",
+    }
+)
+LABELS = {
+    "organization": "Organization",
+    "owner": "Owner",
+    "workspace": "Workspace",
+    "project": "Project",
+    "repo": "Repository",
+}
+USUAL = ("owner", "repo")
+#: What types of hosts need in place of an owner, all of it.
+PARTS = {
+    "azure": ("organization", "project", "repo"),
+    "bitbucketCloud": ("workspace", "project", "repo"),
+    "bitbucketServer": ("project", "repo"),
+}
+OWNERS = "/choices?what=repository-owners"
+SOURCES = {
+    "organization": OWNERS,
+    "owner": OWNERS,
+    "workspace": OWNERS,
+    "repo": "/choices?what=repositories",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryPart:
+    """One part of a repository as the form asks for it."""
+
+    name: str
+    label: str
+    value: str
+    choices: Sequence[str]
+    source: str
+
+
+def repo_parts(value: object) -> dict[str, str]:
+    """The host of such a text, and all parts, "" where it has none."""
+    host, _, query = str(value or "").partition("?")
+    query_values = dict(parse_qsl(query))
+    return {"host": host} | {name: query_values.get(name, "") for name in LABELS}
+
+
+def repo_url(parts: Mapping[str, str], types: Mapping[str, str]) -> str:
+    """The text of a repository, with the parts that its host has."""
+    names = part_names(parts, types)
+    pairs = [(name, parts[name]) for name in names if parts[name]]
+    return f"{parts['host']}?{urlencode(pairs)}"
+
+
+def part_names(parts: Mapping[str, str], types: Mapping[str, str]) -> tuple[str, ...]:
+    """The parts that a host's repositories have; of an unknown host all given ones."""
+    host_type = types.get(parts["host"])
+    if host_type is not None:
+        return PARTS.get(host_type, USUAL)
+    return tuple(name for name in LABELS if name in USUAL or parts[name])
+
+
+def with_parts(field: FormField, typed_url: str) -> FormField:
+    """The field with its parts as the form shows them, incomplete as they may be."""
+    hosts, types = field.repo["hosts"], field.repo["types"]
+    parts = repo_parts(field.value or typed_url)
+    parts["host"] = parts["host"] or (hosts[0] if hosts else "")
+    controls = [_part(field, name, parts) for name in part_names(parts, types)]
+    repo = {**field.repo, "host": parts["host"], "parts": controls}
+    kinds = {part_names(repo_parts(host), types) for host in hosts}
+    return replace(field, repo=repo, controls=field.controls or len(kinds) != 1)
+
+
+def _part(field: FormField, name: str, parts: Mapping[str, str]) -> RepositoryPart:
+    choices = field.repo[name]
+    optional = ", if the host has them" if name == "owner" and not choices else ""
+    first = choices[0] if choices and name != "repo" else ""
+    return RepositoryPart(
+        name,
+        f"{LABELS[name]}{optional}",
+        parts[name] or first,
+        choices,
+        "" if choices else SOURCES.get(name, ""),
+    )
+
+
+def repository_errors(fields: Iterable[FormField]) -> dict[Path, str]:
+    """Repositories with a part that is missing, or is not among those listed."""
+    errors: dict[Path, str] = {}
+    for field in fields:
+        if field.kind == "repo" and field.value:
+            error = _error(field, repo_parts(field.value))
+            if error:
+                errors[field.path] = error
+    return errors
+
+
+def _error(field: FormField, parts: Mapping[str, str]) -> str:
+    types = field.repo["types"]
+    needed = PARTS.get(types.get(parts["host"], ""), ("repo",))
+    listed = {**field.repo, "host": field.repo["hosts"]}
+    for name in ("host", *part_names(parts, types)):
+        word = LABELS.get(name, name).lower()
+        if listed[name] and parts[name] not in listed[name]:
+            return f"Choose the {word} from the list."
+        if name in needed and not parts[name]:
+            return f"Enter the {word}: {parts['host']} needs it."
+    return ""
