@@ -105,10 +105,10 @@ def warnings_of(
         "last of them that has run."
         for step_id in _repeated_ids(template)
     ]
-    warnings += [
-        f"The form asks for {name} as plain text: its field {field} is not known here."
-        for name, field in _unknown_fields(template)
-    ]
+    schemas = _schemas(template.spec.get("parameters"), "an answer", 0)
+    warnings += dict.fromkeys(
+        text for name, schema in schemas for text in _unsupported(name, schema)
+    )
     return warnings[:_MOST]
 
 
@@ -122,25 +122,36 @@ def _repeated_ids(template: Entity) -> list[str]:
     return [step_id for step_id, count in ids.items() if count > 1]
 
 
-def _unknown_fields(template: Entity) -> list[tuple[str, str]]:
-    parameters = template.spec.get("parameters")
-    return list(dict.fromkeys(_fields(parameters, "", 0)))
+def _unsupported(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
+    """What the schema of an answer asks of the form in vain."""
+    field = schema.get("ui:field")
+    as_text = f"The form asks for {name} as plain text"
+    if isinstance(field, str) and field not in KNOWN_FIELDS:
+        yield f"{as_text}: its field {field} is not known here."
+    if schema.get("format") == "data-url":
+        yield f"{as_text}: files (data-url) cannot be uploaded here."
+    if "requestUserCredentials" in mapping_of(schema.get("ui:options")):
+        yield (
+            f"The form asks for no credentials of the user with {name}: "
+            "requestUserCredentials is not supported here."
+        )
 
 
-def _fields(schema: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
+def _schemas(
+    schema: Any, name: str, depth: int
+) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """All objects in the schema of the form, each with the answer that it is about."""
     if depth > _DEPTH:
         return
     if isinstance(schema, list):
         for part in schema:
-            yield from _fields(part, name, depth + 1)
+            yield from _schemas(part, name, depth + 1)
     if not isinstance(schema, Mapping):
         return
-    field = schema.get("ui:field")
-    if isinstance(field, str) and field not in KNOWN_FIELDS:
-        yield name or "an answer", field
+    yield name, schema
     for key, part in schema.items():
         if key == "properties" and isinstance(part, Mapping):
             for property_name, property_schema in part.items():
-                yield from _fields(property_schema, str(property_name), depth + 1)
+                yield from _schemas(property_schema, str(property_name), depth + 1)
         elif key != "ui:field":
-            yield from _fields(part, name, depth + 1)
+            yield from _schemas(part, name, depth + 1)

@@ -21,7 +21,16 @@ STEPS = [
     {"action": "${{ parameters.action }}"},
 ]
 PARAMETERS = [
-    {"properties": {"planet": {"type": "string", "ui:field": "PlanetPicker"}}}
+    {
+        "properties": {
+            "planet": {"type": "string", "ui:field": "PlanetPicker"},
+            "logo": {"type": "string", "format": "data-url"},
+            "place": {
+                "ui:field": "RepoUrlPicker",
+                "ui:options": {"requestUserCredentials": {"secretsKey": "TOKEN"}},
+            },
+        }
+    }
 ]
 
 
@@ -51,6 +60,8 @@ async def test_form_and_page_show_all_warnings_of_a_template(
     assert "The action publish:moon is not installed here" in page
     assert "Several steps have the id make" in page
     assert "planet as plain text: its field PlanetPicker is not known here" in page
+    assert "logo as plain text: files (data-url) cannot be uploaded here" in page
+    assert "with place: requestUserCredentials is not supported here" in page
 
 
 async def test_the_review_of_a_broken_template_does_not_promise_a_run(
