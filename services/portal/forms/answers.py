@@ -40,11 +40,13 @@ def values_of(
         if field.kind == "choice":
             continue
         value = value_of(field, form_texts)
+        if field.kind in {"constant", "hidden"}:
+            value = field.schema.get("const", value)
         if value is MISSING:
             value = _at(prefilled, field.path)
         if value is MISSING:
             value = field.schema.get("default", MISSING)
-        if value is MISSING or value is None:
+        if value is MISSING or (value is None and field.kind != "note"):
             continue
         place = values
         for part in field.path[:-1]:
@@ -55,7 +57,7 @@ def values_of(
 
 def value_of(field: FormField, form_texts: FormTexts) -> Any:
     """The answer to one question; MISSING if it was not asked, None if left empty."""
-    if field.kind == "secret":
+    if field.kind in {"secret", "note"}:
         return None
     if field.kind == "repo":
         url = typed_repo_url(field, form_texts)

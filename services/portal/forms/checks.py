@@ -1,8 +1,9 @@
 """Errors of the answers in words, each for the field that it is shown at."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
+from services.portal.forms.fields import key_of
 from services.portal.forms.model import FormField, Path, Schema, Values
 from shared.contracts.entity import list_of, mapping_of
 from shared.contracts.errors import Invalid
@@ -19,6 +20,15 @@ TYPES = {
     "string": "a text",
 }
 MOST_ERRORS = 100
+#: Formats as they are written.
+EXAMPLES = {
+    "date": "2024-12-31",
+    "time": "12:30:00Z",
+    "date-time": "2024-12-31T12:30:00Z",
+    "email": "name@example.com",
+    "uri": "https://example.com",
+}
+InnerPath = tuple[str | int, ...]
 
 
 def errors_in(
@@ -36,10 +46,11 @@ def errors_in(
     except Invalid as error:
         return {(): cannot_check(error.message)}
     errors: dict[Path, str] = {}
+    paths = {field.path for field in fields}
     for violation in violations[:MOST_ERRORS]:
-        path = _place(violation)
+        path, inner = _place(violation, paths)
         if path not in secrets:
-            errors.setdefault(path, violation_text(violation))
+            errors.setdefault(path, f"{_words(inner)}{violation_text(violation)}")
     return errors
 
 
@@ -62,11 +73,24 @@ def _with_field_rules(
     return plain
 
 
-def _place(violation: Violation) -> Path:
-    path = tuple(str(part) for part in violation.path if not isinstance(part, int))
+def _place(violation: Violation, paths: Collection[Path]) -> tuple[Path, InnerPath]:
+    """The question that is answered wrongly, and where in its answer."""
+    place = violation.path
     if violation.keyword == "required":
-        return (*path, str(violation.detail))
-    return path
+        place = (*place, str(violation.detail))
+    for length in range(len(place), 0, -1):
+        path = tuple(map(str, place[:length]))
+        if path in paths:
+            return path, place[length:]
+    return tuple(map(str, place)), place
+
+
+def _words(inner: InnerPath) -> str:
+    """A place inside an answer, in front of what is wrong there."""
+    parts = [f"item {part + 1}" if isinstance(part, int) else part for part in inner]
+    if inner and isinstance(inner[0], int):
+        parts[0] = f"Item {inner[0] + 1}"
+    return f"{', '.join(parts)}: " if parts else ""
 
 
 def violation_text(violation: Violation) -> str:
@@ -94,6 +118,11 @@ def _demanded(words: str) -> Callable[[Any], str]:
     return text
 
 
+def _format(name: Any) -> str:
+    example = EXAMPLES.get(str(name), "")
+    return f"This is no {name}{f' such as {example}' if example else ''}."
+
+
 REFUSED = "This is not one of the forms that the template accepts."
 
 TEXTS: Mapping[str, Callable[[Any], str]] = {
@@ -104,7 +133,7 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "enum": lambda _: "Choose one of the values that are offered.",
     "anyOf": _demanded("Answer at least one of these"),
     "oneOf": _demanded("Answer exactly one of these"),
-    "const": lambda limit: f"This must be {limit}.",
+    "const": lambda limit: f"This must be “{key_of(limit)}”.",
     "minimum": lambda limit: f"This must be {limit} or more.",
     "maximum": lambda limit: f"This must be {limit} or less.",
     "exclusiveMinimum": lambda limit: f"This must be more than {limit}.",
@@ -116,5 +145,5 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "maxProperties": lambda limit: f"This takes at most {limit} entries.",
     "additionalProperties": lambda _: "This has an entry that is not asked for.",
     "uniqueItems": lambda _: "Something stands here twice.",
-    "format": lambda limit: f"This is no {limit}.",
+    "format": _format,
 }

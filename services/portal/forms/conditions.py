@@ -5,7 +5,7 @@ names, which is all that a form can show. Alternatives with questions of their o
 a choice; those that only demand answers are kept as a rule.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,6 +26,8 @@ CONDITIONS = frozenset(
     {"allOf", "anyOf", "oneOf", "if", "then", "else", "$ref"}
     | {"dependencies", "dependentSchemas", "dependentRequired"}
 )
+#: The keywords by which an answer chooses a branch.
+TESTS = frozenset({"const", "enum"})
 #: Sets of alternatives on one page.
 MOST_CHOICES = 100
 #: What an alternative is called in the choice, and not what its object is called.
@@ -190,7 +192,8 @@ def _alternative(
     )
     own_names = mapping_of(schema.get("properties")).keys()
     if any(own_names & mapping_of(part.get("properties")).keys() for part in branches):
-        return next(accepting, (0, branches[0]))[1]
+        branch = next((branch for _, branch in accepting), None)
+        return branches[0] if branch is None else _without_tests(branch, own_names)
     number = sum(choice.path == path for choice in context.choices)
     text = str(context.chosen.get(choice_name(path, number)) or "")
     index = whole_number(text, limit=len(branches) - 1) if text else None
@@ -201,6 +204,19 @@ def _alternative(
     if len(context.choices) > MOST_CHOICES:
         raise BudgetExceeded(f"the form: more than {MOST_CHOICES} oneOf and anyOf")
     return {k: v for k, v in branches[index].items() if k not in TEXTS}
+
+
+def _without_tests(branch: Schema, names: Collection[str]) -> Schema:
+    """The branch without the values that chose it: other answers choose another."""
+    properties = {
+        name: {
+            key: value for key, value in mapping_of(part).items() if key not in TESTS
+        }
+        if name in names
+        else part
+        for name, part in mapping_of(branch.get("properties")).items()
+    }
+    return {**branch, "properties": properties}
 
 
 def accepts(schema: Schema, value: object, context: ConditionContext) -> bool:

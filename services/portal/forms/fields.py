@@ -180,9 +180,14 @@ def _control_kind(
         return ("checks" if kind == "array" else "select"), picker
     if special == "EntityTagsPicker":
         return "checks", Picker("tags")
+    if schema.get("type") in ("null", ["null"]):
+        return "note", None
     for hint, hinted_kind in KINDS_BY_HINT.items():
         if hint in {special, widget}:
             return hinted_kind, None
+    # A box that must be ticked is ticked by the reader.
+    if "const" in schema and not isinstance(schema["const"], bool):
+        return "constant", None
     return _plain_kind(schema, options, widget, kind), None
 
 
@@ -210,6 +215,8 @@ def _array(schema: Schema, options: tuple[Option, ...]) -> Kind:
 
 def _options(schema: Schema) -> Iterator[Option]:
     items = schema.get("items")
+    names = list_of(_ui(schema, "enumNames"))
+    disabled = list_of(_ui(schema, "enumDisabled"))
     if type_of(schema) == "array" and isinstance(items, Mapping):
         schema = items
     named = [
@@ -224,11 +231,10 @@ def _options(schema: Schema) -> Iterator[Option]:
             label = str(choice.get("title") or key_of(choice["const"]))
             yield Option(key_of(choice["const"]), label, choice["const"], about)
     elif isinstance(schema.get("enum"), list):
-        names = schema.get("enumNames")
-        names = names if isinstance(names, list) else []
+        names = names or list_of(schema.get("enumNames"))
         for number, value in enumerate(schema["enum"]):
             label = str(names[number]) if number < len(names) else key_of(value)
-            yield Option(key_of(value), label, value)
+            yield Option(key_of(value), label, value, is_disabled=value in disabled)
     elif type_of(schema) == "boolean":
         yield Option("true", "Yes", True)
         yield Option("false", "No", False)

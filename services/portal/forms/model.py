@@ -26,6 +26,8 @@ Kind = Literal[
     "repo",
     "hidden",
     "choice",
+    "note",
+    "constant",
 ]
 
 
@@ -43,6 +45,7 @@ class Option:
     label: str
     value: Any
     about: str = ""
+    is_disabled: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def _answer(field: FormField, names: Mapping[str, Summary]) -> AnsweredQuestion 
     hints = field.schema.get("ui:backstage")
     review = hints.get("review") if isinstance(hints, Mapping) else None
     review = review if isinstance(review, Mapping) else {}
-    if review.get("show") is False or field.kind in {"secret", "hidden"}:
+    if review.get("show") is False or field.kind in {"secret", "hidden", "note"}:
         return None
     label = str(review.get("name") or field.label)
     if field.value in ("", []):

@@ -1,0 +1,116 @@
+"""Fields of a form that ask nothing or offer their choices in a special way."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests.portal.conftest import Client
+from tests.portal.services import FakeServices
+from tests.portal.test_forms import draft, fields, one
+
+FORM = "/create/templates/default/python-service"
+LIST = {"type": "array", "items": {"type": "string", "pattern": "^x"}}
+OBJECTS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["k"],
+        "properties": {"v": {"type": "integer"}},
+    },
+}
+
+
+def test_a_null_is_a_note() -> None:
+    """It has no input; the template gets the null that its schema demands."""
+    form = draft({**one(type="null"), "required": ["it"]}, "p.it=hello")
+    assert fields(form)["it"].kind == "note"
+    assert form.values == {"it": None}
+    assert form.first_wrong_page() is None
+
+
+@pytest.mark.parametrize("hint", [{}, {"ui:widget": "hidden"}])
+@pytest.mark.parametrize("const", ["a", 7, {"b": 1}])
+def test_a_constant_is_filled_in(const: object, hint: dict[str, Any]) -> None:
+    """Whatever the form sends."""
+    form = draft({**one(const=const, **hint), "required": ["it"]}, "p.it=other")
+    assert form.values == {"it": const}
+    assert form.first_wrong_page() is None
+
+
+def test_a_box_that_must_be_ticked_is_ticked_by_the_reader() -> None:
+    """A consent is not given by the template."""
+    schema = {**one(type="boolean", const=True), "required": ["it"]}
+    assert fields(draft(schema))["it"].kind == "check"
+    assert draft(schema, "p.it=false").first_wrong_page() == 0
+    assert draft(schema, "p.it=true").first_wrong_page() is None
+
+
+@pytest.mark.parametrize("test", [{"const": "b"}, {"enum": ["b"]}])
+def test_the_question_that_chooses_a_branch_can_be_answered_anew(
+    test: dict[str, Any],
+) -> None:
+    """The branch's test of the answer does not narrow the question itself."""
+    other = {"properties": {"it": {"const": "a"}}}
+    branch = {"properties": {"it": test, "b": {"type": "string"}}}
+    schema = {**one(type="string", enum=["a", "b"]), "oneOf": [other, branch]}
+    form = fields(draft(schema, "p.it=b"))
+    assert list(form) == ["it", "b"]
+    assert [option.key for option in form["it"].options] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("schema", "answer", "error"),
+    [
+        (LIST, "xa\n\nb", "Item 2: Must match ^x"),
+        (
+            OBJECTS,
+            "- {k: 1}\n- {k: 1, v: x}",
+            "Item 2, v: This must be a whole number.",
+        ),
+        (OBJECTS, "[{}]", "Item 1, k: Required."),
+        (
+            {"type": "object", "additionalProperties": {"const": "a"}},
+            "n: b",
+            "n: This must be “a”.",
+        ),
+        (
+            {"type": "string", "format": "date"},
+            "soon",
+            "This is no date such as 2024-12-31.",
+        ),
+    ],
+)
+def test_an_error_names_the_item_and_the_form(
+    schema: dict[str, Any], answer: str, error: str
+) -> None:
+    """It is shown at the question, and not above the page."""
+    page = draft(one(**schema), urlencode({"p.it": answer})).pages[0]
+    assert page.errors == {("it",): error}
+
+
+@pytest.fixture
+def api() -> FakeServices:
+    hints = {"ui:enumNames": ["One", "Two"], "ui:options": {"enumDisabled": ["b"]}}
+    choices = {"type": "string", "enum": ["a", "b"]}
+    questions: dict[str, Any] = {
+        "radio": {**choices, **hints},
+        "select": {**choices, **hints, "ui:widget": "select"},
+        "checks": {"type": "array", "items": choices, **hints},
+        "note": {"type": "null", "title": "Mind", "description": "the *gap*"},
+        "fixed": {"type": "string", "const": "always this"},
+    }
+    services = FakeServices()
+    services.steps = [{"title": "One", "schema": {"properties": questions}}]
+    return services
+
+
+async def test_labels_and_disabled_choices_are_shown(client: Client) -> None:
+    """On every control with choices; notes and constants have no input to change."""
+    page = (await client().get(FORM)).text
+    assert page.count(">Two<") == 3
+    assert page.count(' value="b" disabled>') == 3
+    assert "the <em>gap</em>" in page
+    assert 'name="p.note"' not in page
+    assert 'value="always this" readonly' in page
+    assert 'name="p.fixed"' not in page
