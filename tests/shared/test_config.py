@@ -191,7 +191,7 @@ catalog:
     assert {name: item.branch for name, item in providers.items()} == {
         "y": "off",
         "1.0": "y",
-        "null": "main",
+        "null": "",
     }
 
 
