@@ -12,6 +12,7 @@ from services.scaffolder.dialect.arithmetic import integer
 from services.scaffolder.dialect.calling import Call, Operation
 from services.scaffolder.dialect.failure import ValueFailure
 from services.scaffolder.dialect.methods_list import LIST
+from services.scaffolder.dialect.methods_text import TEXT
 from services.scaffolder.dialect.values import (
     UNDEFINED,
     Pattern,
@@ -21,114 +22,13 @@ from services.scaffolder.dialect.values import (
     text,
     to_number,
 )
-from shared.guards import text_search
 
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 _PRECISION = 100
 #: Halves are rounded away from zero, on the exact value, as in JavaScript.
 _EXACT = Context(prec=_PRECISION + 25, rounding=ROUND_HALF_UP)
 _FRACTION = 52
-
-
-def _bounded(value: Any, size: int, default: int) -> int:
-    """An index of `slice`: negative counts from the end."""
-    at = integer(value) if value is not UNDEFINED else default
-    return max(0, size + at) if at < 0 else min(at, size)
-
-
-def _clamped(value: Any, size: int, default: int) -> int:
-    at = integer(value) if value is not UNDEFINED else default
-    return max(0, min(at, size))
-
-
-def _char_at(call: Call) -> str:
-    at = integer(call.arg(0, 0))
-    return call.value[at] if 0 <= at < len(call.value) else ""
-
-
-def _char_code_at(call: Call) -> Any:
-    at = integer(call.arg(0, 0))
-    return ord(call.value[at]) if 0 <= at < len(call.value) else math.nan
-
-
-def _concat(call: Call) -> str:
-    parts = [call.value, *map(text, call.args)]
-    call.afford(sum(map(len, parts)))
-    return "".join(parts)
-
-
-def _searched_text(call: Call) -> str:
-    if isinstance(call.arg(0), Pattern):
-        raise ValueFailure("A pattern is not accepted here")
-    return text(call.arg(0))
-
-
-def _includes(call: Call) -> bool:
-    return _index_of(call) >= 0
-
-
-def _starts_with(call: Call) -> bool:
-    at = _clamped(call.arg(1), len(call.value), 0)
-    return bool(call.value.startswith(_searched_text(call), at))
-
-
-def _ends_with(call: Call) -> bool:
-    end = _clamped(call.arg(1), len(call.value), len(call.value))
-    return bool(call.value[:end].endswith(_searched_text(call)))
-
-
-def _index_of(call: Call) -> int:
-    at = _clamped(call.arg(1), len(call.value), 0)
-    return text_search.find_first(call.value, _searched_text(call), at)
-
-
-def _last_index_of(call: Call) -> int:
-    searched = _searched_text(call)
-    at = _clamped(call.arg(1), len(call.value), len(call.value))
-    return text_search.find_last(call.value, searched, at + len(searched))
-
-
-def _replace(call: Call) -> str:
-    old, new = call.arg(0), text(call.arg(1))
-    if not isinstance(old, Pattern):
-        old = text(old)
-        at = text_search.find_first(call.value, old)
-        if at < 0:
-            return str(call.value)
-        span = [(at, at + len(old))]
-        call.afford(len(call.value) + patterns.expanded_size(new, call.value, span))
-        new = patterns.expanded(new, call.value, span, {})
-        return str(call.value[:at] + new + call.value[at + len(old) :])
-    return patterns.replace(old, call.value, new, call.budget)
-
-
-def _slice(call: Call) -> str:
-    size = len(call.value)
-    start = _bounded(call.arg(0), size, 0)
-    return str(call.value[start : _bounded(call.arg(1), size, size)])
-
-
-def _split(call: Call) -> list[Any]:
-    by = call.arg(0)
-    call.budget.write(len(call.value))
-    if by is UNDEFINED:
-        parts: list[Any] = [call.value]
-    elif isinstance(by, Pattern):
-        parts = patterns.split(by, call.value)
-    else:
-        by = text(by)
-        call.afford_items(text_search.count(call.value, by) + 1)
-        parts = text_search.split(call.value, by) if by else list(call.value)
-    limit = call.arg(1)
-    if limit is not UNDEFINED and integer(limit) >= 0:
-        parts = parts[: integer(limit)]
-    return parts
-
-
-def _substring(call: Call) -> str:
-    size = len(call.value)
-    ends = (_clamped(call.arg(0), size, 0), _clamped(call.arg(1), size, size))
-    return str(call.value[min(ends) : max(ends)])
+_LOCALE = Context(prec=400, rounding=ROUND_HALF_UP)
 
 
 def _digits(call: Call, lowest: int) -> int:
@@ -203,36 +103,53 @@ def _to_string(call: Call) -> str:
     return f"-{digits_text}" if value < 0 else digits_text
 
 
+def _to_locale_string(call: Call) -> str:
+    """A number as English writes it, with three decimal places at most."""
+    if text(call.arg(0, "en-US")) not in {"en", "en-US"} or len(call.args) > 1:
+        raise ValueFailure("toLocaleString writes numbers as en-US does, no other way")
+    value = float(call.value)
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
+    rounded = Decimal(repr(value)).quantize(Decimal("0.001"), context=_LOCALE)
+    return f"{rounded:,f}".rstrip("0").rstrip(".")
+
+
+def _has_own_property(call: Call) -> bool:
+    name = text(call.arg(0))
+    if isinstance(call.value, dict):
+        return name in call.value
+    is_sequence = isinstance(call.value, (str, list))
+    return is_sequence and (
+        name == "length" or get_item(call.value, name) is not UNDEFINED
+    )
+
+
 def _test(call: Call) -> bool:
     return patterns.is_match(call.value, text(call.arg(0)))
 
 
-TEXT: dict[str, Operation] = {
-    "charAt": _char_at,
-    "charCodeAt": _char_code_at,
-    "concat": _concat,
-    "endsWith": _ends_with,
-    "includes": _includes,
-    "indexOf": _index_of,
-    "lastIndexOf": _last_index_of,
-    "replace": _replace,
-    "slice": _slice,
-    "split": _split,
-    "startsWith": _starts_with,
-    "substring": _substring,
-    "toLowerCase": lambda call: call.value.lower(),
-    "toUpperCase": lambda call: call.value.upper(),
-    "trim": lambda call: call.value.strip(),
-    "trimEnd": lambda call: call.value.rstrip(),
-    "trimStart": lambda call: call.value.lstrip(),
+def _exec(call: Call) -> list[Any] | None:
+    once = Pattern(call.value.source, call.value.flags.replace("g", ""))
+    return patterns.found(once, text(call.arg(0)))
+
+
+#: Every value has these, unless its own table has another.
+ANY: dict[str, Operation] = {
+    "hasOwnProperty": _has_own_property,
+    "toString": lambda call: str(text(call.value)),
+    "valueOf": lambda call: call.value,
 }
 NUMBER: dict[str, Operation] = {
     "toExponential": _to_exponential,
     "toFixed": _to_fixed,
+    "toLocaleString": _to_locale_string,
     "toPrecision": _to_precision,
     "toString": _to_string,
 }
-PATTERN: dict[str, Operation] = {"test": _test}
+PATTERN: dict[str, Operation] = {
+    "exec": _exec,
+    "test": _test,
+}
 # Cookiecutter's templates are written for Python's objects.
 OBJECT: dict[str, Operation] = {
     "get": lambda call: call.value.get(text(call.arg(0)), call.arg(1, None)),
@@ -241,7 +158,6 @@ OBJECT: dict[str, Operation] = {
     "values": lambda call: list(call.value.values()),
 }
 
-_NONE: dict[str, Operation] = {}
 _PYTHONS = frozenset(("append", "count"))
 _TABLES: dict[type, dict[str, Operation]] = {
     str: TEXT,
@@ -249,6 +165,7 @@ _TABLES: dict[type, dict[str, Operation]] = {
     list: LIST,
     int: NUMBER,
     float: NUMBER,
+    bool: {},
     Pattern: PATTERN,
     dict: OBJECT,
 }
@@ -258,9 +175,12 @@ def find_method(
     subject: Any, name: str, *, python_words: bool = False
 ) -> Operation | None:
     """The method `name` of a value, or None."""
-    table = _TABLES.get(type(subject), _NONE)
+    table = _TABLES.get(type(subject))
+    if table is None:
+        return None
     is_pythons = table is OBJECT or (table is LIST and name in _PYTHONS)
-    return None if is_pythons and not python_words else table.get(name)
+    own = None if is_pythons and not python_words else table.get(name)
+    return own or ANY.get(name)
 
 
 def get_item(subject: Any, key: Any) -> Any:

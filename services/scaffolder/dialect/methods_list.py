@@ -163,6 +163,31 @@ def _unshift(call: Call) -> int:
     return len(call.value)
 
 
+def _copied(operation: Operation) -> Operation:
+    """The operation on a copy of the list."""
+    return lambda call: operation(Call(list(call.value), call.args, call.budget))
+
+
+def _to_spliced(call: Call) -> list[Any]:
+    items = list(call.value)
+    _splice(Call(items, call.args, call.budget))
+    return items
+
+
+def _with(call: Call) -> list[Any]:
+    size, at = len(call.value), integer(call.arg(0, 0))
+    if not -size <= at < size:
+        raise ValueFailure(f"The list has no item {at}")
+    items = list(call.value)
+    items[at] = call.arg(1)
+    return items
+
+
+def _entries(call: Call) -> list[Any]:
+    call.afford_items(2 * len(call.value))
+    return [[at, item] for at, item in enumerate(call.value)]
+
+
 def _append(call: Call) -> Any:
     return _push(Call(call.value, call.args[:1], call.budget))
 
@@ -177,11 +202,13 @@ LIST: dict[str, Operation] = {
     "concat": _concat,
     "copyWithin": _copy_within,
     "count": _count,
+    "entries": _entries,
     "fill": _fill,
     "flat": _flat,
     "includes": _includes,
     "indexOf": _index_of,
     "join": _join,
+    "keys": lambda call: list(range(len(call.value))),
     "lastIndexOf": _last_index_of,
     "pop": _pop,
     "push": _push,
@@ -190,7 +217,12 @@ LIST: dict[str, Operation] = {
     "slice": _slice,
     "sort": _sort,
     "splice": _splice,
+    "toReversed": _copied(_reverse),
+    "toSorted": _copied(_sort),
+    "toSpliced": _to_spliced,
     "unshift": _unshift,
+    "values": lambda call: list(call.value),
+    "with": _with,
 }
 MUTATORS = frozenset(
     {

@@ -4,18 +4,19 @@ Anybody may write one: they are matched within the limits of `shared.guards.patt
 """
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from services.scaffolder.dialect.failure import TemplateLimitError, ValueFailure
 from services.scaffolder.dialect.limits import RenderingBudget, in_force
-from services.scaffolder.dialect.values import Pattern
+from services.scaffolder.dialect.values import UNDEFINED, Pattern
 from shared.guards.budgets import BudgetExceeded
 from shared.guards.patterns import NotAPattern, Spans, compile_pattern
 
 _SECONDS = 2.0
 _MOST = 100_000
 #: The cost of a match, whose spans are lists of pairs.
-_MATCH = 12
+MATCH = 12
 #: No name of a group holds a `<`, so a name that does not end is over at the next one.
 _DOLLAR = re.compile(r"\$(?:([$&`'])|(\d{1,2})|<([^<>]*+)>)")
 
@@ -38,7 +39,7 @@ def spans(
         raise TemplateLimitError(f"a regular expression: {error.message}") from error
     if len(matches) > _MOST:
         raise TemplateLimitError(f"a regular expression matches over {_MOST} times")
-    in_force().spend(_MATCH * len(matches))
+    in_force().spend(MATCH * len(matches))
     return matches, compiled.names
 
 
@@ -55,6 +56,17 @@ def replace(
 ) -> str:
     """JavaScript's `text.replace(pattern, replacement)` with `$1`, `$&`, `$<name>`."""
     matches, names = spans(pattern, text, 0 if "g" in pattern.flags else 1)
+    return replaced(text, matches, names, replacement, budget)
+
+
+def replaced(
+    text: str,
+    matches: Iterable[Spans],
+    names: dict[str, int],
+    replacement: str,
+    budget: RenderingBudget,
+) -> str:
+    """A text with each match replaced; the pieces are paid for before they are made."""
     parts: list[str] = []
     at = 0
     for groups in matches:
@@ -65,6 +77,17 @@ def replace(
         at = end
     parts.append(text[at:])
     return "".join(parts)
+
+
+def found(pattern: Pattern, text: str) -> list[Any] | None:
+    """JavaScript's `text.match(pattern)`: every match, or one with its groups."""
+    is_global = "g" in pattern.flags
+    matches, _ = spans(pattern, text, 0 if is_global else 1)
+    pieces = [groups[0] for groups in matches]
+    if matches and not is_global:
+        pieces = matches[0]
+    in_force().write(sum(end - start for start, end in pieces))
+    return [text[a:b] if a >= 0 else UNDEFINED for a, b in pieces] or None
 
 
 def expanded(

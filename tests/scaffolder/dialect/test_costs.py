@@ -18,8 +18,14 @@ from services.scaffolder.dialect.evaluation import Evaluation, Library
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.dialect.json_rendering import rendered
 from services.scaffolder.dialect.limits import RenderingBudget
-from services.scaffolder.dialect.methods import NUMBER, OBJECT, PATTERN, TEXT
+from services.scaffolder.dialect.methods import (
+    ANY,
+    NUMBER,
+    OBJECT,
+    PATTERN,
+)
 from services.scaffolder.dialect.methods_list import LIST
+from services.scaffolder.dialect.methods_text import TEXT
 from services.scaffolder.dialect.template import BUILT_IN, TemplateDialect
 from tests.costs import limit_processor_time
 from tests.scaffolder.dialect.expressions import OWN_FILTERS
@@ -76,20 +82,35 @@ FILTERS: dict[str, list[str]] = {
 }  # fmt: skip
 METHODS: dict[str, list[str]] = {
     "append": ["(s)"], "at": ["(0)"], "charAt": ["(n)"], "charCodeAt": ["(5)"],
+    "codePointAt": ["(n)"],
     "concat": ["(s)", "(n)", "(l, l, l)", "(s, s, s, s, s)"], "copyWithin": ["(1, 0)"],
-    "count": ["(s)"], "endsWith": ["(s)"], "fill": ["(s)"], "flat": ["()", "(100)"],
-    "get": ["(s)", "(n)"], "includes": ["(s)", "(n)"], "indexOf": ["(s)", "('zz')"],
+    "count": ["(s)"], "endsWith": ["(s)"], "entries": ["()"], "exec": ["(s)", "(n)"],
+    "fill": ["(s)"], "flat": ["()", "(100)"],
+    "get": ["(s)", "(n)"], "hasOwnProperty": ["(n)"], "includes": ["(s)", "(n)"],
+    "indexOf": ["(s)", "('zz')"],
     "items": ["()"], "join": ["()", "(s)", "(n)"], "keys": ["()"],
-    "lastIndexOf": ["(s)", "('zz')"], "pop": ["()"], "push": ["(s, s)"],
+    "lastIndexOf": ["(s)", "('zz')"], "localeCompare": ["(s)", "(n)", "(wide)"],
+    "match": ["(r/(.*)*/g)", "('(((.*))).*')", "(r/./g)", "(s)", "(n)"],
+    "normalize": ["('NFKD')", "()"],
+    "padEnd": ["(1000000)", "(9999999, s)", "(400000, wide)"], "padStart": ["(900000)"],
+    "pop": ["()"], "push": ["(s, s)"],
+    "repeat": ["(100)", "(999999999)", "(9e15)"],
     "replace": ["('a', dollars)", "(r/a/g, s)", "(r/b/, dollars)", "('a', n)",
                 "(r/x*x*x*y/, 'z')"],
-    "reverse": ["()"], "shift": ["()"], "slice": ["(1)"], "sort": ["()"],
+    "replaceAll": ["('a', s)", "('', dollars)", "('', 'xy')", "('a', n)",
+                   "(r/a/g, dollars)", "('a', '$$')"],
+    "reverse": ["()"], "search": ["(s)", "('(a+)+$')", "(n)"], "shift": ["()"],
+    "slice": ["(1)"], "sort": ["()"],
     "splice": ["(0, 5, s)"], "split": ["('')", "()", "('a')", "(r/a/)", "(r/(.)/)"],
-    "startsWith": ["(s)"], "substring": ["(1)"], "test": ["(s)", "(n)"],
-    "toExponential": ["(100)"], "toFixed": ["(100)"], "toLowerCase": ["()"],
-    "toPrecision": ["(100)"], "toString": ["(2)"], "toUpperCase": ["()"],
-    "trim": ["()"], "trimEnd": ["()"], "trimStart": ["()"], "unshift": ["(s)"],
-    "values": ["()"],
+    "startsWith": ["(s)"], "substr": ["(1)"], "substring": ["(1)"],
+    "test": ["(s)", "(n)"],
+    "toExponential": ["(100)"], "toFixed": ["(100)"], "toLocaleLowerCase": ["()"],
+    "toLocaleString": ["()"], "toLocaleUpperCase": ["()"], "toLowerCase": ["()"],
+    "toPrecision": ["(100)"], "toReversed": ["()"], "toSorted": ["()"],
+    "toSpliced": ["(0, 5, s)"], "toString": ["(2)"], "toUpperCase": ["()"],
+    "trim": ["()"], "trimEnd": ["()"], "trimLeft": ["()"], "trimRight": ["()"],
+    "trimStart": ["()"], "unshift": ["(s)"],
+    "valueOf": ["()"], "values": ["()"], "with": ["(0, n)"],
 }  # fmt: skip
 OPERATORS: dict[str, str] = {
     "Add": "s + s", "And": "s and n", "Call": "range(999999)", "Compare": "n == s",
@@ -164,7 +185,7 @@ def repeated(expression: str) -> str:
 def test_every_operation_has_a_cost_test() -> None:
     """The registered operations are the ones that these tests measure."""
     assert set(FILTERS) == set(BUILT_IN) | set(OWN_FILTERS)
-    assert set(METHODS) == {*TEXT, *LIST, *NUMBER, *PATTERN, *OBJECT}
+    assert set(METHODS) == {*TEXT, *LIST, *NUMBER, *PATTERN, *OBJECT, *ANY}
     assert set(OPERATORS) == {node.__name__ for node in evaluation._EXPRESSIONS}
     assert set(STATEMENTS) == {node.__name__ for node in rendering._STATEMENTS}
     assert set(GLOBALS.values()) == set(

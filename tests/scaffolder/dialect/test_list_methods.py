@@ -46,6 +46,18 @@ READING = [
     ("[1, 2, 3, 4].slice(9)", []),
     ("[1, 2, 3].length", 3),
     ("[].length", 0),
+    ("['a', 'b'].keys()", [0, 1]),
+    ("['a', 'b'].values()", ["a", "b"]),
+    ("['a', 'b'].entries()", [[0, "a"], [1, "b"]]),
+    ("['a', ['b', null]].toString()", "a,b,"),
+    ("[1].valueOf()", [1]),
+    ("[1].hasOwnProperty(0)", True),
+    ("[1].hasOwnProperty('length')", True),
+    ("[1].hasOwnProperty(1)", False),
+    ("[1, 2].toReversed()", [2, 1]),
+    ("['b', 'a'].toSorted()", ["a", "b"]),
+    ("[1, 2].with(-1, 'x')", [1, "x"]),
+    ("[1, 2].toSpliced(0, 1, 'q', 'r')", ["q", "r", 2]),
 ]
 #: The method's result, and the list after it.
 CHANGING = [
@@ -118,6 +130,23 @@ def test_a_changing_method_must_be_called_by_name() -> None:
     """A name that is computed could change a value of the run: it is refused."""
     with pytest.raises(TemplateRenderError, match='"push" changes a list: call it'):
         evaluate("l['pu' ~ 'sh'](1)", l=[1])
+
+
+@pytest.mark.parametrize(
+    "call", ["toReversed()", "toSorted()", "with(0, 9)", "toSpliced(0, 1)"]
+)
+def test_copying_methods_leave_the_list(call: str) -> None:
+    """Their list and the run's value stay as they are."""
+    values = [3, 1]
+    assert render(f"${{{{ l.{call} }}}} ${{{{ l }}}}", l=values).endswith(" 3,1")
+    assert values == [3, 1]
+
+
+@pytest.mark.parametrize("index", [2, -3])
+def test_with_refuses_an_index_outside_of_the_list(index: int) -> None:
+    """JavaScript throws there too."""
+    with pytest.raises(TemplateRenderError, match=f"no item {index}"):
+        evaluate(f"[1, 2].with({index}, 0)")
 
 
 def test_sort_takes_no_callback() -> None:

@@ -66,7 +66,75 @@ TEXTS = [
     ("'abc'[true]", UNDEFINED),
     ("'abc'[3]", UNDEFINED),
     ("face.length", 2),
-    ("'abc'.padStart", UNDEFINED),
+    ("'abc'.anchor", UNDEFINED),
+    ("'abc'.at(-1)", "c"),
+    ("'abc'.at(3)", UNDEFINED),
+    ("'abc'.codePointAt(1)", 98),
+    ("'abc'.codePointAt(9)", UNDEFINED),
+    ("face.codePointAt(0)", 128512),
+    ("'a b c'.replaceAll(' ', '-')", "a-b-c"),
+    ("'Foo Bar'.replaceAll('o', '[$&$`]')", "F[oF][oFo] Bar"),
+    ("'abc'.replaceAll('', '-')", "-a-b-c-"),
+    ("'ab'.replaceAll('', '<$`>')", "<>a<a>b<ab>"),
+    ("'abc'.replaceAll('x', '$&')", "abc"),
+    ("'aab'.replaceAll(r/a/g, '0')", "00b"),
+    ("'oo'.replaceAll('o')", "undefinedundefined"),
+    ("'ab'.repeat(2.9)", "abab"),
+    ("'ab'.repeat(0)", ""),
+    ("''.repeat(10 ** 15)", ""),
+    ("'7'.padStart(3, '0')", "007"),
+    ("'Foo'.padStart(8, 'ab')", "ababaFoo"),
+    ("'a'.padEnd(3)", "a  "),
+    ("'abc'.padEnd(2)", "abc"),
+    ("'abc'.padEnd(9, '')", "abc"),
+    ("face.padStart(3)", " \U0001f600"),
+    ("'a'.padEnd(5, face)", "a\U0001f600\U0001f600"),
+    ("'abcdef'.substr(2, 2)", "cd"),
+    ("'abcdef'.substr(-3, 2)", "de"),
+    ("'abcdef'.substr(1)", "bcdef"),
+    ("'abcdef'.substr(1, -1)", ""),
+    ("'Foo Bar'.search('B')", 4),
+    ("'Foo Bar'.search(r/o+/g)", 1),
+    ("'Foo Bar'.search(r/x/)", -1),
+    ("'foo'.match(r/(o)(x)?/)", ["o", "o", None]),
+    ("'foo'.match(r/(o)(x)?/)[2] | default('none')", "none"),
+    ("'foo'.match(r/o/g)", ["o", "o"]),
+    ("'foo'.match(r/x/g)", None),
+    ("'foo'.match(r/x/)", None),
+    ("'a.b'.match('.')", ["a"]),
+    ("'foo'.match()", [""]),
+    ("r/o/g.exec('foo')", ["o"]),
+    ("'e\u0301'.normalize()", "\u00e9"),
+    ("'\u00e9'.normalize('NFD')", "e\u0301"),
+    ("'\ufb01'.normalize('NFKC')", "fi"),
+    ("'a'.localeCompare('A')", -1),
+    ("'a'.localeCompare('a')", 0),
+    ("'a'.localeCompare('\u00e1')", -1),
+    ("'\u00e9'.localeCompare('z')", -1),
+    ("'Foo Bar'.localeCompare('foo bar')", 1),
+    ("'_'.localeCompare('a')", -1),
+    ("'a-b'.localeCompare('ab')", -1),
+    ("'10'.localeCompare('9')", -1),
+    ("'aB'.toLocaleUpperCase()", "AB"),
+    ("'aB'.toLocaleLowerCase()", "ab"),
+    ("' a '.trimLeft() ~ ' a '.trimRight()", "a  a"),
+    ("'abc'.toString()", "abc"),
+    ("'abc'.valueOf()", "abc"),
+    ("'abc'.hasOwnProperty('length')", True),
+    ("'abc'.hasOwnProperty(3)", False),
+]
+#: What every value can do.
+VALUES = [
+    ("true.toString()", "true"),
+    ("true.valueOf()", True),
+    ("{a: 1}.toString()", "[object Object]"),
+    ("{a: 1}.valueOf()", {"a": 1}),
+    ("{a: 1}.hasOwnProperty('a')", True),
+    ("{a: 1}.hasOwnProperty('toString')", False),
+    ("{toString: 1}.toString", 1),
+    ("(3).valueOf() + 1", 4),
+    ("r/a/g.toString()", "/a/g"),
+    ("true.hasOwnProperty('length')", False),
 ]
 NUMBERS = [
     ("(1.005).toFixed(2)", "1.00"),
@@ -110,6 +178,13 @@ NUMBERS = [
     ("(255.5).toString(16)", "ff.8"),
     ("(255).toString()", "255"),
     ("(1 / 0).toString(2)", "Infinity"),
+    ("(1234567.8915).toLocaleString()", "1,234,567.892"),
+    ("(1.0005).toLocaleString('en-US')", "1.001"),
+    ("(1000).toLocaleString()", "1,000"),
+    ("(-0.0001).toLocaleString()", "-0"),
+    ("(1 / 0).toLocaleString()", "∞"),
+    ("(0 / 0).toLocaleString()", "NaN"),
+    ("(10 ** 300).toLocaleString().length", 401),
 ]
 
 
@@ -119,9 +194,17 @@ def test_text_methods_have_javascripts_results(expression: str, expected: Any) -
     assert evaluate(expression, face="\U0001f600") == expected
 
 
+@pytest.mark.parametrize(("expression", "expected"), VALUES)
+def test_every_value_has_the_methods_of_an_object(
+    expression: str, expected: Any
+) -> None:
+    """A member or method of its own comes first."""
+    assert evaluate(expression) == expected
+
+
 @pytest.mark.parametrize(("expression", "expected"), NUMBERS)
 def test_number_methods_have_javascripts_results(
-    expression: str, expected: str
+    expression: str, expected: Any
 ) -> None:
     """Digits, exponents and bases are those of JavaScript."""
     assert evaluate(expression) == expected
@@ -140,7 +223,16 @@ def test_number_methods_have_javascripts_results(
         ("'a'.startsWith(r/a/)", "A pattern is not accepted here"),
         ("'a'.lastIndexOf(r/a/)", "A pattern is not accepted here"),
         ("(1).slice(1)", "resolved to undefined and cannot be called"),
-        ("true.toString()", "resolved to undefined and cannot be called"),
+        ("true.trim()", "resolved to undefined and cannot be called"),
+        ("nothing.toString()", "resolved to undefined and cannot be called"),
+        ("'a'.repeat(-1)", "cannot be repeated less than 0 times"),
+        ("'a'.repeat(10 ** 9)", "output limit"),
+        ("'a'.padEnd(10 ** 7)", "A width is over 1000000"),
+        ("'a'.replaceAll(r/a/, 'b')", "a pattern with the flag g"),
+        ("'a'.normalize('X')", "one of NFC, NFD, NFKC, NFKD"),
+        ("('e' ~ '\u0301'.repeat(101)).normalize('NFD')", "over 100 marks in a row"),
+        ("('e' ~ '\u0301'.repeat(101)).localeCompare('e')", "over 100 marks in a row"),
+        ("(1).toLocaleString('de-DE')", "as en-US does, no other way"),
     ],
 )
 def test_a_wrong_argument_is_an_error_with_the_rule(expression: str, rule: str) -> None:
