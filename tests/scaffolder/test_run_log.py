@@ -21,6 +21,65 @@ from tests.waiting import until
 BO = "user:default/bo"
 
 
+async def test_expressions_that_stay_as_text_are_warned_of(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """Once for each field, with step, field and reason; the text is passed on."""
+    steps = [
+        say("${{ 'x'.sparkle() }}", "a", each=[1, 2]),
+        step("fs:delete", "b", files=["x", "${{ 1 | nope }}"]),
+        say("shown", "c", **{"if": "${{ ( }}"}),
+    ]
+    output = {"links": [{"title": "${{ nobody() }}"}]}
+    catalog.add(template("t", steps=steps, output=output))
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        await wait_for_status(client, ann, task_id, "completed")
+        lines = await messages(client, ann, task_id)
+    warnings = [line for line in lines if line.startswith("Warning: ")]
+    places, reasons = zip(
+        *(line.split(" is taken as plain text, because ") for line in warnings),
+        strict=True,
+    )
+    assert places == (
+        "Warning: step a, input.message: ${{ 'x'.sparkle() }}",
+        "Warning: step b, input.files[1]: ${{ 1 | nope }}",
+        "Warning: step c, if: ${{ ( }}",
+        "Warning: output.links[0].title: ${{ nobody() }}",
+    )
+    assert reasons[1] == 'it cannot be evaluated: Unknown template filter "nope"'
+    assert reasons[3].endswith('"nobody" resolved to undefined and cannot be called')
+    assert lines.count("${{ 'x'.sparkle() }}") == 2
+
+
+async def test_expressions_that_read_secrets_are_not_warned_of(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """Whether they fail would reveal a part; the others of the same run are named."""
+    steps = [
+        say("${{ secrets.token | first | parseRepoUrl }}", "a"),
+        say("${{ 1 if secrets.token | first == 'x' else nope() }}", "b"),
+        say("${{ parameters.key | first | parseRepoUrl }}", "c"),
+        say("x", "d", **{"if": "${{ parameters.key | first | parseRepoUrl }}"}),
+        say("${{ steps.a.output | nope }}", "e"),
+        say("x", "f", **{"if": "${{ user | nope }}"}),
+    ]
+    form = {"properties": {"key": {"type": "string", "ui:field": "Secret"}}}
+    secrets = {"token": "hunter2hunter", "key": "hunter2hunter"}
+    catalog.add(template("t", steps=steps, parameters=form))
+    async with start() as client:
+        task_id = await create(
+            client, ann, "t", values={"key": "hunter2hunter"}, secrets=secrets
+        )
+        await wait_for_status(client, ann, task_id, "completed")
+        lines = await messages(client, ann, task_id)
+    warnings = [line for line in lines if line.startswith("Warning: ")]
+    assert [line.partition(" is taken")[0] for line in warnings] == [
+        "Warning: step e, input.message: ${{ steps.a.output | nope }}",
+        "Warning: step f, if: ${{ user | nope }}",
+    ]
+
+
 async def test_secrets_are_used_and_never_shown(
     start: Any, catalog: Any, ann: Any, mongodb: str
 ) -> None:

@@ -1,12 +1,12 @@
 """Renders the expressions within JSON: step inputs, conditions and outputs.
 
 An expression that cannot be rendered is left as its own text (Backstage does so, and
-templates rely on it); only exceeding a limit ends the run.
+templates rely on it), and listed as a failure; only exceeding a limit ends the run.
 """
 
 import re
 from collections.abc import Callable as Function
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
 from services.scaffolder.dialect.limits import RenderingBudget
@@ -17,8 +17,19 @@ from shared.contracts.errors import Invalid
 
 _SECONDS = 10.0
 _ITERATIONS = 1000
+#: The failures of one rendering that are listed; the characters of a name in a field.
+_MOST_FAILURES = 20
+_LONGEST_NAME = 100
 _EACH_NAME = re.compile(r"\beach\b")
 _STATUS = re.compile(r"\b(?:always|failure)\b")
+
+
+class ExpressionFailure(NamedTuple):
+    """A text that was left as it is, its field and why."""
+
+    field: str
+    source: str
+    reason: str
 
 
 def rendered(
@@ -28,10 +39,13 @@ def rendered(
     trace: list[str] | None = None,
     *,
     seed: int | None = None,
+    field: str = "",
+    failures: list[ExpressionFailure] | None = None,
 ) -> Any:
     """A JSON value with its expressions replaced; undefined members are dropped.
 
-    `trace` collects the texts of the expressions, in order. Renderings with one `seed`
+    `trace` collects the texts of the expressions, in order, `failures` what could not
+    be rendered: a value at `field`, or a member below it. Renderings with one `seed`
     make the same random choices.
 
     Raises:
@@ -39,25 +53,30 @@ def rendered(
     """
     budget = RenderingBudget(seconds=_SECONDS, seed=seed)
 
-    def text(source: str) -> Any:
+    def text(source: str, place: str) -> Any:
         try:
             return dialect.value(source, context, budget=budget, trace=trace)
         except TemplateLimitError:
             raise
-        except TemplateRenderError:
+        except TemplateRenderError as error:
+            if failures is not None and len(failures) < _MOST_FAILURES:
+                failures.append(ExpressionFailure(place, source, error.reason))
             return source
 
-    return _mapped(value, text)
+    return _mapped(value, text, field)
 
 
-def _mapped(value: Any, text: Function[[str], Any]) -> Any:
+def _mapped(value: Any, text: Function[[str, str], Any], field: str) -> Any:
     if isinstance(value, str):
-        return text(value)
+        return text(value, field)
     if isinstance(value, list):
-        items = [_mapped(item, text) for item in value]
+        items = [_mapped(v, text, f"{field}[{index}]") for index, v in enumerate(value)]
         return [None if item is UNDEFINED else item for item in items]
     if isinstance(value, dict):
-        members = {key: _mapped(item, text) for key, item in value.items()}
+        members = {
+            key: _mapped(item, text, f"{field}.{str(key)[:_LONGEST_NAME]}")
+            for key, item in value.items()
+        }
         return {key: item for key, item in members.items() if item is not UNDEFINED}
     return value
 

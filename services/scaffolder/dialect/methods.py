@@ -130,7 +130,7 @@ def _test(call: Call) -> bool:
 
 def _exec(call: Call) -> list[Any] | None:
     once = Pattern(call.value.source, call.value.flags.replace("g", ""))
-    return patterns.found(once, text(call.arg(0)))
+    return patterns.match_texts(once, text(call.arg(0)))
 
 
 #: Every value has these, unless its own table has another.
@@ -159,6 +159,8 @@ OBJECT: dict[str, Operation] = {
 }
 
 _PYTHONS = frozenset(("append", "count"))
+#: The methods that any value has in a template of Backstage.
+METHOD_NAMES = frozenset({*TEXT, *LIST, *NUMBER, *PATTERN, *ANY}) - _PYTHONS
 _TABLES: dict[type, dict[str, Operation]] = {
     str: TEXT,
     SafeText: TEXT,

@@ -199,7 +199,7 @@ def _pattern(call: Call) -> Pattern:
 
 
 def _match(call: Call) -> list[Any] | None:
-    return patterns.found(_pattern(call), call.value)
+    return patterns.match_texts(_pattern(call), call.value)
 
 
 def _search(call: Call) -> int:

@@ -79,7 +79,7 @@ def replaced(
     return "".join(parts)
 
 
-def found(pattern: Pattern, text: str) -> list[Any] | None:
+def match_texts(pattern: Pattern, text: str) -> list[Any] | None:
     """JavaScript's `text.match(pattern)`: every match, or one with its groups."""
     is_global = "g" in pattern.flags
     matches, _ = spans(pattern, text, 0 if is_global else 1)

@@ -1,7 +1,7 @@
 """What the steps of one run share, and the values that their expressions read."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from services.scaffolder.actions.action import Tools
 from services.scaffolder.actions.registry import Registry
 from services.scaffolder.dialect import json_rendering
+from services.scaffolder.dialect.json_rendering import ExpressionFailure
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Answers, JsonObject, Task
 from services.scaffolder.runs.run_log import RunLog
@@ -18,12 +19,16 @@ from services.scaffolder.secrets.redaction import MASK, Redactor
 from services.scaffolder.workspace.folder import Workspace
 from shared.kit.observability import tracing
 
+#: The characters of each part of a warning.
+_LONGEST_PART = 200
+
 
 @dataclass(frozen=True, slots=True)
 class RunContext:
     """What the steps of one run share. The run changes its `task`, nothing else here.
 
     `parameters` are the real answers; the task's spec has stars for secret ones.
+    `warned` are the step, field and text of the expressions that the log warned of.
     """
 
     task: Task
@@ -38,6 +43,7 @@ class RunContext:
     parameters: Answers = field(default_factory=dict)
     has_secret_answers: bool = False
     is_dry_run: bool = False
+    warned: set[tuple[str | None, str, str]] = field(default_factory=set)
 
     async def names(self, *, secret: bool = False) -> DualValue:
         """The values that expressions read; secrets only for the input of a step."""
@@ -84,12 +90,40 @@ class RunContext:
             self.secrets or self.environment.get("secrets") or self.has_secret_answers
         )
 
-    async def render(self, value: Any, names: DualValue) -> DualValue:
-        """`value` rendered in a thread, as a template may take seconds."""
+    async def render(
+        self,
+        value: Any,
+        names: DualValue,
+        field: str,
+        step_id: str | None = None,
+        *,
+        secret_names: Sequence[str] = (),
+    ) -> DualValue:
+        """`value` rendered in a thread, as a template may take seconds.
+
+        The log warns once of each expression that stays as its own text, unless it may
+        have read a secret. `secret_names` are those of `names` that hold secrets in
+        values without a public form.
+        """
         if not json_rendering.has_template(self.dialect, value):
             return DualValue.of(value)
-        return await asyncio.to_thread(
-            dual_values.render, self.dialect, value, names, self.redactor
+        rendered, failures = await asyncio.to_thread(
+            dual_values.render, self.dialect, value, names, self.redactor, field
+        )
+        for failure in dual_values.without(failures, secret_names):
+            self._warn(failure, step_id)
+        return rendered
+
+    def _warn(self, failure: ExpressionFailure, step_id: str | None) -> None:
+        place, source, reason = map(_shortened, failure)
+        if (step_id, place, source) in self.warned:
+            return
+        self.warned.add((step_id, place, source))
+        step = f"step {step_id}, " if step_id else ""
+        self.log.add(
+            f"Warning: {step}{place}: {source} is taken as plain text, because it "
+            f"cannot be evaluated: {reason}",
+            step_id=step_id,
         )
 
     def step_span(self, action: str, step_id: str) -> AbstractContextManager[object]:
@@ -101,3 +135,9 @@ class RunContext:
     def has_failed(self) -> bool:
         """Whether a step has failed."""
         return any(record.status == "failed" for record in self.task.steps)
+
+
+def _shortened(part: str) -> str:
+    """The beginning of a text, in one line."""
+    beginning = " ".join(part[:_LONGEST_PART].split())
+    return beginning if len(part) <= _LONGEST_PART else f"{beginning}…"

@@ -193,7 +193,8 @@ class TaskRun:
     async def _output(self) -> JsonObject:
         """The template's output, without links and texts whose `if` does not hold."""
         output = self._task.spec.get("output") or {}
-        rendered = await self._context.render(output, await self._context.names())
+        names = await self._context.names()
+        rendered = await self._context.render(output, names, "output")
         public = rendered.public
         for group in ("links", "text"):
             if isinstance(public.get(group), list):

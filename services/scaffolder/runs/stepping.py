@@ -78,10 +78,16 @@ class StepRun:
         condition = self._step.get("if")
         if condition is None:
             return True, False
-        names = {**(await self._context.names()).real, **functions.by_name()}
+        names = await self._context.names()
         if iteration is not None:
-            names["each"] = iteration.real
-        rendered = await self._context.render(condition, DualValue.of(names))
+            names = names.with_names(iteration.under("each"))
+        rendered = await self._context.render(
+            condition,
+            DualValue.of({**names.real, **functions.by_name()}),
+            "if",
+            self._record.id,
+            secret_names=names.secret_names,
+        )
         return json_rendering.condition_holds(rendered.real), functions.were_called
 
     async def perform(self) -> StepStatus:
@@ -110,9 +116,8 @@ class StepRun:
         return "completed"
 
     async def _each(self, action: Action) -> None:
-        rendered = await self._context.render(
-            self._step["each"], await self._context.names(secret=True)
-        )
+        names = await self._context.names(secret=True)
+        rendered = await self._render(self._step["each"], "each", names)
         try:
             iterations = dual_values.iterations(rendered)
         except Invalid as error:
@@ -196,12 +201,14 @@ class StepRun:
     async def _input(self, names: DualValue) -> DualValue:
         """The step's input, rendered; the redactor learns the texts made of secrets."""
         context_names = await self._context.names(secret=True)
-        rendered = await self._context.render(
-            self._step.get("input") or {}, context_names.with_names(names)
-        )
+        values, names = self._step.get("input") or {}, context_names.with_names(names)
+        rendered = await self._render(values, "input", names)
         if not isinstance(rendered.real, dict):
             raise Invalid(f"input: the input of step {self._record.id} is no object")
         return rendered
+
+    async def _render(self, value: Any, field: str, names: DualValue) -> DualValue:
+        return await self._context.render(value, names, field, self._record.id)
 
     @property
     def _checkpoint_key(self) -> str:

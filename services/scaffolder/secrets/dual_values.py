@@ -6,8 +6,9 @@ filters, slices, loops over its letters, conditions on it. Where the two results
 the real text was made of a secret, and the redactor learns it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from services.scaffolder.dialect import json_rendering
@@ -15,6 +16,7 @@ from services.scaffolder.dialect.failure import (
     TemplateLimitError,
     TemplateRenderError,
 )
+from services.scaffolder.dialect.json_rendering import ExpressionFailure
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.scope import Names
 from services.scaffolder.dialect.template import TemplateDialect
@@ -43,6 +45,13 @@ class DualValue:
         """Whether the value holds no secret."""
         return self.real is self.public
 
+    @property
+    def secret_names(self) -> list[str]:
+        """The members of an object whose value holds a secret."""
+        if self.is_public:
+            return []
+        return [name for name, v in self.real.items() if v != self.public.get(name)]
+
     def under(self, name: str) -> "DualValue":
         """An object with the value as its only member."""
         real = {name: self.real}
@@ -57,27 +66,47 @@ class DualValue:
 
 
 def render(
-    dialect: TemplateDialect, value: Any, names: DualValue, redactor: Redactor
-) -> DualValue:
+    dialect: TemplateDialect,
+    value: Any,
+    names: DualValue,
+    redactor: Redactor,
+    field: str = "",
+) -> tuple[DualValue, list[ExpressionFailure]]:
     """A JSON value rendered in both forms; the redactor learns where they differ.
+
+    The failures leave out expressions that name a value with secrets in it: even
+    whether they fail would reveal a part of one.
 
     Raises:
         TemplateLimitError: if it takes too much work.
     """
+    failures: list[ExpressionFailure] = []
+    render_form = partial(json_rendering.rendered, dialect, value, field=field)
     if names.is_public:
-        return DualValue.of(json_rendering.rendered(dialect, value, names.real))
+        return DualValue.of(render_form(names.real, failures=failures)), failures
     trace: list[str] = []
     public_trace: list[str] = []
-    real = json_rendering.rendered(dialect, value, names.real, trace, seed=1)
+    real = render_form(names.real, trace, seed=1, failures=failures)
     try:
-        public = json_rendering.rendered(
-            dialect, value, names.public, public_trace, seed=1
-        )
+        public = render_form(names.public, public_trace, seed=1)
     except TemplateLimitError:
         public = MASK
     pieces = derived(trace, public_trace)
     redactor.learn(real, public, pieces)
-    return DualValue(real, public, redactor.has_fragments(real, public, pieces))
+    has_fragments = redactor.has_fragments(real, public, pieces)
+    dual_value = DualValue(real, public, has_fragments)
+    return dual_value, without(failures, names.secret_names)
+
+
+def without(
+    failures: Iterable[ExpressionFailure], names: Iterable[str]
+) -> list[ExpressionFailure]:
+    """The failures of expressions that name none of `names`."""
+    return [
+        failure
+        for failure in failures
+        if not any(name in failure.source for name in names)
+    ]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import pytest
 
 from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
-from services.scaffolder.dialect.json_rendering import rendered
+from services.scaffolder.dialect.json_rendering import ExpressionFailure, rendered
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.values import UNDEFINED
 from tests.costs import limit_processor_time
@@ -36,7 +36,12 @@ def test_a_failing_expression_is_an_error_or_stays_as_text(source: str) -> None:
     """It is an error in a file, and stays as its own text in a step's input."""
     with pytest.raises(TemplateRenderError, match="line 1, column"):
         value(source)
-    assert rendered(DIALECT, {"a": source}, CONTEXT) == {"a": source}
+    failures: list[ExpressionFailure] = []
+    value_given = {"a": source, "b": "${{ 1 }}"}
+    result = rendered(DIALECT, value_given, CONTEXT, failures=failures)
+    assert result == {"a": source, "b": 1}
+    assert [(failure.field, failure.source) for failure in failures] == [(".a", source)]
+    assert failures[0].reason
 
 
 def test_errors_name_line_and_column() -> None:
