@@ -181,7 +181,7 @@ class _Checks:
 
 
 def _expression_error(template: Entity) -> CallboardError | None:
-    """The error of a template with expressions that the scaffolder cannot parse."""
+    """The error of a template with expressions that cannot work."""
     errors = expression_errors(template.spec)
     return Invalid("; ".join(error.message for error in errors)) if errors else None
 

@@ -29,7 +29,7 @@ class FaultyTemplate(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class ExpressionWarning:
-    """An expression of a template that the scaffolder cannot parse."""
+    """An expression of a template that the scaffolder cannot evaluate."""
 
     step: str
     message: str
@@ -43,7 +43,7 @@ class ExpressionWarning:
 async def expression_errors(
     visit: Visit, templates: Sequence[Entity]
 ) -> list[list[ExpressionWarning]]:
-    """What the scaffolder cannot parse in each template; [] if it does not answer."""
+    """What cannot work in each template; [] if the scaffolder does not answer."""
     specs = [_rendered_parts(template) for template in templates]
     if not any(specs):
         return [[] for _ in templates]

@@ -287,7 +287,7 @@ async def test_validate_reports_the_same_problems_as_the_catalog(
         assert done.returncode == 1
 
 
-def test_an_expression_that_cannot_be_parsed_is_an_error(tmp_path: Path) -> None:
+def test_an_expression_that_cannot_work_is_an_error(tmp_path: Path) -> None:
     """Step, field and reason, in the template's own line; all of them."""
     steps = [
         {"id": "one", "action": "debug:log", "input": {"message": "${{ x | f( }}"}},
@@ -300,6 +300,13 @@ def test_an_expression_that_cannot_be_parsed_is_an_error(tmp_path: Path) -> None
     (line,) = lines(done)
     assert "step one, input.message: the expression cannot be parsed: line 1" in line
     assert "; step step-2, if: the expression cannot be parsed: line 1" in line
-    steps[0]["input"] = {"message": "${{ x | f(1) }}"}
+    steps[0]["input"] = {"message": "${{ x | kebabCase }}"}
     del steps[1]["if"]
+    done = validate(write(tmp_path, "template.yaml", template))
+    assert done.exit_code == 1
+    assert (
+        'cannot be evaluated: line 1, column 9: Unknown template filter "keb'
+        in (lines(done)[0])
+    )
+    steps[0]["input"] = {"message": "${{ x | replace('a', 'b') }}"}
     assert validate(write(tmp_path, "template.yaml", template)).exit_code == 0

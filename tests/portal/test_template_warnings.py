@@ -81,21 +81,24 @@ async def test_the_review_of_a_broken_template_does_not_promise_a_run(
 BROKEN = [
     {"id": "tell", "action": "debug:log", "input": {"a": ["${{ x | replace( }}"]}},
     {"id": "skip", "action": "debug:log", "if": "${{ parameters.x == }}"},
+    {"id": "odd", "action": "debug:log", "input": {"a": "${{ 1 | kebabCase }}"}},
     {"id": "well", "action": "debug:log", "input": {"a": "${{ parameters.x }}"}},
 ]
 
 
-async def test_unparsable_expressions_are_reported(
+async def test_faulty_expressions_are_reported(
     client: Client, api: FakeServices
 ) -> None:
     """Step, field and reason on page and form, the steps on the card."""
     api.entities["template:default/python-service"]["spec"]["steps"] = BROKEN
     card = (await client().get("/create")).text
-    assert "Syntax error in step tell, step skip" in card
+    assert "Faulty expression in step tell, step skip, step odd" in card
     for address in (FORM, PAGE):
         page = entities.unescape((await client().get(address)).text)
         assert "Step tell, input.a[0]: the expression cannot be parsed: line 1" in page
         assert "Step skip, if: the expression cannot be parsed: line 1" in page
+        assert "Step odd, input.a: the expression cannot be evaluated: line 1" in page
+        assert 'Unknown template filter "kebabCase"' in page
         assert "step well" not in page.lower()
 
 

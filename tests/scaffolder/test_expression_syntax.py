@@ -1,4 +1,4 @@
-"""Expressions of a template that cannot be parsed are named before a run."""
+"""Expressions of a template that cannot work are named before a run."""
 
 from typing import Any
 
@@ -58,6 +58,60 @@ def test_syntax_errors_name_step_field_and_reason() -> None:
     assert errors[-1].message.startswith("output, links[0].url: the expression ")
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("${{ parameters.n | kebabCase }}", 'column 20: Unknown template filter "keb'),
+        ("${{ [1 | nope, 2] }}", 'Unknown template filter "nope"'),
+        ("{% filter nope %}${{ 1 }}{% endfilter %}", 'template filter "nope"'),
+        ("${{ 1 is nope }}", 'Unknown template test "nope"'),
+        ("a ${{ now() }}", 'Unknown template function "now"'),
+        ("${{ always() }}", 'Unknown template function "always"'),
+        ("${{ parameters.n.kebab() }}", 'Unknown template method "kebab"'),
+        ("${{ parameters.n.map(1) }}", 'Unknown template method "map"'),
+        ("${{ parameters.n.append(1) }}", 'Unknown template method "append"'),
+        ("{% if false %}${{ nope() }}{% endif %}", 'template function "nope"'),
+        ("${{ x" + " | upper" * 2_000 + " | nope }}", 'template filter "nope"'),
+    ],
+)
+def test_an_unknown_word_is_an_error_with_its_place(text: str, reason: str) -> None:
+    """Filters, tests and functions by name, methods that no value has."""
+    steps = [step("debug:log", "s", input={"message": text})]
+    (error,) = expression_errors({"steps": steps})
+    assert reason in error.reason
+    assert error.reason.startswith("line 1, column ")
+    assert error.message.startswith(
+        "step s, input.message: the expression cannot be evaluated: line 1"
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "${{ parameters.n | parseRepoUrl | pick('repo') | upper }}",
+        "${{ range(3) | join(joiner(',')) }}",
+        "{% macro m(a) %}${{ a() }}${{ caller() }}{% endmacro %}${{ m(1) }}",
+        "{% macro m() %}{% endmacro %}{% call(x) m() %}${{ x() }}{% endcall %}",
+        "{% set f = cycler(1, 2) %}${{ f.next() }}${{ f.reset() }}",
+        "{% for f in parameters.l %}${{ f() }}{% endfor %}",
+        "${{ 'a b'.replaceAll(' ', '-').toUpperCase() }}",
+        "${{ r/a/.test('a') }}${{ [1].at(0).toFixed(2) }}${{ true.toString() }}",
+        "{% switch 1 %}{% case 2 %}${{ 1 }}{% endswitch %}",
+        "${{ parameters.n.kebab }}",
+    ],
+)
+def test_known_words_are_no_errors(text: str) -> None:
+    """Those of the dialect, of the scaffolder, and what the template itself sets."""
+    assert errors_of(text) == []
+
+
+def test_a_condition_may_ask_for_the_status_of_the_run() -> None:
+    """`always()` and `failure()` exist there alone."""
+    condition = {"if": "${{ always() or failure() }}"}
+    steps = [step("debug:log", "s", message="x", **condition)]
+    assert expression_errors({"steps": steps}) == []
+
+
 @given(VALUES)
 def test_the_check_agrees_with_the_dialects_parser(value: str) -> None:
     """Valid expressions pass, and truncated ones are errors."""
@@ -107,7 +161,9 @@ def test_the_check_of_a_template_is_limited(monkeypatch: pytest.MonkeyPatch) -> 
         deep = [deep]
     assert expression_errors({"output": deep}) == []
     parsed: list[str] = []
-    monkeypatch.setattr(expression_syntax._DIALECT, "check", parsed.append)
+    monkeypatch.setattr(
+        expression_syntax._DIALECT, "check", lambda text, _: parsed.append(text)
+    )
     same = [f"${{{{ {'same' * 9} }}}}"] * 500
     assert expression_errors({"output": same}) == []
     assert len(parsed) == 1

@@ -51,7 +51,7 @@ class Offer:
     tags: tuple[str, ...]
     owner: Summary | None
     missing_actions: tuple[str, ...] = ()
-    #: Where expressions stand that cannot be parsed.
+    #: Where expressions stand that cannot work.
     syntax_errors: tuple[str, ...] = ()
 
 

@@ -23,7 +23,7 @@ class TemplateChecks(ClosedRequestModel):
 
 @router.post("/v2/template-checks")
 async def check_templates(body: TemplateChecks, caller: Caller) -> Response:
-    """The expressions that cannot be parsed, for each spec in its order."""
+    """The expressions that cannot work, for each spec in its order."""
     del caller
     return json_response({"items": await run_beside(_checked, body.specs)})
 

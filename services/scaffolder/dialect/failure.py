@@ -26,5 +26,9 @@ class TemplateLimitError(TemplateRenderError):
     status = 400
 
 
+class UnknownWordError(TemplateRenderError):
+    """A template names a filter, test, function or method that does not exist."""
+
+
 class ValueFailure(Exception):
     """An operation that its operands do not allow; the evaluator adds the place."""

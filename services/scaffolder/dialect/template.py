@@ -1,6 +1,6 @@
 """The interface of the dialect: a template's text in, a value or a text out."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from services.scaffolder.dialect.evaluation import Library
 from services.scaffolder.dialect.failure import (
     TemplateLimitError,
     TemplateRenderError,
+    UnknownWordError,
     ValueFailure,
 )
 from services.scaffolder.dialect.lexing import Delimiters, Lexer
@@ -28,6 +29,7 @@ from services.scaffolder.dialect.methods_list import MUTATES
 from services.scaffolder.dialect.rendering import RenderedText, Rendering
 from services.scaffolder.dialect.scope import Names
 from services.scaffolder.dialect.statements import TemplateParser
+from services.scaffolder.dialect.unknown_words import unknown_words
 from services.scaffolder.dialect.values import UNDEFINED, is_number, text
 
 _CACHED = 256
@@ -100,14 +102,20 @@ class TemplateDialect:
         """Whether the text has anything to render."""
         return any(mark in source for mark in self._marks)
 
-    def check(self, source: str) -> None:
-        """Parse a template without rendering it.
+    def check(self, source: str, functions: Container[str] = ()) -> None:
+        """Parse a template without rendering it; `functions` are known besides its own.
 
         Raises:
+            UnknownWordError: if it uses a filter, test, function or method that does
+                not exist.
             TemplateRenderError: if it cannot be parsed, naming line and column.
         """
-        if self.is_template(source):
-            self._parse(source)
+        if not self.is_template(source):
+            return
+        filters = self._library.filters
+        for node, reason in unknown_words(self._parse(source), filters, functions):
+            column = getattr(node.lineno, "column", 1)
+            raise UnknownWordError(reason, line=int(node.lineno), column=column)
 
     def text(
         self,

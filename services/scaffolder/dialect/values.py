@@ -57,6 +57,9 @@ class Callable:
     is_macro: bool = False
 
 
+CYCLER_METHODS = frozenset(("next", "reset"))
+
+
 @dataclass(slots=True, eq=False)
 class Cycler:
     """The value of `cycler('a', 'b')`."""

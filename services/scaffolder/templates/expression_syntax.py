@@ -1,4 +1,6 @@
-"""Which expressions of a template cannot be parsed: the step, the field and why.
+"""Which expressions of a template cannot work: the step, the field and why.
+
+They cannot be parsed, or name a filter, test, function or method that does not exist.
 
 A run leaves such an expression as its own text, as Backstage does, so that the mistake
 shows late, in the files that the run wrote. A check names it before the run. Texts
@@ -9,39 +11,48 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from services.scaffolder.dialect.failure import TemplateLimitError, TemplateRenderError
+from services.scaffolder.dialect.failure import (
+    TemplateLimitError,
+    TemplateRenderError,
+    UnknownWordError,
+)
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.template import TemplateDialect
+from services.scaffolder.templates.filters import template_filters
 
 #: The texts of one check; the rest of a larger template is not checked.
 MOST_TEXTS = 5_000
 LONGEST_TEXT = 20_000
 SECONDS = 2.0
 MOST_ERRORS = 20
+UNPARSABLE, UNKNOWN = "cannot be parsed", "cannot be evaluated"
 _DEPTH = 100
 _LONGEST_CACHED = 1_000
 _STEP_FIELDS = ("if", "each", "input")
-_DIALECT = TemplateDialect()
+#: What the `if` of a step may call.
+_STATUS_FUNCTIONS = ("always", "failure")
+_DIALECT = TemplateDialect({own.name: own.run for own in template_filters()})
 
 
 class ExpressionError(NamedTuple):
-    """An expression that cannot be parsed; `step` is "" for one of the output."""
+    """An expression that cannot work; `step` is "" for one of the output."""
 
     step: str
     field: str
     reason: str
+    problem: str = UNPARSABLE
 
     @property
     def message(self) -> str:
         """The error as a sentence for the template's author."""
         place = f"step {self.step}" if self.step else "output"
-        return f"{place}, {self.field}: the expression cannot be parsed: {self.reason}"
+        return f"{place}, {self.field}: the expression {self.problem}: {self.reason}"
 
 
 def expression_errors(
     spec: Any, *, budget: RenderingBudget | None = None
 ) -> list[ExpressionError]:
-    """The expressions of a template's `spec` that cannot be parsed, in their order.
+    """The expressions of a template's `spec` that cannot work, in their order.
 
     Ends early, without an error, where the budget does.
     """
@@ -56,9 +67,11 @@ def expression_errors(
             break
         if len(text) > LONGEST_TEXT:
             continue
-        reason = _reason(text) if len(text) > _LONGEST_CACHED else _cached(text)
-        if reason is not None:
-            errors.append(ExpressionError(step, field, reason))
+        functions = _STATUS_FUNCTIONS if field == "if" else ()
+        check = _mistake if len(text) > _LONGEST_CACHED else _cached
+        mistake = check(text, functions)
+        if mistake is not None:
+            errors.append(ExpressionError(step, field, *mistake))
     return errors
 
 
@@ -89,16 +102,17 @@ def _texts(value: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
             yield from _texts(part, f"{field}[{index}]", depth - 1)
 
 
-def _reason(text: str) -> str | None:
-    """Why a text cannot be parsed; None if it can."""
+def _mistake(text: str, functions: tuple[str, ...]) -> tuple[str, str] | None:
+    """Why a text cannot work, and the kind of mistake; None if it can."""
     try:
-        _DIALECT.check(text)
+        _DIALECT.check(text, functions)
     except TemplateLimitError as error:
-        return f"{error.reason}; a run fails there"
+        return f"{error.reason}; a run fails there", UNPARSABLE
     except TemplateRenderError as error:
+        problem = UNKNOWN if isinstance(error, UnknownWordError) else UNPARSABLE
         place = f"line {error.line}, column {error.column}"
-        return f"{place}: {error.reason}; a run takes it as plain text"
+        return f"{place}: {error.reason}; a run takes it as plain text", problem
     return None
 
 
-_cached = lru_cache(maxsize=2_048)(_reason)
+_cached = lru_cache(maxsize=2_048)(_mistake)
