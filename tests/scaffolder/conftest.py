@@ -126,6 +126,8 @@ def kit(repositories: Path, tmp_path: Path) -> str:
     (work / "templates/skeleton/${{ values.n }}.txt").write_text("I am ${{ values.n }}")
     (work / "templates/template.yaml").write_text("x")
     (work / "shared.txt").write_text("common")
+    (work / "with space").mkdir()
+    (work / "with space/50%.txt").write_text("half")
     git("init", "-q", "-b", "main", cwd=work)
     git("add", ".", cwd=work)
     git("commit", "-q", "-m", "first", cwd=work)

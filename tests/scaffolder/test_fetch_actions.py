@@ -88,9 +88,53 @@ async def test_a_link_out_of_the_repository_is_named(
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "/with%20space",
+        "/with space/",
+        "/templates/../with%20space",
+        "../with%20space",
+        "../with space",
+        ".%2E/with%20space",
+    ],
+)
+@pytest.mark.parametrize("base", ["blob/main/templates/t.yaml", "tree/main/templates/"])
+async def test_a_relative_url_may_be_escaped_or_start_at_the_root(
+    bench: Bench, kit: str, url: str, base: str
+) -> None:
+    """The root is the repository's; the same place by each way of writing it."""
+    base = kit.replace("blob/main/templates/template.yaml", base)
+    await bench.run("fetch:plain", base, url=url)
+    file = f"{url.rstrip('/')}/50%25.txt"
+    await bench.run("fetch:plain:file", base, url=file, targetPath="one")
+    assert bench.files == ["50%.txt", "one"]
+    assert bench.tools.sources.location(url, base).endswith("/main/with%20space")
+
+
+async def test_the_root_stays_on_the_templates_branch(
+    bench: Bench, kit: str, repositories: Path
+) -> None:
+    """Also of a branch with a slash in its name, as the catalog writes it."""
+    git("branch", "release/1.x", "main", cwd=repositories / "kit.git")
+    git("branch", "-m", "main", "other", cwd=repositories / "kit.git")
+    base = kit.replace("/main/", "/release%2F1.x/")
+    await bench.run("fetch:plain", base, url="/templates/skeleton")
+    await bench.run("fetch:plain", base, url="/", targetPath="all")
+    assert "${{ values.n }}.txt" in bench.files
+    assert "all/shared.txt" in bench.files
+
+
+@pytest.mark.parametrize(
     ("url", "error"),
     [
         ("../../../etc", Invalid),
+        ("/../etc", Invalid),
+        ("%2e%2e/..%2f../etc", Invalid),
+        ("%2F..%2Fetc", Invalid),
+        ("./x%0D", Invalid),
+        ("./x%00", Invalid),
+        ("/nothing", NotFound),
+        ("//elsewhere.example/x", NotFound),
         ("./nothing", NotFound),
         ("file:///etc", Forbidden),
         ("https://elsewhere.example/x", Forbidden),

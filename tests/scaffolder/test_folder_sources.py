@@ -68,7 +68,20 @@ async def test_a_folder_is_copied_with_its_file_modes(
     assert (tmp_path / "copy/deep/run.sh").stat().st_mode & 0o100
 
 
-@pytest.mark.parametrize("path", ["..", "../secret", "skeleton/../..", "/etc"])
+async def test_a_relative_address_may_be_escaped(root: Path, tmp_path: Path) -> None:
+    """As in a repository."""
+    (root / "with space").mkdir()
+    (root / "with space/50%.txt").write_text("half")
+    await copy_folder(root, "./with%20space", tmp_path / "copy")
+    assert listed(tmp_path / "copy") == ["50%.txt"]
+    assert await read_file(root, "with%20space/50%25.txt") == b"half"
+    assert await read_file(root, "with space/50%.txt") == b"half"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["..", "../secret", "skeleton/../..", "/etc", "%2e%2e/secret", "..%2fx", "%2Fetc"],
+)
 async def test_no_path_leads_out_of_the_folder(
     root: Path, tmp_path: Path, path: str
 ) -> None:

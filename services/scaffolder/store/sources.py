@@ -3,6 +3,7 @@
 import posixpath
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from services.scaffolder.workspace.folder_sources import (
     copy_folder,
@@ -27,7 +28,7 @@ class UrlSources:
 
     def location(self, url: str, base: str | None) -> str:
         if base is not None and base.startswith("file:") and not is_absolute(url):
-            return f"file:{posixpath.normpath(folder_of(base) / url)}"
+            return f"file:{posixpath.normpath(folder_of(base) / unquote(url))}"
         return f"url:{self._address(url, base)}"
 
     async def missing(self, url: str, base: str | None) -> CallboardError:
@@ -98,11 +99,14 @@ class UrlSources:
 def _beside(target: GitTarget, folder: str, relative: str) -> GitTarget:
     """The target `relative` to a folder, within its repository.
 
+    A leading `/` is the repository's root, as in a Location's targets.
+
     Raises:
         Invalid: if it leads outside the repository.
     """
-    parts = folder.split("/") if folder else []
-    for part in relative.split("/"):
+    path = unquote(relative)
+    parts = folder.split("/") if folder and not path.startswith("/") else []
+    for part in path.split("/"):
         if part == "..":
             if not parts:
                 raise Invalid(f"url: {relative!r} leads outside the repository")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from urllib.parse import unquote
 
 from services.scaffolder.ports import TemplateSources
 from services.scaffolder.workspace.folder import Workspace, copy_tree, tree
@@ -58,7 +59,7 @@ def is_absolute(url: str) -> bool:
 
 
 async def copy_folder(root: Path, relative: str, folder: Path) -> None:
-    """Copy the files and links below `relative` to `folder`.
+    """Copy the files and links below `relative`, a relative address, to `folder`.
 
     Raises:
         Forbidden: if `relative` leads outside `root`.
@@ -69,7 +70,7 @@ async def copy_folder(root: Path, relative: str, folder: Path) -> None:
 
 
 def _copy(root: Workspace, relative: str, folder: Path) -> None:
-    start = root.folder(relative)
+    start = root.folder(unquote(relative))
     if start is None:
         raise NotFound(f"url: there is no folder {relative!r} beside the template")
     source = root.root / start
@@ -82,7 +83,7 @@ def _copy(root: Workspace, relative: str, folder: Path) -> None:
 
 
 async def read_file(root: Path, relative: str) -> bytes:
-    """The content of the file `relative`.
+    """The content of the file at the relative address `relative`.
 
     Raises:
         Forbidden: if `relative` leads outside `root`.
@@ -90,7 +91,7 @@ async def read_file(root: Path, relative: str) -> bytes:
         NotFound: if there is no such file.
     """
     try:
-        return await asyncio.to_thread(Workspace(root).read, relative)
+        return await asyncio.to_thread(Workspace(root).read, unquote(relative))
     except NotFound:
         raise NotFound(
             f"url: there is no file {relative!r} beside the template"
