@@ -20,6 +20,8 @@ from aiohttp import web
 from deploy.engines import processes
 from deploy.engines.engine import answers
 from deploy.engines.security import ServerSecurity
+from shared.contracts.errors import Invalid
+from shared.kit.http.replicas import upstream_url
 
 ROOT = Path(__file__).resolve().parents[2]
 #: Headers of a connection, which a proxy does not forward (RFC 9110, section 7.6.1).
@@ -82,8 +84,8 @@ class PasswordProxy:
             if name.lower() not in DROPPED_HEADERS
         ]
         body = await request.read()
-        url = f"{self._upstream}{request.raw_path}"
         try:
+            url = upstream_url(self._upstream, request.raw_path)
             async with self._session.request(
                 request.method, url, headers=headers, data=body or None
             ) as upstream_response:
@@ -93,6 +95,8 @@ class PasswordProxy:
                     if name.lower() not in DROPPED_HEADERS
                 ]
                 content = await upstream_response.read()
+        except Invalid as error:
+            return web.Response(status=400, text=error.message)
         except aiohttp.ClientError as error:
             return web.Response(status=502, text=type(error).__name__)
         response = web.Response(status=upstream_response.status, body=content)

@@ -12,7 +12,7 @@ from services.portal.ports import Params
 from shared.contracts.errors import Unavailable
 from shared.contracts.headers import REQUEST_ID
 from shared.contracts.permissions import SAFE_METHODS
-from shared.kit.http.replicas import Replicas
+from shared.kit.http.replicas import Replicas, upstream_url
 from shared.kit.observability import logs, tracing
 
 CONNECT_SECONDS = 3.0
@@ -80,7 +80,9 @@ class PublicApi:
         # A connection of the pool may break off as it is used: a read is sent again.
         for address in [*order, order[0]] if is_reading else order:
             try:
-                return await self._ask(method, address + path, headers, body)
+                return await self._ask(
+                    method, upstream_url(address, path), headers, body
+                )
             except NOT_REACHED:
                 self._replicas.mark_unavailable(address)
             except AWAY:
@@ -90,20 +92,20 @@ class PublicApi:
 
     async def check(self) -> None:
         """Raise Unavailable unless the gateway answers."""
-        url = self._replicas.order("portal")[0] + "/healthz"
+        url = upstream_url(self._replicas.order("portal")[0], "/healthz")
         try:
             await self._ask("GET", url, {}, None)
         except AWAY as error:
             raise Unavailable("The gateway does not answer") from error
 
     async def _ask(
-        self, method: str, url: str, headers: dict[str, str], body: bytes | None
+        self, method: str, url: URL, headers: dict[str, str], body: bytes | None
     ) -> ApiAnswer:
         if self._session is None:
             raise Unavailable("The portal is starting")
         async with self._session.request(
             method,
-            URL(url, encoded=True),
+            url,
             headers=headers,
             data=body,
             allow_redirects=False,

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -140,6 +141,20 @@ async def test_the_front_end_gets_the_request_and_a_reader_token(reader, front) 
     assert "callboard-principal" not in sent_headers
     assert answer.headers["set-cookie"] == "theme=dark; Path=/"
     assert answer.headers["x-frame-options"] == "DENY"
+
+
+def test_a_request_target_leads_to_no_other_server(front) -> None:
+    """Behind a server that lets any target through, the front end's host stays."""
+    gateway = httpx.URL(front)
+    with socket.create_server(("127.0.0.1", 0)) as foreign:
+        foreign.settimeout(0.5)
+        target = f"*@127.0.0.1:{foreign.getsockname()[1]}/x"
+        with socket.create_connection((gateway.host, gateway.port)) as client:
+            host = gateway.netloc.decode()
+            client.sendall(f"GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            with pytest.raises(TimeoutError):
+                foreign.accept()
+            assert client.recv(65536).startswith(b"HTTP/1.1 400 ")
 
 
 async def test_the_session_stays_at_the_gateway(reader) -> None:

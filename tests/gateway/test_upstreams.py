@@ -13,7 +13,7 @@ from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.upstreams import ServiceRequest, Upstream
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.headers import UNTOUCHED
-from shared.kit.http.replicas import REST_SECONDS, Replicas
+from shared.kit.http.replicas import REST_SECONDS, Replicas, upstream_url
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -207,6 +207,23 @@ def test_an_empty_address_list_is_an_error() -> None:
     """The error says that an address is required."""
     with pytest.raises(Invalid, match="must be an address"):
         Replicas(" , ")
+
+
+@pytest.mark.parametrize("address", ["http://portal", "http://portal:7007"])
+@pytest.mark.parametrize(
+    "path", ["", "*", "*@evil.example/", ".evil.example/", "@evil.example/", ":80/"]
+)
+def test_a_path_leads_to_no_other_host(address: str, path: str) -> None:
+    """A path that does not begin with `/` would continue the service's address."""
+    with pytest.raises(Invalid, match="must begin with /"):
+        upstream_url(address, path)
+
+
+@pytest.mark.parametrize("path", ["/", "//evil.example/", "/@evil.example/?a=/@b"])
+def test_a_path_stays_as_it_is_written(path: str) -> None:
+    """Only the address says which host is asked."""
+    url = upstream_url("http://portal", path)
+    assert (url.host, str(url)) == ("portal", f"http://portal{path}")
 
 
 class Poisoned:

@@ -277,6 +277,46 @@ def test_a_whole_url_names_the_host(port: int) -> None:
     )
 
 
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "CONNECT"])
+@pytest.mark.parametrize(
+    "target",
+    [
+        "*",
+        "*x",
+        "*@127.0.0.1:1/x",
+        "*.evil.example/",
+        "evil.example:80",
+        "ftp://evil.example/",
+        "http://x@evil.example/",
+        "http://x\\@evil.example/",
+        "http:///x",
+    ],
+)
+def test_a_target_that_is_no_path_is_refused(
+    port: int, method: str, target: str
+) -> None:
+    """No service sees a target that, after an address, could name another host."""
+    with connected(port) as client:
+        client.sendall(f"{method} {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        response = client.recv(65536)
+    assert status(response) == 400
+
+
+def test_the_refusal_of_a_target_names_the_rule(port: int) -> None:
+    """The message says what a request target must be."""
+    with connected(port) as client:
+        client.sendall(b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n")
+        response = client.recv(65536)
+    assert b"The request target must be a path that begins with /" in response
+
+
+@pytest.mark.parametrize("target", [b"HTTP://other.example", b"http://other.example?a"])
+def test_a_whole_url_without_a_path_is_the_root(port: int, target: bytes) -> None:
+    """An absolute form needs no path (RFC 9112, section 3.2.1)."""
+    line = b"GET " + target + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    assert said(port, line).endswith(b"0 2 other.example")
+
+
 def test_pipelined_requests_are_not_answered(port: int) -> None:
     """Requests that arrive before the response are ignored, however many they are."""
     answered = said(port, (GET + b"\r\n") * 1000)

@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
-from yarl import URL
 
 from services.gateway.forward import headers as hdr
 from services.gateway.forward.bodies import RequestBody
 from services.gateway.forward.suspects import ReplicaWatch, Strikes
 from shared.contracts.errors import Unavailable
 from shared.contracts.headers import UNTOUCHED
-from shared.kit.http.replicas import Replicas
+from shared.kit.http.replicas import Replicas, upstream_url
 
 #: Responses up to this size are passed on in one piece.
 WHOLE = 1024 * 1024
@@ -119,7 +118,7 @@ class Upstream:
             with suppress(*UNREACHABLE):
                 async with (
                     asyncio.timeout(HEALTH_SECONDS),
-                    session.get(f"{address}/healthz") as answer,
+                    session.get(upstream_url(address, "/healthz")) as answer,
                 ):
                     await answer.read()
                 self._watches[address].answer()
@@ -241,7 +240,7 @@ class _Attempt:
     async def _response(
         self, session: aiohttp.ClientSession, question: ServiceRequest, data: object
     ) -> aiohttp.ClientResponse:
-        url = URL(self.address + question.path, encoded=True)
+        url = upstream_url(self.address, question.path)
         patience = CHANGE_SECONDS if question.changes else self._patience
         async with asyncio.timeout(patience):
             return await session.request(

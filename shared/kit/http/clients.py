@@ -23,7 +23,7 @@ from shared.contracts.errors import (
     Unavailable,
 )
 from shared.contracts.headers import ON_BEHALF_OF, PRINCIPAL, REQUEST_ID
-from shared.kit.http.replicas import Replicas
+from shared.kit.http.replicas import Replicas, upstream_url
 from shared.kit.http.service_tokens import Principal, PrincipalTokens
 from shared.kit.observability import logs, tracing
 
@@ -195,14 +195,18 @@ class ServiceCalls:
             with contextlib.suppress(*NOT_REACHED):
                 return await self._session.request(
                     method,
-                    address + path,
+                    upstream_url(address, path, encoded=False),
                     data=data,
                     headers=headers,
                     allow_redirects=False,
                 )
             replicas.mark_unavailable(address)
         return await self._session.request(
-            method, last + path, data=data, headers=headers, allow_redirects=False
+            method,
+            upstream_url(last, path, encoded=False),
+            data=data,
+            headers=headers,
+            allow_redirects=False,
         )
 
 

@@ -8,11 +8,11 @@ timer for its limits.
 """
 
 import asyncio
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, ClassVar, Literal
-from urllib.parse import urlsplit
 
 import httptools
 from prometheus_client import Counter
@@ -32,6 +32,13 @@ ERRORS = {
     431: ("InputError", "The headers are too large or too many"),
     503: ("ServiceUnavailableError", "Too many connections; try again later"),
 }
+#: The message of a 400 for a target that, after an address, could name another host.
+BAD_TARGET = (
+    "The request target must be a path that begins with /, or http://HOST and a path "
+    "(RFC 9112, section 3.2)"
+)
+#: A target in absolute form: its authority, then path and query.
+ABSOLUTE_FORM = re.compile(rb"https?://([^/?#@\\]+)([/?].*)?", re.IGNORECASE)
 #: After a refusal, so many bytes are still read and dropped, for so many seconds: a
 #: client that is still writing would otherwise never read the reason.
 LINGER_BYTES = 1024 * 1024
@@ -127,6 +134,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._pending = 0
         self._delivered = False
         self._error_status = 400
+        self._error_message: str | None = None
         self._lingering: int | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -205,7 +213,7 @@ class BoundedProtocol(HttpToolsProtocol):
             # One request at a time; the client may send the next one again.
             self._stop_parsing(400)
         if self.url[:1] != b"/":
-            self._take_authority()
+            self._take_absolute_form()
         super().on_headers_complete()
         # The service has its own list of headers; trailers are not supported.
         self.headers = []
@@ -213,16 +221,20 @@ class BoundedProtocol(HttpToolsProtocol):
         self._since = self._body_since = self.loop.time()
         self._body_bytes = 0
 
-    def _take_authority(self) -> None:
-        """Take the host from a target in absolute form (RFC 9112, section 3.2.2)."""
-        try:
-            authority = urlsplit(self.url).netloc
-        except ValueError:
+    def _take_absolute_form(self) -> None:
+        """Take host and path from a target in absolute form (RFC 9112, section 3.2.2).
+
+        A target in any other form is refused: nobody asks a service by one.
+        """
+        absolute_form = ABSOLUTE_FORM.fullmatch(self.url)
+        if absolute_form is None:
+            self._error_message = BAD_TARGET
             self._stop_parsing(400)
             return
-        if authority:
-            self.headers[:] = [pair for pair in self.headers if pair[0] != b"host"]
-            self.headers.append((b"host", authority))
+        authority, path = absolute_form[1], absolute_form[2] or b"/"
+        self.url = path if path.startswith(b"/") else b"/" + path
+        self.headers[:] = [pair for pair in self.headers if pair[0] != b"host"]
+        self.headers.append((b"host", authority))
 
     def on_body(self, body: bytes) -> None:
         self._delivered = True
@@ -302,6 +314,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _write_error(self, status: int) -> None:
         name, message = ERRORS[status]
+        message = self._error_message or message
         method = self.scope.get("method", "") if self.scope else ""
         body = error_body(name, message, method, "", status)
         self.transport.write(

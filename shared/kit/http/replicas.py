@@ -9,11 +9,28 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from zlib import crc32
 
+from yarl import URL
+
 from shared.contracts.errors import Invalid
 
 #: Seconds for which a replica that did not answer is tried last.
 REST_SECONDS = 1.0
 CALLERS = 4096
+
+
+def upstream_url(address: str, path: str, *, encoded: bool = True) -> URL:
+    """The URL of a path (with its query) of the service at an address.
+
+    `encoded` tells that the path is escaped already.
+
+    Raises:
+        Invalid: if the path does not begin with `/`, or leads to another host.
+    """
+    if path.startswith("/"):
+        url = URL(address + path, encoded=encoded)
+        if url.origin() == URL(address).origin():
+            return url
+    raise Invalid("path: must begin with / and lead to the service's own address")
 
 
 class Replicas:
