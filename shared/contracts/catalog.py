@@ -5,6 +5,7 @@ order. Only the entity that declares a relation publishes its change, in
 `relations_added` and `relations_removed`; the target publishes nothing.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
@@ -15,6 +16,10 @@ from shared.contracts.topics import ENTITY_CHANGED
 
 #: So many characters of the names and descriptions of an API's operations are indexed.
 SEARCHED_CHARACTERS = 100_000
+
+#: Parts of a changed path that are looked up one by one, so that a long one costs
+#: little.
+LOOKED_UP_PARTS = 64
 
 CauseKind = Literal[
     "registration", "push", "refresh", "scan", "delete", "template-run", "config"
@@ -85,3 +90,24 @@ class EntityDeleted(EntityChange):
     """An entity is no longer in the catalog."""
 
     TYPE: ClassVar[str] = "callboard.entity.deleted.v1"
+
+
+def remaining_paths(paths: Iterable[str], entity: Mapping[str, Any]) -> list[str]:
+    """The changed paths as far as they exist in a state of the entity, each once.
+
+    Of a removed field only the field around it is left. A reader of this state need not
+    be one of the state before, whose fields may have been restricted.
+    """
+    existing = (_existing_part(path, entity) for path in paths)
+    return list(dict.fromkeys(path for path in existing if path))
+
+
+def _existing_part(path: str, entity: Mapping[str, Any]) -> str:
+    names, start = path.split(".", LOOKED_UP_PARTS), 0
+    fields: Any = entity
+    for end in range(1, len(names) + 1):
+        # A name may hold dots itself.
+        name = ".".join(names[start:end])
+        if isinstance(fields, Mapping) and name in fields:
+            fields, start = fields[name], end
+    return ".".join(names[:start])

@@ -138,6 +138,28 @@ async def test_changes_of_restricted_entities_are_for_owners_only(
     assert len(page["items"]) == 2
 
 
+async def test_the_fields_of_a_restricted_state_stay_untold(
+    database: Any, data: Path
+) -> None:
+    """Who sees the opened entity reads only names of fields that it has now."""
+    marks = {**HIDDEN["annotations"], "x.example/hush": "1"}
+    labels = {"labels": {"hush": "1"}, "annotations": marks}
+    restricted = builders.component("opened", labels)
+    file = write(data, "all.yaml", restricted)
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+        write(data, "all.yaml", builders.component("opened", {"title": "Opened"}))
+        await catalog.ask("POST", "/refresh", {"entityRef": "component:opened"})
+        pages = [await changes(catalog, who=CY), await changes(catalog)]
+    for_cy, for_service = (
+        next(item for item in page["items"] if item["kind"] == "Component")
+        for page in pages
+    )
+    assert (for_cy["revision"], "metadata.title" in for_cy["changed"]) == (2, True)
+    assert "hush" not in str(for_cy)
+    assert "metadata.labels.hush" in str(for_service["changed"])
+
+
 async def test_a_change_waits_until_the_read_model_has_it(
     database: Any, data: Path
 ) -> None:

@@ -182,6 +182,29 @@ async def test_restricted_entities_are_invisible(hub) -> None:
         assert len(await taken(service, 3)) == 3
 
 
+async def test_an_opened_entity_tells_nothing_of_its_restricted_state(hub) -> None:
+    """Removed fields and relations stay untold; services get the whole event."""
+    opened = component("a", {"annotations": {"x.example/kept": "1"}})
+    names = ["metadata.annotations.x.example/kept", "spec.type"]
+    removed = ["metadata.annotations.x.example/s-key", "metadata.s", "spec.s.x", "s.y"]
+    target = {"type": "dependsOn", "targetRef": "resource:default/s"}
+    data = {
+        "entity": opened,
+        "changed": names + removed,
+        "relations_removed": [target],
+    }
+    event = replace(
+        changed("component:default/a"), document=json.dumps({"data": data}).encode()
+    )
+    async with hub.subscribe(ANN) as person, hub.subscribe(ROBOT) as service:
+        hub.publish(event)
+        [for_person], [for_service] = await taken(person, 1), await taken(service, 1)
+    around = ["metadata.annotations", "metadata", "spec"]
+    assert for_person.data()["changed"] == names + around
+    assert for_person.data()["relations_removed"] == []
+    assert for_service.data() == data
+
+
 async def test_events_of_runs_are_for_their_creators(hub) -> None:
     """And for services."""
     run = LiveEvent("", "template-run", "t", "1", b"{}", owner="user:default/ann")

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import orjson
@@ -62,7 +63,8 @@ async def recent(
     """What changed lately in the whole catalog; newest first.
 
     Goes back as far as the window. Deletions are listed since this process started, for
-    those who could see the entity's last state.
+    those who could see the entity's last state. For those whom the policy does not show
+    every entity, `changed` names the field around one that was removed.
     """
     limit = min(limit, LARGEST_PAGE)
     changes: RecentChanges = request.app.state.recent
@@ -75,7 +77,10 @@ async def recent(
     page_info = {}
     if len(newest) > limit:
         page_info["nextCursor"] = _cursor(newest[limit - 1].place)
-    return {"items": newest[:limit], "pageInfo": page_info}
+    items = newest[:limit]
+    if caller.decision != "allow":
+        items = [replace(change, changed=change.remaining) for change in items]
+    return {"items": items, "pageInfo": page_info}
 
 
 def _visibility_for(

@@ -11,6 +11,7 @@ from itertools import islice
 import orjson
 
 from services.catalog.model import CauseJson
+from shared.contracts.catalog import remaining_paths
 from shared.contracts.entity import Entity, mapping_of
 from shared.contracts.errors import Invalid
 
@@ -35,7 +36,8 @@ class RecentChange:
     """One revision; `state` is what the policy judges it by.
 
     That is the entity as it was then, or was last where it was deleted, without large
-    values; None: too large to be kept.
+    values; None: too large to be kept. `remaining` are the changed paths for those who
+    might not see the state before.
     """
 
     at: str
@@ -48,6 +50,7 @@ class RecentChange:
     changed: tuple[str, ...]
     deleted: bool
     state: Entity | None = None
+    remaining: tuple[str, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -65,6 +68,7 @@ def change_of(event: str | bytes) -> RecentChange:
         data = envelope["data"]
         entity = Entity(mapping_of(data["entity"] or data["previous"]))
         deleted = data["entity"] is None
+        changed = tuple(data["changed"][:MOST_PATHS])
         return RecentChange(
             at=str(envelope["time"]),
             ref=str(data["entity_ref"]),
@@ -73,9 +77,10 @@ def change_of(event: str | bytes) -> RecentChange:
             title=entity.display_name,
             actor=str(data["actor"]),
             cause=dict(data["cause"]),
-            changed=tuple(data["changed"][:MOST_PATHS]),
+            changed=changed,
             deleted=deleted,
             state=_judged_state(entity),
+            remaining=tuple(remaining_paths(changed, entity.raw)),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Invalid(f"data: not a change of an entity ({error})") from error

@@ -17,8 +17,9 @@ from typing import Any
 
 import orjson
 
-from services.gateway.model import Identity, LiveEvent
+from services.gateway.model import Decision, Identity, LiveEvent
 from services.gateway.ports import Memberships, PermissionChecker
+from shared.contracts.catalog import remaining_paths
 from shared.contracts.entity import Entity
 from shared.contracts.topics import ENTITY_CHANGED, GIT_PUSH, TEMPLATE_RUN
 from shared.guards.numbers import whole_number
@@ -81,6 +82,7 @@ class LiveHub:
         self._matches = matches
         self._life = life_seconds
         self._entity_in = lru_cache(CACHED_ENTITIES)(entity_in)
+        self._shown_document = lru_cache(CACHED_ENTITIES)(shown_document)
         self._readers: set[_Reader] = set()
         self._stored: deque[LiveEvent] = deque()
         self._stored_bytes = 0
@@ -168,31 +170,47 @@ class LiveHub:
         if backlog is None:
             yield None
         for event in backlog or ():
-            if reader.wants(event) and await self._visible(identity, event):
-                yield event
+            if reader.wants(event):
+                visible_event = await self._visible(identity, event)
+                if visible_event is not None:
+                    yield visible_event
         while True:
             item = await reader.queue.get()
             if isinstance(item, _End):
                 return
-            if item is None or await self._visible(identity, item):
-                yield item
+            if item is None:
+                yield None
+                continue
+            visible_event = await self._visible(identity, item)
+            if visible_event is not None:
+                yield visible_event
 
-    async def _visible(self, identity: Identity, event: LiveEvent) -> bool:
+    async def _visible(self, identity: Identity, event: LiveEvent) -> LiveEvent | None:
+        """What the reader may see of an event; None: nothing."""
         if identity.is_service:
-            return True
+            return event
         if event.topic == GIT_PUSH:
-            return False
+            return None
+        decision = await self._decision(identity, event)
+        if decision.result != "conditional":
+            return event if decision.result == "allow" else None
+        if event.topic == TEMPLATE_RUN:
+            is_visible = event.owner == identity.subject
+        else:
+            is_visible = self._meets(decision.conditions or {}, event)
+        if not is_visible or event.topic != ENTITY_CHANGED:
+            return event if is_visible else None
+        return replace(event, document=self._shown_document(event.document))
+
+    async def _decision(self, identity: Identity, event: LiveEvent) -> Decision:
         ownership = await self._memberships.ownership(identity.subject)
         identity = replace(identity, ownership=ownership)
-        if event.topic == TEMPLATE_RUN:
-            decision = await self._guard.decision(identity, "scaffolder.task.read")
-            is_own = event.owner == identity.subject
-            return decision.result == "allow" or (
-                decision.result == "conditional" and is_own
-            )
-        decision = await self._guard.decision(identity, "catalog.entity.read")
-        if decision.result != "conditional":
-            return decision.result == "allow"
+        is_run = event.topic == TEMPLATE_RUN
+        return await self._guard.decision(
+            identity, "scaffolder.task.read" if is_run else "catalog.entity.read"
+        )
+
+    def _meets(self, conditions: Mapping[str, Any], event: LiveEvent) -> bool:
         entity = event.entity
         if event.topic == ENTITY_CHANGED:
             entity = self._entity_in(event.document)
@@ -201,7 +219,6 @@ class LiveHub:
         newest = self._newest.get(event.subject)
         if newest is not None and newest.position != event.position:
             states.append(self._entity_in(newest.document))
-        conditions = decision.conditions or {}
         return all(
             state is not None and self._matches(conditions, state) for state in states
         )
@@ -212,3 +229,16 @@ def entity_in(document: bytes) -> Entity | None:
     data = orjson.loads(document)["data"]
     entity = data.get("entity") or data.get("previous")
     return Entity(entity) if entity else None
+
+
+def shown_document(document: bytes) -> bytes:
+    """A change as those see it who might not see the state before it.
+
+    It names no field and no relation that only that state had.
+    """
+    envelope = orjson.loads(document)
+    data = envelope["data"]
+    if data.get("entity"):
+        data["changed"] = remaining_paths(data.get("changed") or (), data["entity"])
+        data["relations_removed"] = []
+    return orjson.dumps(envelope)
