@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from shared.contracts.errors import Invalid
+from shared.contracts.ref import parse_ref
 
 VisitorKind = Literal["user", "guest", "service"]
+OTHER_KINDS: Mapping[str | None, VisitorKind] = {"guest": "guest", "service": "service"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,23 +49,37 @@ def visitor_of(authorization: str | None) -> Visitor | None:
     claims = _claims(token) if scheme.lower() == "bearer" else None
     if claims is None:
         return None
-    kind = claims.get("kind")
     return Visitor(
-        subject=str(claims.get("sub") or ""),
-        kind=kind if kind in ("guest", "service") else "user",
-        ownership=tuple(map(str, claims.get("ent") or ())),
+        subject=claims.sub,
+        kind=OTHER_KINDS.get(claims.kind, "user"),
+        ownership=tuple(claims.ent or ()),
         token=token,
     )
 
 
-def _claims(token: str) -> dict[str, Any] | None:
+class _Claims(BaseModel):
+    """The claims that a page reads."""
+
+    model_config = ConfigDict(strict=True)
+
+    sub: str
+    kind: str | None = None
+    ent: list[str] | None = None
+
+    @field_validator("sub")
+    @classmethod
+    def _check_sub(cls, sub: str) -> str:
+        parse_ref(sub)
+        return sub
+
+
+def _claims(token: str) -> _Claims | None:
     """The claims in a JSON Web Token (RFC 7519), None if it is none."""
     payload = token.split(".")[1:2]
     try:
-        claims = orjson.loads(base64.urlsafe_b64decode(f"{payload[0]}=="))
-    except (IndexError, binascii.Error, ValueError):
+        return _Claims.model_validate_json(base64.urlsafe_b64decode(f"{payload[0]}=="))
+    except (IndexError, binascii.Error, ValueError, Invalid):
         return None
-    return claims if isinstance(claims, dict) and claims.get("sub") else None
 
 
 @dataclass(frozen=True, slots=True)

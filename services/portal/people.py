@@ -1,6 +1,7 @@
 """Names of the people who are signed in, looked up at most once a minute."""
 
 import time
+from hashlib import sha256
 
 from services.portal.api_paths import entity_path
 from services.portal.entities import entity_href, ref_title, title_of
@@ -14,21 +15,26 @@ MOST_CACHED = 5_000
 
 
 class People:
-    """Remembers names by subject; a name that cannot be found is the subject's own."""
+    """Caches names by token; a name that cannot be found is the subject's own.
+
+    Only the API checks a token: a forged one must not decide what the page of its
+    subject shows.
+    """
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._cached: dict[str, tuple[float, Person]] = {}
+        self._cached: dict[bytes, tuple[float, Person]] = {}
 
     async def person(self, visitor: Visitor) -> Person:
         """How the frame shows the reader."""
-        entry = self._cached.get(visitor.subject)
+        key = sha256(visitor.token.encode()).digest()
+        entry = self._cached.get(key)
         if entry is not None and entry[0] > time.monotonic():
             return entry[1]
         person = await self._look_up(visitor)
         if len(self._cached) >= MOST_CACHED:
             self._cached.clear()
-        self._cached[visitor.subject] = (time.monotonic() + CACHE_SECONDS, person)
+        self._cached[key] = (time.monotonic() + CACHE_SECONDS, person)
         return person
 
     async def _look_up(self, visitor: Visitor) -> Person:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +12,17 @@ import orjson
 import pytest
 from aiohttp import web
 
+from services.portal.api_paths import entity_path
 from services.portal.configuration import PagesConfig
 from services.portal.main import create_app
 from services.portal.model import visitor_of
+from services.portal.people import People
 from services.portal.public_api import PublicApi
 from services.portal.settings import Settings
 from shared.kit.config.sections import load_config
 from shared.kit.observability import logs, tracing
 from tests.portal.company import ANN, GUEST
-from tests.portal.fakes import bearer, visitor
+from tests.portal.fakes import FakeApi, bearer, visitor
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOWHERE = "http://127.0.0.1:9"
@@ -134,6 +137,38 @@ async def test_a_change_is_not_retried(serve: Serve, path: str, times: int) -> N
 def test_an_invalid_token_is_no_reader(authorization: str | None) -> None:
     """Such readers are sent to the sign-in."""
     assert visitor_of(authorization) is None
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {},
+        {"sub": ""},
+        {"sub": "ann"},
+        {"sub": ["user:default/x"]},
+        {"sub": "user:default/x", "ent": 5},
+        {"sub": "user:default/x", "ent": [5]},
+        {"sub": "user:default/x", "kind": ["user"]},
+        ["user:default/x"],
+    ],
+)
+def test_odd_claims_are_no_reader(claims: Any) -> None:
+    """A token that the gateway cannot have made names nobody."""
+    payload = base64.urlsafe_b64encode(orjson.dumps(claims)).decode()
+    assert visitor_of(f"Bearer h.{payload}.s") is None
+
+
+async def test_a_forged_token_decides_no_name_but_its_own() -> None:
+    """The API refuses it, and the person's own page asks again."""
+    api = FakeApi()
+    genuine = visitor(ANN)
+    people = People(api)
+    api.forbidden.add(entity_path(ANN))
+    forged = await people.person(replace(genuine, token="forged"))
+    api.forbidden.clear()
+    person = await people.person(genuine)
+    assert (forged.name, person.name) == ("ann", "Ann Becker")
+    assert await people.person(genuine) is person
 
 
 def test_a_token_identifies_the_reader() -> None:
