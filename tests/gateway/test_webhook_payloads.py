@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from services.gateway.webhooks.payloads import MOST_REFS, pushes
+from services.gateway.webhooks.payloads import LONGEST_TEXT, MOST_REFS, pushes
 from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.gateway import RepositoryPushed
 from shared.kit.git.addresses import parse_url
@@ -113,6 +113,53 @@ def test_malformed_payloads_name_the_field(provider, payload, field) -> None:
     """The error shows whoever configures a webhook what is wrong."""
     with pytest.raises(Invalid, match=field):
         pushes(provider, payload, "7")
+
+
+def lengthened(value: Any) -> Iterator[Any]:
+    """`value` with each of its texts replaced by one of megabytes."""
+    if isinstance(value, str):
+        yield f"https://git.example/{'a/' * 2_000_000}"
+    parts: Any = ()
+    if isinstance(value, dict):
+        parts = list(value.items())
+    elif isinstance(value, list):
+        parts = list(enumerate(value))
+    for key, part in parts:
+        for long in lengthened(part):
+            copy = value.copy()
+            copy[key] = long
+            yield copy
+
+
+@pytest.mark.parametrize(
+    ("provider", "payload"),
+    [
+        ("github", github()),
+        ("gitea", gitea()),
+        ("gitlab", gitlab()),
+        ("bitbucket", bitbucket()),
+        ("bitbucket", bitbucket_server()),
+    ],
+)
+def test_no_text_of_a_push_is_longer_than_its_limit(provider, payload) -> None:
+    """A long text is refused by its field's name; a long path means any file."""
+    refusals = []
+    for long in lengthened(payload):
+        try:
+            events = pushes(provider, long, "7")
+        except Invalid as error:
+            refusals.append(error.message)
+            continue
+        assert all(len(event.model_dump_json()) < 10_000 for event in events)
+    assert len(refusals) > 3
+    assert all("is over the limit of 4096" in message for message in refusals)
+
+
+def test_a_push_with_a_long_path_may_have_changed_any_file() -> None:
+    """A path that no checkout takes is not told."""
+    commit = {"added": ["a" * (LONGEST_TEXT + 1)], "modified": [], "removed": []}
+    (push,) = pushes("gitea", gitea(commits=[commit], total_commits=1), "7")
+    assert push.changed_paths is None
 
 
 ODD = (None, True, 7, 1e300, "", "x", "https://[", "http://\u2100.example/a", [], [7])

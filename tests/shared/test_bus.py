@@ -10,7 +10,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, RecordsToDelete
 from aiokafka.structs import TopicPartition
 
-from shared.contracts.errors import Unavailable
+from shared.contracts.errors import TooLarge, Unavailable
 from shared.kit.config.servers import Server
 from shared.kit.events import broker, topics
 from shared.kit.events.bus import EventRecord, KafkaBus, LiveReader
@@ -124,6 +124,15 @@ async def test_a_large_event_is_published(kafka: str) -> None:
         await asyncio.wait_for(reader.reading.wait(), 20)
         await bus.publish(topic, "large", bytes(10 * 1024 * 1024))
         await until(lambda: 10 * 1024 * 1024 in sizes)
+
+
+async def test_an_event_over_the_limit_is_refused_for_good(kafka: str) -> None:
+    """It is no failure that passes, and the bus goes on."""
+    topic = new_topic()
+    async with KafkaBus(kafka) as bus:
+        with pytest.raises(TooLarge, match="at most 16777216 bytes"):
+            await bus.publish(topic, "huge", b"x" * (topics.LARGEST_EVENT + 1))
+        await bus.publish(topic, "next", b"{}")
 
 
 async def test_added_partitions_are_read(servers: None, kafka: str) -> None:

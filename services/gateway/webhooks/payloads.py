@@ -15,6 +15,8 @@ from shared.guards.addresses import split_address
 
 #: GitHub lists at most this many commits of one push.
 GITHUB_COMMITS = 2048
+#: Limit of each text of a push, in characters; those of Git and of addresses are lower.
+LONGEST_TEXT = 4096
 #: Limit of refs in one delivery, each of which becomes an event.
 MOST_REFS = 1_000
 
@@ -28,7 +30,7 @@ def pushes(
     """The pushes in one delivery, one for each ref.
 
     Raises:
-        Invalid: naming the field that is missing or of another type.
+        Invalid: naming the field that is missing, too long or of another type.
     """
     parser = PARSERS[provider]
     if provider == "bitbucket" and isinstance(payload.get("changes"), list):
@@ -90,6 +92,7 @@ def _push(
     before = _text(payload, "before")
     # A branch that was reset to an earlier commit changes files without any commit.
     is_complete = bool(commits) and before != NO_COMMIT and has_all(len(commits or ()))
+    paths = _paths(commits or ()) if is_complete else None
     return [
         RepositoryPushed(
             provider=provider,
@@ -97,7 +100,7 @@ def _push(
             ref=_text(payload, "ref"),
             before=before,
             after=_text(payload, "after"),
-            changed_paths=_paths(commits or ()) if is_complete else None,
+            changed_paths=paths,
             pusher=_first(payload, *pusher),
             pusher_name=_optional(payload, pusher_name),
             delivery=delivery,
@@ -131,8 +134,8 @@ def _bitbucket(payload: Payload, delivery: str) -> list[RepositoryPushed]:
 
 def _bitbucket_server(payload: Payload, delivery: str) -> list[RepositoryPushed]:
     links = _at(payload, "repository.links.self")
-    href = _at(links[0], "href") if isinstance(links, list) and links else None
-    if not isinstance(href, str):
+    href = _optional(links[0], "href") if isinstance(links, list) and links else None
+    if href is None:
         raise Invalid("repository.links.self: must hold the repository's page")
     repository = _repository(href.removesuffix("/browse"))
     # The catalog's name of the repository; the page of a user's project differs.
@@ -182,7 +185,8 @@ def _commits(payload: Payload) -> list[Payload] | None:
     return commits if whole and len(commits) == len(listed) else None
 
 
-def _paths(commits: Iterable[Payload]) -> list[str]:
+def _paths(commits: Iterable[Payload]) -> list[str] | None:
+    """The changed files; None, which means any, if a path is too long to be told."""
     paths = {
         path
         for commit in commits
@@ -190,7 +194,7 @@ def _paths(commits: Iterable[Payload]) -> list[str]:
         for path in _listed(commit, name)
         if isinstance(path, str)
     }
-    return sorted(paths)
+    return None if any(len(p) > LONGEST_TEXT for p in paths) else sorted(paths)
 
 
 def _listed(commit: Payload, name: str) -> list[Any]:
@@ -214,8 +218,8 @@ def _at(payload: Any, path: str) -> Any:
 
 
 def _text(payload: Any, path: str) -> str:
-    value = _at(payload, path)
-    if not isinstance(value, str) or not value:
+    value = _optional(payload, path)
+    if value is None:
         raise Invalid(f"{path}: must be a non-empty string")
     return value
 
@@ -245,8 +249,17 @@ def _list(payload: Any, path: str) -> list[Payload]:
 
 
 def _optional(payload: Any, path: str) -> str | None:
+    """The text at a path; None if there is none.
+
+    Raises:
+        Invalid: if it is too long.
+    """
     value = _at(payload, path)
-    return value if isinstance(value, str) and value else None
+    if not isinstance(value, str) or not value:
+        return None
+    if len(value) > LONGEST_TEXT:
+        raise Invalid(f"{path}: is over the limit of {LONGEST_TEXT} characters")
+    return value
 
 
 def _first(payload: Any, *paths: str) -> str:

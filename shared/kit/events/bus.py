@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, OffsetOutOfRangeError
 
 from shared.contracts.envelope import Envelope
-from shared.contracts.errors import Unavailable
+from shared.contracts.errors import TooLarge, Unavailable
 from shared.kit.config.servers import Server
 from shared.kit.events import broker, metrics
 from shared.kit.events.announcements import Announcer
@@ -122,7 +122,12 @@ class KafkaBus:
         await self.publish_many([(topic, key, value)])
 
     async def publish_many(self, messages: Iterable[Message]) -> None:
-        """Send messages in order; Unavailable if the log does not take them all."""
+        """Send messages in order.
+
+        Raises:
+            TooLarge: if the log takes no message of that size.
+            Unavailable: if it does not take them all.
+        """
         producer = await self._running_producer()
         try:
             with metrics.PUBLISH_SECONDS.time():
@@ -136,10 +141,14 @@ class KafkaBus:
                 self._announcer.announce()
         except (KafkaError, TimeoutError, OSError) as error:
             await self._give_up(producer)
+            if isinstance(error, MessageSizeTooLargeError):
+                raise TooLarge(
+                    f"The event is too large for the event log, which takes at most "
+                    f"{LARGEST_EVENT} bytes"
+                ) from error
             reason = str(error) or type(error).__name__
-            raise Unavailable(
-                f"The event log did not take the message: {reason}"
-            ) from error
+            logs.get_logger("bus").warning("publish_failed", reason=reason)
+            raise Unavailable("The event log did not take the message") from error
 
     async def check(self) -> None:
         """Raise Unavailable unless the broker answers and its topics fit."""
