@@ -34,7 +34,6 @@ GUARDED = {
     "urllib.parse.urlsplit": {
         "services/gateway/policy/opa.py": "an address of this installation",
         "services/gateway/forward/hosts.py": "names of hosts, with their errors",
-        "shared/kit/http/connections.py": "bytes of a target, with their errors",
         "shared/kit/documents/mongo.py": "an address of this installation",
         "shared/kit/config/tracing.py": "an address of this installation",
         "deploy/embedded/backing.py": "an address of this installation",
