@@ -7,12 +7,13 @@ no store accepts them as integers.
 
 import re
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import orjson
 
 from shared.contracts.errors import Invalid, TooLarge
-from shared.guards.trees import check_tree, too_many_elements
+from shared.guards.trees import check_tree, too_deep, too_many_elements
 
 _INT64_LIMIT = 2**63
 #: Each digit to a zero, everything else to a space: a search for zeros takes a tenth of
@@ -22,6 +23,10 @@ _MANY_DIGITS = b"0" * 19
 #: What an element begins or ends with, and the quotes around what only looks so.
 _STRUCTURE = b'"[{,'
 _NO_STRUCTURE = bytes(byte for byte in range(256) if byte not in _STRUCTURE)
+_STEPS = {ord("["): 1, ord("{"): 1, ord("]"): -1, ord("}"): -1}
+_NO_BRACKETS = bytes(
+    byte for byte in range(256) if byte not in _STEPS and byte != ord('"')
+)
 _TEXTS = re.compile(rb'"[^"]*"')
 
 
@@ -54,7 +59,13 @@ def load_json(
         if elements > 2 * limits.nodes:
             raise too_many_elements(label, limits.nodes)
         value = orjson.loads(text)
-    except (orjson.JSONDecodeError, UnicodeEncodeError) as error:
+    except orjson.JSONDecodeError as error:
+        if _nesting(error.doc[: error.pos].encode()) > limits.depth:
+            raise too_deep(label, limits.depth) from error
+        # The parser says so of many a text that ends within lists of lists.
+        reason = str(error).replace("failed to allocate memory", "unexpected end")
+        raise Invalid(f"{label}: not JSON: {reason}") from error
+    except UnicodeEncodeError as error:
         raise Invalid(f"{label}: not JSON: {error}") from error
     if elements > limits.nodes or _brackets(text) > limits.depth:
         check_tree(value, label=label, nodes=limits.nodes, depth=limits.depth)
@@ -91,6 +102,15 @@ def _count_elements(text: bytes, limits: JsonLimits) -> int:
         # An element has a key and a text at the most, which are four quotes.
         return max(len(structure) - quotes, quotes // 4) + 1
     return len(_TEXTS.sub(b"", structure)) + 1
+
+
+def _nesting(text: bytes) -> int:
+    """The levels of lists and objects of a text that is JSON up to its end."""
+    unescaped = text.replace(b"\\\\", b"").replace(b'\\"', b"")
+    structure = _TEXTS.sub(b"", unescaped.translate(None, _NO_BRACKETS))
+    # The text may end within a string.
+    levels = accumulate(_STEPS[byte] for byte in structure.partition(b'"')[0])
+    return max(levels, default=0)
 
 
 def _brackets(text: bytes) -> int:

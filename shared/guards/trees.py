@@ -16,6 +16,11 @@ def too_many_elements(label: str, nodes: int) -> Invalid:
     return Invalid(f"{label}: more than {nodes} elements")
 
 
+def too_deep(label: str, depth: int) -> Invalid:
+    """The error of a value with more than `depth` levels of lists and objects."""
+    return Invalid(f"{label}: nested deeper than {depth}")
+
+
 def check_tree(
     value: Any,
     *,
@@ -49,7 +54,7 @@ def check_tree(
         level = _children(level, nodes_left)
         levels += bool(level)
         if levels > depth:
-            raise Invalid(f"{label}: nested deeper than {depth}")
+            raise too_deep(label, depth)
 
 
 def _children(level: list[Any], limit: int) -> list[Any]:

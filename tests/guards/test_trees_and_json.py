@@ -40,7 +40,10 @@ def test_json_is_read_as_in_javascript(text: bytes | str, value: object) -> None
     ("text", "words"),
     [
         (b"[[[[[[1]]]]]]", "body: nested deeper than 5"),
-        (b"[" * 90, "body: not JSON"),
+        (b"[" * 90, "body: nested deeper than 5"),
+        (b'{"a":' * 40, "body: nested deeper than 5"),
+        (b"[[[[[]],[[", "body: not JSON"),
+        (b'["\\"[[[[[[\\\\", "[[[[[[', "body: not JSON"),
         (b"[" + b"1," * 60 + b"1]", "body: more than 50 elements"),
         (b"NaN", "body: not JSON"),
         (b"[Infinity]", "body: not JSON"),
@@ -54,6 +57,20 @@ def test_malformed_json_is_refused(text: bytes | str, words: str) -> None:
     """The error names the text and the rule."""
     with pytest.raises(Invalid, match=words):
         load_json(text, label="body", limits=LIMITS)
+
+
+@pytest.mark.parametrize("text", [b"[" * 1000, b'{"a":' * 1000, b"[" * 200 + b"x"])
+def test_a_text_that_breaks_off_deep_inside_is_too_deep(text: bytes) -> None:
+    """Whatever else is wrong with it: the depth is what to mend first."""
+    with pytest.raises(Invalid, match="body: nested deeper than 100"):
+        load_json(text, label="body")
+
+
+@pytest.mark.parametrize("count", [60, 79, 90, 99])
+def test_a_text_that_ends_early_is_no_lack_of_memory(count: int) -> None:
+    """What the parser makes of it is no matter of memory."""
+    with pytest.raises(Invalid, match="body: not JSON: unexpected end"):
+        load_json(b"[1," * count, label="body")
 
 
 def test_a_json_text_over_the_size_limit_is_refused() -> None:

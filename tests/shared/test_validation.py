@@ -25,6 +25,7 @@ class Chest(RequestModel):
     drawer_count: int = 0
     labels: list[str] = Field(default_factory=list, max_length=2)
     open: bool = False
+    owner: str | list[str] = ""
     notes: dict[str, Any] = Field(default_factory=dict)
 
 
@@ -76,6 +77,8 @@ WRONG_BODIES: list[tuple[Any, str]] = [
         "request/body/tool/name must NOT have fewer than 1 characters",
     ),
     ({"tool": {"x": 1}}, "request/body/tool: unrecognized key 'x'"),
+    ({**GOOD, "owner": 5}, "request/body/owner must be string"),
+    ({**GOOD, "owner": {"str": 5}}, "request/body/owner must be string"),
     ({**GOOD, "drawerCount": "x"}, "request/body/drawerCount must be number"),
     ({**GOOD, "drawerCount": 1.5}, "request/body/drawerCount must be integer"),
     ({**GOOD, "labels": "x"}, "request/body/labels must be array"),

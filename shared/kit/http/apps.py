@@ -73,7 +73,8 @@ def make_app(
 
     async def malformed(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - narrows
-        return error_response(request, Invalid(validation_text(error.errors())))
+        message = validation_text(error.errors(), error.body)
+        return error_response(request, Invalid(message))
 
     app.add_exception_handler(ClientDisconnect, left)
     app.add_exception_handler(CallboardError, failed)

@@ -44,7 +44,7 @@ def validated(model: type[Model], value: Any, place: Literal["body", "query"]) -
         errors = [
             {**detail, "loc": (place, *detail["loc"])} for detail in error.errors()
         ]
-        raise RequestValidationError(errors) from error
+        raise RequestValidationError(errors, body=value) from error
 
 
 async def body_as(request: Request, model: type[Model]) -> Model:

@@ -30,18 +30,19 @@ RULES: Mapping[str, str] = {
 LONGEST = 500
 
 
-def validation_text(errors: Sequence[Mapping[str, Any]]) -> str:
-    """The message for the first error."""
-    return _sentence(errors[0])[:LONGEST]
+def validation_text(errors: Sequence[Mapping[str, Any]], body: Any) -> str:
+    """The message for the first error of a request with this body."""
+    return _sentence(errors[0], body)[:LONGEST]
 
 
-def _sentence(error: Mapping[str, Any]) -> str:
+def _sentence(error: Mapping[str, Any], body: Any) -> str:
     location, kind = error["loc"], error["type"]
-    path = _path(location)
+    path = _path(location, body, error.get("input"))
     if kind == "missing":
         if len(location) == 1:
             return f"{path} must be object"
-        return f"{_path(location[:-1])} must have required property '{location[-1]}'"
+        parent = _path(location[:-1], body, None)
+        return f"{parent} must have required property '{location[-1]}'"
     if kind in {"int_type", "int_parsing"}:
         # Backstage's bodies have numbers, its queries have integers.
         return f"{path} must be {'number' if location[0] == 'body' else 'integer'}"
@@ -51,5 +52,19 @@ def _sentence(error: Mapping[str, Any]) -> str:
     return f"{path}: {error['msg'].removeprefix('Value error, ')}"
 
 
-def _path(place: Sequence[Any]) -> str:
-    return "/".join(["request", *map(str, place)])
+def _path(location: Sequence[Any], body: Any, refused: Any) -> str:
+    """The path of a refused value, without pydantic's names of union members."""
+    place, *parts = location
+    # Parameters are no objects: theirs is one name, and a number in a list.
+    value = body if place == "body" else dict.fromkeys(parts[:1])
+    names = [place]
+    for part in parts:
+        if isinstance(part, int):
+            is_item = isinstance(value, list) and part < len(value)
+            value = value[part] if is_item else None
+        elif isinstance(value, Mapping) and part in value and value is not refused:
+            value = value[part]
+        else:
+            continue
+        names.append(part)
+    return "/".join(["request", *map(str, names)])
