@@ -7,6 +7,7 @@ import os
 import re
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -86,7 +87,7 @@ def _finish(
 ) -> None:
     """Write the summary for the service, and complete the public files."""
     out, record = Path(job.out), Path(job.record)
-    sections, pages = _sections(out), _in_order(recorder)
+    sections, pages = _sections(out, recorder.titles), _in_order(recorder)
     if sections.left_out:
         warnings.append(
             f"search knows the first {SECTIONS_BYTES // 1024**2} MB of the pages; "
@@ -224,17 +225,21 @@ class _Sections:
     left_out: int = 0
 
 
-def _sections(out: Path) -> _Sections:
+def _sections(out: Path, titles: Mapping[str, str]) -> _Sections:
     """The search entries that mkdocs wrote, one per page and per heading."""
     path = out / "search" / "search_index.json"
     sections, size = _Sections(), 0
     if not path.is_file():
         return sections
-    for entry in json.loads(path.read_bytes()).get("docs", ()):
+    index = json.loads(path.read_bytes())
+    # The theme's search plugin writes HTML, and names fields; mkdocs' own writes text.
+    plain = html.unescape if "fields" in index["config"] else str
+    for entry in index.get("docs", ()):
+        location, title = str(entry["location"]), str(entry["title"])
         section = {
-            "path": str(entry["location"]),
-            "title": html.unescape(str(entry["title"]))[:TITLE_CHARACTERS],
-            "text": html.unescape(str(entry["text"]))[:SECTION_CHARACTERS],
+            "path": location,
+            "title": titles.get(location, html.unescape(title)[:TITLE_CHARACTERS]),
+            "text": plain(str(entry["text"]))[:SECTION_CHARACTERS],
         }
         size += sum(map(len, section.values()))
         if size > SECTIONS_BYTES:

@@ -4,6 +4,7 @@ import json
 import os
 import posixpath
 from collections.abc import Iterable
+from html import unescape
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, unquote, urlunsplit
@@ -67,7 +68,8 @@ class RecorderConfig(Config):  # type: ignore[no-untyped-call]
 class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
     """Records while mkdocs builds; the result is read after the build.
 
-    `page` is the source that mkdocs reads, which the error of a failed build names.
+    `page` is the source that mkdocs reads, which the error of a failed build names;
+    `titles` are those of pages and headings, by their addresses within the site.
     """
 
     def __init__(self, job: Job, places: Places, templates: CompiledTemplates) -> None:
@@ -83,6 +85,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self._sources: dict[str, set[str]] = {}
         self.page = ""
         self.pages: list[PageSummary] = []
+        self.titles: dict[str, str] = {}
         self.warnings: list[str] = []
 
     def on_config(self, config: MkDocsConfig, **_: Any) -> MkDocsConfig:
@@ -121,6 +124,9 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
 
     def on_page_markdown(self, markdown: str, *, page: Page, **_: Any) -> str:
         self._current = page
+        if page.meta.get("title") in (None, ""):
+            # mkdocs would name the page so, in place of its heading.
+            page.meta.pop("title", None)
         edit_url = self._places.edit_url(self._source(page))
         own = _with_escaped_name(page.edit_url, page.file.edit_uri)
         page.edit_url = own if edit_url is None else edit_url
@@ -133,12 +139,14 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         summary: PageSummary = {
             "path": key,
             "url": "" if page.url == "./" else page.url,
-            "title": _short(page.title),
+            "title": _page_title(page),
             "source": page.file.src_uri,
             "edit_url": page.edit_url,
         }
         self.pages.append(summary)
         toc = [entry for item in page.toc.items for entry in _toc(item)][:ENTRIES]
+        self.titles[page.url] = summary["title"]
+        self.titles |= {f"{page.url}#{entry['id']}": entry["title"] for entry in toc}
         folder = self._record / PAGES_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
         stored: StoredPage = {**summary, "html": article, "toc": toc}
@@ -237,17 +245,25 @@ def _short(text: object) -> str:
     return str(text)[:TITLE_CHARACTERS]
 
 
+def _page_title(page: Page) -> str:
+    """A page's title as text: only what mkdocs takes from a heading is HTML."""
+    is_written = "title" in vars(page) or "title" in page.meta
+    # mkdocs has no other name for it.
+    heading = "" if is_written else page._title_from_render  # noqa: SLF001
+    return _short(unescape(heading) if heading else page.title)
+
+
 def _toc(item: Any) -> Iterable[TocEntry]:
-    yield {"id": item.id, "title": _short(item.title), "level": item.level}
+    yield {"id": item.id, "title": _short(unescape(item.title)), "level": item.level}
     for child in item.children:
         yield from _toc(child)
 
 
 def _item(item: Any) -> NavigationItem:
-    title = _short(item.title)
     if isinstance(item, Section):
         children = [_item(child) for child in item.children]
-        return {"title": title, "path": None, "children": children}
+        return {"title": _short(item.title), "path": None, "children": children}
     if isinstance(item, Link):
+        title = _short(item.title)
         return {"title": title, "path": None, "href": item.url, "children": []}
-    return {"title": title, "path": key_of_url(item.url), "children": []}
+    return {"title": _page_title(item), "path": key_of_url(item.url), "children": []}
