@@ -29,10 +29,11 @@ built_at, page_count, warnings, error, failed_at, failed_commit}`. `status` is `
 `failed` (`error` says why; `site` is the last good one or null), `building` (the first
 build is due) or `none`.
 
-`GET /pages/{namespace}/{kind}/{name}/{path}` -> `{path, title, html, toc: [{id, title,
-level}], previous, next: {path, title} or null, edit_url, commit, built_at, site,
+`GET /pages/{namespace}/{kind}/{name}/{path}` -> `{path, anchor, title, html, toc: [{id,
+title, level}], previous, next: {path, title} or null, edit_url, commit, built_at, site,
 site_title, entity_ref}`. Paths are decoded. The first page's path is empty; where no
 page has that path, the first page of the navigation is answered, with its own `path`.
+So is the page that the plugin `redirects` names for the path; `anchor` is the heading.
 `guide`, `guide/` and `guide/index.html` are one page. `html` is the article only,
 cleaned by a list of allowed HTML; links to pages lead to
 `/docs/{namespace}/{kind}/{name}/{path}/`, pictures and files to

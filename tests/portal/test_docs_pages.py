@@ -119,6 +119,17 @@ async def test_a_site_without_an_index_leads_to_its_first_page(
     assert (await client().get(f"{BOOKING}/?find=seat")).status_code == 200
 
 
+async def test_a_renamed_page_leads_to_its_new_address(
+    client: Client, api: FakeServices
+) -> None:
+    """With the heading that the redirect names, and within the site only."""
+    for anchor, heading in (("", ""), ("Größe", "#Gr%C3%B6%C3%9Fe")):
+        api.pages[f"{KEY}/old"] = {**article("//else.example"), "anchor": anchor}
+        answer = await client().get(f"{BOOKING}/old/")
+        target = f"{BOOKING}///else.example/{heading}"
+        assert answer.headers["location"] == target
+
+
 async def test_the_frame_of_diagrams_has_no_origin(client: Client) -> None:
     """Its own header isolates it, wherever it is opened; its scripts may be loaded."""
     answer = await client(None).get("/diagrams/frame")

@@ -150,9 +150,11 @@ async def _elsewhere(visit: Visit, triplet: str, path: str, answer: ApiAnswer) -
     A page's name may have dots: only what is no page may be a file.
     """
     if answer.ok:
-        own = str(answer.json().get("path") or "")
+        body = answer.json()
+        own, anchor = str(body.get("path") or ""), str(body.get("anchor") or "")
         if own != _key(path):
-            return page_href(f"/docs/{triplet}", own)
+            heading = f"#{quote(anchor)}" if anchor else ""
+            return page_href(f"/docs/{triplet}", own) + heading
     if not path or path.endswith(("/", ".html")):
         return ""
     if not answer.ok and "." in path.rpartition("/")[2]:

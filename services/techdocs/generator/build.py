@@ -12,17 +12,24 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from jinja2 import TemplateNotFound
 from mkdocs.commands.build import build as mkdocs_build
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.exceptions import Abort, MkDocsException
+from mkdocs.structure.files import File
 
 from services.techdocs.generator.article import TITLE_CHARACTERS
 from services.techdocs.generator.configuration import configuration
 from services.techdocs.generator.job import PAGE_FILE, SECTIONS_FILE, SITE_FILE, Job
+from services.techdocs.generator.pages import key_of_url
 from services.techdocs.generator.recorder import CompiledTemplates, Recorder
-from services.techdocs.generator.site_summary import PageSummary, SiteSummary
+from services.techdocs.generator.site_summary import (
+    PageSummary,
+    Redirect,
+    SiteSummary,
+)
 from services.techdocs.mkdocs_file import SiteConfig
 from shared.contracts.errors import CallboardError, Invalid
 
@@ -93,12 +100,14 @@ def _finish(
             f"search knows the first {SECTIONS_BYTES // 1024**2} MB of the pages; "
             f"{sections.left_out} sections are left out"
         )
+    redirects = _redirects(config, warnings)
     summary: SiteSummary = {
         "title": str(config.site_name)[:TITLE_CHARACTERS],
         "description": str(config.site_description or "")[:DESCRIPTION_CHARACTERS],
         "pages": pages,
         "nav": recorder.navigation(),
         "warnings": _first(warnings),
+        "redirects": redirects,
     }
     sections_text = json.dumps(sections.entries, ensure_ascii=False)
     (record / SECTIONS_FILE).write_text(sections_text, errors="replace")
@@ -260,6 +269,24 @@ def _in_order(recorder: Recorder) -> list[PageSummary]:
         pages[following]["previous"] = path
     rest = sorted(pages.keys() - set(order))
     return [pages[path] for path in [*order, *rest]]
+
+
+def _redirects(config: MkDocsConfig, warnings: list[str]) -> dict[str, Redirect]:
+    """The former paths of pages; as many as a mkdocs.yml of limited size can name."""
+    plugin: Any = config.plugins.get("redirects")
+    redirects: dict[str, Redirect] = {}
+    for former, target in getattr(plugin, "redirects", {}).items():
+        page, _, anchor = target.partition("#")
+        if page in plugin.doc_pages:
+            key = key_of_url(File(former, "", "", config.use_directory_urls).url)
+            path = key_of_url(plugin.doc_pages[page].url)
+            redirects[key] = {"path": path, "anchor": unquote(anchor)}
+        elif target.lower().startswith(("http://", "https://")):
+            warnings.append(
+                f"mkdocs.yml: plugins.redirects: {former} leads to another site, "
+                f"which readers are not sent to: link to {target} from a page"
+            )
+    return redirects
 
 
 def _write_metadata(out: Path, etag: str | None) -> None:

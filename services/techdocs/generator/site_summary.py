@@ -45,11 +45,22 @@ class NavigationItem(TypedDict):
     children: "list[NavigationItem]"
 
 
+class Redirect(TypedDict):
+    """The page that a renamed page is now, and the heading in it, "" for none."""
+
+    path: str
+    anchor: str
+
+
 class SiteSummary(TypedDict):
-    """A site: its pages in reading order, its navigation and its warnings."""
+    """A site: its pages in reading order, its navigation and its warnings.
+
+    `redirects` have the former paths of pages; sites of earlier versions have none.
+    """
 
     title: str
     description: str
     pages: list[PageSummary]
     nav: list[NavigationItem]
     warnings: list[str]
+    redirects: NotRequired[dict[str, Redirect]]

@@ -153,8 +153,11 @@ class DocsReader:
     def _article(self, key: tuple[str, str, str], summary: SiteSummary) -> Article:
         site, ref, requested_path = key
         pages = {page["path"]: page for page in summary["pages"]}
-        path = _existing_path(requested_path, pages)
-        if path is None:
+        path, anchor = _existing_path(requested_path, pages), ""
+        redirect = summary.get("redirects", {}).get(requested_path)
+        if path is None and redirect is not None:
+            path, anchor = redirect["path"], redirect["anchor"]
+        if path is None or path not in pages:
             raise NotFound(f"The docs of '{ref}' have no page '{requested_path}'")
         name = f"{PAGES_FOLDER}/{page_file(path)}"
         page: StoredPage = json.loads(self.sites.record(site, name))
@@ -167,6 +170,7 @@ class DocsReader:
         )
         return {
             "path": path,
+            "anchor": anchor,
             "title": page["title"],
             "html": safe_article(page["html"], around),
             "toc": page["toc"],
