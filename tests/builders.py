@@ -3,6 +3,12 @@
 from typing import Any
 
 Entity = dict[str, Any]
+#: What Git has in place of a file that is stored in Git LFS.
+LFS_POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\n"
+    b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\n"
+    b"size 12345\n"
+)
 
 
 def entity(

@@ -3,6 +3,7 @@
 import codecs
 
 from shared.contracts.errors import Invalid
+from shared.guards.lfs_pointers import refuse_lfs_pointer
 
 _MARKS = {
     codecs.BOM_UTF32_LE: "UTF-32",
@@ -19,10 +20,12 @@ def decode(body: bytes | str) -> str:
     """The text without a byte order mark.
 
     Raises:
-        Invalid: with line, column and advice, if it is not UTF-8.
+        Invalid: with line, column and advice, if it is not UTF-8; with advice, if it
+            is a pointer of Git LFS.
     """
     if isinstance(body, str):
         return body.removeprefix("\ufeff")
+    refuse_lfs_pointer(body)
     encoding = _wide_encoding(body)
     if encoding:
         raise Invalid(f"YAML error: the file is {encoding}, not UTF-8: {_ADVICE}")

@@ -13,6 +13,7 @@ from services.techdocs.generator.pages import page_file
 from services.techdocs.model import Generated
 from services.techdocs.stages.generate import ProcessGenerator
 from shared.contracts.errors import CallboardError
+from tests.builders import LFS_POINTER
 from tests.techdocs.generating import CONFIG, Make, set_aside, summary
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -173,6 +174,24 @@ async def test_diagrams_without_their_program_show_their_source(generate: Make) 
     assert len(plantuml) == len(graphviz) == 1
     assert "not installed" in plantuml[0]
     assert "b.md, index.md" in graphviz[0]
+
+
+async def test_files_in_git_lfs_are_named_by_a_warning(generate: Make) -> None:
+    """Pages and pictures; the site is built, and one line names the first of them."""
+    pointer = LFS_POINTER.decode()
+    files = [f"docs/p/{number}.png" for number in range(5)]
+    generated, site, log = await generate(
+        {
+            "docs/index.md": "# Hi\n",
+            "docs/b.md": pointer,
+            **dict.fromkeys(files, pointer),
+        }
+    )
+    names = "b.md, p/0.png, p/1.png, p/2.png, p/3.png and 1 more files"
+    advice = "stored in Git LFS, which is not read: commit without LFS"
+    assert site["warnings"] == [f"{names}: {advice}"]
+    assert any(names in line for line in log)
+    assert generated.pages == 2
 
 
 async def test_the_build_log_has_all_warnings_and_the_end(generate: Make) -> None:

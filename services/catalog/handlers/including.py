@@ -15,6 +15,7 @@ from services.catalog.ingest import bundling, placeholders
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Compute, SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid, TooLarge, Unavailable
+from shared.guards.lfs_pointers import refuse_lfs_pointer
 
 #: Bytes and files that the placeholders of one file bring together.
 MOST_BYTES = 20_000_000
@@ -103,6 +104,7 @@ class _IncludedFiles:
         self._require_room()
         self.included.places.update(dict.fromkeys(fetched.links))
         self.included.digest.update(fetched.digest.encode())
+        refuse_lfs_pointer(fetched.body)
         self._bodies[key] = fetched.body
         return fetched.body
 

@@ -3,7 +3,7 @@
 import json
 import os
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from jinja2.bccache import Bucket
 from mkdocs.config.base import Config
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import BasePlugin
-from mkdocs.structure.files import Files
+from mkdocs.structure.files import File, Files
 from mkdocs.structure.nav import Link, Navigation, Section
 from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
@@ -39,6 +39,7 @@ from services.techdocs.generator.site_summary import (
 from services.techdocs.mkdocs_file import SiteConfig
 from shared.contracts.errors import TooLarge
 from shared.guards.addresses import split_address
+from shared.guards.lfs_pointers import ADVICE, POINTER_BYTES, is_lfs_pointer
 
 ENTRIES = 2000
 
@@ -83,6 +84,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self._current: Page | None = None
         self._output_bytes = 0
         self._sources: dict[str, set[str]] = {}
+        self._lfs_files: list[str] = []
         self.page = ""
         self.pages: list[PageSummary] = []
         self.titles: dict[str, str] = {}
@@ -105,6 +107,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
                 f"docs: {count} pages are over the limit of {self._job.pages}"
             )
         self._files = files
+        self._lfs_files = [file.src_uri for file in files if _is_lfs_pointer(file)]
         monorepo = config.plugins.get("monorepo")
         for alias, site in getattr(monorepo, "aliases", {}).items():
             folder = os.path.relpath(site["docs_dir"], self._job.source)
@@ -169,11 +172,11 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         """The warnings about the pages, once mkdocs has read them all."""
         drawn = [
             f"{PACKAGES[program]} is not installed where docs are built: diagrams are "
-            f"shown as their source on {', '.join(sorted(pages)[:5])}"
-            + (f" and {len(pages) - 5} more pages" if len(pages) > 5 else "")
+            f"shown as their source on {_first_names(pages, 'pages')}"
             for program, pages in sorted(self._sources.items())
         ]
-        return [*self.warnings, *drawn]
+        names = _first_names(self._lfs_files, "files")
+        return [*self.warnings, *drawn, *([f"{names}: {ADVICE}"] if names else ())]
 
     def navigation(self) -> list[NavigationItem]:
         """The tree that the site's `nav` gives, titles as the pages have them."""
@@ -239,6 +242,17 @@ def _mark_mermaid_fences(options: SiteConfig) -> None:
     if not any(isinstance(f, dict) and f.get("name") == "mermaid" for f in custom):
         mermaid = {"name": "mermaid", "class": "mermaid", "format": fence_code_format}
         custom.append(mermaid)
+
+
+def _is_lfs_pointer(file: File) -> bool:
+    path = Path(file.abs_src_path or "")
+    is_short = path.is_file() and path.stat().st_size < POINTER_BYTES
+    return is_short and is_lfs_pointer(path.read_bytes())
+
+
+def _first_names(names: Collection[str], noun: str) -> str:
+    more = f" and {len(names) - 5} more {noun}" if len(names) > 5 else ""
+    return ", ".join(sorted(names)[:5]) + more
 
 
 def _short(text: object) -> str:
