@@ -54,6 +54,15 @@ def source_of(entity: Entity) -> DocsSource:
     return _relative(entity, target)
 
 
+def file_as_source(path: str) -> Invalid:
+    """The error of a reference to a file in place of its folder."""
+    folder = posixpath.dirname(path) or "the top folder"
+    return Invalid(
+        f"{TECHDOCS_REF}: {path} is a file; name the folder that has mkdocs.yml and "
+        f"the pages: {folder}"
+    )
+
+
 def own_source(entity: Entity) -> DocsSource | None:
     """Where the entity itself was read from, on a Git host; None if elsewhere.
 

@@ -274,3 +274,18 @@ async def test_a_missing_source_is_named(bench: Bench, host: GitHost) -> None:
     assert bench.sources.locate(
         DocsSource("url", ROOT, "../up", base_is_folder=False)
     ) == (DocsFolder("up", HOST, "box", "main"))
+
+
+async def test_a_reference_to_a_file_must_name_its_folder(
+    bench: Bench, host: GitHost, tmp_path: Path
+) -> None:
+    """In a repository, at its top too, and on this machine."""
+    host.commit("box", {**SITE, "svc/mkdocs.yml": "site_name: B\n"})
+    tail = "is a file; name the folder that has mkdocs.yml and the pages: "
+    for path, folder in (("svc/mkdocs.yml", "svc"), ("mkdocs.yml", "the top folder")):
+        with pytest.raises(Invalid, match=f"techdocs-ref: {path} {tail}{folder}$"):
+            await bench.git(path)
+    (tmp_path / "svc").mkdir()
+    (tmp_path / "svc/mkdocs.yml").write_text("site_name: B\n")
+    with pytest.raises(Invalid, match=f"techdocs-ref: svc/mkdocs.yml {tail}svc$"):
+        await bench.prepare(DocsSource("dir", str(tmp_path / "svc/mkdocs.yml")))

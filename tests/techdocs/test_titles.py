@@ -64,3 +64,18 @@ async def test_empty_titles_of_front_matter_give_way_to_headings(
     page = f"---\ntitle: {title}\n---\n# Real\n"
     generated, _ = await generate({"docs/index.md": page})
     assert summary(generated)["nav"][0]["title"] == "Real"
+
+
+async def test_entries_of_the_navigation_without_a_title_have_their_path(
+    generate: Make,
+) -> None:
+    """Of missing files, of left out pages and of sections none is called "None"."""
+    nav = "nav: [index.md, gone/x.md, out.md, {0: zero.md}, {null: [a.md]}]\n"
+    generated, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG + nav + "exclude_docs: out.md\n",
+            **{f"docs/{name}.md": "# T\n" for name in ("index", "out", "zero", "a")},
+        }
+    )
+    titles = [item["title"] for item in summary(generated)["nav"]]
+    assert titles == ["T", "gone/x.md", "out.md", "0", ""]

@@ -255,8 +255,8 @@ def _first_names(names: Collection[str], noun: str) -> str:
     return ", ".join(sorted(names)[:5]) + more
 
 
-def _short(text: object) -> str:
-    return str(text)[:TITLE_CHARACTERS]
+def _short(text: object, otherwise: str = "") -> str:
+    return str(otherwise if text is None else text)[:TITLE_CHARACTERS]
 
 
 def _page_title(page: Page) -> str:
@@ -264,7 +264,8 @@ def _page_title(page: Page) -> str:
     is_written = "title" in vars(page) or "title" in page.meta
     # mkdocs has no other name for it.
     heading = "" if is_written else page._title_from_render  # noqa: SLF001
-    return _short(unescape(heading) if heading else page.title)
+    # A page of the navigation that is left out of the site has no title.
+    return _short(unescape(heading) if heading else page.title, page.file.src_uri)
 
 
 def _toc(item: Any) -> Iterable[TocEntry]:
@@ -278,6 +279,6 @@ def _item(item: Any) -> NavigationItem:
         children = [_item(child) for child in item.children]
         return {"title": _short(item.title), "path": None, "children": children}
     if isinstance(item, Link):
-        title = _short(item.title)
+        title = _short(item.title, item.url)
         return {"title": title, "path": None, "href": item.url, "children": []}
     return {"title": _page_title(item), "path": key_of_url(item.url), "children": []}

@@ -15,6 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from services.techdocs import mkdocs_file
+from services.techdocs.annotations import file_as_source
 from services.techdocs.generator.job import GENERATOR_VERSION
 from services.techdocs.generator.places import README_FILES, pictures_of
 from services.techdocs.model import DocsFolder, Exported, Limits, Prepared
@@ -210,6 +211,10 @@ async def _index(
         await _pictures(plan, text, place, sources, commit, docs / README_FILES)
         return name
     if not docs.is_dir():
+        if place.folder and place.host:
+            with contextlib.suppress(NotFound):
+                await sources.read(place, commit, "")
+                raise file_as_source(place.folder)
         location = place.folder or "the repository's top folder"
         raise Invalid(
             f"docs_dir: there is no folder {plan.docs!r} in {location}, nor a README.md"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from services.techdocs.annotations import file_as_source
 from services.techdocs.model import DocsFolder, DocsSource, Exported
 from services.techdocs.ports import DocsSources
 from shared.contracts.errors import Invalid, NotFound, TooLarge
@@ -72,8 +73,11 @@ class GitAndFolders(DocsSources):
 
     async def commit(self, place: DocsFolder) -> str | None:
         if place.host is None:
-            if not await asyncio.to_thread(Path(place.folder).is_dir):
-                raise NotFound(f"There is no folder {Path(place.folder).name!r}")
+            folder = Path(place.folder)
+            if await asyncio.to_thread(folder.is_file):
+                raise file_as_source(f"{folder.parent.name}/{folder.name}")
+            if not await asyncio.to_thread(folder.is_dir):
+                raise NotFound(f"There is no folder {folder.name!r}")
             return None
         return await self._mirrors.fetch(self._target(place))
 
