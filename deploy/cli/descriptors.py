@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 from shared.contracts.errors import CallboardError
 from shared.guards.yaml_lines import DocumentLines, locate
@@ -187,7 +188,8 @@ def _skeletons(selection: Selection) -> dict[Path, Path]:
         for _, document in documents:
             if isinstance(document, Mapping) and document.get("kind") == "Template":
                 for target in _fetched_folders(document):
-                    folder = Path(os.path.normpath(file.parent / target))
+                    base = _repository(file) if target[0] == "/" else file.parent
+                    folder = Path(os.path.normpath(base / target.lstrip("/")))
                     # A template that fetches its own folder is not left out.
                     if folder != file.parent and folder not in file.parents:
                         skeletons.setdefault(folder, file)
@@ -209,4 +211,10 @@ def _fetched_folders(template: Mapping[str, Any]) -> Iterator[str]:
             fixed = url.partition("${{")[0]
             target = fixed if fixed == url else fixed.rpartition("/")[0]
             if target:
-                yield target
+                yield unquote(target)
+
+
+def _repository(file: Path) -> Path:
+    """The root of the file's repository; its folder, if it is in none."""
+    folders = (folder for folder in file.parents if (folder / ".git").exists())
+    return next(folders, file.parent)

@@ -102,6 +102,19 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_skeletons_that_are_named_from_the_root_are_left_out(tmp_path: Path) -> None:
+    """`/shared` is the repository's folder, and escapes are decoded."""
+    (tmp_path / ".git").mkdir()
+    for number, url in enumerate(("/shared%20skeleton", "../more%20skeletons")):
+        steps = [{"id": "a", "action": "fetch:template", "input": {"url": url}}]
+        file = f"t{number}/template.yaml"
+        write(tmp_path, file, builders.template(f"t{number}", steps=steps))
+    for folder in ("shared skeleton", "more skeletons"):
+        write(tmp_path, f"{folder}/catalog-info.yaml", "kind: [")
+    done = validate(tmp_path)
+    assert done.exit_code == 0, done.output
+
+
 def test_skeletons_and_foreign_files_are_left_out(tmp_path: Path) -> None:
     """A repository of templates is valid; the report names the skipped files."""
     folder = repository(tmp_path)
