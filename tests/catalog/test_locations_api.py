@@ -1,9 +1,13 @@
 """Registering locations: what is there when it answers, and who may have what."""
 
 import asyncio
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from services.catalog.api import locations
 from services.catalog.handlers.catalog import context_for
 from services.catalog.handlers.discovery import reconcile_repository
 from services.catalog.handlers.roots import REGISTERED
@@ -11,6 +15,7 @@ from services.catalog.model import LocationRef
 from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import OPEN, Host, generated, pointing, running, write
+from tests.costs import limit_stretches
 from tests.waiting import until
 
 
@@ -214,7 +219,8 @@ async def test_registrations_are_queried_by_predicate_in_pages(
     async with running(database, data) as catalog:
         for file in files:
             await catalog.register(file)
-        query: dict[str, Any] = {"$not": {"target": str(files[0])}, "type": "FILE"}
+        other_files = {"$not": {"target": {"$in": [str(files[0]).upper(), "x"]}}}
+        query: dict[str, Any] = {"$all": [other_files, {"type": "FILE"}]}
         body: dict[str, Any] = {"limit": 3, "query": query}
         first = (await catalog.ask("POST", "/locations/by-query", body)).json()
         assert (len(first["items"]), first["totalItems"]) == (3, 4)
@@ -229,6 +235,38 @@ async def test_registrations_are_queried_by_predicate_in_pages(
         for bad in ({"limit": 0}, {"query": []}, {"cursor": "!"}, {"query": {"$x": 1}}):
             answer = await catalog.ask("POST", "/locations/by-query", bad)
             assert answer.status_code == 400
+
+
+LONG = "a" * 1001
+TOO_MUCH: list[tuple[Any, str]] = [
+    ({"$any": [{"id": 1}] * 2001}, "2000 parts"),
+    ({"target": {"$in": ["a"] * 41_000}}, "2000 parts"),
+    ({"target": {"$in": [LONG]}}, "query.target.$in: at most 1000"),
+    ({"target": {"$hasPrefix": LONG}}, "query.target.$hasPrefix: at most 1000"),
+    (reduce(lambda part, _: {"$not": part}, range(33), {"id": 1}), "deeper than 32"),
+]
+
+
+async def test_a_query_of_registrations_is_bounded(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One over the limits is refused; one within them lets others have their turn."""
+    file = write(data, "a.yaml", builders.component("a"))
+    many = {"query": {"$any": [{"id": number} for number in range(1900)]}}
+    visible = locations._visible_registrations
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+        for query, rule in TOO_MUCH:
+            body = {"query": query}
+            answer = await catalog.ask("POST", "/locations/by-query", body)
+            assert answer.status_code == 400
+            assert rule in answer.json()["error"]["message"]
+        monkeypatch.setattr(
+            locations, "_visible_registrations", lambda *args: visible(*args) * 1000
+        )
+        async with limit_stretches():
+            answer = await catalog.ask("POST", "/locations/by-query", many)
+        assert answer.json()["totalItems"] == 0
 
 
 async def test_unregistering_needs_permission_for_every_entity(

@@ -1,7 +1,7 @@
 """Locations: what is registered, and registering, which is done when it answers."""
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 import orjson
@@ -22,13 +22,14 @@ from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.sources import Sources
 from services.catalog.api.writing import CatalogWrites, Writes, context_of
 from services.catalog.handlers import roots
-from services.catalog.ingest.selecting import holds
 from services.catalog.model import LocationRef, RootLocation, parse_location
-from services.catalog.query.predicates import Predicate
+from services.catalog.query.matching import matcher
+from services.catalog.query.predicates import Predicate, parse_predicate
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.contracts.permissions import LOCATION_CREATE
 from shared.guards.json_text import load_json
+from shared.guards.turns import in_turns
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.models import Absent, RequestModel, ResponseModel
 from shared.kit.http.service_tokens import Principal
@@ -99,6 +100,10 @@ def _document(root: RootLocation) -> dict[str, str | None]:
         "target": location.target,
         "entityRef": location.entity_ref,
     }
+
+
+def _flat_item(document: Mapping[str, str | None]) -> dict[str, str]:
+    return {key.lower(): value.lower() for key, value in document.items() if value}
 
 
 def _visible_registrations(writes: Writes, scope: ReaderScope) -> list[RootLocation]:
@@ -210,11 +215,14 @@ async def by_query(
     page = _Page(query=body.query, limit=body.limit or PAGE_SIZE, afterId="")
     if body.cursor is not None:
         page = _cursor(body.cursor)
+    is_match = matcher(parse_predicate(page.query))
     documents = map(_document, _visible_registrations(writes, scope))
-    matches = sorted(
-        (document for document in documents if holds(page.query, document)),
-        key=lambda document: document["id"] or "",
-    )
+    matches = [
+        document
+        async for document in in_turns(documents)
+        if is_match(_flat_item(document))
+    ]
+    matches.sort(key=lambda document: document["id"] or "")
     later_matches = [
         document for document in matches if (document["id"] or "") > page.after_id
     ]
