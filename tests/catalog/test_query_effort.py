@@ -12,11 +12,13 @@ from services.catalog.query.effort import check_facets
 from services.catalog.query.facets import distinct_names
 from services.catalog.query.fields import cut, parse_fields
 from services.catalog.query.filters import parse_filters
-from services.catalog.query.ordering import OrderField, check_orders
+from services.catalog.query.ordering import OrderField, all_in_order, check_orders
 from services.catalog.query.predicates import parse_predicate
 from services.catalog.readmodel.rows import rows_of
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
+from tests import builders
+from tests.catalog.readmodels import model_of, stored
 from tests.costs import limit_processor_time
 
 LONG = "é" * 1001
@@ -108,3 +110,21 @@ def test_placeholders_below_a_long_path_are_ignored() -> None:
     with limit_processor_time(1):
         marks = list(find_marks({"spec": {"definition": {"$txt": "x"}, **deep}}))
     assert marks == [("spec.definition", "$txt")]
+
+
+@pytest.mark.parametrize("first", ["metadata.name", "metadata.title", "spec.owner"])
+def test_a_sort_by_many_fields_costs_one_walk(first: str) -> None:
+    """It takes no walk of its own for each value of the first field."""
+    model = model_of(
+        *(
+            stored(builders.component(f"c{number}", {"title": f"t{number // 2}"}))
+            for number in range(4_000)
+        )
+    )
+    paths = [first, first, "metadata.description", "kind", "metadata.uid"]
+    orders = tuple(map(OrderField, paths))
+    for order in orders:
+        model.order(order.path)
+    with limit_processor_time(0.1):
+        ids = list(all_in_order(model, model.live, orders))
+    assert len(ids) == 4_000

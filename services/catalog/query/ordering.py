@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby, islice
 
 from pyroaring import BitMap
 
 from services.catalog.query.effort import check_length
 from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.entities import BY_REF
-from services.catalog.readmodel.orders import LAST, SortIndex
+from services.catalog.readmodel.orders import LAST, SortIndex, SortKey
 from shared.contracts.errors import Invalid
 
 Value = str | None
@@ -27,6 +28,8 @@ class OrderField:
 
 
 MOST_ORDERS = 8
+FEW_MEMBERS = 2_000
+"""Groups of up to so many are sorted; walking costs a look at the whole order."""
 
 
 def check_orders(fields: Sequence[OrderField]) -> None:
@@ -98,8 +101,8 @@ def _value(order: SortIndex, entity: int) -> Value:
 class _Walk:
     """A way through entities sorted by several fields, found group by group.
 
-    Whoever is equal in the first field is a group, and walked by the other fields: only
-    the groups that a page reaches into are looked at, and none of them is sorted.
+    Whoever is equal in the first field is a group: a small one is sorted by the other
+    fields, a large one walked by them. Groups before and after a page are not sorted.
     """
 
     def __init__(
@@ -164,15 +167,50 @@ class _Walk:
             group = order.equal(value) & within
             yield from self.every(group, fields[1:], _inner(after), 0)
             edge = (value, "" if is_reversed else LAST)
+        yield from self._groups(order, within, fields, edge, skip)
+
+    def _groups(
+        self,
+        order: SortIndex,
+        within: BitMap,
+        fields: Sequence[OrderField],
+        edge: SortKey | None,
+        skip: int,
+    ) -> Iterator[int]:
+        """The ids group by group, from an edge between two groups on."""
+        is_reversed = self._backwards != fields[0].descending
         while True:
-            nearest = next(order.walk(within, after=edge, backwards=is_reversed), None)
-            if nearest is None:
+            walk = order.walk(within, after=edge, backwards=is_reversed)
+            for value, group in groupby(walk, key=order.value):
+                ids = list(islice(group, FEW_MEMBERS + 1))
+                if len(ids) > FEW_MEMBERS:
+                    members = order.equal(value) & within
+                    yield from self.every(members, fields[1:], None, skip)
+                    skip = max(0, skip - len(members))
+                    edge = (value, "" if is_reversed else LAST)
+                    break
+                if skip >= len(ids):
+                    skip -= len(ids)
+                    continue
+                yield from self._sorted(order, ids, fields[1:])[skip:]
+                skip = 0
+            else:
                 return
-            value = order.key(nearest)[0]
-            group = order.equal(value) & within
-            yield from self.every(group, fields[1:], None, skip)
-            skip = max(0, skip - len(group))
-            edge = (value, "" if is_reversed else LAST)
+
+    def _sorted(
+        self, order: SortIndex, ids: list[int], fields: Sequence[OrderField]
+    ) -> list[int]:
+        """A few ids that are equal so far, by the other fields and at last by ref."""
+        if len(ids) == 1:
+            return ids
+        ids.sort(key=order.key, reverse=self._is_descending)
+        for field in reversed(fields):
+            later = self._model.order(field.path)
+            present = [entity for entity in ids if entity in later]
+            missing = [entity for entity in ids if entity not in later]
+            present.sort(key=later.value, reverse=field.descending)
+            ids = present + missing
+        return ids[::-1] if self._backwards else ids
 
 
 def _inner(place: Place | None) -> Place | None:

@@ -47,6 +47,10 @@ class SortIndex:
         assert key is not None  # noqa: S101 - narrows; callers pass sorted ids only
         return key
 
+    def value(self, entity: int) -> str:
+        """The value of an entity that has the field."""
+        return self.key(entity)[0]
+
     def __contains__(self, entity: int) -> bool:
         return entity < len(self._keys) and self._keys[entity] is not None
 
