@@ -16,7 +16,9 @@ from services.catalog.query.ordering import (
     OrderField,
     all_in_order,
     having_first,
+    ids_of,
     in_order,
+    indexes_of,
     place_of,
 )
 from services.catalog.query.scopes import everything
@@ -161,14 +163,17 @@ def check_listing(steps: list[StoredEntity | str], by: list[tuple[str, bool]]) -
     model, entities = ReadModel(), {}
     fields = tuple(OrderField(path, down) for path, down in by)
     for step in steps:
-        list(all_in_order(model, model.live, fields))
+        list(all_in_order(indexes_of(model, fields), model.live, fields))
         if isinstance(step, str):
             model.drop(step)
             entities.pop(step, None)
         else:
             model.put(step)
             entities[step.ref] = step
-    ordered_refs = refs(model, all_in_order(model, model.live, fields))
+    ordered_refs = refs(
+        model,
+        ids_of(all_in_order(indexes_of(model, fields), model.live, fields)),
+    )
     assert sorted(ordered_refs) == sorted(entities)
     expected_refs = sorted(entities, reverse=bool(by) and by[-1][1])
     for path, down in reversed(by):
@@ -186,11 +191,14 @@ def check_listing(steps: list[StoredEntity | str], by: list[tuple[str, bool]]) -
 
 def paged(model: ReadModel, fields: tuple[OrderField, ...]) -> None:
     within = having_first(model, model.live, fields)
-    whole = list(in_order(model, within, fields))
+    indexes = indexes_of(model, fields)
+    whole = list(in_order(indexes, within, fields))
     for index, entity in enumerate(whole):
-        place = place_of(model, entity, fields)
-        after = list(in_order(model, within, fields, after=place))
-        before = list(in_order(model, within, fields, after=place, backwards=True))
+        place = place_of(indexes, entity, fields)
+        after = list(in_order(indexes, within, fields, after=place))
+        before = list(in_order(indexes, within, fields, after=place, backwards=True))
         assert after == whole[index + 1 :]
-        assert list(in_order(model, within, fields, skip=index)) == whole[index:]
+        assert (
+            list(ids_of(in_order(indexes, within, fields, skip=index))) == whole[index:]
+        )
         assert before == whole[:index][::-1]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from shared.guards import turns
-from shared.guards.turns import in_turns
+from shared.guards.turns import in_turns, sort_in_turns
 
 
 @pytest.mark.parametrize("seconds_an_item", [0.004, 0.0])
@@ -39,3 +39,11 @@ async def test_all_items_are_yielded_in_order() -> None:
     """Whatever happens between them."""
     assert [item async for item in in_turns("abc")] == ["a", "b", "c"]
     assert [item async for item in in_turns("")] == []
+
+
+@pytest.mark.parametrize("count", [0, 1, turns.SORTED_AT_ONCE * 5 + 1])
+async def test_a_long_sort_is_stable(count: int) -> None:
+    """Equal items stay in their order across the pieces."""
+    items = [(number * 7919 % 50, number) for number in range(count)]
+    by_first = await sort_in_turns(items, lambda item: item[0])
+    assert by_first == sorted(items)

@@ -1,7 +1,6 @@
 """Lists of entities: `/entities` and `/entities/by-query`."""
 
 import base64
-from itertools import islice
 from urllib.parse import parse_qsl, urlencode
 
 import orjson
@@ -32,7 +31,12 @@ from services.catalog.query.cursors import Cursor, decode_cursor
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.listing import DEFAULT_LIMIT, ListRequest, page_of
-from services.catalog.query.ordering import OrderField, all_in_order, check_orders
+from services.catalog.query.ordering import (
+    OrderField,
+    all_in_order,
+    indexes_in_turns,
+    take,
+)
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from shared.contracts.errors import CallboardError, Invalid
@@ -60,7 +64,8 @@ async def by_query(request: Request) -> ReadResponse:
     response = await _page(
         reads, _list_request(query_as(key[1], EntityPageQuery)), scope
     )
-    if isinstance(response, FinishedResponse):
+    # What the caller may see may have changed while others had their turn.
+    if isinstance(response, FinishedResponse) and reads.renew(scope).key == scope.key:
         reads.answers.keep(key, response)
     return response
 
@@ -79,27 +84,39 @@ async def entities(request: Request) -> ReadResponse:
     query = query_as(text, EntityListQuery)
     limit, offset = _window(query)
     orders, fields = parse_orders(query.order), parse_fields(query.fields)
-    check_orders(orders)
-    matching_ids = select(reads.model, parse_filters(query.filter), scope)
-    ids = all_in_order(reads.model, matching_ids, orders, skip=offset)
-    records = list(reads.model.existing(islice(ids, limit)))
-    response = await array(reads, records, fields, scope)
+    criterion = parse_filters(query.filter)
+    indexes = await indexes_in_turns(reads.model, orders)
+    scope, revision = reads.renew(scope), str(reads.model.revision)
+    matching_ids = select(reads.model, criterion, scope).copy()
+    # Ids are given again while others have their turn.
+    in_slices = len(orders) > 1
+    all_records = list(reads.model.records) if in_slices else reads.model.records
+    steps = all_in_order(indexes, matching_ids, orders, skip=offset)
+    ids = await take(steps, limit, in_slices=in_slices)
+    records = [record for entity in ids if (record := all_records[entity]) is not None]
+    response = await array(reads, records, fields, scope, revision=revision)
     if limit is not None and offset + limit < len(matching_ids):
         response.headers.append((b"link", _link(text, limit, offset + limit)))
     return response
 
 
 async def _page(reads: Reads, listing: ListRequest, scope: ReaderScope) -> ReadResponse:
-    page = page_of(reads.model, listing, scope)
+    indexes = await indexes_in_turns(reads.model, listing.sort_fields)
+    scope, revision = reads.renew(scope), str(reads.model.revision)
+    page = await page_of(reads.model, listing, scope, indexes)
     page_info = {}
     if page.next_cursor:
         page_info["nextCursor"] = page.next_cursor
     if page.previous_cursor:
         page_info["prevCursor"] = page.previous_cursor
     end = b'],"totalItems":%d,"pageInfo":%b}' % (page.total, orjson.dumps(page_info))
-    records = list(reads.model.existing(page.ids))
     return await array(
-        reads, records, listing.fields, scope, around=(b'{"items":[', end)
+        reads,
+        page.records,
+        listing.fields,
+        scope,
+        around=(b'{"items":[', end),
+        revision=revision,
     )
 
 

@@ -76,7 +76,7 @@ class StreamedResponse:
     def __init__(
         self,
         pieces: Iterable[bytes] | AsyncIterator[bytes],
-        revision: ChangeCounter,
+        revision: ChangeCounter | str,
         *,
         media: bytes = JSON,
     ) -> None:
@@ -205,20 +205,24 @@ async def array(
     scope: ReaderScope,
     *,
     around: tuple[bytes, bytes] = (b"[", b"]"),
+    revision: str | None = None,
 ) -> ReadResponse:
-    """Records as a JSON array between two texts; a long one is streamed."""
+    """Records as a JSON array between two texts; a long one is streamed.
+
+    `revision` is the one that they were read at, None: that of now.
+    """
+    # The texts of definitions may have to be read: changes may come meanwhile.
+    revision = revision or str(reads.model.revision)
 
     def rendered(part: Sequence[EntityRecord]) -> list[bytes]:
         # A hidden entity may have come since, to which a later part has a relation.
         return render_all(reads.model, part, fields, reads.renew(scope))
 
     if len(records) <= CHUNK and reads.definitions.are_few(records):
-        # The texts of definitions may have to be read: changes may come meanwhile.
-        revision = str(reads.model.revision)
         bodies = await reads.definitions.complete(rendered(records))
         return reads.answer(around[0] + b",".join(bodies) + around[1], revision)
     pieces = _pieces(reads, records, rendered, around)
-    return StreamedResponse(pieces, reads.model.revision)
+    return StreamedResponse(pieces, revision)
 
 
 async def _pieces(

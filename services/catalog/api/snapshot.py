@@ -12,7 +12,7 @@ from services.catalog.api.reading import (
     StreamedResponse,
     reads_of,
 )
-from services.catalog.query.ordering import in_order
+from services.catalog.query.ordering import ids_of, in_order, indexes_in_turns
 from services.catalog.readmodel.records import EntityRecord, tail_of
 from shared.contracts.errors import Forbidden
 from shared.kit.http.apps import caller_of
@@ -23,7 +23,8 @@ NDJSON = b"application/x-ndjson"
 async def snapshot(request: Request) -> ReadResponse:
     """A line of JSON for each entity, by ref, as of one moment."""
     reads = for_services(request)
-    ids = in_order(reads.model, reads.model.live, ())
+    indexes = await indexes_in_turns(reads.model, ())
+    ids = ids_of(in_order(indexes, reads.model.live, ()))
     records = list(reads.model.existing(ids))
     refs_only = b"refs_only=1" in request.scope["query_string"]
     pieces = _lines(reads, records, refs_only=refs_only)

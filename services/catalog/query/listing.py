@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from pyroaring import BitMap
 
@@ -11,16 +10,19 @@ from services.catalog.query.cursors import Cursor
 from services.catalog.query.effort import check_length, check_texts
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.ordering import (
+    Indexes,
     OrderField,
-    check_orders,
     having_first,
+    ids_of,
     in_order,
     place_of,
+    take,
 )
 from services.catalog.query.predicates import Predicate, parse_predicate
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel.records import EntityRecord
 
 DEFAULT_LIMIT = 200
 """Entities of a page when no limit is given (catalog-backend's code, not its docs)."""
@@ -41,46 +43,59 @@ class ListRequest:
     cursor: Cursor | None = None
     is_counted: bool = True
 
+    @property
+    def sort_fields(self) -> tuple[OrderField, ...]:
+        """The fields to sort by: a cursor has its own."""
+        return self.orders if self.cursor is None else self.cursor.orders
+
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """A page's ids in order; `total` is 0 when it was not to be counted."""
+    """A page's entities in order; `total` is 0 when it was not to be counted."""
 
-    ids: Sequence[int]
+    records: Sequence[EntityRecord]
     total: int
     next_cursor: str | None
     previous_cursor: str | None
 
 
-def page_of(model: ReadModel, listing: ListRequest, scope: ReaderScope) -> ListPage:
-    """The page that a listing asks for."""
+async def page_of(
+    model: ReadModel, listing: ListRequest, scope: ReaderScope, indexes: Indexes
+) -> ListPage:
+    """The page that a listing asks for, by the indexes of its `sort_fields`.
+
+    It is of one moment; by several fields it takes turns with others.
+    """
     start = listing.cursor or _beginning(listing)
-    check_orders(start.orders)
     within = _entities(model, start, scope)
     total = len(within) if listing.is_counted else 0
     if not listing.limit:
         return ListPage((), total, None, None)
-    ids_from_place = in_order(
-        model,
+    # Ids are given again and sets change while others have their turn.
+    in_slices = len(start.orders) > 1
+    records = list(model.records) if in_slices else model.records
+    within = within.copy() if in_slices else within
+    steps = in_order(
+        indexes,
         within,
         start.orders,
         after=start.place if listing.cursor else None,
         backwards=start.backwards,
         skip=0 if listing.cursor else listing.offset,
     )
-    ids = list(islice(ids_from_place, listing.limit + 1))
+    ids = await take(steps, listing.limit + 1, in_slices=in_slices)
     has_more = len(ids) > listing.limit
     del ids[listing.limit :]
     if start.backwards:
         ids.reverse()
-    has_next, has_previous = _ends(model, within, start, ids, has_more=has_more)
+    has_next, has_previous = _ends(indexes, within, start, ids, has_more=has_more)
     if listing.cursor is None:
         has_previous = False
     return ListPage(
-        ids,
+        [record for entity in ids if (record := records[entity]) is not None],
         total,
-        _cursor(model, start, ids[-1], backwards=False) if has_next else None,
-        _cursor(model, start, ids[0], backwards=True) if has_previous else None,
+        _cursor(indexes, start, ids[-1], backwards=False) if has_next else None,
+        _cursor(indexes, start, ids[0], backwards=True) if has_previous else None,
     )
 
 
@@ -127,7 +142,7 @@ def _searched(start: Cursor) -> tuple[str, ...]:
 
 
 def _ends(
-    model: ReadModel,
+    indexes: Indexes,
     within: BitMap,
     start: Cursor,
     ids: Sequence[int],
@@ -138,20 +153,22 @@ def _ends(
     if not ids:
         return False, False
     if start.backwards:
-        return _any_beyond(model, within, start, ids[-1], backwards=False), has_more
+        return _any_beyond(indexes, within, start, ids[-1], backwards=False), has_more
     if start.place == ((), ""):
         return has_more, False
-    return has_more, _any_beyond(model, within, start, ids[0], backwards=True)
+    return has_more, _any_beyond(indexes, within, start, ids[0], backwards=True)
 
 
 def _any_beyond(
-    model: ReadModel, within: BitMap, start: Cursor, entity: int, *, backwards: bool
+    indexes: Indexes, within: BitMap, start: Cursor, entity: int, *, backwards: bool
 ) -> bool:
-    place = place_of(model, entity, start.orders)
-    ids_beyond = in_order(model, within, start.orders, after=place, backwards=backwards)
-    return next(iter(ids_beyond), None) is not None
+    place = place_of(indexes, entity, start.orders)
+    ids_beyond = in_order(
+        indexes, within, start.orders, after=place, backwards=backwards
+    )
+    return next(ids_of(ids_beyond), None) is not None
 
 
-def _cursor(model: ReadModel, start: Cursor, entity: int, *, backwards: bool) -> str:
-    place = place_of(model, entity, start.orders)
+def _cursor(indexes: Indexes, start: Cursor, entity: int, *, backwards: bool) -> str:
+    place = place_of(indexes, entity, start.orders)
     return replace(start, place=place, backwards=backwards).encode()

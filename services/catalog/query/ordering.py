@@ -1,6 +1,6 @@
 """Sorting by any number of fields, from any place on, in either direction."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
 
@@ -11,6 +11,7 @@ from services.catalog.readmodel import ReadModel
 from services.catalog.readmodel.entities import BY_REF
 from services.catalog.readmodel.orders import LAST, SortIndex, SortKey
 from shared.contracts.errors import Invalid
+from shared.guards.turns import in_turns
 
 Value = str | None
 
@@ -50,6 +51,55 @@ Place = tuple[Sequence[Value], str]
 """An entity's place in an order: its value of each field, and its ref."""
 
 
+Indexes = Mapping[str, SortIndex]
+"""The sort indexes of an order's fields by path, and the one by ref."""
+
+
+def indexes_of(model: ReadModel, fields: Sequence[OrderField]) -> Indexes:
+    """What an order by `fields` needs."""
+    return {path: model.order(path) for path in _paths(fields)}
+
+
+async def indexes_in_turns(model: ReadModel, fields: Sequence[OrderField]) -> Indexes:
+    """As `indexes_of`; others get their turn where there is much to sort.
+
+    Those of several fields are copies: the walk takes turns with changes of the model.
+
+    Raises:
+        Invalid: if there are too many fields, or one that no entity can have.
+    """
+    check_orders(fields)
+    indexes = {path: await model.order_in_turns(path) for path in _paths(fields)}
+    indexes = {path: model.order(path, index) for path, index in indexes.items()}
+    if len(fields) > 1:
+        return {path: index.copy() for path, index in indexes.items()}
+    return indexes
+
+
+def _paths(fields: Sequence[OrderField]) -> list[str]:
+    return [BY_REF, *dict.fromkeys(field.path for field in fields)]
+
+
+async def take(
+    steps: Iterator[int | None], limit: int | None, *, in_slices: bool
+) -> list[int]:
+    """The first `limit` ids; others get their turn in between if it is `in_slices`."""
+    if not in_slices:
+        return list(islice(ids_of(steps), limit))
+    ids: list[int] = []
+    async for entity in in_turns(steps):
+        if entity is not None:
+            ids.append(entity)
+            if len(ids) == limit:
+                break
+    return ids
+
+
+def ids_of(steps: Iterator[int | None]) -> Iterator[int]:
+    """The ids without the steps that only pass others over."""
+    return (entity for entity in steps if entity is not None)
+
+
 def having_first(
     model: ReadModel, within: BitMap, fields: Sequence[OrderField]
 ) -> BitMap:
@@ -61,41 +111,41 @@ def having_first(
 
 
 def in_order(
-    model: ReadModel,
+    indexes: Indexes,
     within: BitMap,
     fields: Sequence[OrderField],
     *,
     after: Place | None = None,
     backwards: bool = False,
     skip: int = 0,
-) -> Iterator[int]:
+) -> Iterator[int | None]:
     """The ids in order, from behind a place on, or before it going backwards.
 
     Those without the first field are left out; without a later one, they come last.
-    Equal ones are in the order of their refs, descending if the last field is.
+    Equal ones are in the order of their refs, descending if the last field is. None
+    stands for a step that passes some over.
     """
-    walk = _Walk(model, fields, backwards=backwards)
+    walk = _Walk(indexes, fields, backwards=backwards)
     if fields:
         return walk.having(within, fields, after, skip)
     return walk.by_ref(within, after, skip)
 
 
 def all_in_order(
-    model: ReadModel, within: BitMap, fields: Sequence[OrderField], *, skip: int = 0
-) -> Iterator[int]:
+    indexes: Indexes, within: BitMap, fields: Sequence[OrderField], *, skip: int = 0
+) -> Iterator[int | None]:
     """As `in_order`, and those without the first field behind all others."""
-    return _Walk(model, fields, backwards=False).every(within, fields, None, skip)
+    return _Walk(indexes, fields, backwards=False).every(within, fields, None, skip)
 
 
-def place_of(model: ReadModel, entity: int, fields: Sequence[OrderField]) -> Place:
+def place_of(indexes: Indexes, entity: int, fields: Sequence[OrderField]) -> Place:
     """The place of an entity in the order, for a later `in_order`."""
-    record = model.records[entity]
-    ref = record.ref if record is not None else ""
-    return [_value(model.order(field.path), entity) for field in fields], ref
+    values = [_value(indexes[field.path], entity) for field in fields]
+    return values, _value(indexes[BY_REF], entity) or ""
 
 
 def _value(order: SortIndex, entity: int) -> Value:
-    return order.key(entity)[0] if entity in order else None
+    return order.value(entity) if entity in order else None
 
 
 class _Walk:
@@ -106,17 +156,19 @@ class _Walk:
     """
 
     def __init__(
-        self, model: ReadModel, fields: Sequence[OrderField], *, backwards: bool
+        self, indexes: Indexes, fields: Sequence[OrderField], *, backwards: bool
     ) -> None:
-        self._model = model
+        self._indexes = indexes
         self._backwards = backwards
         self._is_descending = bool(fields) and fields[-1].descending
 
-    def by_ref(self, within: BitMap, after: Place | None, skip: int) -> Iterator[int]:
+    def by_ref(
+        self, within: BitMap, after: Place | None, skip: int
+    ) -> Iterator[int | None]:
         """The ids by ref."""
         is_reversed = self._backwards != self._is_descending
         key = None if after is None else (after[1], "")
-        order = self._model.order(BY_REF)
+        order = self._indexes[BY_REF]
         return order.walk(within, after=key, backwards=is_reversed, skip=skip)
 
     def every(
@@ -125,12 +177,12 @@ class _Walk:
         fields: Sequence[OrderField],
         after: Place | None,
         skip: int,
-    ) -> Iterator[int]:
+    ) -> Iterator[int | None]:
         """Those with the first field, then those without, by the other fields."""
         if not fields:
             yield from self.by_ref(within, after, skip)
             return
-        with_field = having_first(self._model, within, fields)
+        with_field = within & self._indexes[fields[0].path].present()
         parts = [(with_field, True), (within - with_field, False)]
         for part, has in reversed(parts) if self._backwards else parts:
             place = None
@@ -153,9 +205,9 @@ class _Walk:
         fields: Sequence[OrderField],
         after: Place | None,
         skip: int,
-    ) -> Iterator[int]:
+    ) -> Iterator[int | None]:
         """The ids by the first field, which all of them have."""
-        order = self._model.order(fields[0].path)
+        order = self._indexes[fields[0].path]
         is_reversed = self._backwards != fields[0].descending
         if len(fields) == 1:
             key = None if after is None else (after[0][0] or "", after[1])
@@ -176,7 +228,7 @@ class _Walk:
         fields: Sequence[OrderField],
         edge: SortKey | None,
         skip: int,
-    ) -> Iterator[int]:
+    ) -> Iterator[int | None]:
         """The ids group by group, from an edge between two groups on."""
         is_reversed = self._backwards != fields[0].descending
         while True:
@@ -191,6 +243,7 @@ class _Walk:
                     break
                 if skip >= len(ids):
                     skip -= len(ids)
+                    yield None
                     continue
                 yield from self._sorted(order, ids, fields[1:])[skip:]
                 skip = 0
@@ -205,7 +258,7 @@ class _Walk:
             return ids
         ids.sort(key=order.key, reverse=self._is_descending)
         for field in reversed(fields):
-            later = self._model.order(field.path)
+            later = self._indexes[field.path]
             present = [entity for entity in ids if entity in later]
             missing = [entity for entity in ids if entity not in later]
             present.sort(key=later.value, reverse=field.descending)

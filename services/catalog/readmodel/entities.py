@@ -4,7 +4,9 @@ One event loop writes and reads it; nothing here waits, so a reader sees whole c
 `put` and `drop` cost what the entity costs, whatever the size of the catalog.
 """
 
+import asyncio
 import dataclasses
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 
 from pyroaring import BitMap
@@ -25,6 +27,7 @@ from services.catalog.readmodel.records import (
 )
 from services.catalog.readmodel.rows import Rows, rows_of
 from services.catalog.readmodel.terms import TermCache
+from shared.guards.turns import in_turns
 
 BY_REF = ""
 """The name of the order that every entity is in."""
@@ -34,6 +37,9 @@ PREPARED = (BY_REF, "metadata.name")
 
 MOST_ORDERS = 32
 """Fields whose order is kept at a time; each costs some 15 MB per 100,000 entities."""
+
+FEW_CHANGES = 100
+"""Of more changed entities, the documents are read in turns with other work."""
 
 NOTHING_SORTED = SortIndex([], 0)
 """The order by a field that no entity has; shared, so never updated."""
@@ -55,6 +61,7 @@ class ReadModel:
         self._free: list[int] = []
         self._log = ChangeLog()
         self._orders: dict[str, SortIndex] = {}
+        self._sorting = asyncio.Lock()
         self._terms = TermCache(self.index.fields, self._values_of)
         self._fingerprint = 0
 
@@ -153,20 +160,64 @@ class ReadModel:
         for path in PREPARED:
             self.order(path)
 
-    def order(self, path: str) -> SortIndex:
-        """Entities by the value at a lower-cased path, or all by ref (`BY_REF`)."""
+    def order(self, path: str, index: SortIndex | None = None) -> SortIndex:
+        """Entities by the value at a lower-cased path, or all by ref (`BY_REF`).
+
+        With `index`, that one of the caller's, brought up to date.
+        """
         if path != BY_REF and path not in self.index.fields:
             return NOTHING_SORTED
-        order = self._orders.get(path)
+        order = (
+            self._orders.get(path)
+            if index is None or index is NOTHING_SORTED
+            else index
+        )
         changed_ids = None if order is None else self._log.since(order.log_position)
         if order is None or changed_ids is None:
-            order = SortIndex(self._keys(path), self._log.end)
-            if len(self._orders) >= MOST_ORDERS:
-                del self._orders[next(iter(self._orders))]
-            self._orders[path] = order
+            keys: list[SortKey | None] = [None] * len(self.records)
+            deque(self._fill_keys(path, keys), maxlen=0)
+            order = self._keep_order(path, SortIndex(keys, self._log.end))
         elif changed_ids:
             order.update((i, self._key(self.records[i], path)) for i in changed_ids)
             order.log_position = self._log.end
+        return order
+
+    async def order_in_turns(self, path: str) -> SortIndex:
+        """As `order`; others get their turn where there is much to sort."""
+        if self._is_nearly_sorted(path):
+            return self.order(path)
+        async with self._sorting:
+            order = None
+            if not self._is_nearly_sorted(path):
+                order = await self._sort(path)
+            return self.order(path, order)
+
+    def _is_nearly_sorted(self, path: str) -> bool:
+        order = self._orders.get(path)
+        if order is None:
+            return path != BY_REF and path not in self.index.fields
+        changed_ids = self._log.since(order.log_position)
+        return changed_ids is not None and len(changed_ids) <= FEW_CHANGES
+
+    async def _sort(self, path: str) -> SortIndex:
+        """Brings an order up to date, but for what changes in the meantime."""
+        order, position = self._orders.get(path), self._log.end
+        ids = None if order is None else self._log.since(order.log_position)
+        if order is None or ids is None:
+            keys: list[SortKey | None] = [None] * len(self.records)
+            async for _ in in_turns(self._fill_keys(path, keys)):
+                pass
+            order = await SortIndex.sorted_in_turns(keys, position)
+            return self._keep_order(path, order)
+        changes = [(i, self._key(self.records[i], path)) async for i in in_turns(ids)]
+        order.update(changes)
+        order.log_position = position
+        return order
+
+    def _keep_order(self, path: str, order: SortIndex) -> SortIndex:
+        if path not in self._orders and len(self._orders) >= MOST_ORDERS:
+            del self._orders[next(iter(self._orders))]
+        self._orders[path] = order
         return order
 
     def containing(self, path: str, text: str) -> BitMap:
@@ -256,19 +307,28 @@ class ReadModel:
         self._log.note(entity)
         self.revision.advance()
 
-    def _keys(self, path: str) -> list[SortKey | None]:
-        if path == BY_REF:
-            return [None if r is None else (r.ref, "") for r in self.records]
-        keys: list[SortKey | None] = [None] * len(self.records)
+    def _fill_keys(self, path: str, keys: list[SortKey | None]) -> Iterator[None]:
+        """Fills in the keys at ids; steps, between which the model may change.
+
+        What changes meanwhile is in the log behind the position of before.
+        """
         field = self.index.fields.get(path)
-        if field is None:
-            return keys
-        for record in self.existing(field.present):
-            keys[record.entity] = (LAST, record.ref)
-        for value in sorted(field.values, reverse=True):
-            for record in self.existing(members(field.values[value])):
-                keys[record.entity] = (value, record.ref)
-        return keys
+        if path == BY_REF:
+            keys[:] = [None if r is None else (r.ref, "") for r in self.records]
+        elif field is not None:
+            for record in self._below(len(keys), field.present):
+                keys[record.entity] = (LAST, record.ref)
+                yield
+            for value in list(field.values):
+                for record in self._below(len(keys), members(field.values.get(value))):
+                    key = keys[record.entity]
+                    if key is None or value < key[0]:
+                        keys[record.entity] = (value, record.ref)
+                    yield
+
+    def _below(self, end: int, ids: Iterable[int]) -> Iterator[EntityRecord]:
+        # A list, because the set may change between two steps.
+        return self.existing([entity for entity in ids if entity < end])
 
     def _key(self, record: EntityRecord | None, path: str) -> SortKey | None:
         if record is None:

@@ -5,6 +5,8 @@ from collections.abc import Iterable, Iterator
 
 from pyroaring import BitMap
 
+from shared.guards.turns import sort_in_turns
+
 SortKey = tuple[str, str]
 """A lower-cased value, and the entity ref that breaks ties."""
 
@@ -36,8 +38,34 @@ class SortIndex:
         entities = [entity for entity, key in enumerate(keys) if key is not None]
         self._fill(entities)
 
+    @classmethod
+    async def sorted_in_turns(
+        cls, keys: list[SortKey | None], log_position: int
+    ) -> "SortIndex":
+        """A new index; others get their turn while it is sorted."""
+        index = cls([], log_position)
+        index._keys = keys
+        entities = [entity for entity, key in enumerate(keys) if key is not None]
+        index._cut(await sort_in_turns(entities, keys.__getitem__))
+        return index
+
+    def copy(self) -> "SortIndex":
+        """The index as it is now, whatever is changed in the original later."""
+        index = SortIndex([], self.log_position)
+        index._keys = list(self._keys)
+        index._blocks = [list(block) for block in self._blocks]
+        index._bitmaps = [bitmap.copy() for bitmap in self._bitmaps]
+        return index
+
+    def present(self) -> BitMap:
+        """The ids that have the field."""
+        return BitMap.union(*self._bitmaps) if self._bitmaps else BitMap()
+
     def _fill(self, entities: list[int]) -> None:
         entities.sort(key=self.key)
+        self._cut(entities)
+
+    def _cut(self, entities: list[int]) -> None:
         self._blocks = [entities[i : i + BLOCK] for i in range(0, len(entities), BLOCK)]
         self._bitmaps = [BitMap(block) for block in self._blocks]
 
