@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from services.catalog.api.reading import CHUNK
 from services.catalog.query.facets import FacetCounts
+from services.catalog.query.rendering import ENTITIES_AT_ONCE
 from shared.contracts.headers import REVISION
 from shared.contracts.permissions import ENTITY_READ
 from shared.kit.http.service_tokens import Principal
@@ -91,7 +91,7 @@ async def test_a_restricted_entity_added_while_streaming_is_not_named(
     database: Any, data: Path
 ) -> None:
     """Later parts of a response do not name a restricted entity added meanwhile."""
-    names = [f"c{number:04}" for number in range(2 * CHUNK)]
+    names = [f"c{number:04}" for number in range(2 * ENTITIES_AT_ONCE)]
     file = write(data, "all.yaml", *map(builders.component, names))
     secret = builders.component(
         "secret", {"annotations": {"callboard.dev/visibility": "restricted"}}

@@ -9,7 +9,7 @@ from httpx import AsyncClient
 from services.catalog.query.listing import ListRequest, page_of
 from services.catalog.query.ordering import OrderField, indexes_in_turns, indexes_of
 from services.catalog.query.scopes import everything
-from services.catalog.readmodel import ReadModel
+from services.catalog.readmodel import ReadModel, projections
 from shared.guards import turns
 from shared.kit.http.service_tokens import PrincipalTokens
 from tests import builders
@@ -59,6 +59,61 @@ async def test_a_sort_by_many_fields_runs_in_turns(
     orders = "&".join(order + field for field in SORT_FIELDS)
     async with limit_stretches():
         await ask(reader, f"{path}&{orders}&fields=kind")
+
+
+@pytest.mark.parametrize("path", ["/entities/by-query", "/entities/by-refs"])
+async def test_a_cut_to_many_fields_runs_in_turns(
+    reader: AsyncClient, path: str
+) -> None:
+    """A page of as many entities as are rendered at once when they are whole."""
+    body = {
+        "fields": [f"metadata.x{number}" for number in range(240)],
+        "limit": 500,
+        "entityRefs": [f"component:default/c{number}" for number in range(500)],
+    }
+    async with limit_stretches():
+        answer = await ask(reader, path, body)
+    assert answer["items"] == [{}] * 500
+
+
+async def test_large_entities_are_cut_in_turns(
+    tokens: PrincipalTokens, principal_headers: Headers
+) -> None:
+    """A page of few names, but of many bytes."""
+    texts = {f"x{number}": "y" for number in range(10_000)}
+    model = model_of(
+        *(
+            stored(builders.component(f"c{number}", {"annotations": texts}))
+            for number in range(80)
+        )
+    )
+    app = reading_app(model, tokens)
+    client = client_of(app, principal_headers())
+    async with client, limit_stretches(0.1):
+        answer = await client.get("/entities?fields=metadata,spec")
+    assert len(answer.json()) == 80
+
+
+def test_remembered_cuts_are_bounded_by_their_bytes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The least used cut makes room, and what is forgotten leaves room."""
+    monkeypatch.setattr(projections, "MOST_BYTES", 10_000)
+    cuts = projections.Projections()
+    for name in ("a", "b"):
+        cuts.cut((name,))
+        for entity in range(4):
+            cuts.remember((name,), entity, b"x" * 1000)
+    assert sorted(cuts.cut(("b",))) == [0, 1, 2, 3]
+    cuts.forget(0)
+    cuts.remember(("b",), 4, b"x" * 1000)
+    assert sorted(cuts.cut(("a",))) == [1, 2, 3]
+    cuts.cut(("b",))
+    cuts.remember(("b",), 5, b"x" * 3000)
+    assert cuts.cut(("a",)) == {}
+    assert len(cuts.cut(("b",))) == 5
+    cuts.remember(("b",), 6, b"x" * 20_000)
+    assert cuts.cut(("b",)) == {}
 
 
 async def test_a_page_is_of_one_moment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,10 @@ from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 from shared.kit.observability import logs
 
-#: Bytes of definitions that are in memory for one answer at a time.
+#: Bytes of entities and definitions that are rendered for one answer at a time.
 AT_ONCE_BYTES = 8_000_000
+#: A byte of an entity, whose values are read one by one, weighs as much as so many.
+HEAD_WEIGHT = 4
 #: Bytes of definitions that are remembered: those that people open one after another.
 REMEMBERED_BYTES = 8_000_000
 _MARK = b'"%b":' % KEY.encode()
@@ -38,13 +40,11 @@ class Definitions:
         self._log = logs.get_logger("catalog")
 
     def are_few(self, records: Sequence[EntityRecord]) -> bool:
-        """Whether the definitions of all these may be in memory at once."""
-        if not self._model.definitions:
-            return True
+        """Whether all these may be rendered with their definitions at once."""
         return sum(map(self._size, records)) <= AT_ONCE_BYTES
 
     def portions(self, records: Sequence[Item], limit: int) -> Iterator[list[Item]]:
-        """The records in portions whose definitions may be in memory at once."""
+        """The records in portions that may be rendered at once."""
         portion: list[Item] = []
         size = 0
         for record in records:
@@ -104,7 +104,8 @@ class Definitions:
         if record is None:
             return 0
         reference = self._model.definitions.get(record.entity)
-        return reference.bytes if reference is not None else 0
+        own_bytes = HEAD_WEIGHT * len(record.head)
+        return own_bytes + (reference.bytes if reference is not None else 0)
 
     def _remember(self, name: str, text: str) -> None:
         if name in self._recent:

@@ -22,7 +22,7 @@ from services.catalog.api.definitions import Definitions
 from services.catalog.api.revisions import reach
 from services.catalog.ports import DefinitionStore
 from services.catalog.query.conditions import Conditions, parse_conditions
-from services.catalog.query.rendering import render_all
+from services.catalog.query.rendering import piece_size, render_all
 from services.catalog.query.scopes import ReaderScope, Scopes
 from services.catalog.query.selection import select
 from services.catalog.readmodel import ReadModel
@@ -34,9 +34,6 @@ from shared.kit.http.apps import Caller, caller_of
 from shared.kit.http.service_tokens import Principal
 
 JSON = b"application/json; charset=utf-8"
-
-CHUNK = 500
-"""Entities rendered at a time: a few milliseconds, then others get their turn."""
 
 ANSWERS = 1024
 LARGEST_ANSWER = 64 * 1024
@@ -218,21 +215,23 @@ async def array(
         # A hidden entity may have come since, to which a later part has a relation.
         return render_all(reads.model, part, fields, reads.renew(scope))
 
-    if len(records) <= CHUNK and reads.definitions.are_few(records):
+    size = piece_size(fields)
+    if len(records) <= size and reads.definitions.are_few(records):
         bodies = await reads.definitions.complete(rendered(records))
         return reads.answer(around[0] + b",".join(bodies) + around[1], revision)
-    pieces = _pieces(reads, records, rendered, around)
+    portions = reads.definitions.portions(records, size)
+    pieces = _pieces(reads, portions, rendered, around)
     return StreamedResponse(pieces, revision)
 
 
 async def _pieces(
     reads: Reads,
-    records: Sequence[EntityRecord],
+    portions: Iterable[Sequence[EntityRecord]],
     rendered: Callable[[Sequence[EntityRecord]], list[bytes]],
     around: tuple[bytes, bytes],
 ) -> AsyncIterator[bytes]:
     separator = around[0]
-    for part in reads.definitions.portions(records, CHUNK):
+    for part in portions:
         bodies = await reads.definitions.complete(rendered(part))
         yield separator + b",".join(bodies)
         separator = b","

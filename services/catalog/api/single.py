@@ -1,6 +1,6 @@
 """Routes for single entities: by name, uid or refs, and their ancestry."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 
 import orjson
 from starlette.requests import Request
@@ -8,7 +8,6 @@ from starlette.requests import Request
 from services.catalog.api.models import EntityFilter, EntityRefsRequest
 from services.catalog.api.parameters import query_as
 from services.catalog.api.reading import (
-    CHUNK,
     ReadResponse,
     Reads,
     StreamedResponse,
@@ -19,7 +18,7 @@ from services.catalog.query.criteria import EVERYTHING, AllOf, Criterion
 from services.catalog.query.fields import parse_fields
 from services.catalog.query.filters import parse_filters
 from services.catalog.query.predicates import Predicate, parse_predicate
-from services.catalog.query.rendering import render, render_all
+from services.catalog.query.rendering import piece_size, render, render_all
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
 from services.catalog.readmodel.records import EntityRecord
@@ -132,23 +131,25 @@ async def _items(
     def rendered(part: Sequence[EntityRecord]) -> list[bytes]:
         return render_all(reads.model, part, fields, reads.renew(scope))
 
-    if len(records) <= CHUNK and reads.definitions.are_few(existing_records):
+    size = piece_size(fields)
+    if len(records) <= size and reads.definitions.are_few(existing_records):
         revision = str(reads.model.revision)
         bodies = iter(await reads.definitions.complete(rendered(existing_records)))
         items = [b"null" if record is None else next(bodies) for record in records]
         return reads.answer(b'{"items":[' + b",".join(items) + b"]}", revision)
     return StreamedResponse(
-        _item_pieces(reads, records, rendered), reads.model.revision
+        _item_pieces(reads, reads.definitions.portions(records, size), rendered),
+        reads.model.revision,
     )
 
 
 async def _item_pieces(
     reads: Reads,
-    records: Sequence[EntityRecord | None],
+    portions: Iterable[Sequence[EntityRecord | None]],
     rendered: Callable[[Sequence[EntityRecord]], list[bytes]],
 ) -> AsyncIterator[bytes]:
     separator = b'{"items":['
-    for part in reads.definitions.portions(records, CHUNK):
+    for part in portions:
         existing_records = [record for record in part if record is not None]
         bodies = iter(await reads.definitions.complete(rendered(existing_records)))
         items = [b"null" if record is None else next(bodies) for record in part]

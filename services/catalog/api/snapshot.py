@@ -6,13 +6,13 @@ import orjson
 from starlette.requests import Request
 
 from services.catalog.api.reading import (
-    CHUNK,
     ReadResponse,
     Reads,
     StreamedResponse,
     reads_of,
 )
 from services.catalog.query.ordering import ids_of, in_order, indexes_in_turns
+from services.catalog.query.rendering import ENTITIES_AT_ONCE
 from services.catalog.readmodel.records import EntityRecord, tail_of
 from shared.contracts.errors import Forbidden
 from shared.kit.http.apps import caller_of
@@ -49,8 +49,8 @@ def for_services(request: Request) -> Reads:
 def _lines(
     reads: Reads, records: Sequence[EntityRecord], *, refs_only: bool
 ) -> Iterator[bytes]:
-    for start in range(0, len(records), CHUNK):
-        part = records[start : start + CHUNK]
+    for start in range(0, len(records), ENTITIES_AT_ONCE):
+        part = records[start : start + ENTITIES_AT_ONCE]
         if refs_only:
             yield b"".join(_start(record) + b"}\n" for record in part)
         else:
