@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 import pytest
 from httpx import AsyncClient
 
+from services.catalog.api import permissions
 from services.catalog.query.listing import ListRequest, page_of
 from services.catalog.query.ordering import OrderField, indexes_in_turns, indexes_of
 from services.catalog.query.scopes import everything
@@ -14,7 +15,7 @@ from shared.guards import turns
 from shared.kit.http.service_tokens import PrincipalTokens
 from tests import builders
 from tests.catalog.conftest import Headers
-from tests.catalog.entities_app import ask, client_of, reading_app
+from tests.catalog.entities_app import ask, client_of, reading_app, refused
 from tests.catalog.readmodels import model_of, stored
 from tests.costs import limit_stretches
 
@@ -59,6 +60,44 @@ async def test_a_sort_by_many_fields_runs_in_turns(
     orders = "&".join(order + field for field in SORT_FIELDS)
     async with limit_stretches():
         await ask(reader, f"{path}&{orders}&fields=kind")
+
+
+APPLY = "/.well-known/backstage/permissions/apply-conditions"
+
+
+def condition_check(number: int, claims: int) -> dict[str, object]:
+    names = [f"group:default/x{number}-{claim}" for claim in range(claims)]
+    return {
+        "id": str(number),
+        "resourceType": "catalog-entity",
+        "resourceRef": "component:default/c1",
+        "conditions": {"rule": "IS_ENTITY_OWNER", "params": {"claims": names}},
+    }
+
+
+async def test_conditions_are_checked_in_turns(reader: AsyncClient) -> None:
+    """Many checks of many claims; one check of too many is refused."""
+    checks = {"items": [condition_check(number, 85) for number in range(1_000)]}
+    async with limit_stretches(0.1):
+        answer = await reader.post(APPLY, json=checks)
+    assert {item["result"] for item in answer.json()["items"]} == {"DENY"}
+    error = await refused(reader, APPLY, {"items": [condition_check(1, 2_001)]})
+    assert "conditions must not have more than 2000 parts" in error["message"]
+
+
+async def test_equal_conditions_are_evaluated_once(
+    reader: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many checks have them."""
+    evaluated = []
+    select = permissions.select
+    monkeypatch.setattr(
+        permissions, "select", lambda *args: evaluated.append(1) or select(*args)
+    )
+    checks = [condition_check(number % 2, 3) for number in range(100)]
+    answer = await ask(reader, APPLY, {"items": checks})
+    assert len(answer["items"]) == 100
+    assert len(evaluated) == 2
 
 
 @pytest.mark.parametrize("path", ["/entities/by-query", "/entities/by-refs"])

@@ -2,16 +2,20 @@
 
 from typing import Annotated, Any, Literal
 
+import orjson
 from fastapi import APIRouter
 from pydantic import AliasChoices, Field
+from pyroaring import BitMap
 from starlette.requests import Request
 
 from services.catalog.api.models import Texts
 from services.catalog.api.reading import CallerScope, Reads, reads_of
 from services.catalog.api.revisions import CatalogRoute
 from services.catalog.query.conditions import RESOURCE_TYPE, parse_conditions
+from services.catalog.query.predicates import check_breadth
 from services.catalog.query.scopes import ReaderScope
 from services.catalog.query.selection import select
+from shared.guards.turns import in_turns
 from shared.kit.http.models import RequestModel, ResponseModel
 
 ROOT = "/.well-known/backstage/permissions"
@@ -73,16 +77,26 @@ async def apply_conditions(
 ) -> ConditionResults:
     """Whether entities meet conditions."""
     reads = reads_of(request)
-    return ConditionResults(
-        items=[_result(reads, check, scope) for check in body.items]
-    )
+    allowed: dict[tuple[int, bytes], BitMap] = {}
+    results = []
+    async for check in in_turns(body.items):
+        # Equal conditions are worked out once, unless something changes meanwhile.
+        key = (reads.model.revision.value, orjson.dumps(check.conditions))
+        if key not in allowed:
+            allowed[key] = _allowed(reads, check.conditions, reads.renew(scope))
+        results.append(_result(reads, check, allowed[key]))
+    return ConditionResults(items=results)
 
 
-def _result(reads: Reads, check: ConditionCheck, scope: ReaderScope) -> ConditionResult:
-    criterion = parse_conditions(check.conditions)
+def _allowed(reads: Reads, conditions: Any, scope: ReaderScope) -> BitMap:
+    check_breadth(conditions, "conditions", 1)
     # What the caller may not see is denied, whatever holds for it.
-    allowed_ids = select(reads.model, criterion, scope)
+    return select(reads.model, parse_conditions(conditions), scope)
 
+
+def _result(
+    reads: Reads, check: ConditionCheck, allowed_ids: BitMap
+) -> ConditionResult:
     def decide(ref: str) -> Decision:
         record = reads.model.record(ref.lower())
         return "ALLOW" if record and record.entity in allowed_ids else "DENY"

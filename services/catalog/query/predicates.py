@@ -31,14 +31,16 @@ def parse_predicate(predicate: object) -> Criterion:
     """
     if not isinstance(predicate, dict):
         raise Invalid("request/body/query must be object")
-    _check_breadth(predicate)
+    check_breadth(predicate, "query", VALUES_A_PART)
     criterion = _expression(predicate, "query", DEEPEST)
     check_texts(criterion, "query")
     return criterion
 
 
-def _check_breadth(predicate: object) -> None:
+def check_breadth(predicate: object, label: str, values_a_part: int) -> None:
     """Refuse a query of so many parts that answering it would hold up everybody.
+
+    So many values of a list as `values_a_part` count as a part.
 
     Raises:
         Invalid: naming the limit.
@@ -50,9 +52,9 @@ def _check_breadth(predicate: object) -> None:
             continue
         # A value among others is looked up; an object is a part that is worked out.
         is_object = isinstance(value, dict)
-        parts += len(value) if is_object else len(value) // VALUES_A_PART
+        parts += len(value) if is_object else len(value) // values_a_part
         if parts > MOST_PARTS:
-            raise _invalid("query", f"must not have more than {MOST_PARTS} parts")
+            raise _invalid(label, f"must not have more than {MOST_PARTS} parts")
         queue.extend(value.values() if isinstance(value, dict) else value)
 
 
