@@ -98,6 +98,7 @@ def allowed(
         f"mkdocs.yml: {key} is not allowed and was left out"
         for key in sorted(config.keys() - KEYS - SILENT_KEYS)
     ]
+    _require_texts(config.get("extra_css"), "extra_css")
     values["docs_dir"] = docs_dir(config)
     values["theme"] = _theme(config.get("theme"), warnings)
     plugins = PLUGINS | (SAFE_PLUGINS & set(more_plugins))
@@ -119,6 +120,7 @@ def _theme(theme: Any, warnings: list[str]) -> SiteConfig:
     if written is not None and not isinstance(written, dict):
         raise Invalid("mkdocs.yml: theme must be a name or a mapping")
     options = written or {}
+    _require_texts(options.get("features"), "theme.features")
     dropped = sorted(str(key) for key in options if key not in THEME_KEYS)
     warnings += [
         f"mkdocs.yml: theme.{key} was left out: not allowed" for key in dropped
@@ -126,6 +128,13 @@ def _theme(theme: Any, warnings: list[str]) -> SiteConfig:
     allowed = {key: value for key, value in options.items() if key in THEME_KEYS}
     # techdocs-core sets this theme, whatever the site names.
     return {**allowed, "name": "material"}
+
+
+def _require_texts(items: Any, label: str) -> None:
+    """Refuse what mkdocs takes and a theme or a page fails on later."""
+    is_list = isinstance(items, list) and all(isinstance(item, str) for item in items)
+    if items is not None and not is_list:
+        raise Invalid(f"mkdocs.yml: {label} must be a list of texts")
 
 
 def _named(items: Any, label: str) -> Iterator[tuple[str, SiteConfig]]:

@@ -212,6 +212,15 @@ def test_configured_paths_cannot_leave_the_docs_folder(path: str) -> None:
         rules.allowed({"plugins": [{"redirects": {"redirect_maps": {path: "x.md"}}}]})
 
 
+@pytest.mark.parametrize("items", [5, "a", [5], {"a": "b"}])
+def test_lists_of_texts_are_checked_by_name(items: object) -> None:
+    """Themes and pages would fail on them later, without naming the setting."""
+    with pytest.raises(Invalid, match="^mkdocs.yml: theme.features must be a list of"):
+        rules.allowed({"theme": {"features": items}})
+    with pytest.raises(Invalid, match="^mkdocs.yml: extra_css must be a list of texts"):
+        rules.allowed({"extra_css": items})
+
+
 def test_includes_are_found_at_any_depth() -> None:
     """The monorepo plugin's statements are distinguished from pages."""
     nav = [{"A": "a.md"}, {"B": [{"C": "!include ./c/mkdocs.yml"}]}, "*include x/*.yml"]
