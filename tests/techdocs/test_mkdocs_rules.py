@@ -215,9 +215,11 @@ def test_configured_paths_cannot_leave_the_docs_folder(path: str) -> None:
 @pytest.mark.parametrize("items", [5, "a", [5], {"a": "b"}])
 def test_lists_of_texts_are_checked_by_name(items: object) -> None:
     """Themes and pages would fail on them later, without naming the setting."""
-    with pytest.raises(Invalid, match="^mkdocs.yml: theme.features must be a list of"):
+    with pytest.raises(Invalid, match=r"mkdocs\.yml: theme.features must be a list of"):
         rules.allowed({"theme": {"features": items}})
-    with pytest.raises(Invalid, match="^mkdocs.yml: extra_css must be a list of texts"):
+    with pytest.raises(
+        Invalid, match=r"mkdocs\.yml: extra_css must be a list of texts"
+    ):
         rules.allowed({"extra_css": items})
 
 
