@@ -194,6 +194,31 @@ async def test_one_of_concurrent_moves_wins(database: Any, data: Path) -> None:
         assert await catalog.refs() == set()
 
 
+async def test_an_entity_may_be_deleted_while_its_location_is(
+    database: Any, data: Path
+) -> None:
+    """Both requests are answered, and nothing is left."""
+    file = write(data, "one.yaml", builders.component("one"))
+    async with running(database, data) as catalog:
+        location = (await catalog.register(file)).json()["location"]
+        entity = await catalog.entity("component:default/one")
+        assert entity is not None
+        writer = catalog.work.catalog.store
+        save = writer.write
+
+        async def write_late(changes: Any) -> Any:
+            writer.write = save
+            deletion = await catalog.ask("DELETE", f"/locations/{location['id']}")
+            assert deletion.status_code == 204
+            return await save(changes)
+
+        writer.write = write_late
+        path = f"/entities/by-uid/{entity['metadata']['uid']}"
+        answer = await catalog.ask("DELETE", path)
+        assert answer.status_code == 204, answer.text
+        assert await catalog.refs() == set()
+
+
 async def test_a_move_to_another_spelling_of_a_discovered_file(
     database: Any, data: Path
 ) -> None:

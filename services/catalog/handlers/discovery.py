@@ -64,9 +64,8 @@ async def retire(
     for root in list(catalog.state.roots.values()):
         for provider_id in root.providers:
             if provider_id.startswith("git:") and provider_id not in configured_ids:
-                await release_root(
-                    catalog, catalog.state.roots[root.name], provider_id, context
-                )
+                current_root = catalog.state.roots.get(root.name, root)
+                await release_root(catalog, current_root, provider_id, context)
 
 
 async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool | None:

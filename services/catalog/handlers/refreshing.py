@@ -65,7 +65,10 @@ async def refresh(
     """Read an entity's sources now; unchanged ones cost a hash."""
     for name, keys in files_of(catalog.state, entity.ref).items():
         only = keys if entity.parents else None
-        await ingest(catalog, catalog.state.roots[name], context, only=only)
+        root = catalog.state.roots.get(name)
+        # It may have been unregistered while the one before was read.
+        if root is not None:
+            await ingest(catalog, root, context, only=only)
 
 
 async def delete(
@@ -83,5 +86,7 @@ async def delete(
                 k for k in keys if k[1] == entity.location and k[0] != entity.ref
             }
             only = own_keys if entity.parents else None
-            root = catalog.state.roots[name]
-            await ingest(catalog, root, context, only=only, force=True)
+            root = catalog.state.roots.get(name)
+            # It may have been unregistered while the entity was deleted.
+            if root is not None:
+                await ingest(catalog, root, context, only=only, force=True)
