@@ -219,6 +219,30 @@ async def test_an_entity_may_be_deleted_while_its_location_is(
         assert await catalog.refs() == set()
 
 
+async def test_two_locations_of_one_file_may_be_deleted_at_once(
+    database: Any, data: Path
+) -> None:
+    """Neither leaves the file's entities to the other."""
+    file = write(data, "one.yaml", *[builders.component(f"c{n}") for n in range(3)])
+    above = write(data, "all.yaml", pointing("all", "./one.yaml"))
+    async with running(database, data) as catalog:
+        paths = [
+            f"/locations/{(await catalog.register(f)).json()['location']['id']}"
+            for f in (file, above)
+        ]
+        store = catalog.work.catalog.store
+        write_changes = store.write
+
+        async def write_late(changes: Any) -> Any:
+            store.write = write_changes
+            assert (await catalog.ask("DELETE", paths[1])).status_code == 204
+            return await write_changes(changes)
+
+        store.write = write_late
+        assert (await catalog.ask("DELETE", paths[0])).status_code == 204
+        assert await catalog.refs() == set()
+
+
 async def test_a_move_to_another_spelling_of_a_discovered_file(
     database: Any, data: Path
 ) -> None:

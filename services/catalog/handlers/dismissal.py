@@ -1,11 +1,14 @@
 """Deletes what a root brought to the catalog, once nothing names the root any more."""
 
+import contextlib
 from datetime import UTC, datetime
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
+from services.catalog.handlers.plan_writer import TRIES, Overtaken
 from services.catalog.model import RootLocation, parse_location
 from services.catalog.planning.deletions import plan_dismissal
 from services.catalog.planning.orphans import unreachable_refs
+from shared.contracts.errors import Conflict
 
 
 async def delete_entities(
@@ -17,9 +20,15 @@ async def delete_entities(
         Conflict: if others keep changing one of them.
     """
     cause = context.cause.model_copy(update={"location": str(root.location)})
-    plan = await plan_dismissal(catalog.state, root, cause)
-    await catalog.writer(context.actor).apply(plan)
-    catalog.on_write()
+    for _ in range(TRIES):
+        writer = catalog.writer(context.actor)
+        plan = await plan_dismissal(catalog.state, root, cause)
+        # Another root that shares a file may be read or deleted at the same time.
+        with contextlib.suppress(Overtaken):
+            await writer.apply(plan)
+            catalog.on_write()
+            return
+    raise Conflict(f"{root.location}: is being changed by others; try again")
 
 
 async def delete_abandoned(catalog: CatalogContext, context: CommandContext) -> None:

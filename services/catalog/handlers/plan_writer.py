@@ -65,8 +65,8 @@ class PlanWriter:
         self._check_not_overtaken((*plan.moves, *plan.deletions))
         for move in plan.moves:
             # Its origin is that of its parent, which may have moved just before.
-            await self._write_steps([move])
-        await self._write_steps(plan.deletions)
+            await self._write_steps([move], is_removing=True)
+        await self._write_steps(plan.deletions, is_removing=True)
         if plan.root is not None:
             await self._write_root(plan.root)
         return refusals
@@ -99,11 +99,19 @@ class PlanWriter:
             raise _contention_error(writes[0].ref)
         return refusals
 
-    async def _write_steps(self, steps: Sequence[Step]) -> None:
-        """Change each of these entities, whatever others do meanwhile."""
+    async def _write_steps(
+        self, steps: Sequence[Step], *, is_removing: bool = False
+    ) -> None:
+        """Change each of these entities.
+
+        With `is_removing` only those that nobody else changes meanwhile: another
+        Location entity may have come to emit one, or have let it go.
+        """
         for start in range(0, len(steps), CHUNK):
             pending_steps = {step.ref: step for step in steps[start : start + CHUNK]}
             for _ in range(TRIES):
+                if is_removing:
+                    self._check_not_overtaken(pending_steps.values())
                 lost_refs = await self._write(self._changes(pending_steps.values()))
                 pending_steps = {ref: pending_steps[ref] for ref in lost_refs}
                 if not pending_steps:
