@@ -9,7 +9,9 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
+from typing import Literal
 
+Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
 #: A row of characters that may be marks, longer than in any real text (Unicode's
 #: stream-safe format allows 30). No mark is a letter or a digit.
 _LONG_ROW = re.compile(r"[^\w\x00-\u02ff]{31,}")
@@ -19,7 +21,12 @@ def composed(text: str) -> str:
     """The text in form NFC: letters are combined with their marks where possible."""
     if text.isascii() or is_composed(text):
         return text
-    return unicodedata.normalize("NFC", _LONG_ROW.sub(_sorted_marks, text))
+    return normalized(text, "NFC")
+
+
+def normalized(text: str, form: Form) -> str:
+    """The text in a normal form."""
+    return unicodedata.normalize(form, _LONG_ROW.sub(_sorted_marks, text))
 
 
 def is_composed(text: str) -> bool:

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from services.portal.pages.backstage_addresses import ADDRESSES
+
 BY_NAME = "/entities/by-name/{kind}/{namespace}/{name}"
 #: Stands in a question for the names of all entities.
 EVERY = {"entityRefs": ["*"]}
@@ -131,6 +133,8 @@ PAGE_PATHS: dict[str, tuple[str, ...]] = {
     "/catalog/{namespace}/{kind}/{name}/raw": ("/catalog/{docs}/raw",),
     "/catalog/{namespace}/{kind}/{name}/unregister": ("/catalog/{docs}/unregister",),
     "/catalog/{namespace}/{kind}/{name}/removed": ("/catalog/{docs}/removed",),
+    # Backstage's addresses: what they lead to is above and below.
+    **dict.fromkeys(ADDRESSES, ()),
     "/graph": ("/graph", "/graph?entity={ref}"),
     "/styleguide": (),
     "/docs": ("/docs",),

@@ -7,7 +7,7 @@ import math
 import unicodedata
 from collections.abc import Iterator
 from itertools import groupby
-from typing import Any, Literal
+from typing import Any
 
 from services.scaffolder.dialect import patterns
 from services.scaffolder.dialect.arithmetic import integer
@@ -17,9 +17,9 @@ from services.scaffolder.dialect.limits import OPERAND
 from services.scaffolder.dialect.values import UNDEFINED, Pattern, length, text
 from shared.guards import text_search
 from shared.guards.patterns import Spans
+from shared.guards.unicode_forms import Form, normalized
 
-_Form = Literal["NFC", "NFD", "NFKC", "NFKD"]
-_FORMS: dict[str, _Form] = {"NFC": "NFC", "NFD": "NFD", "NFKC": "NFKC", "NFKD": "NFKD"}
+_FORMS: dict[str, Form] = {"NFC": "NFC", "NFD": "NFD", "NFKC": "NFKC", "NFKD": "NFKD"}
 #: The most characters that one becomes in any of the forms.
 _EXPANSION = 18
 #: Marks in a row: sorting them takes the square of their number.
@@ -214,7 +214,7 @@ def _normalize(call: Call) -> str:
     return _normalized(call, call.value, form)
 
 
-def _normalized(call: Call, value: str, form: _Form) -> str:
+def _normalized(call: Call, value: str, form: Form) -> str:
     if value.isascii():
         return str(value)
     call.afford_items(len(value))
@@ -222,7 +222,7 @@ def _normalized(call: Call, value: str, form: _Form) -> str:
     for is_mark, marks in groupby(map(_is_mark, value)):
         if is_mark and sum(marks) > _MOST_MARKS:
             raise ValueFailure(f"A text has over {_MOST_MARKS} marks in a row")
-    return unicodedata.normalize(form, value)
+    return normalized(value, form)
 
 
 def _is_mark(character: str) -> bool:
