@@ -20,8 +20,8 @@ from services.gateway.configuration import (
 )
 from services.portal.configuration import Organization
 from services.scaffolder.configuration import ScaffolderSection
+from services.techdocs.allowed_plugins import PLUGIN_RULE, SAFE_PLUGINS
 from services.techdocs.configuration import TechdocsSection
-from services.techdocs.mkdocs_rules import PLUGIN_RULE, SAFE_PLUGINS
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_lines import locate
 from shared.kit.config.integrations import Backend, Integrations

@@ -49,4 +49,4 @@ Backstage's own: `/metadata/techdocs`, `/metadata/entity`, `/sync` (server-sent 
 """
 
 #: What the command line may use.
-__all__ = ["configuration", "mkdocs_rules"]
+__all__ = ["allowed_plugins", "configuration"]

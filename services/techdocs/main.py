@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from fastapi import FastAPI
 
 from services.techdocs import metrics
+from services.techdocs.allowed_plugins import PLUGIN_RULE, SAFE_PLUGINS
 from services.techdocs.api import backstage, portal, snapshot
 from services.techdocs.api.dependencies import DocsDependencies, ReadersCatalog
 from services.techdocs.configuration import TechdocsConfig
@@ -17,7 +18,6 @@ from services.techdocs.handlers.progress import BuildLogFeed
 from services.techdocs.handlers.queue import BuildQueue
 from services.techdocs.handlers.reading import DocsReader
 from services.techdocs.handlers.syncing import Syncing
-from services.techdocs.mkdocs_rules import PLUGIN_RULE, SAFE_PLUGINS
 from services.techdocs.model import Documented, Failed, Limits, Outcome
 from services.techdocs.settings import Settings
 from services.techdocs.sites import DirectorySites

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from services.techdocs.allowed_plugins import SAFE_PLUGINS
 from services.techdocs.mkdocs_file import SiteConfig, docs_dir, inside, known_values
 from shared.contracts.errors import Invalid
 
@@ -34,11 +35,6 @@ THEME_KEYS = _words("name font icon logo favicon language direction palette feat
 PLUGINS = _words("techdocs-core search material/search redirects group material/group")
 #: techdocs-core and the portal do the work of these plugins: they are left out.
 BROUGHT = _words("monorepo gh-admonitions mermaid2")
-#: Read the pages and nothing else: `techdocs.allowPlugins` may allow these, no others.
-SAFE_PLUGINS = _words(
-    "awesome-pages literate-nav material/meta material/tags meta section-index tags"
-)
-PLUGIN_RULE = f"only {', '.join(sorted(SAFE_PLUGINS))} can be allowed"
 _MARKDOWN = _words(
     """abbr admonition attr_list codehilite def_list extra fenced_code footnotes
     legacy_attrs legacy_em md_in_html meta nl2br sane_lists smarty tables toc
