@@ -58,7 +58,7 @@ class PortalConfig(Section):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A key with a wrong value, an unknown key, or a value that lines nowhere."""
+    """A key with a wrong value, an unknown key, or a value that leads nowhere."""
 
     line: int | None
     key: str
@@ -200,11 +200,15 @@ def _broken_kinds(config: Mapping[str, Any], folder: Path) -> Iterator[Problem]:
     """The files of own kinds that the catalog would refuse."""
     section = config.get("catalog")
     files = section.get("kinds") if isinstance(section, dict) else None
+    accepted: list[Path] = []
     for number, name in _items(files if isinstance(files, list) else []):
         try:
-            read_kinds([folder / str(name)])
+            # With those before: a kind has one file.
+            read_kinds([*accepted, folder / str(name)])
         except Invalid as error:
             yield Problem(None, f"catalog.kinds.{number}", error.message)
+        else:
+            accepted.append(folder / str(name))
 
 
 def _with_lines(body: bytes, problems: Sequence[Problem]) -> list[Problem]:

@@ -234,3 +234,16 @@ def test_the_configuration_page_is_generated_from_the_models() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), (
         "run `python -m deploy.cli.configuration_page`"
     )
+
+
+def test_two_files_of_one_kind_are_an_error_of_the_second(tmp_path: Path) -> None:
+    """The catalog would refuse to start with them."""
+    kind = "kind: Product\nversions: [shop.example/v1]\nschema: {type: object}\n"
+    for name in ("one.yaml", "two.yaml"):
+        (tmp_path / name).write_text(kind)
+    path = tmp_path / "app-config.yaml"
+    path.write_text("catalog: {kinds: [one.yaml, two.yaml]}")
+    code, output = check(path)
+    assert code == 1
+    assert "catalog.kinds.1: two.yaml: kind: Product is that of one.yaml" in output
+    assert "catalog.kinds.0" not in output
