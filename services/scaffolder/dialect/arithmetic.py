@@ -5,6 +5,8 @@ from typing import Any
 
 from services.scaffolder.dialect.values import number, to_number
 
+_MOST = 2**53
+
 
 def subtract(left: Any, right: Any) -> int | float:
     """JavaScript's `-`."""
@@ -67,6 +69,4 @@ def integer(value: Any, default: int = 0) -> int:
     whole = to_number(value)
     if math.isnan(whole):
         return default
-    if math.isinf(whole):
-        return 2**53 if whole > 0 else -(2**53)
-    return math.trunc(whole)
+    return math.trunc(max(-_MOST, min(whole, _MOST)))

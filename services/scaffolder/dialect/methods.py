@@ -40,7 +40,7 @@ def _digits(call: Call, lowest: int) -> int:
 
 def _to_fixed(call: Call) -> str:
     digits = _digits(call, 0)
-    value = float(call.value)
+    value = float(to_number(call.value))
     if not math.isfinite(value) or abs(value) >= 1e21:
         return number_text(value)
     exact = abs(Decimal(value)).quantize(Decimal(1).scaleb(-digits), context=_EXACT)
@@ -60,17 +60,18 @@ def _exponential(mantissa: str, exponent: int) -> str:
 
 
 def _to_precision(call: Call) -> str:
-    if call.arg(0) is UNDEFINED or not math.isfinite(call.value):
-        return number_text(call.value)
+    value = float(to_number(call.value))
+    if call.arg(0) is UNDEFINED or not math.isfinite(value):
+        return number_text(value)
     digits = _digits(call, 1)
-    rounded, mantissa, exponent = _scientific(float(call.value), digits)
+    rounded, mantissa, exponent = _scientific(value, digits)
     if exponent < -6 or exponent >= digits:
         return _exponential(mantissa, exponent)
     return f"{rounded:.{max(0, digits - 1 - exponent)}f}"
 
 
 def _to_exponential(call: Call) -> str:
-    value = float(call.value)
+    value = float(to_number(call.value))
     if not math.isfinite(value):
         return number_text(value)
     if call.arg(0) is UNDEFINED:
@@ -107,7 +108,7 @@ def _to_locale_string(call: Call) -> str:
     """A number as English writes it, with three decimal places at most."""
     if text(call.arg(0, "en-US")) not in {"en", "en-US"} or len(call.args) > 1:
         raise ValueFailure("toLocaleString writes numbers as en-US does, no other way")
-    value = float(call.value)
+    value = float(to_number(call.value))
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else "∞" if value > 0 else "-∞"
     rounded = Decimal(repr(value)).quantize(Decimal("0.001"), context=_LOCALE)

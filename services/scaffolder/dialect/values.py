@@ -125,7 +125,7 @@ def to_number(value: Any) -> int | float:
     if isinstance(value, bool) or value is None:
         return int(value or 0)
     if isinstance(value, (int, float)):
-        return value
+        return number(value)
     if isinstance(value, list):
         return to_number(text(value))
     if not isinstance(value, str):

@@ -1,5 +1,7 @@
 """Arithmetic of JavaScript's numbers: never an error, never a number that grows."""
 
+import contextlib
+import copy
 import math
 from typing import Any
 
@@ -8,6 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.scaffolder.dialect import arithmetic
+from services.scaffolder.dialect.calling import Call, perform
+from services.scaffolder.dialect.failure import TemplateLimitError, ValueFailure
+from services.scaffolder.dialect.methods import NUMBER
+from services.scaffolder.dialect.methods_list import LIST
+from services.scaffolder.dialect.methods_text import TEXT
+from services.scaffolder.dialect.template import BUILT_IN
 from services.scaffolder.dialect.values import UNDEFINED, number_text, to_number
 from tests.scaffolder.dialect.expressions import evaluate
 
@@ -138,3 +146,38 @@ def test_an_index_is_a_whole_number(value: Any, index: int) -> None:
 def test_signs_convert_to_numbers(expression: str, expected: Any) -> None:
     """NaN is null in JSON."""
     assert evaluate(expression) == expected
+
+
+#: Whole numbers of JSON may have any length; JavaScript's are infinite from 2**1024.
+HUGE = 10**400
+TABLES = {"": (TEXT, "text"), "list": (LIST, [1, [2]]), "number": (NUMBER, HUGE)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in TABLES for name in TABLES[kind][0]]
+)
+@pytest.mark.parametrize("argument", [HUGE, -HUGE, "1e300", "-1e300"])
+def test_a_number_of_any_size_fails_no_method(
+    kind: str, name: str, argument: Any
+) -> None:
+    table, subject = TABLES[kind]
+    for arguments in ([argument], [1, argument], [argument, argument]):
+        call = Call(copy.copy(subject), arguments)
+        with contextlib.suppress(ValueFailure, TemplateLimitError):
+            perform(name, table[name], call)
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_number_of_any_size_fails_no_filter(name: str) -> None:
+    for subject in ("text", [1, 2], HUGE):
+        for arguments in ([], [HUGE], [-HUGE, "1e300"], ["e", "x", HUGE]):
+            call = Call(copy.copy(subject), arguments)
+            with contextlib.suppress(ValueFailure, TemplateLimitError):
+                perform(name, BUILT_IN[name], call)
+
+
+def test_a_number_over_javascripts_is_infinite() -> None:
+    assert evaluate("n / 2", n=HUGE) is None
+    assert evaluate("'a'.charAt(n)", n=HUGE) == ""
+    assert evaluate("n.toFixed(2)", n=HUGE) == "Infinity"
+    assert evaluate("''.repeat('1e300')") == ""
