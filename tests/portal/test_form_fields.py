@@ -99,6 +99,11 @@ def api() -> FakeServices:
         "checks": {"type": "array", "items": choices, **hints},
         "note": {"type": "null", "title": "Mind", "description": "the *gap*"},
         "fixed": {"type": "string", "const": "always this"},
+        "store": {
+            "type": "object",
+            "description": "Where the *data* lives",
+            "properties": {"engine": {}, "size": {}},
+        },
     }
     services = FakeServices()
     services.steps = [{"title": "One", "schema": {"properties": questions}}]
@@ -114,3 +119,12 @@ async def test_labels_and_disabled_choices_are_shown(client: Client) -> None:
     assert 'name="p.note"' not in page
     assert 'value="always this" readonly' in page
     assert 'name="p.fixed"' not in page
+
+
+async def test_the_description_of_an_object_is_shown_once(client: Client) -> None:
+    """Below its heading, before its first question."""
+    page = (await client().get(FORM)).text
+    heading, _, rest = page.partition("Where the <em>data</em> lives")
+    assert heading.rindex(">store</h3>") > heading.rindex("always this")
+    assert 'name="p.store.engine"' in rest
+    assert "lives" not in rest

@@ -152,3 +152,14 @@ async def test_the_parts_follow_the_chosen_host(client: Client) -> None:
     names = ["host", "organization", "project", "repo"]
     assert re.findall(r'name="p.it#(\w+)"', page) == names
     assert 'value="r 1"' in page
+
+
+@pytest.mark.parametrize("repo", ["", "r"])
+def test_parts_that_were_typed_stay_on_the_way_back(repo: str) -> None:
+    """Other pages carry them, whether or not they are a whole repository."""
+    pages = [FormPage(0, "One", "", picker()), FormPage(1, "Two", "", {})]
+    parts = {"host": "github.com", "owner": "typed", "repo": repo}
+    texts = form_texts_of((f"p.it#{name}", text) for name, text in parts.items())
+    carried = draft_of(pages, texts).pairs(but=1)
+    back = draft_of(pages, form_texts_of(carried))
+    assert parts_of(back) == {"owner": "typed", "repo": repo}

@@ -18,6 +18,7 @@ from shared.guards.yaml_text import FIELD, dump_yaml, load_yaml
 
 LONGEST_TEXT = 20_000
 MISSING = object()
+REPOSITORY_PARTS = ("host", *LABELS)
 
 FormTexts = Mapping[str, Sequence[str]]
 
@@ -133,7 +134,7 @@ def _yaml_value(text: str) -> Any:
 
 def typed_repo_url(field: FormField, form_texts: FormTexts) -> str | None:
     """The repository whose parts were typed, some of which may be missing."""
-    names = ("host", *LABELS)
+    names = REPOSITORY_PARTS
     texts = {name: _last(form_texts, f"{field.name}#{name}") for name in names}
     if all(text is None for text in texts.values()):
         return None
@@ -159,10 +160,18 @@ def displayed_answer(field: FormField, values: Values) -> Any:
     return key_of(value)
 
 
-def pairs_of(fields: Iterable[FormField], values: Values) -> Iterator[tuple[str, str]]:
-    """The answers as they go into an address or into hidden inputs; no secrets."""
+def pairs_of(
+    fields: Iterable[FormField], values: Values, form_texts: FormTexts
+) -> Iterator[tuple[str, str]]:
+    """The answers as they go into an address or into hidden inputs; no secrets.
+
+    Of a repository that is no answer yet, the parts that were typed.
+    """
     for field in fields:
         value = _at(values, field.path)
+        if field.kind == "repo" and value is MISSING:
+            names = [f"{field.name}#{name}" for name in REPOSITORY_PARTS]
+            yield from ((n, form_texts[n][-1]) for n in names if n in form_texts)
         if field.kind == "secret":
             continue
         if field.kind == "choice":

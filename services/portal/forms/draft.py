@@ -86,7 +86,7 @@ class Draft:
         """All answers as names and texts, those of one page left out."""
         for filled in self.pages:
             if filled.page.number != but:
-                yield from pairs_of(filled.fields, filled.values)
+                yield from pairs_of(filled.fields, filled.values, self.form_texts)
 
     def first_wrong_page(self) -> int | None:
         """The number of the first page with something wrong on it."""

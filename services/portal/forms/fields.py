@@ -1,6 +1,7 @@
 """Fields from a decided schema: which control asks for which property."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -46,33 +47,42 @@ def fields_of(
     schema: Schema,
     controls: frozenset[str] = frozenset(),
     path: Path = (),
-    group: str = "",
     choices: Sequence[Choice] = (),
 ) -> list[FormField]:
     """The fields of a decided schema, in the order that it asks for.
 
-    A choice stands before the questions of the chosen alternative.
+    A choice stands before the questions of the chosen alternative. The fields of an
+    object have its title and description.
     """
     required = frozenset(map(str, schema.get("required") or ()))
     fields: list[FormField] = []
     left = [choice for choice in choices if choice.path == path]
     for name in _sorted_names(schema):
         for choice in [choice for choice in left if name in choice.questions]:
-            fields.append(_choice_field(choice, group))
+            fields.append(_choice_field(choice))
             left.remove(choice)
         part = schema["properties"][name]
         place = (*path, name)
         if is_object(part):
-            title = str(part.get("title") or name)
-            fields += fields_of(part, frozenset(), place, title, choices)
+            fields += _fields_of_object(part, place, choices)
         else:
             fields.append(
-                _field(part, place, group, name in required, controls=name in controls)
+                _field(part, place, name in required, controls=name in controls)
             )
-    return fields + [_choice_field(choice, group) for choice in left]
+    return fields + [_choice_field(choice) for choice in left]
 
 
-def _choice_field(choice: Choice, group: str) -> FormField:
+def _fields_of_object(
+    schema: Schema, path: Path, choices: Sequence[Choice]
+) -> Iterator[FormField]:
+    title = str(schema.get("title") or path[-1])
+    about = str(schema.get("description") or schema.get("ui:description") or "")
+    for field in fields_of(schema, frozenset(), path, choices):
+        is_own = not field.group
+        yield replace(field, group=title, group_help=about) if is_own else field
+
+
+def _choice_field(choice: Choice) -> FormField:
     """The control that chooses an alternative, each by its title."""
     options = [
         Option(str(number), str(part.get("title") or f"Option {number + 1}"), number)
@@ -85,7 +95,6 @@ def _choice_field(choice: Choice, group: str) -> FormField:
         schema={},
         required=True,
         help=str(choice.alternatives[choice.chosen].get("description") or ""),
-        group=group,
         options=tuple(options),
         controls=True,
         value=str(choice.chosen),
@@ -128,7 +137,6 @@ def type_of(schema: Schema) -> str:
 def _field(
     schema: Schema,
     path: Path,
-    group: str,
     required: bool,
     *,
     controls: bool,
@@ -152,7 +160,6 @@ def _field(
         required=required,
         help=str(schema.get("description") or schema.get("ui:description") or ""),
         hint=str(schema.get("ui:help") or ""),
-        group=group,
         placeholder=str(_ui(schema, "placeholder") or ""),
         options=options,
         picker=picker,

@@ -91,9 +91,9 @@ class FormField:
 
     `name` is its name in the form, `value` a text or a list of texts as the form shows
     it. `help` is Markdown, which the page renders. `controls`: other questions depend
-    on the answer. `group` is the heading of the object that it belongs to. A choice
-    among an object's alternatives has a name of its own: it is no answer, and its path
-    is the object's.
+    on the answer. `group` is the heading of the object that it belongs to, `group_help`
+    what the object says of itself, as Markdown. A choice among an object's alternatives
+    has a name of its own: it is no answer, and its path is the object's.
     """
 
     path: Path
@@ -104,6 +104,7 @@ class FormField:
     help: str = ""
     hint: str = ""
     group: str = ""
+    group_help: str = ""
     placeholder: str = ""
     options: tuple[Option, ...] = ()
     picker: Picker | None = None

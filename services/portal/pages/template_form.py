@@ -246,12 +246,18 @@ async def _page(
 
 
 def _helps(fields: Sequence[FormField]) -> list[str]:
-    return [field.help for field in fields]
+    """The texts of each field: its own help, and its group's where the group begins."""
+    texts: list[str] = []
+    group = ""
+    for field in fields:
+        texts += (field.help, field.group_help if field.group != group else "")
+        group = field.group
+    return texts
 
 
 def _with_helps(fields: Sequence[FormField], helps: Sequence[str]) -> list[FormField]:
-    pairs = zip(fields, helps, strict=True)
-    return [replace(field, help=text) for field, text in pairs]
+    texts = zip(fields, helps[::2], helps[1::2], strict=True)
+    return [replace(f, help=own, group_help=group) for f, own, group in texts]
 
 
 async def _review_or_mend(
