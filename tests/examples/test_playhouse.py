@@ -89,14 +89,29 @@ def test_a_push_from_a_working_copy_sends_a_signed_webhook(
     assert push["pusher"]["login"] == "ben"
 
 
+@pytest.mark.parametrize(
+    "rewriting",
+    [
+        [("commit", "--amend", "--message", "Rewritten")],
+        [("reset", "--hard", "HEAD~1")],
+        [
+            ("checkout", "--orphan", "new"),
+            ("commit", "-m", "New"),
+            ("branch", "-M", "main"),
+        ],
+    ],
+)
 def test_a_rewritten_branch_names_no_files(
-    tmp_path: Path, portal: tuple[str, Queue[tuple[dict[str, str], bytes]]]
+    tmp_path: Path,
+    portal: tuple[str, Queue[tuple[dict[str, str], bytes]]],
+    rewriting: list[tuple[str, ...]],
 ) -> None:
     """After a forced push the list of commits is incomplete, and says so."""
     address, heard = portal
     copy = load(tmp_path, address=address, secret=SECRET).workshop / "payments"
-    git(copy, "commit", "--amend", "--message", "Rewritten")
-    git(copy, "push", "--force")
+    for command in rewriting:
+        git(copy, *command)
+    git(copy, "push", "--force", "origin", "main")
     push = json.loads(heard.get(timeout=10)[1])
     assert push["commits"] == []
     assert push["total_commits"] > 0

@@ -66,7 +66,8 @@ def commits_between(before, after, url):
         return [], 0
     span = after if before == NO_COMMIT else f"{before}..{after}"
     count = int(git("rev-list", "--count", "--first-parent", span))
-    if before != NO_COMMIT and git("merge-base", before, after).strip() != before:
+    # Commits that the branch had and has no more; its histories may share none.
+    if before != NO_COMMIT and git("rev-list", "-1", before, f"^{after}"):
         return [], count + 1
     log = git(
         *("log", f"-{COMMITS_LIMIT}", "--first-parent", "-m", "--root", "-z"),
