@@ -10,11 +10,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from services.portal.forms.conditions import ConditionContext
 from services.portal.forms.fields import key_of, type_of
 from services.portal.forms.model import FormField, Values
 from services.portal.forms.repositories import LABELS, repo_parts, repo_url
-from shared.contracts.errors import CallboardError
-from shared.guards.yaml_text import FIELD, dump_yaml, load_yaml
+from services.portal.forms.yaml_answers import value_by_schema, yaml_value
+from shared.guards.yaml_text import dump_yaml
 
 LONGEST_TEXT = 20_000
 MISSING = object()
@@ -33,20 +34,25 @@ def form_texts_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def values_of(
-    fields: Iterable[FormField], form_texts: FormTexts, prefilled: Values
+    fields: Iterable[FormField],
+    form_texts: FormTexts,
+    prefilled: Values,
+    context: ConditionContext,
 ) -> dict[str, Any]:
-    """The JSON object of all answers; what was not answered is not in it."""
+    """The JSON object of all answers; what was not answered is not in it.
+
+    Raises:
+        BudgetExceeded: if an answer's schema asks for too much work.
+    """
     values: dict[str, Any] = {}
     for field in fields:
         if field.kind == "choice":
             continue
-        value = value_of(field, form_texts)
+        value = value_of(field, form_texts, context)
         if field.kind in {"constant", "hidden"}:
             value = field.schema.get("const", value)
         if value is MISSING:
-            value = _at(prefilled, field.path)
-        if value is MISSING:
-            value = field.schema.get("default", MISSING)
+            value = _initial_value(field, prefilled, context)
         if value is MISSING or (value is None and field.kind != "note"):
             continue
         place = values
@@ -56,14 +62,25 @@ def values_of(
     return values
 
 
-def value_of(field: FormField, form_texts: FormTexts) -> Any:
+def _initial_value(
+    field: FormField, prefilled: Values, context: ConditionContext
+) -> Any:
+    """The answer before anything is typed; MISSING if there is none."""
+    value = _at(prefilled, field.path)
+    if value is MISSING:
+        value = field.schema.get("default", MISSING)
+    if is_yaml(field) and isinstance(value, dict | list):
+        return value_by_schema(value, field.schema, context)
+    return value
+
+
+def value_of(field: FormField, form_texts: FormTexts, context: ConditionContext) -> Any:
     """The answer to one question; MISSING if it was not asked, None if left empty."""
     if field.kind in {"secret", "note"}:
         return None
-    if field.kind == "repo":
-        url = typed_repo_url(field, form_texts)
-        if url is not None:
-            return url if repo_parts(url)["repo"] else None
+    url = typed_repo_url(field, form_texts) if field.kind == "repo" else None
+    if url is not None:
+        return url if repo_parts(url)["repo"] else None
     texts = form_texts.get(field.name)
     if texts is None:
         return MISSING
@@ -71,7 +88,14 @@ def value_of(field: FormField, form_texts: FormTexts) -> Any:
         return _chosen(field, [text for text in texts if text])
     if field.kind == "lines":
         return _lines(field, texts)
-    return _single(field, texts[-1]) if texts[-1].strip() else None
+    return _single(field, texts[-1], context) if texts[-1].strip() else None
+
+
+def is_yaml(field: FormField) -> bool:
+    """Whether the answer is a list or an object that is written as YAML."""
+    if field.kind in {"hidden", "textarea"}:
+        return type_of(field.schema) in {"array", "object"}
+    return field.kind == "yaml"
 
 
 def _lines(field: FormField, texts: Sequence[str]) -> list[Any] | None:
@@ -81,9 +105,9 @@ def _lines(field: FormField, texts: Sequence[str]) -> list[Any] | None:
     return [_typed_value(line, inner) for line in lines if line] or None
 
 
-def _single(field: FormField, text: str) -> Any:
-    if field.kind == "yaml":
-        return _yaml_value(text)
+def _single(field: FormField, text: str, context: ConditionContext) -> Any:
+    if is_yaml(field):
+        return yaml_value(text, field.schema, context)
     if field.picker is not None:
         return field.picker.complete_ref(text)
     for option in field.options:
@@ -124,14 +148,6 @@ def _within_json(number: float, text: str) -> Any:
     return text if is_too_large or not math.isfinite(number) else number
 
 
-def _yaml_value(text: str) -> Any:
-    """The value that the text says in YAML; what is none stays a text."""
-    try:
-        return load_yaml(text, label="answer", limits=FIELD)
-    except CallboardError:
-        return text
-
-
 def typed_repo_url(field: FormField, form_texts: FormTexts) -> str | None:
     """The repository whose parts were typed, some of which may be missing."""
     names = REPOSITORY_PARTS
@@ -142,22 +158,38 @@ def typed_repo_url(field: FormField, form_texts: FormTexts) -> str | None:
     return repo_url(parts, field.repo["types"])
 
 
-def displayed_answer(field: FormField, values: Values) -> Any:
-    """The answer as the form shows it: a text, or texts for a set of boxes."""
-    if field.kind == "choice":
-        return field.value
+def displayed_answer(field: FormField, values: Values, form_texts: FormTexts) -> Any:
+    """The answer as the form shows it: a text, or texts for a set of boxes.
+
+    YAML is shown as it was typed.
+    """
     value = _at(values, field.path)
+    typed = _last(form_texts, field.name)
+    if is_yaml(field) and typed is not None:
+        return typed
     if value is MISSING or value is None:
         return [] if field.kind == "checks" else ""
+    items = value if isinstance(value, list) else [value]
     if field.kind == "checks":
-        return [
-            key_of(item) for item in (value if isinstance(value, list) else [value])
-        ]
-    if field.kind == "lines" and isinstance(value, list):
-        return "\n".join(key_of(item) for item in value)
-    if isinstance(value, dict | list):
+        return [answer_key(field, item) for item in items]
+    if field.kind == "lines":
+        return "\n".join(key_of(item) for item in items)
+    if isinstance(value, dict | list) and not field.options:
         return dump_yaml(value, blocks=False)
+    return answer_key(field, value)
+
+
+def answer_key(field: FormField, value: Any) -> str:
+    """How the form names a value: as its choice, if it is one."""
+    for option in field.options:
+        if is_same(option.value, value):
+            return option.key
     return key_of(value)
+
+
+def is_same(one: Any, other: Any) -> bool:
+    """Whether two values are one in JSON, where true is not 1."""
+    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def pairs_of(
@@ -182,13 +214,15 @@ def pairs_of(
                 yield field.name, ""
         elif field.kind == "checks":
             for item in value if isinstance(value, list) else [value]:
-                yield field.name, key_of(item)
+                yield field.name, answer_key(field, item)
         elif field.kind == "lines" and isinstance(value, list):
             yield field.name, "\n".join(key_of(item) for item in value)
-        elif isinstance(value, dict | list):
+        elif is_yaml(field) and field.name in form_texts:
+            yield field.name, form_texts[field.name][-1]
+        elif isinstance(value, dict | list) and not field.options:
             yield field.name, json.dumps(value)
         else:
-            yield field.name, key_of(value)
+            yield field.name, answer_key(field, value)
 
 
 def secrets_of(fields: Iterable[FormField], form_texts: FormTexts) -> dict[str, str]:

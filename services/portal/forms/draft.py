@@ -174,7 +174,7 @@ def _page_with_answers(
             raise Invalid(f"the form: more than {MOST_FIELDS} questions")
         if sum(len(field.options) for field in fields) > MOST_OPTIONS:
             raise Invalid(f"the form: more than {MOST_OPTIONS} choices on one page")
-        new_values = values_of(fields, form_texts, prefilled)
+        new_values = values_of(fields, form_texts, prefilled, context)
         if new_values == values:
             break
         values = new_values
@@ -187,7 +187,9 @@ def _page_with_answers(
 
 
 def _with_answer(field: FormField, values: Values, form_texts: FormTexts) -> FormField:
-    field = replace(field, value=displayed_answer(field, values))
+    if field.kind == "choice":
+        return field
+    field = replace(field, value=displayed_answer(field, values, form_texts))
     if field.kind != "repo":
         return field
     return with_parts(field, typed_repo_url(field, form_texts) or "")

@@ -216,6 +216,8 @@ def _array(schema: Schema, options: tuple[Option, ...]) -> Kind:
     if options:
         return "checks"
     items = schema.get("items")
+    if isinstance(items, list):
+        return "yaml"
     inner = type_of(items) if isinstance(items, Mapping) else "string"
     return "lines" if inner in {"string", "integer", "number"} else "yaml"
 
