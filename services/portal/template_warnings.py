@@ -17,6 +17,8 @@ ACTIONS = "/api/scaffolder/v2/actions"
 CHECKS = "/api/scaffolder/v2/template-checks"
 _DEPTH = 40
 _MOST = 20
+#: The name of a part of a schema that is about no single answer.
+_NAMELESS = "an answer"
 
 
 class FaultyTemplate(Invalid):
@@ -105,9 +107,14 @@ def warnings_of(
         "last of them that has run."
         for step_id in _repeated_ids(template)
     ]
-    schemas = _schemas(template.spec.get("parameters"), "an answer", 0)
     warnings += dict.fromkeys(
-        text for name, schema in schemas for text in _unsupported(name, schema)
+        text
+        for name, schema in _schemas(template.spec.get("parameters"), _NAMELESS, 0)
+        for text in _unsupported(name, schema)
+    )
+    warnings += dict.fromkeys(
+        f"{part}, whatever the feature flag {flag} says: there are no flags here."
+        for part, flag in _flagged_parts(template)
     )
     return warnings[:_MOST]
 
@@ -135,6 +142,30 @@ def _unsupported(name: str, schema: Mapping[str, Any]) -> Iterator[str]:
             f"The form asks for no credentials of the user with {name}: "
             "requestUserCredentials is not supported here."
         )
+
+
+def _flagged_parts(template: Entity) -> Iterator[tuple[str, str]]:
+    """Each part that Backstage shows or runs by a feature flag, and the flag."""
+    parameters = template.spec.get("parameters")
+    parts = [
+        (f"The page {page.get('title') or number} is always shown", page)
+        for number, page in enumerate(list_of(parameters) or [parameters], 1)
+        if isinstance(page, Mapping)
+    ]
+    parts += [
+        (f"The form always asks for {name}", schema)
+        for name, schema in _schemas(parameters, _NAMELESS, 0)
+        if name != _NAMELESS
+    ]
+    parts += [
+        (f"The step {step.get('name') or step.get('id')} is not left out", step)
+        for step in _steps(template)
+    ]
+    for name, part in parts:
+        inner = mapping_of(part.get("ui:backstage")).get("featureFlag")
+        flag = part.get("backstage:featureFlag") or inner
+        if isinstance(flag, str) and flag:
+            yield name, flag
 
 
 def _schemas(

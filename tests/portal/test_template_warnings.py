@@ -15,22 +15,25 @@ from tests.portal.services import FakeServices
 
 FORM = "/create/templates/default/python-service"
 PAGE = "/catalog/default/template/python-service"
+FLAG = {"backstage:featureFlag": "beta"}
 STEPS = [
     {"id": "make", "action": "publish:moon", "input": {}},
     {"id": "make", "action": "debug:log"},
-    {"action": "${{ parameters.action }}"},
+    {"action": "${{ parameters.action }}", "name": "Act", **FLAG},
 ]
 PARAMETERS = [
     {
         "properties": {
             "planet": {"type": "string", "ui:field": "PlanetPicker"},
             "logo": {"type": "string", "format": "data-url"},
+            "ray": {"ui:backstage": {"featureFlag": "gamma"}},
             "place": {
                 "ui:field": "RepoUrlPicker",
                 "ui:options": {"requestUserCredentials": {"secretsKey": "TOKEN"}},
             },
-        }
-    }
+        },
+    },
+    {"title": "More", "properties": {}, **FLAG},
 ]
 
 
@@ -62,6 +65,12 @@ async def test_form_and_page_show_all_warnings_of_a_template(
     assert "planet as plain text: its field PlanetPicker is not known here" in page
     assert "logo as plain text: files (data-url) cannot be uploaded here" in page
     assert "with place: requestUserCredentials is not supported here" in page
+    for part, flag in (
+        ("The page More is always shown", "beta"),
+        ("The form always asks for ray", "gamma"),
+        ("The step Act is not left out", "beta"),
+    ):
+        assert f"{part}, whatever the feature flag {flag} says" in page
 
 
 async def test_the_review_of_a_broken_template_does_not_promise_a_run(

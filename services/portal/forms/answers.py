@@ -8,13 +8,15 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from services.portal.forms.conditions import ConditionContext
+from services.portal.forms.conditions import ConditionContext, is_object
 from services.portal.forms.fields import key_of, type_of
-from services.portal.forms.model import FormField, Values
+from services.portal.forms.model import FormField, Schema, Values
 from services.portal.forms.repositories import LABELS, repo_parts, repo_url
 from services.portal.forms.yaml_answers import value_by_schema, yaml_value
+from shared.contracts.entity import mapping_of
 from shared.guards.yaml_text import dump_yaml
 
 LONGEST_TEXT = 20_000
@@ -22,6 +24,14 @@ MISSING = object()
 REPOSITORY_PARTS = ("host", *LABELS)
 
 FormTexts = Mapping[str, Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class GivenValues:
+    """Values that no form sends: of a link to the form, or of a run."""
+
+    values: Values
+    of_run: bool = False
 
 
 def form_texts_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -36,10 +46,13 @@ def form_texts_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def values_of(
     fields: Iterable[FormField],
     form_texts: FormTexts,
-    prefilled: Values,
+    given: GivenValues,
     context: ConditionContext,
 ) -> dict[str, Any]:
     """The JSON object of all answers; what was not answered is not in it.
+
+    A read-only question has its default, whatever the form sends; that of a run has
+    what the run got.
 
     Raises:
         BudgetExceeded: if an answer's schema asks for too much work.
@@ -48,11 +61,15 @@ def values_of(
     for field in fields:
         if field.kind == "choice":
             continue
-        value = value_of(field, form_texts, context)
+        value = MISSING if given.of_run else _fixed_value(field, context)
+        if value is MISSING:
+            value = value_of(field, form_texts, context)
         if field.kind in {"constant", "hidden"}:
             value = field.schema.get("const", value)
         if value is MISSING:
-            value = _initial_value(field, prefilled, context)
+            value = _at(given.values, field.path)
+        if value is MISSING:
+            value = _default_of(field, context)
         if value is MISSING or (value is None and field.kind != "note"):
             continue
         place = values
@@ -62,13 +79,26 @@ def values_of(
     return values
 
 
-def _initial_value(
-    field: FormField, prefilled: Values, context: ConditionContext
-) -> Any:
-    """The answer before anything is typed; MISSING if there is none."""
-    value = _at(prefilled, field.path)
-    if value is MISSING:
-        value = field.schema.get("default", MISSING)
+def add_required_objects(schema: Schema, values: dict[str, Any]) -> None:
+    """Adds the objects that are required and of which nothing was answered, empty."""
+    required = schema.get("required") or ()
+    for name, part in mapping_of(schema.get("properties")).items():
+        if not is_object(mapping_of(part)):
+            continue
+        if name in required:
+            values.setdefault(name, {})
+        if isinstance(values.get(name), dict):
+            add_required_objects(part, values[name])
+
+
+def _fixed_value(field: FormField, context: ConditionContext) -> Any:
+    """The value of a read-only question; MISSING if its template gives none."""
+    is_fixed = field.disabled and field.kind not in {"secret", "note"}
+    return _default_of(field, context) if is_fixed else MISSING
+
+
+def _default_of(field: FormField, context: ConditionContext) -> Any:
+    value = field.schema.get("default", MISSING)
     if is_yaml(field) and isinstance(value, dict | list):
         return value_by_schema(value, field.schema, context)
     return value

@@ -1,5 +1,7 @@
 """Fields from a decided schema: which control asks for which property."""
 
+import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -9,7 +11,7 @@ from services.portal.forms.alternatives import Choice
 from services.portal.forms.conditions import is_object
 from services.portal.forms.model import FormField, Kind, Option, Path, Picker, Schema
 from services.portal.forms.repositories import PUBLIC_HOSTS
-from shared.contracts.entity import list_of
+from shared.contracts.entity import list_of, mapping_of
 from shared.contracts.ref import DEFAULT_NAMESPACE
 
 ENTITY_PICKERS = frozenset(
@@ -52,8 +54,10 @@ def fields_of(
     """The fields of a decided schema, in the order that it asks for.
 
     A choice stands before the questions of the chosen alternative. The fields of an
-    object have its title and description.
+    object have its title and description, their part of its default, and are read-only
+    if it is.
     """
+    defaults = mapping_of(schema.get("default"))
     required = frozenset(map(str, schema.get("required") or ()))
     fields: list[FormField] = []
     left = [choice for choice in choices if choice.path == path]
@@ -61,7 +65,7 @@ def fields_of(
         for choice in [choice for choice in left if name in choice.questions]:
             fields.append(_choice_field(choice))
             left.remove(choice)
-        part = schema["properties"][name]
+        part = _with_default(schema["properties"][name], defaults.get(name))
         place = (*path, name)
         if is_object(part):
             fields += _fields_of_object(part, place, choices)
@@ -77,9 +81,39 @@ def _fields_of_object(
 ) -> Iterator[FormField]:
     title = str(schema.get("title") or path[-1])
     about = str(schema.get("description") or schema.get("ui:description") or "")
+    is_read_only = _is_read_only(schema)
     for field in fields_of(schema, frozenset(), path, choices):
-        is_own = not field.group
-        yield replace(field, group=title, group_help=about) if is_own else field
+        yield replace(
+            field,
+            group=field.group or title,
+            group_help=field.group_help if field.group else about,
+            disabled=field.disabled or is_read_only,
+        )
+
+
+def _with_default(schema: Schema, default: Any) -> Schema:
+    """A part of an object, with what the object's default has for it.
+
+    The part's own default is stronger, as in Backstage's form.
+    """
+    own = schema.get("default")
+    if default is None or not (own is None or isinstance(own, Mapping)):
+        return schema
+    return {**schema, "default": _merged(default, own)}
+
+
+def _merged(default: Any, own: Any) -> Any:
+    if not (isinstance(default, Mapping) and isinstance(own, Mapping)):
+        return default if own is None else own
+    return {
+        **default,
+        **{name: _merged(default.get(name), value) for name, value in own.items()},
+    }
+
+
+def _is_read_only(schema: Schema) -> bool:
+    hints = (_ui(schema, "disabled"), _ui(schema, "readonly"), schema.get("readOnly"))
+    return any(hints)
 
 
 def _choice_field(choice: Choice) -> FormField:
@@ -145,6 +179,7 @@ def _field(
     if len(options) > MOST_CHOICES:
         # Nobody looks through so many: it is typed, and checked as before.
         options = ()
+    options = _with_own_keys(options)
     kind, picker = _control_kind(schema, options)
     limits = schema
     if (
@@ -164,7 +199,7 @@ def _field(
         options=options,
         picker=picker,
         controls=controls,
-        disabled=bool(_ui(schema, "disabled") or schema.get("ui:readonly")),
+        disabled=_is_read_only(schema),
         autofocus=bool(_ui(schema, "autofocus")),
         repo=_repo(schema) if kind == "repo" else {},
     )
@@ -249,8 +284,21 @@ def _options(schema: Schema) -> Iterator[Option]:
         yield Option("false", "No", False)
 
 
+def _with_own_keys(options: tuple[Option, ...]) -> tuple[Option, ...]:
+    """The choices, those with one key (1 and "1") told apart by their JSON."""
+    counts = Counter(option.key for option in options)
+    return tuple(
+        option
+        if counts[option.key] == 1
+        else replace(option, key=json.dumps(option.value, default=str))
+        for option in options
+    )
+
+
 def key_of(value: object) -> str:
-    """A choice's name in the form."""
+    """A choice's name in the form; of an object or a list its JSON."""
+    if isinstance(value, Mapping | list):
+        return json.dumps(value, ensure_ascii=False, default=str)
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else str(value)

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from services.portal.entities import Summary, ref_title, split_ref
 from services.portal.forms.draft import FilledPage, draft_of
+from services.portal.forms.fields import key_of
 from services.portal.forms.model import FormField, FormPage, pages_of
 from services.portal.pages.pickers import chosen_in
 from services.portal.visit import Visit
@@ -98,7 +99,7 @@ def _filled(
     """The questions with a run's answers: without those that it was not asked."""
     return [
         replace(page, fields=[f for f in page.fields if _is_given(parameters, f.path)])
-        for page in draft_of(pages, {}, parameters).pages
+        for page in draft_of(pages, {}, parameters, of_run=True).pages
     ]
 
 
@@ -141,4 +142,4 @@ def _value_text(value: Any) -> str:
     """A value without its question."""
     if isinstance(value, bool):
         return "Yes" if value else "No"
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return ", ".join(map(key_of, value)) if isinstance(value, list) else key_of(value)
