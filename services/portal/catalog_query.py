@@ -12,6 +12,8 @@ from urllib.parse import urlencode
 from services.portal.api_paths import text_params
 from services.portal.entities import Summary, ref_title, split_ref
 from services.portal.tables import Facet, FacetChoice
+from shared.contracts.errors import Invalid
+from shared.contracts.ref import parse_ref
 from shared.guards.numbers import whole_number
 
 PAGE_SIZE = 50
@@ -29,7 +31,8 @@ FACETS = {
 }
 #: Backstage's names of facets that have another one here.
 FACETS_OF_BACKSTAGE = {"owners": "owner", "lifecycles": "lifecycle", "tags": "tag"}
-REF_FACETS = ("owner", "system")
+#: Facets whose values are refs, and the kind of one that is written without it.
+REF_FACETS = {"owner": "group", "system": "system"}
 SORTS = {
     "name": "metadata.name",
     "owner": "spec.owner",
@@ -222,6 +225,14 @@ def ref_label(ref: str, summaries: Mapping[str, Summary]) -> str:
     return f"{label} (person)" if split_ref(ref)[0] == "user" else label
 
 
+def _whole_ref(text: str, default_kind: str) -> str:
+    """The canonical ref that a text of an address means; of none, the text."""
+    try:
+        return str(parse_ref(text, default_kind=default_kind))
+    except Invalid:
+        return text
+
+
 def _ticked_values(
     values_by_name: Mapping[str, list[str]],
 ) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -229,7 +240,10 @@ def _ticked_values(
     pairs = []
     left = MOST_TICKED
     for name in FACETS:
-        values = tuple(dict.fromkeys(values_by_name.get(name, ())))[:left]
+        texts = values_by_name.get(name, [])
+        if name in REF_FACETS:
+            texts = [_whole_ref(text, REF_FACETS[name]) for text in texts]
+        values = tuple(dict.fromkeys(texts))[:left]
         left -= len(values)
         if values:
             pairs.append((name, values))

@@ -97,8 +97,13 @@ def counted_kind(kind: str, count: int) -> str:
 
 
 def ref_title(ref: str) -> str:
-    """A readable name of an entity of which only the ref is known."""
-    _, namespace, name = split_ref(ref)
+    """A readable name of an entity of which only the ref is known.
+
+    A text that is no whole ref is its own name.
+    """
+    kind, namespace, name = split_ref(ref)
+    if not (kind and namespace and name):
+        return clipped_title(ref)
     return clipped_title(
         name if namespace == DEFAULT_NAMESPACE else f"{namespace}/{name}"
     )

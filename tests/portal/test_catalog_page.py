@@ -45,6 +45,28 @@ def test_backstages_catalog_addresses_are_understood() -> None:
     assert (state.kind, state.own, state.values("type")) == ("api", True, ("grpc",))
 
 
+@pytest.mark.parametrize(
+    ("address", "facet", "ref"),
+    [
+        ("filters[owners]=team-a", "owner", "group:default/team-a"),
+        ("filters[owners]=O/Team-A&owner=o/team-a", "owner", "group:o/team-a"),
+        ("owner=user:ann", "owner", "user:default/ann"),
+        ("system=shop", "system", "system:default/shop"),
+        ("owner=group:", "owner", "group:"),
+    ],
+)  # fmt: skip
+def test_a_short_ref_is_completed(address: str, facet: str, ref: str) -> None:
+    """As Backstage completes those of its own addresses."""
+    assert query(address).values(facet) == (ref,)
+
+
+async def test_an_owner_without_kind_is_a_chip_with_its_name(client: Client) -> None:
+    """A text that is no ref at all is shown as it is."""
+    page = (await client().get("/catalog?filters[owners]=nobody&owner=:/")).text
+    assert "Owner: nobody" in page
+    assert "Owner: :/" in page
+
+
 @pytest.mark.parametrize("bad", ["page=0", "page=x", "page=99999999", "sort=price"])
 def test_invalid_parameters_of_the_address_are_ignored(bad: str) -> None:
     """They are no error."""

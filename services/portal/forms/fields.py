@@ -181,12 +181,10 @@ def _field(
         options = ()
     options = _with_own_keys(options)
     kind, picker = _control_kind(schema, options)
-    limits = schema
-    if (
-        _ui(schema, "field") == "EntityNamePicker"
-        or schema.get("format") == "entity-name"
-    ):
-        limits = {"pattern": NAME_PATTERN, **schema}
+    items = schema.get("items")
+    limits = _with_name_rule(schema)
+    if type_of(schema) == "array" and isinstance(items, Mapping):
+        limits = {**limits, "items": _with_name_rule(items)}
     return FormField(
         path=path,
         kind=kind,
@@ -205,6 +203,14 @@ def _field(
     )
 
 
+def _with_name_rule(schema: Schema) -> Schema:
+    """The schema; of a question for a name with the rule of names."""
+    is_name = _ui(schema, "field") == "EntityNamePicker"
+    if is_name or schema.get("format") == "entity-name":
+        return {"pattern": NAME_PATTERN, **schema}
+    return schema
+
+
 def _ui(schema: Schema, name: str) -> Any:
     """A hint, written `ui:name` or inside `ui:options`."""
     options = schema.get("ui:options")
@@ -217,11 +223,12 @@ def _control_kind(
 ) -> tuple[Kind, Picker | None]:
     special, widget = str(_ui(schema, "field")), str(_ui(schema, "widget"))
     kind = type_of(schema)
-    if special in ENTITY_PICKERS:
-        picker = _picker(schema, special)
-        return ("checks" if kind == "array" else "select"), picker
-    if special == "EntityTagsPicker":
-        return "checks", Picker("tags")
+    picker = _picker(schema)
+    if picker is None and kind == "array":
+        picker = _picker(mapping_of(schema.get("items")))
+    if picker is not None:
+        is_list = kind == "array" or picker.choice_type == "tags"
+        return ("checks" if is_list else "select"), picker
     if schema.get("type") in ("null", ["null"]):
         return "note", None
     for hint, hinted_kind in KINDS_BY_HINT.items():
@@ -304,7 +311,20 @@ def key_of(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _picker(schema: Schema, special: str) -> Picker:
+def _picker(schema: Schema) -> Picker | None:
+    special = str(_ui(schema, "field"))
+    if special == "EntityTagsPicker":
+        return Picker("tags", _filters_of_kinds(_ui(schema, "kinds")))
+    return _entity_picker(schema, special) if special in ENTITY_PICKERS else None
+
+
+def _filters_of_kinds(kinds: Any) -> tuple[str, ...]:
+    """The filter of a list of kinds; none if there is no such list."""
+    names = [str(kind) for kind in list_of(kinds)]
+    return (",".join(f"kind={name}" for name in names),) if names else ()
+
+
+def _entity_picker(schema: Schema, special: str) -> Picker:
     catalog_filter = _ui(schema, "catalogFilter")
     sets = (
         catalog_filter
@@ -322,9 +342,8 @@ def _picker(schema: Schema, special: str) -> Picker:
         )
         if text
     )
-    allowed = _ui(schema, "allowedKinds")
-    if not filters and isinstance(allowed, list) and allowed:
-        filters = (",".join(f"kind={kind}" for kind in allowed),)
+    if not filters:
+        filters = _filters_of_kinds(_ui(schema, "allowedKinds"))
     if not filters and special == "OwnerPicker":
         filters = ("kind=group,kind=user",)
     if special == "MyGroupsPicker":

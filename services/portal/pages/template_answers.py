@@ -38,7 +38,7 @@ async def answers_of_pages(
         ref
         for page in pages
         for field in page.fields
-        if field.picker
+        if field.picker and field.picker.choice_type != "tags"
         for ref in chosen_in(field)
         if "/" in ref
     }
@@ -132,10 +132,10 @@ def _answer(field: FormField, names: Mapping[str, Summary]) -> AnsweredQuestion 
 
 
 def _name_of(field: FormField, text: str, names: Mapping[str, Summary]) -> str:
-    if field.picker is None:
+    if field.picker is None or field.picker.choice_type == "tags":
         return text
     summary = names.get(text.lower())
-    return summary.title if summary else ref_title(text)
+    return summary.title if summary and not summary.missing else ref_title(text)
 
 
 def _value_text(value: Any) -> str:
