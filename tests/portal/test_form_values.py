@@ -5,8 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from services.portal.forms.draft import draft_of
-from services.portal.forms.model import FormPage
+from tests.portal.answers import TASK, task
 from tests.portal.conftest import Client
 from tests.portal.services import FakeServices
 from tests.portal.test_forms import draft, fields, one
@@ -124,10 +123,13 @@ def test_a_read_only_question_keeps_its_default(
         assert fields(form)["it"].disabled
 
 
-def test_a_run_shows_what_it_got_for_a_read_only_question() -> None:
+async def test_a_run_shows_what_it_got_for_a_read_only_question(
+    client: Client, api: FakeServices
+) -> None:
     """The API takes other values than the form."""
-    page = FormPage(0, "One", "", one(**TEXT, readOnly=True, default="fixed"))
-    assert draft_of([page], {}, {"it": "other"}, of_run=True).values == {"it": "other"}
+    run = task(spec={**task()["spec"], "parameters": {"text": "other"}})
+    api.runs[TASK] = (run, [])
+    assert "<dd>other</dd>" in (await client().get(f"/create/tasks/{TASK}")).text
 
 
 def test_a_read_only_question_without_default_has_the_value_of_its_link() -> None:

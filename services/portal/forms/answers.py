@@ -8,12 +8,11 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from services.portal.forms.conditions import ConditionContext, is_object
 from services.portal.forms.fields import key_of, type_of
-from services.portal.forms.model import FormField, Schema, Values
+from services.portal.forms.model import FormField, Values
 from services.portal.forms.repositories import LABELS, repo_parts, repo_url
 from services.portal.forms.yaml_answers import value_by_schema, yaml_value
 from shared.contracts.entity import mapping_of
@@ -24,14 +23,6 @@ MISSING = object()
 REPOSITORY_PARTS = ("host", *LABELS)
 
 FormTexts = Mapping[str, Sequence[str]]
-
-
-@dataclass(frozen=True, slots=True)
-class GivenValues:
-    """Values that no form sends: of a link to the form, or of a run."""
-
-    values: Values
-    of_run: bool = False
 
 
 def form_texts_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -46,13 +37,12 @@ def form_texts_of(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
 def values_of(
     fields: Iterable[FormField],
     form_texts: FormTexts,
-    given: GivenValues,
+    prefilled: Values,
     context: ConditionContext,
 ) -> dict[str, Any]:
     """The JSON object of all answers; what was not answered is not in it.
 
-    A read-only question has its default, whatever the form sends; that of a run has
-    what the run got.
+    A read-only question has its default, whatever the form sends.
 
     Raises:
         BudgetExceeded: if an answer's schema asks for too much work.
@@ -61,13 +51,13 @@ def values_of(
     for field in fields:
         if field.kind == "choice":
             continue
-        value = MISSING if given.of_run else _fixed_value(field, context)
+        value = _fixed_value(field, context)
         if value is MISSING:
             value = value_of(field, form_texts, context)
         if field.kind in {"constant", "hidden"}:
             value = field.schema.get("const", value)
         if value is MISSING:
-            value = _at(given.values, field.path)
+            value = _at(prefilled, field.path)
         if value is MISSING:
             value = _default_of(field, context)
         if value is MISSING or (value is None and field.kind != "note"):
@@ -79,7 +69,7 @@ def values_of(
     return values
 
 
-def add_required_objects(schema: Schema, values: dict[str, Any]) -> None:
+def add_required_objects(schema: Mapping[str, Any], values: dict[str, Any]) -> None:
     """Adds the objects that are required and of which nothing was answered, empty."""
     required = schema.get("required") or ()
     for name, part in mapping_of(schema.get("properties")).items():

@@ -10,7 +10,6 @@ from typing import Any
 from services.portal.forms.alternatives import answered_paths
 from services.portal.forms.answers import (
     FormTexts,
-    GivenValues,
     add_required_objects,
     displayed_answer,
     pairs_of,
@@ -120,17 +119,13 @@ def draft_of(
     form_texts: FormTexts,
     prefilled: Values | None = None,
     host_types: Mapping[str, str] = PUBLIC_HOSTS,
-    *,
-    of_run: bool = False,
 ) -> Draft:
     """The form for these answers.
 
-    `prefilled` are values from the address or, with `of_run`, those that a run has;
-    `host_types` are the types of Git hosts.
+    `prefilled` are values from the address, `host_types` the types of Git hosts.
     """
-    given = GivenValues(prefilled or {}, of_run)
     return Draft(
-        [_filled_page(page, form_texts, given, host_types) for page in pages],
+        [_filled_page(page, form_texts, prefilled or {}, host_types) for page in pages],
         form_texts,
     )
 
@@ -138,12 +133,12 @@ def draft_of(
 def _filled_page(
     page: FormPage,
     form_texts: FormTexts,
-    given: GivenValues,
+    prefilled: Values,
     host_types: Mapping[str, str],
 ) -> FilledPage:
     try:
         check_tree(page.schema, label="the form", nodes=MOST_ELEMENTS, depth=60)
-        return _page_with_answers(page, form_texts, given, host_types)
+        return _page_with_answers(page, form_texts, prefilled, host_types)
     except Invalid as error:
         return FilledPage(page, [], {}, {(): cannot_check(error.message)})
 
@@ -151,7 +146,7 @@ def _filled_page(
 def _page_with_answers(
     page: FormPage,
     form_texts: FormTexts,
-    given: GivenValues,
+    prefilled: Values,
     host_types: Mapping[str, str],
 ) -> FilledPage:
     """The page with its answers.
@@ -167,7 +162,7 @@ def _page_with_answers(
         page.schema,
         budget,
         chosen={name: texts[-1] for name, texts in form_texts.items()},
-        answered=answered_paths(answers, given.values),
+        answered=answered_paths(answers, prefilled),
     )
     for _ in range(ROUNDS):
         context.choices.clear()
@@ -180,7 +175,7 @@ def _page_with_answers(
             raise Invalid(f"the form: more than {MOST_FIELDS} questions")
         if sum(len(field.options) for field in fields) > MOST_OPTIONS:
             raise Invalid(f"the form: more than {MOST_OPTIONS} choices on one page")
-        new_values = values_of(fields, form_texts, given, context)
+        new_values = values_of(fields, form_texts, prefilled, context)
         add_required_objects(schema, new_values)
         if new_values == values:
             break

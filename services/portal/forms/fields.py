@@ -88,6 +88,7 @@ def _fields_of_object(
             group=field.group or title,
             group_help=field.group_help if field.group else about,
             disabled=field.disabled or is_read_only,
+            options=_as_read_only(field.options) if is_read_only else field.options,
         )
 
 
@@ -109,6 +110,11 @@ def _merged(default: Any, own: Any) -> Any:
         **default,
         **{name: _merged(default.get(name), value) for name, value in own.items()},
     }
+
+
+def _as_read_only(options: tuple[Option, ...]) -> tuple[Option, ...]:
+    """The choices, none of which can be chosen instead of the one that is."""
+    return tuple(replace(option, is_disabled=True) for option in options)
 
 
 def _is_read_only(schema: Schema) -> bool:
@@ -180,6 +186,8 @@ def _field(
         # Nobody looks through so many: it is typed, and checked as before.
         options = ()
     options = _with_own_keys(options)
+    if _is_read_only(schema):
+        options = _as_read_only(options)
     kind, picker = _control_kind(schema, options)
     items = schema.get("items")
     limits = _with_name_rule(schema)

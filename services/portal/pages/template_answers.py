@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from services.portal.entities import Summary, ref_title, split_ref
+from services.portal.forms.answers import displayed_answer
 from services.portal.forms.draft import FilledPage, draft_of
 from services.portal.forms.fields import key_of
 from services.portal.forms.model import FormField, FormPage, pages_of
@@ -96,10 +97,20 @@ async def _pages(visit: Visit, ref: str) -> list[FormPage]:
 def _filled(
     pages: Sequence[FormPage], parameters: Mapping[str, Any]
 ) -> list[FilledPage]:
-    """The questions with a run's answers: without those that it was not asked."""
+    """The questions with a run's answers: without those that it was not asked.
+
+    Those of a read-only question may be others than the form sends.
+    """
     return [
-        replace(page, fields=[f for f in page.fields if _is_given(parameters, f.path)])
-        for page in draft_of(pages, {}, parameters, of_run=True).pages
+        replace(
+            page,
+            fields=[
+                replace(field, value=displayed_answer(field, parameters, {}))
+                for field in page.fields
+                if _is_given(parameters, field.path)
+            ],
+        )
+        for page in draft_of(pages, {}, parameters).pages
     ]
 
 
