@@ -9,20 +9,11 @@ from typing import Any
 
 from services.portal.forms.alternatives import Choice
 from services.portal.forms.conditions import is_object
+from services.portal.forms.entity_pickers import ENTITY_PICKERS, picker_of, ui_hint
 from services.portal.forms.model import FormField, Kind, Option, Path, Picker, Schema
 from services.portal.forms.repositories import PUBLIC_HOSTS
 from shared.contracts.entity import list_of, mapping_of
-from shared.contracts.ref import DEFAULT_NAMESPACE
 
-ENTITY_PICKERS = frozenset(
-    {
-        "EntityPicker",
-        "OwnerPicker",
-        "OwnedEntityPicker",
-        "MultiEntityPicker",
-        "MyGroupsPicker",
-    }
-)
 MANY_CHOICES = 5
 MOST_CHOICES = 1_000
 KINDS_BY_HINT: Mapping[str, Kind] = {
@@ -118,7 +109,11 @@ def _as_read_only(options: tuple[Option, ...]) -> tuple[Option, ...]:
 
 
 def _is_read_only(schema: Schema) -> bool:
-    hints = (_ui(schema, "disabled"), _ui(schema, "readonly"), schema.get("readOnly"))
+    hints = (
+        ui_hint(schema, "disabled"),
+        ui_hint(schema, "readonly"),
+        schema.get("readOnly"),
+    )
     return any(hints)
 
 
@@ -201,39 +196,32 @@ def _field(
         required=required,
         help=str(schema.get("description") or schema.get("ui:description") or ""),
         hint=str(schema.get("ui:help") or ""),
-        placeholder=str(_ui(schema, "placeholder") or ""),
+        placeholder=str(ui_hint(schema, "placeholder") or ""),
         options=options,
         picker=picker,
         controls=controls,
         disabled=_is_read_only(schema),
-        autofocus=bool(_ui(schema, "autofocus")),
+        autofocus=bool(ui_hint(schema, "autofocus")),
         repo=_repo(schema) if kind == "repo" else {},
     )
 
 
 def _with_name_rule(schema: Schema) -> Schema:
     """The schema; of a question for a name with the rule of names."""
-    is_name = _ui(schema, "field") == "EntityNamePicker"
+    is_name = ui_hint(schema, "field") == "EntityNamePicker"
     if is_name or schema.get("format") == "entity-name":
         return {"pattern": NAME_PATTERN, **schema}
     return schema
 
 
-def _ui(schema: Schema, name: str) -> Any:
-    """A hint, written `ui:name` or inside `ui:options`."""
-    options = schema.get("ui:options")
-    inner = options.get(name) if isinstance(options, Mapping) else None
-    return schema.get(f"ui:{name}", inner)
-
-
 def _control_kind(
     schema: Schema, options: tuple[Option, ...]
 ) -> tuple[Kind, Picker | None]:
-    special, widget = str(_ui(schema, "field")), str(_ui(schema, "widget"))
+    special, widget = str(ui_hint(schema, "field")), str(ui_hint(schema, "widget"))
     kind = type_of(schema)
-    picker = _picker(schema)
+    picker = picker_of(schema)
     if picker is None and kind == "array":
-        picker = _picker(mapping_of(schema.get("items")))
+        picker = picker_of(mapping_of(schema.get("items")))
     if picker is not None:
         is_list = kind == "array" or picker.choice_type == "tags"
         return ("checks" if is_list else "select"), picker
@@ -274,8 +262,8 @@ def _array(schema: Schema, options: tuple[Option, ...]) -> Kind:
 
 def _options(schema: Schema) -> Iterator[Option]:
     items = schema.get("items")
-    names = list_of(_ui(schema, "enumNames"))
-    disabled = list_of(_ui(schema, "enumDisabled"))
+    names = list_of(ui_hint(schema, "enumNames"))
+    disabled = list_of(ui_hint(schema, "enumDisabled"))
     if type_of(schema) == "array" and isinstance(items, Mapping):
         schema = items
     named = [
@@ -319,72 +307,10 @@ def key_of(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _picker(schema: Schema) -> Picker | None:
-    special = str(_ui(schema, "field"))
-    if special == "EntityTagsPicker":
-        return Picker("tags", _filters_of_kinds(_ui(schema, "kinds")))
-    return _entity_picker(schema, special) if special in ENTITY_PICKERS else None
-
-
-def _filters_of_kinds(kinds: Any) -> tuple[str, ...]:
-    """The filter of a list of kinds; none if there is no such list."""
-    names = [str(kind) for kind in list_of(kinds)]
-    return (",".join(f"kind={name}" for name in names),) if names else ()
-
-
-def _entity_picker(schema: Schema, special: str) -> Picker:
-    catalog_filter = _ui(schema, "catalogFilter")
-    sets = (
-        catalog_filter
-        if isinstance(catalog_filter, list)
-        else [catalog_filter]
-        if catalog_filter
-        else []
-    )
-    filters = tuple(
-        text
-        for text in (
-            _statement(conditions)
-            for conditions in sets
-            if isinstance(conditions, Mapping)
-        )
-        if text
-    )
-    if not filters:
-        filters = _filters_of_kinds(_ui(schema, "allowedKinds"))
-    if not filters and special == "OwnerPicker":
-        filters = ("kind=group,kind=user",)
-    if special == "MyGroupsPicker":
-        return Picker("groups", free=False, default_kind="group")
-    usual = "group" if special == "OwnerPicker" else ""
-    return Picker(
-        "entities",
-        filters,
-        own=special == "OwnedEntityPicker",
-        free=_ui(schema, "allowArbitraryValues") is not False,
-        default_kind=str(_ui(schema, "defaultKind") or usual),
-        default_namespace=str(_ui(schema, "defaultNamespace") or DEFAULT_NAMESPACE),
-    )
-
-
-def _statement(filters: Mapping[str, Any]) -> str:
-    """A `catalogFilter` object in the catalog's filter language."""
-    parts: list[str] = []
-    for key, value in filters.items():
-        if isinstance(value, Mapping):
-            if value.get("exists") is True:
-                parts.append(str(key))
-            continue
-        parts += [
-            f"{key}={item}" for item in (value if isinstance(value, list) else [value])
-        ]
-    return ",".join(parts)
-
-
 def _repo(schema: Schema) -> dict[str, Any]:
     """What a repository's parts may be, each a list; [] for anything."""
     lists = {
-        name: [str(item) for item in list_of(_ui(schema, f"allowed{name}"))]
+        name: [str(item) for item in list_of(ui_hint(schema, f"allowed{name}"))]
         for name in ("Hosts", "Owners", "Organizations", "Projects", "Repos")
     }
     owners, organizations = lists["Owners"], lists["Organizations"]
