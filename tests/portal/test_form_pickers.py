@@ -11,6 +11,7 @@ from tests.portal.services import FakeServices
 
 FORM = "/create/templates/default/python-service"
 STRICT = {"ui:options": {"allowArbitraryValues": False}}
+OF_KINDS = {"kinds": ["API", "Component"], "helperText": "Up to *you*"}
 TEXTS = ("java", "a/b", "group:", "something new", ":/")
 
 
@@ -22,7 +23,7 @@ def list_of(field: str, **hints: Any) -> dict[str, Any]:
 def api() -> FakeServices:
     tags = {"type": "array", "items": {"type": "string"}}
     questions = {
-        "tags": {**tags, "ui:field": "EntityTagsPicker"},
+        "tags": {**tags, "ui:field": "EntityTagsPicker", "ui:options": OF_KINDS},
         "free": {"type": "string", "ui:field": "EntityPicker"},
         "owners": list_of("OwnerPicker", **STRICT),
         "things": list_of("EntityPicker"),
@@ -53,6 +54,13 @@ async def test_a_list_of_picked_items_has_the_picker(client: Client) -> None:
     boxes = re.findall(r'<div class="combobox"[^>]*data-many>.*?id="f-(\w+)"', page)
     assert boxes == ["tags", "owners", "things"]
     assert "kind=group,kind=user" in page
+
+
+async def test_tags_are_those_of_the_kinds_that_are_asked_for(client: Client) -> None:
+    """The picker's own help is a plain text."""
+    page = (await client().get(FORM)).text
+    assert "/choices?what=tags&amp;filter=kind=API,kind=Component" in page
+    assert "Up to *you*" in page
 
 
 @pytest.mark.parametrize(

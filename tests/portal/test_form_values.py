@@ -144,8 +144,8 @@ def api() -> FakeServices:
     choices = {"readOnly": True, "enum": ["a", "b"], "default": "b"}
     questions: dict[str, Any] = {
         "text": {**TEXT, "readOnly": True, "default": "fixed"},
-        "box": FIXED,
-        "radio": choices,
+        "box": {**FIXED, "description": "A *box*", "ui:help": "see [x](https://x.y)"},
+        "radio": {**choices, "ui:options": {"help": "**Mind**"}},
         "select": {**choices, "ui:widget": "select"},
         "checks": {**FIXED, "type": "array", "items": {"enum": ["c"]}, "default": []},
     }
@@ -161,3 +161,29 @@ async def test_read_only_questions_look_so(client: Client) -> None:
     assert 'name="p.box" value="true" checked disabled' in page
     assert page.count(' value="a" disabled>') == 2
     assert ' value="c" disabled>' in page
+
+
+@pytest.mark.parametrize(
+    "hint", [{"ui:enumNames": ["On", "Off"]}, {"enumNames": ["On", "Off"]}]
+)
+@pytest.mark.parametrize("choices", [{}, {"enum": [True, False]}])
+def test_names_of_yes_and_no_are_offered(
+    hint: dict[str, Any], choices: dict[str, Any]
+) -> None:
+    """A box that is ticked would not show them."""
+    field = fields(draft(one(type="boolean", **hint, **choices), "p.it=false"))["it"]
+    assert field.kind == "radio"
+    labels = [(option.label, option.key == field.value) for option in field.options]
+    assert labels == [("On", False), ("Off", True)]
+    plain = fields(draft(one(type="boolean", **choices)))["it"]
+    assert (plain.kind, [o.label for o in plain.options]) == ("check", ["Yes", "No"])
+
+
+async def test_the_hint_of_a_question_is_rendered_as_its_help_is(
+    client: Client,
+) -> None:
+    """On boxes and sets of choices too."""
+    page = (await client().get(FORM)).text
+    assert "A <em>box</em>" in page
+    assert '<a href="https://x.y"' in page
+    assert "<strong>Mind</strong>" in page

@@ -194,8 +194,8 @@ def _field(
         label=str(schema.get("title") or path[-1]),
         schema=limits,
         required=required,
-        help=str(schema.get("description") or schema.get("ui:description") or ""),
-        hint=str(schema.get("ui:help") or ""),
+        help=_help(schema),
+        hint=str(ui_hint(schema, "helperText") or ""),
         placeholder=str(ui_hint(schema, "placeholder") or ""),
         options=options,
         picker=picker,
@@ -204,6 +204,13 @@ def _field(
         autofocus=bool(ui_hint(schema, "autofocus")),
         repo=_repo(schema) if kind == "repo" else {},
     )
+
+
+def _help(schema: Schema) -> str:
+    """What the question says of itself and its hint, both Markdown."""
+    about = schema.get("description") or schema.get("ui:description")
+    texts = (about, ui_hint(schema, "help"))
+    return "\n\n".join(str(text) for text in texts if text)
 
 
 def _with_name_rule(schema: Schema) -> Schema:
@@ -242,7 +249,8 @@ def _plain_kind(
     if kind == "array":
         return _array(schema, options)
     if kind == "boolean":
-        return "radio" if widget in {"radio", "select"} else "check"
+        has_names = bool(_names_of_choices(schema))
+        return "radio" if has_names or widget in {"radio", "select"} else "check"
     if options:
         few = len(options) < MANY_CHOICES and widget != "select"
         return "radio" if few or widget == "radio" else "select"
@@ -262,7 +270,7 @@ def _array(schema: Schema, options: tuple[Option, ...]) -> Kind:
 
 def _options(schema: Schema) -> Iterator[Option]:
     items = schema.get("items")
-    names = list_of(ui_hint(schema, "enumNames"))
+    names = _names_of_choices(schema)
     disabled = list_of(ui_hint(schema, "enumDisabled"))
     if type_of(schema) == "array" and isinstance(items, Mapping):
         schema = items
@@ -277,14 +285,23 @@ def _options(schema: Schema) -> Iterator[Option]:
             about = str(choice.get("description") or "")
             label = str(choice.get("title") or key_of(choice["const"]))
             yield Option(key_of(choice["const"]), label, choice["const"], about)
-    elif isinstance(schema.get("enum"), list):
-        names = names or list_of(schema.get("enumNames"))
-        for number, value in enumerate(schema["enum"]):
-            label = str(names[number]) if number < len(names) else key_of(value)
-            yield Option(key_of(value), label, value, is_disabled=value in disabled)
-    elif type_of(schema) == "boolean":
-        yield Option("true", "Yes", True)
-        yield Option("false", "No", False)
+        return
+    is_boolean = type_of(schema) == "boolean"
+    values = schema.get("enum", [True, False] if is_boolean else None)
+    names = names or _names_of_choices(schema)
+    for number, value in enumerate(list_of(values)):
+        label = str(names[number]) if number < len(names) else _label_of(value)
+        yield Option(key_of(value), label, value, is_disabled=value in disabled)
+
+
+def _names_of_choices(schema: Schema) -> Sequence[Any]:
+    return list_of(ui_hint(schema, "enumNames")) or list_of(schema.get("enumNames"))
+
+
+def _label_of(value: object) -> str:
+    """A choice without a name of its own."""
+    words = {True: "Yes", False: "No"}
+    return words[value] if isinstance(value, bool) else key_of(value)
 
 
 def _with_own_keys(options: tuple[Option, ...]) -> tuple[Option, ...]:

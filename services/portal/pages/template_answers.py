@@ -134,10 +134,9 @@ def _answer(field: FormField, names: Mapping[str, Summary]) -> AnsweredQuestion 
     if review.get("mask"):
         return AnsweredQuestion(label, str(review["mask"]))
     texts = field.value if isinstance(field.value, list) else [field.value]
-    labels = {option.key: option.label for option in field.options}
+    labels = {"true": "Yes", "false": "No"} if field.kind == "check" else {}
+    labels |= {option.key: option.label for option in field.options}
     words = [labels.get(text) or _name_of(field, text, names) for text in texts]
-    if field.kind == "check":
-        words = ["Yes" if field.value == "true" else "No"]
     summary = names.get(str(field.value).lower()) if field.picker else None
     return AnsweredQuestion(label, ", ".join(words), summary)
 
