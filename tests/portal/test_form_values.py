@@ -187,3 +187,16 @@ async def test_the_hint_of_a_question_is_rendered_as_its_help_is(
     assert "A <em>box</em>" in page
     assert '<a href="https://x.y"' in page
     assert "<strong>Mind</strong>" in page
+
+
+@pytest.mark.parametrize(
+    ("rows", "shown"), [(15, 15), (1e300, 40), (-1, 2), (True, 3), ("9", 3), (None, 3)]
+)
+async def test_a_text_box_has_the_height_that_is_asked_for(
+    client: Client, api: FakeServices, rows: object, shown: int
+) -> None:
+    """Within bounds; what is no number is ignored."""
+    box = {**TEXT, "ui:widget": "textarea", "ui:options": {"rows": rows}}
+    api.steps = [{"title": "One", "schema": one(**box)}]
+    page = (await client().get(FORM)).text
+    assert f'name="p.it" rows="{shown}"' in page

@@ -16,6 +16,7 @@ from shared.contracts.entity import list_of, mapping_of
 
 MANY_CHOICES = 5
 MOST_CHOICES = 1_000
+FEWEST_ROWS, MOST_ROWS = 2, 40
 KINDS_BY_HINT: Mapping[str, Kind] = {
     "Secret": "secret",
     "password": "secret",
@@ -202,6 +203,7 @@ def _field(
         controls=controls,
         disabled=_is_read_only(schema),
         autofocus=bool(ui_hint(schema, "autofocus")),
+        rows=_rows(schema),
         repo=_repo(schema) if kind == "repo" else {},
     )
 
@@ -211,6 +213,13 @@ def _help(schema: Schema) -> str:
     about = schema.get("description") or schema.get("ui:description")
     texts = (about, ui_hint(schema, "help"))
     return "\n\n".join(str(text) for text in texts if text)
+
+
+def _rows(schema: Schema) -> int:
+    """The height of a box for text; 0 for the usual one."""
+    rows = ui_hint(schema, "rows")
+    is_number = isinstance(rows, int | float) and not isinstance(rows, bool)
+    return int(min(max(rows, FEWEST_ROWS), MOST_ROWS)) if is_number else 0
 
 
 def _with_name_rule(schema: Schema) -> Schema:

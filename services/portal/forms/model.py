@@ -111,6 +111,7 @@ class FormField:
     controls: bool = False
     disabled: bool = False
     autofocus: bool = False
+    rows: int = 0
     value: Any = ""
     error: str = ""
     repo: Mapping[str, Any] = field(default_factory=dict)
