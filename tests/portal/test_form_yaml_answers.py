@@ -110,3 +110,16 @@ def test_an_object_of_another_control_is_read_as_yaml_too(widget: str) -> None:
     schema = one(type="object", default={"a": "1"}, **{"ui:widget": widget})
     shown = fields(draft(schema))["it"].value
     assert value_of(schema, shown) == {"a": "1"}
+
+
+def test_a_schema_that_contains_itself_has_its_defaults_once() -> None:
+    """They would go on for ever; objects that are typed have theirs."""
+    ref = {"$ref": "#/definitions/node"}
+    names = [f"n{number}" for number in range(10)]
+    properties = {"k": {"default": 1}, **dict.fromkeys(names, ref)}
+    node = {"type": "object", "properties": properties}
+    items = {"type": "object", "properties": {"root": ref}}
+    schema = {**one(type="array", items=items), "definitions": {"node": node}}
+    answer = value_of(schema, "- root: {n1: {n2: {}}}")[0]["root"]
+    assert answer["k"] == answer["n1"]["k"] == answer["n1"]["n2"]["k"] == 1
+    assert answer["n3"] == {"k": 1}

@@ -17,6 +17,7 @@ from services.portal.forms.conditions import (
 from services.portal.forms.model import Schema
 from shared.contracts.entity import list_of, mapping_of
 from shared.contracts.errors import CallboardError
+from shared.guards.json_pointers import value_at
 from shared.guards.yaml_scalars import WrittenNumber, resolve
 from shared.guards.yaml_text import FIELD, load_yaml
 
@@ -76,7 +77,11 @@ def value_by_schema(
 
 
 def _object(
-    value: Mapping[str, Any], schema: Schema, context: ConditionContext, depth: int
+    value: Mapping[str, Any],
+    schema: Schema,
+    context: ConditionContext,
+    depth: int,
+    refs: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     properties = mapping_of(schema.get("properties"))
     others = mapping_of(schema.get("additionalProperties"))
@@ -90,19 +95,27 @@ def _object(
     required = list_of(schema.get("required"))
     for name, part in properties.items():
         if name not in answers:
-            default = _default(mapping_of(part), context, depth + 1)
-            if default is None and name in required and is_object(mapping_of(part)):
-                default = {}
+            default = _default(mapping_of(part), context, depth + 1, refs)
+            if default is None and name in required:
+                is_empty = is_object(_resolved(mapping_of(part), context))
+                default = {} if is_empty else None
             if default is not None:
                 answers[name] = default
     return answers
 
 
-def _default(schema: Schema, context: ConditionContext, depth: int) -> Any:
+def _default(
+    schema: Schema, context: ConditionContext, depth: int, refs: frozenset[str]
+) -> Any:
     """What stands for an answer that is missing; None for nothing.
 
-    Each copy of a default is paid for by its length: there is one for each item.
+    Each copy of a default is paid for by its length: there is one for each item. A
+    schema of `refs`, which contains itself, has no defaults within itself.
     """
+    pointer = str(schema.get("$ref") or "")
+    if pointer in refs:
+        return None
+    refs |= {pointer} if pointer else frozenset()
     decided = _decided(schema, {}, context)
     default = decided.get("default")
     if default is not None:
@@ -112,17 +125,31 @@ def _default(schema: Schema, context: ConditionContext, depth: int) -> Any:
         return default
     if default is None and "properties" not in decided:
         return None
-    return _object(mapping_of(default), decided, context, depth) or default
+    return _object(mapping_of(default), decided, context, depth, refs) or default
 
 
 def _decided(
     schema: Schema, value: Mapping[str, Any], context: ConditionContext
 ) -> Schema:
     """The schema without conditions, for this value alone."""
+    schema = _resolved(schema, context)
     if not CONDITIONS & schema.keys():
         return schema
     own = ConditionContext(context.root, context.budget, faults=context.faults)
     return without_conditions(schema, _without_spelling(value), own)
+
+
+def _resolved(schema: Schema, context: ConditionContext) -> Schema:
+    """The schema that a `$ref` leads to; what it contains keeps its own."""
+    for _ in range(DEEPEST):
+        pointer = schema.get("$ref")
+        if not isinstance(pointer, str) or not pointer.startswith("#/"):
+            break
+        target = mapping_of(value_at(context.root, pointer[1:]))
+        context.budget.pay_nodes(1 + len(schema) + len(target))
+        rest = {key: value for key, value in schema.items() if key != "$ref"}
+        schema = {**target, **rest}
+    return schema
 
 
 def _scalar(value: Any, schema: Schema) -> Any:
