@@ -84,10 +84,10 @@ def _object(
     refs: frozenset[str] = frozenset(),
 ) -> dict[str, Any]:
     properties = mapping_of(schema.get("properties"))
-    others = mapping_of(schema.get("additionalProperties"))
+    additional = mapping_of(schema.get("additionalProperties"))
     answers = {
         name: value_by_schema(
-            item, mapping_of(properties.get(name, others)), context, depth + 1
+            item, mapping_of(properties.get(name, additional)), context, depth + 1
         )
         for name, item in value.items()
     }
