@@ -74,8 +74,8 @@ def test_a_choice_is_the_value_that_it_names(
         assert repr(form.values["it"]) == repr(expected)
         assert fields(form)["it"].value == ([option.key] if is_list else option.key)
         assert form.pages[0].errors == {}
-        again = draft(schema, urlencode(list(form.pairs())))
-        assert repr(again.values) == repr(form.values)
+        reopened = draft(schema, urlencode(list(form.pairs())))
+        assert repr(reopened.values) == repr(form.values)
 
 
 def test_the_key_of_an_object_is_its_json() -> None:
@@ -190,13 +190,13 @@ async def test_the_hint_of_a_question_is_rendered_as_its_help_is(
 
 
 @pytest.mark.parametrize(
-    ("rows", "shown"), [(15, 15), (1e300, 40), (-1, 2), (True, 3), ("9", 3), (None, 3)]
+    ("rows", "height"), [(15, 15), (1e300, 40), (-1, 2), (True, 3), ("9", 3), (None, 3)]
 )
 async def test_a_text_box_has_the_height_that_is_asked_for(
-    client: Client, api: FakeServices, rows: object, shown: int
+    client: Client, api: FakeServices, rows: object, height: int
 ) -> None:
     """Within bounds; what is no number is ignored."""
     box = {**TEXT, "ui:widget": "textarea", "ui:options": {"rows": rows}}
     api.steps = [{"title": "One", "schema": one(**box)}]
     page = (await client().get(FORM)).text
-    assert f'name="p.it" rows="{shown}"' in page
+    assert f'name="p.it" rows="{height}"' in page

@@ -108,8 +108,8 @@ def test_defaults_of_many_items_are_bounded() -> None:
 def test_an_object_of_another_control_is_read_as_yaml_too(widget: str) -> None:
     """The form shows it as YAML, and sends it back as that."""
     schema = one(type="object", default={"a": "1"}, **{"ui:widget": widget})
-    shown = fields(draft(schema))["it"].value
-    assert value_of(schema, shown) == {"a": "1"}
+    text = fields(draft(schema))["it"].value
+    assert value_of(schema, text) == {"a": "1"}
 
 
 def test_a_schema_that_contains_itself_has_its_defaults_once() -> None:
