@@ -36,7 +36,7 @@ async def _run(context: ActionContext) -> None:
     values = context.input
     target = values.get("targetPath") or "."
     context.workspace.path(target)
-    rules = rules_of(values)
+    rules = await context.in_thread(lambda: rules_of(values))
     context.log("Fetching template content from remote URL")
     scratch = await context.in_thread(context.workspace.scratch)
     try:
