@@ -4,6 +4,8 @@ from typing import Any
 
 import yaml
 
+from shared.guards.yaml_events import events
+
 #: Placeholder for the position of an opening quote or bracket.
 _OPENING = "{opened}"
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
@@ -80,7 +82,7 @@ def _long_quote(text: str, line: int) -> str:
     """
     last: Any = None
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        for event in events(text):
             last = event
     except yaml.YAMLError:
         is_quoted = isinstance(last, yaml.ScalarEvent) and last.style in {"'", '"'}
@@ -95,7 +97,7 @@ def _last_bracket(text: str) -> Any:
     """The position of the innermost bracket that is not closed."""
     marks: list[Any] = []
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        for event in events(text):
             if isinstance(event, yaml.CollectionStartEvent):
                 marks.append(event.start_mark if event.flow_style else None)
             elif isinstance(event, yaml.CollectionEndEvent):
