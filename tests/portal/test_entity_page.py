@@ -336,6 +336,29 @@ async def test_an_api_shows_its_definition(client: Client) -> None:
     assert raw.headers["content-type"].startswith("text/plain")
 
 
+async def test_the_remotes_of_an_mcp_server_are_listed(
+    client: Client, api: FakeApi
+) -> None:
+    """It has no definition; only an address that a browser may follow is a link."""
+    remotes = [
+        {"type": "streamable-http", "url": "https://mcp.example/v1"},
+        {"type": "sse", "url": "javascript:alert(1)"},
+        "odd",
+    ]
+    spec = {"type": "mcp-server", "owner": "x", "remotes": remotes}
+    api.entities["api:default/mcp"] = entity("API", "mcp", spec)
+    page = (await client().get("/catalog/default/api/mcp/api")).text
+    assert 'href="https://mcp.example/v1"' in page
+    assert "streamable-http" in page
+    assert "<code>javascript:alert(1)</code>" in page
+    assert 'href="javascript' not in page
+    assert "cannot be read" not in page
+    spec["definition"] = "How to call it"
+    page = (await client().get("/catalog/default/api/mcp/api")).text
+    assert "How to call it" in page
+    assert 'href="https://mcp.example/v1"' in page
+
+
 def test_refs_in_a_spec_are_completed() -> None:
     """With the field's default kind and the entity's namespace, as in the catalog."""
     entity = Entity(

@@ -31,7 +31,7 @@ from shared.contracts.annotations import (
     SOURCE_LOCATION,
     SOURCE_TEMPLATE,
 )
-from shared.contracts.entity import text_of
+from shared.contracts.entity import Entity, list_of, mapping_of, text_of
 from shared.contracts.headers import NOSNIFF
 from shared.guards.workers import run_beside
 
@@ -98,9 +98,9 @@ async def api(
     """An API's definition made readable, with what `find` means; a component's APIs."""
     ref = ref_from(namespace, kind, name)
     entity, head = await open_entity(visit, ref, *SIDES)
-    summaries, definition = head["summaries"], None
-    if entity.kind == "API":
-        text = text_of(entity.spec.get("definition"))
+    summaries, definition, remotes = head["summaries"], None, _remotes(entity)
+    text = text_of(entity.spec.get("definition"))
+    if entity.kind == "API" and (text.strip() or not remotes):
         definition = await visit.state.definitions.read(entity.type, text)
     return await asyncio.to_thread(
         entity_page,
@@ -109,6 +109,7 @@ async def api(
         "api",
         **head,
         definition=definition,
+        remotes=remotes,
         matches=matching_entries(definition, find),
         term=find[:LONGEST_TERM].strip(),
         sides={
@@ -120,6 +121,15 @@ async def api(
             for side in SIDES
         },
     )
+
+
+def _remotes(entity: Entity) -> list[tuple[str, str]]:
+    """The address and the transport of each remote of an API, as of an MCP server."""
+    if entity.kind != "API":
+        return []
+    remotes = map(mapping_of, list_of(entity.spec.get("remotes")))
+    listed = [(text_of(item.get("url")), text_of(item.get("type"))) for item in remotes]
+    return [remote for remote in listed if any(remote)]
 
 
 @router.get("/catalog/{namespace}/{kind}/{name}/api/definition")
