@@ -22,7 +22,7 @@ from services.scaffolder.workspace.skeleton import context_of, render_content
 async def _run(context: ActionContext) -> None:
     target = context.input["targetPath"]
     context.workspace.path(target)
-    if is_kept(context, target):
+    if stays_as_it_is(context, target):
         return
     context.log("Fetching template file content from remote URL")
     url = context.input["url"]
@@ -30,7 +30,7 @@ async def _run(context: ActionContext) -> None:
     await context.in_thread(lambda: render_file(context, target, content, url))
 
 
-def is_kept(context: ActionContext, target: str) -> bool:
+def stays_as_it_is(context: ActionContext, target: str) -> bool:
     """Whether a file is at `target` that the input does not replace; logs it."""
     if context.input.get("replace") or context.workspace.status(target) is None:
         return False

@@ -14,14 +14,14 @@ from services.scaffolder.actions.fetch_template import (
     TRIM,
     VALUES,
 )
-from services.scaffolder.actions.fetch_template_file import is_kept, render_file
+from services.scaffolder.actions.fetch_template_file import render_file, stays_as_it_is
 
 
 async def _run(context: ActionContext) -> None:
     source, target = context.input["sourcePath"], context.input["targetPath"]
     context.workspace.path(target)
     content = await context.in_thread(lambda: context.workspace.read(source))
-    if not is_kept(context, target):
+    if not stays_as_it_is(context, target):
         await context.in_thread(lambda: render_file(context, target, content, source))
 
 
