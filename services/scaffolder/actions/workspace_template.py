@@ -29,7 +29,7 @@ async def _run(context: ActionContext) -> None:
     source, target = context.input["sourcePath"], context.input["targetPath"]
     workspace = context.workspace
     workspace.path(target)
-    rules = rules_of(context.input)
+    rules = await context.in_thread(lambda: rules_of(context.input))
     scratch = await context.in_thread(workspace.scratch)
     try:
         await context.in_thread(lambda: _copy(workspace, source, scratch))
