@@ -8,7 +8,7 @@ import base64
 import re
 from collections.abc import Iterator
 
-from services.techdocs.generator.cleaning import clean
+from services.techdocs.generator.cleaning import clean, removed_elements
 from shared.contracts.errors import Invalid
 
 #: Emoji extensions draw pictures of a foreign server; the character is shown instead.
@@ -43,7 +43,11 @@ def finished(html: str, page: str) -> tuple[str, list[str]]:
     if deepest(html) > DEPTH:
         raise Invalid(f"{page}: elements are nested deeper than {DEPTH} levels")
     html = _EMOJI.sub(_character, html)
-    return clean("".join(_drawings_as_pictures(html))), warnings
+    html = "".join(_drawings_as_pictures(html))
+    if names := removed_elements(html):
+        elements = ", ".join(f"<{name}>" for name in names)
+        warnings.append(f"{page}: pages of the portal do not show {elements}")
+    return clean(html), warnings
 
 
 def deepest(html: str) -> int:

@@ -29,7 +29,7 @@ from services.techdocs.generator.markup import (
     absent_programs,
 )
 from services.techdocs.generator.pages import key_of_url, page_file
-from services.techdocs.generator.places import Places
+from services.techdocs.generator.places import SAFE_IN_LINKS, Places
 from services.techdocs.generator.site_summary import (
     NavigationItem,
     PageSummary,
@@ -37,7 +37,7 @@ from services.techdocs.generator.site_summary import (
     TocEntry,
 )
 from services.techdocs.mkdocs_file import SiteConfig
-from shared.contracts.errors import TooLarge
+from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.addresses import split_address
 from shared.guards.lfs_pointers import ADVICE, POINTER_BYTES, is_lfs_pointer
 
@@ -180,11 +180,38 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
 
     def navigation(self) -> list[NavigationItem]:
         """The tree that the site's `nav` gives, titles as the pages have them."""
-        return [_item(item) for item in (self._nav.items if self._nav else ())]
+        return [self._item(item) for item in (self._nav.items if self._nav else ())]
 
     def order(self) -> list[str]:
         """The pages' keys in reading order."""
         return [key_of_url(page.url) for page in (self._nav.pages if self._nav else ())]
+
+    def _item(self, item: Any) -> NavigationItem:
+        if isinstance(item, Section):
+            children = [self._item(child) for child in item.children]
+            return {"title": _short(item.title), "path": None, "children": children}
+        if isinstance(item, Link):
+            title, address = _short(item.title, item.url), self._address(item.url)
+            return {"title": title, "path": None, "href": address, "children": []}
+        key = key_of_url(item.url)
+        return {"title": _page_title(item), "path": key, "children": []}
+
+    def _address(self, link: str) -> str:
+        """The address of a link of the navigation: a page's name is not its address.
+
+        mkdocs takes a name with an anchor or a query for a link.
+        """
+        try:
+            parts = split_address(link)
+        except Invalid:
+            return quote(link, safe=SAFE_IN_LINKS)
+        if parts.scheme or parts.netloc or self._files is None:
+            return link
+        path = unquote(parts.path)
+        file = self._files.get_file_from_path(path) if path else None
+        if file is None or not file.is_documentation_page():
+            return link
+        return urlunsplit(("", "", file.url, parts.query, parts.fragment))
 
     def _begin(self, page: Page) -> None:
         # A file, as the service that stops this process names the page.
@@ -272,13 +299,3 @@ def _toc(item: Any) -> Iterable[TocEntry]:
     yield {"id": item.id, "title": _short(unescape(item.title)), "level": item.level}
     for child in item.children:
         yield from _toc(child)
-
-
-def _item(item: Any) -> NavigationItem:
-    if isinstance(item, Section):
-        children = [_item(child) for child in item.children]
-        return {"title": _short(item.title), "path": None, "children": children}
-    if isinstance(item, Link):
-        title = _short(item.title, item.url)
-        return {"title": title, "path": None, "href": item.url, "children": []}
-    return {"title": _page_title(item), "path": key_of_url(item.url), "children": []}
