@@ -127,3 +127,14 @@ async def test_sounds_are_played_from_the_assets_route(techdocs: Running) -> Non
     assert (answer.status_code, answer.content) == (206, b"D3")
     assert answer.headers["content-type"] == "audio/mpeg"
     assert "content-disposition" not in answer.headers
+
+
+async def test_links_to_absent_headings_are_warned_of(techdocs: Running) -> None:
+    """Also where the site does not ask mkdocs for it; strict sites are still built."""
+    page = "# Hi\n\n[a](guide.md#zwei) [b](guide.md#drei) [c](#vier)\n"
+    config = "site_name: Box\nstrict: true\nplugins: [techdocs-core]\n"
+    techdocs.host.commit("box", {**FILES, "mkdocs.yml": config, "docs/index.md": page})
+    await techdocs.document("box")
+    warnings = (await techdocs.built("box"))["warnings"]
+    names = {re.findall(r"#\w+", line)[0] for line in warnings}
+    assert names == {"#drei", "#vier"}

@@ -39,6 +39,8 @@ _PAGE_ERROR = re.compile(r"Error (?:reading|building) page '([^']{1,500})'")
 DESCRIPTION_CHARACTERS = 2000
 #: The methods in which mkdocs checks its settings one by one.
 MKDOCS_CHECKS = frozenset(("_pre_validate", "_validate", "_post_validate"))
+#: The method in which mkdocs tells of a link to a heading that is not there.
+ANCHOR_CHECK = "validate_anchor_links"
 WARNINGS = 200
 WARNING_CHARACTERS = 500
 #: What search takes of one section, and of one site.
@@ -50,8 +52,14 @@ class _Warnings(logging.Handler):
     """Collects the warnings of mkdocs and its plugins, for the docs' authors."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self.lines: list[str] = []
+        # mkdocs tells of links to absent headings as information, as of much else.
+        self.addFilter(
+            lambda record: (
+                record.levelno >= logging.WARNING or record.funcName == ANCHOR_CHECK
+            )
+        )
         # A plugin logs under the name of its own package: mkdocs_monorepo_plugin.
         self.addFilter(lambda record: record.name.startswith("mkdocs"))
 
