@@ -40,5 +40,5 @@ def test_a_picture_for_one_scheme_of_colours_is_shown_in_it(
     if is_chosen:
         page.evaluate(f"document.documentElement.dataset.theme = '{scheme}'")
     images = page.locator(".docs-article img").all()
-    shown = [one.get_attribute("alt") for one in images if one.is_visible()]
-    assert shown == [f"only-{scheme}", f"gh-{scheme}-mode-only"]
+    visible_names = [one.get_attribute("alt") for one in images if one.is_visible()]
+    assert visible_names == [f"only-{scheme}", f"gh-{scheme}-mode-only"]

@@ -165,7 +165,7 @@ def test_films_and_sounds_come_from_the_assets_route() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "shown"),
+    ("srcset", "result_srcset"),
     [
         ("a.png", "{}a.png"),
         ("a.png 1x,b%20c.png 2x", "{}a.png 1x, {}b%20c.png 2x"),
@@ -175,10 +175,10 @@ def test_films_and_sounds_come_from_the_assets_route() -> None:
         ("javascript:1 1x, a.png", "{}a.png"),
     ],
 )
-def test_each_picture_of_a_set_is_rewritten(written: str, shown: str) -> None:
+def test_each_picture_of_a_set_is_rewritten(srcset: str, result_srcset: str) -> None:
     """What cannot be a picture is left out."""
-    result = safe_article(f'<picture><source srcset="{written}"></picture>', AROUND)
-    address = shown.replace("{}", f"{AROUND.files_root}guide/deep/")
+    result = safe_article(f'<picture><source srcset="{srcset}"></picture>', AROUND)
+    address = result_srcset.replace("{}", f"{AROUND.files_root}guide/deep/")
     assert f'srcset="{address}"' in result
 
 

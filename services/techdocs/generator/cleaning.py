@@ -50,7 +50,7 @@ _REMOVED = re.compile(
     r"\b([^<>]*)",
     re.IGNORECASE,
 )
-_KEPT_INPUT = re.compile(r"""\btype=["']?(?:checkbox|radio)\b""", re.IGNORECASE)
+_MARK_TYPE = re.compile(r"""\btype=["']?(?:checkbox|radio)\b""", re.IGNORECASE)
 SCHEMES = {"http", "https", "mailto", "tel", "data"}
 
 
@@ -76,7 +76,7 @@ def removed_elements(html: str) -> list[str]:
     names = [
         match[1].lower()
         for match in matches
-        if match[1].lower() != "input" or not _KEPT_INPUT.search(match[2])
+        if match[1].lower() != "input" or not _MARK_TYPE.search(match[2])
     ]
     return list(dict.fromkeys(names))
 
