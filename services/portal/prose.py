@@ -6,6 +6,7 @@ elsewhere), and only links that a browser may follow are links.
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -33,6 +34,18 @@ LEFT_OUT = Markup('<p class="faint">The rest of this text is left out.</p>')
 
 # Stateless once it is made: rendering shares nothing between texts.
 READER = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
+
+def _aligned_cell(renderer: Any, tokens: Any, place: int, *options: Any) -> str:
+    """A cell whose side is an attribute: pages' policy refuses styles in elements."""
+    cell = tokens[place]
+    if style := cell.attrs.pop("style", ""):
+        cell.attrs["align"] = style.partition(":")[2]
+    return str(renderer.renderToken(tokens, place, *options))
+
+
+READER.add_render_rule("th_open", _aligned_cell)
+READER.add_render_rule("td_open", _aligned_cell)
 _LINE_END = re.compile(r"\r\n?")
 _RULE_SIGNS = "-:| \t>*+0123456789.)"
 _QUOTE_SIGNS = "> \t-*+0123456789.)"

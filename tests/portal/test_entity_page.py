@@ -146,6 +146,19 @@ async def test_relations_of_own_kinds_are_listed(client: Client, api: FakeApi) -
         assert 'href="/catalog/default/component/ledger"' in text
 
 
+async def test_missing_targets_of_own_relations_are_no_links(
+    client: Client, api: FakeApi
+) -> None:
+    """On every page that lists them."""
+    booking = api.entities["component:default/booking"]
+    target = {"type": "soldIn", "targetRef": "component:default/nowhere"}
+    booking["relations"] = [*booking["relations"], target]
+    for page in (BOOKING, f"{BOOKING}/dependencies"):
+        text = (await client().get(page)).text
+        assert "component:default/nowhere is not in the catalog" in text
+        assert 'href="/catalog/default/component/nowhere"' not in text
+
+
 async def test_a_restricted_related_entity_shows_its_ref_only(
     client: Client, api: FakeApi
 ) -> None:

@@ -52,6 +52,14 @@ def test_texts_of_a_page_share_a_budget() -> None:
     assert budget.render("*a*") == "<p><em>a</em></p>\n"
 
 
+def test_columns_keep_their_side() -> None:
+    """As an attribute: pages refuse styles that stand in elements."""
+    html = prose("| a | b |\n|---|--:|\n| 1 | 2 |")
+    assert '<th align="right">b</th>' in html
+    assert '<td align="right">2</td>' in html
+    assert "style=" not in html
+
+
 def test_a_long_manual_is_rendered() -> None:
     """A real text of that length is within the limits."""
     text = (DOCS / "operations.md").read_text()[:50_000]

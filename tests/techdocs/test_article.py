@@ -32,6 +32,13 @@ def test_inline_drawings_become_pictures() -> None:
     assert "<svg" not in result
 
 
+@pytest.mark.parametrize("side", ["left", "center", "right"])
+def test_columns_keep_their_side(side: str) -> None:
+    """As an attribute: pages refuse styles that stand in elements."""
+    html = f'<table><tr><td class="x" style="text-align: {side};">1</td></tr></table>'
+    assert f'<td class="x" align="{side}">' in finished(html, "a.md")[0]
+
+
 def test_a_too_long_article_is_cut_with_a_warning() -> None:
     """The beginning is shown; the warning names the page."""
     result, warnings = finished("<p>word</p>" * (CHARACTERS // 8), "big.md")

@@ -172,7 +172,8 @@ def _run(
         raise
     except Exception as error:
         # Extensions raise any error: an author needs the page and the cause.
-        raise Invalid(_reason(_page_at(warnings, recorder), error)) from error
+        reason = _reason(_page_at(warnings, recorder), error)
+        raise Invalid(f"{reason}{_extension_at(config, error)}") from error
     finally:
         config.plugins.on_shutdown()
     return config
@@ -204,6 +205,20 @@ def _page_at(warnings: _Warnings, recorder: Recorder) -> str:
     """The page that mkdocs names in its error, else the last that was read."""
     last = _PAGE_ERROR.match(warnings.lines[-1]) if warnings.lines else None
     return last[1] if last is not None else recorder.page
+
+
+def _extension_at(config: MkDocsConfig, error: Exception) -> str:
+    """Where to look for an option of a wrong type: the extension that raised."""
+    modules = [
+        str(frame.f_globals.get("__name__"))
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
+    for name in config.markdown_extensions:
+        options = config.mdx_configs.get(name) if isinstance(name, str) else None
+        if options and {name, f"markdown.extensions.{name}"} & set(modules[-3:]):
+            written = ", ".join(map(str, options))
+            return f"; mkdocs.yml: markdown_extensions: {name}: look at {written}"
+    return ""
 
 
 def _abort_reason(warnings: _Warnings, error: BaseException) -> str:

@@ -20,7 +20,11 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 from pymdownx.superfences import fence_code_format
 
-from services.techdocs.generator.article import TITLE_CHARACTERS, finished
+from services.techdocs.generator.article import (
+    TITLE_CHARACTERS,
+    finished,
+    foreign_hosts,
+)
 from services.techdocs.generator.job import PAGE_FILE, PAGES_FOLDER, Job
 from services.techdocs.generator.markup import (
     PACKAGES,
@@ -85,6 +89,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self._output_bytes = 0
         self._sources: dict[str, set[str]] = {}
         self._lfs_files: list[str] = []
+        self._foreign: dict[str, set[str]] = {}
         self.page = ""
         self.pages: list[PageSummary] = []
         self.titles: dict[str, str] = {}
@@ -139,6 +144,8 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         key = key_of_url(page.url)
         article, warnings = finished(html, page.file.src_uri)
         self.warnings += warnings
+        for host in foreign_hosts(article):
+            self._foreign.setdefault(host, set()).add(page.file.src_uri)
         summary: PageSummary = {
             "path": key,
             "url": "" if page.url == "./" else page.url,
@@ -176,7 +183,13 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             for program, pages in sorted(self._sources.items())
         ]
         names = _first_names(self._lfs_files, "files")
-        return [*self.warnings, *drawn, *([f"{names}: {ADVICE}"] if names else ())]
+        lfs = [f"{names}: {ADVICE}"] if names else []
+        foreign = [
+            f"{_first_names(pages, 'pages')}: pictures of {host} are not shown, as "
+            "pages load nothing from other hosts: keep them beside the pages"
+            for host, pages in sorted(self._foreign.items())
+        ]
+        return [*self.warnings, *drawn, *lfs, *foreign]
 
     def navigation(self) -> list[NavigationItem]:
         """The tree that the site's `nav` gives, titles as the pages have them."""
