@@ -146,6 +146,17 @@ async def test_relations_of_own_kinds_are_listed(client: Client, api: FakeApi) -
         assert 'href="/catalog/default/component/ledger"' in text
 
 
+async def test_the_markdown_of_a_description_is_rendered(
+    client: Client, api: FakeApi
+) -> None:
+    """In the head of its page; lists show it without signs."""
+    booking = api.entities["component:default/booking"]
+    booking["metadata"]["description"] = "Sells **mugs** <b>"
+    head = (await client().get(BOOKING)).text
+    assert '<p class="lead">Sells <strong>mugs</strong> &lt;b&gt;</p>' in head
+    assert "Sells mugs &lt;b&gt;" in (await client().get("/catalog")).text
+
+
 async def test_missing_targets_of_own_relations_are_no_links(
     client: Client, api: FakeApi
 ) -> None:

@@ -11,10 +11,8 @@ from services.portal.definitions import file_name_of, matching_entries
 from services.portal.definitions.entry_search import LONGEST_TERM
 from services.portal.entities import (
     annotation,
-    kind_word,
     ref_from,
     related_refs,
-    split_ref,
 )
 from services.portal.graph.model import own_relations
 from services.portal.history import actor_refs, moments_of
@@ -36,7 +34,7 @@ from shared.contracts.headers import NOSNIFF
 from shared.guards.workers import run_beside
 
 ACTIVITY_PAGE = 20
-#: Relation, heading and what it means; without a heading the kinds of the targets.
+#: Relation, heading and what it means.
 LISTS = (
     ("dependsOn", "Depends on", "What this needs to work"),
     ("consumesApi", "Uses APIs", "APIs of others that this calls"),
@@ -44,7 +42,7 @@ LISTS = (
     ("apiConsumedBy", "Used by", "Who calls this API"),
     ("providesApi", "Provides APIs", "What others may call"),
     ("apiProvidedBy", "Provided by", "Who answers this API"),
-    ("partOf", "", ""),
+    ("partOf", "Belongs to", ""),
     ("hasPart", "Has parts", ""),
     ("ownedBy", "Owned by", ""),
     ("ownerOf", "Owns", ""),
@@ -78,9 +76,7 @@ async def dependencies(
         refs = related_refs(entity, relation)
         targets = [summaries[other] for other in refs if other in summaries]
         if refs:
-            kinds = dict.fromkeys(kind_word(split_ref(ref)[0]) for ref in refs)
-            title = heading or " and ".join(kinds)
-            lists.append((relation, title, about, targets, len(refs)))
+            lists.append((relation, heading, about, targets, len(refs)))
     return entity_page(
         visit,
         entity,
