@@ -25,6 +25,9 @@ width="9" height="9"> text</p>
 <tr><td>a</td><td align="right">1</td></tr></table>
 <div class="highlight"><span class="filename">a.py</span><pre><code>one
 <span class="hll">two</span></code></pre></div>
+<div class="highlight"><table class="highlighttable"><tr><th colspan="2"
+class="filename"><span class="filename">b.py</span></th></tr><tr><td
+class="linenos"><pre>1</pre></td><td class="code"><pre>one</pre></td></tr></table></div>
 """
 
 
@@ -91,7 +94,8 @@ def test_columns_and_lines_of_docs_look_as_written(open_page: Open) -> None:
     assert style(page, ".docs-article th:nth-child(2)", "textAlign") == "right"
     assert style(page, ".docs-article td:nth-child(1)", "textAlign") == "start"
     assert style(page, ".docs-article .hll", "backgroundColor") != "rgba(0, 0, 0, 0)"
-    assert float(style(page, ".filename", "paddingLeft").removesuffix("px")) > 10
+    for title in (".highlight > .filename", "th.filename"):
+        assert float(style(page, title, "paddingLeft").removesuffix("px")) > 10
 
 
 @pytest.mark.usefixtures("article")
