@@ -36,7 +36,8 @@ auth:
 permission: {enabled: true, platformTeam: ["${A_TEAM}"]}
 catalog: {fileLocations: true, providers: {github: {token: "${ANOTHER}"}}}
 integrations:
-  github: [{host: github.com, token: "${A_GIT_TOKEN}"}]
+  github: [{token: "${A_GIT_TOKEN}"}]
+  local: [{host: git.local}]
   bitbucketServer: [{host: bb.example, token: "${ANOTHER_GIT_TOKEN}"}]
 """
 Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
@@ -236,8 +237,11 @@ def test_the_portal_starts_without_secrets_of_the_configuration(tmp_path: Path) 
     assert state.frame.development
     assert state.file_locations
     assert state.is_policy_enabled
-    assert state.host_types["bb.example"] == "bitbucketServer"
-    assert state.host_types["dev.azure.com"] == "azure"
+    assert state.host_types == {
+        "github.com": "github",
+        "bb.example": "bitbucketServer",
+        "git.local": "local",
+    }
 
 
 async def test_the_portal_is_ready_once_the_gateway_answers(

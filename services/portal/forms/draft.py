@@ -5,6 +5,7 @@ Pages use this module of `forms` alone.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 from services.portal.forms.alternatives import answered_paths
@@ -29,8 +30,8 @@ from services.portal.forms.conditions import (
 from services.portal.forms.fields import fields_of
 from services.portal.forms.model import FormField, FormPage, Path, Values
 from services.portal.forms.repositories import (
-    PUBLIC_HOSTS,
     repository_errors,
+    with_hosts,
     with_parts,
 )
 from shared.contracts.errors import Invalid
@@ -117,11 +118,12 @@ def draft_of(
     pages: Sequence[FormPage],
     form_texts: FormTexts,
     prefilled: Values | None = None,
-    host_types: Mapping[str, str] = PUBLIC_HOSTS,
+    host_types: Mapping[str, str] = MappingProxyType({}),
 ) -> Draft:
     """The form for these answers.
 
-    `prefilled` are values from the address, `host_types` the types of Git hosts.
+    `prefilled` are values from the address, `host_types` the types of the
+    configured Git hosts.
     """
     return Draft(
         [_filled_page(page, form_texts, prefilled or {}, host_types) for page in pages],
@@ -167,7 +169,7 @@ def _page_with_answers(
         context.choices.clear()
         schema = without_conditions(page.schema, values, context)
         fields = [
-            replace(field, repo={**field.repo, "types": host_types})
+            with_hosts(field, host_types) if field.kind == "repo" else field
             for field in fields_of(schema, controls, choices=context.choices)
         ]
         if len(fields) > MOST_FIELDS:

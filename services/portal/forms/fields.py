@@ -8,7 +8,6 @@ from typing import Any
 from services.portal.forms.alternatives import Choice
 from services.portal.forms.conditions import is_object
 from services.portal.forms.model import FormField, Kind, Option, Path, Picker, Schema
-from services.portal.forms.repositories import PUBLIC_HOSTS
 from shared.contracts.entity import list_of
 from shared.contracts.ref import DEFAULT_NAMESPACE
 
@@ -318,5 +317,4 @@ def _repo(schema: Schema) -> dict[str, Any]:
         "workspace": owners,
         "project": lists["Projects"],
         "repo": lists["Repos"],
-        "types": PUBLIC_HOSTS,
     }
