@@ -89,6 +89,19 @@ def test_an_error_names_the_item_and_the_form(
     assert page.errors == {("it",): error}
 
 
+def test_several_wrong_items_are_named() -> None:
+    """A few of them, and how many more there are; each once."""
+    answer = "\n".join(f"- {{k: 1, v: x{n}}}" for n in range(3)) + "\n- {v: 1}"
+    page = draft(one(**OBJECTS), urlencode({"p.it": answer})).pages[0]
+    assert page.errors[("it",)].split("\n") == [
+        *(f"Item {n}, v: This must be a whole number." for n in (1, 2, 3)),
+        "Item 4, k: Required.",
+    ]
+    answer = "\n".join("- {k: 1, v: x}" for _ in range(9))
+    page = draft(one(**OBJECTS), urlencode({"p.it": answer})).pages[0]
+    assert page.errors[("it",)].split("\n")[4:] == ["And 5 more."]
+
+
 @pytest.fixture
 def api() -> FakeServices:
     hints = {"ui:enumNames": ["One", "Two"], "ui:options": {"enumDisabled": ["b"]}}

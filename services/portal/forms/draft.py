@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
-from services.portal.forms.alternatives import answered_paths
+from services.portal.forms.alternatives import Choice, answered_paths
 from services.portal.forms.answers import (
     FormTexts,
     displayed_answer,
@@ -21,6 +21,7 @@ from services.portal.forms.checks import (
     NEEDED,
     cannot_check,
     errors_in,
+    type_faults,
 )
 from services.portal.forms.conditions import (
     ConditionContext,
@@ -33,6 +34,11 @@ from services.portal.forms.repositories import (
     repository_errors,
     with_hosts,
     with_parts,
+)
+from services.portal.forms.whole_check import (
+    WholeCheck,
+    with_placeholders,
+    without_secret_rules,
 )
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
@@ -56,6 +62,7 @@ class FilledPage:
     fields: Sequence[FormField]
     values: Values
     errors: Mapping[Path, str]
+    choices: Sequence[Choice] = ()
 
     @property
     def secrets(self) -> list[FormField]:
@@ -64,7 +71,7 @@ class FilledPage:
 
     def with_errors(self) -> "FilledPage":
         """The same, each field with its error."""
-        fields = [replace(f, error=self.errors.get(f.path, "")) for f in self.fields]
+        fields = [replace(f, error=self.errors.get(f.place, "")) for f in self.fields]
         return replace(self, fields=fields)
 
 
@@ -125,10 +132,35 @@ def draft_of(
     `prefilled` are values from the address, `host_types` the types of the
     configured Git hosts.
     """
-    return Draft(
-        [_filled_page(page, form_texts, prefilled or {}, host_types) for page in pages],
-        form_texts,
-    )
+    filled = [
+        _filled_page(page, form_texts, prefilled or {}, host_types) for page in pages
+    ]
+    draft = Draft(filled, form_texts)
+    values = with_placeholders(draft.values, _coming_secrets(draft))
+    return replace(draft, pages=[_checked_page(page, values) for page in filled])
+
+
+def _coming_secrets(draft: Draft) -> list[Path]:
+    """The places of secrets that the template will get with the answers."""
+    typed = draft.secrets()
+    return [
+        field.path
+        for page in draft.pages
+        for field in page.secrets
+        if field.required or field.path[-1] in typed
+    ]
+
+
+def _checked_page(filled: FilledPage, values: Values) -> FilledPage:
+    """The page, checked as the scaffolder does where the form found no error."""
+    if filled.errors:
+        return filled
+    schema = filled.page.schema
+    if filled.secrets:
+        schema = without_secret_rules(schema)
+    budget = Budget("the form", seconds=SECONDS, nodes=STEPS)
+    check = WholeCheck(schema, filled.fields, filled.choices, budget)
+    return replace(filled, errors=check.errors(values))
 
 
 def _filled_page(
@@ -181,11 +213,13 @@ def _page_with_answers(
             break
         values = new_values
     errors = errors_in(schema, fields, values, budget)
+    for reason in type_faults(fields):
+        context.add_fault(reason)
     if context.faults:
         errors[()] = cannot_check(context.faults[0])
     shown_fields = [_with_answer(field, values, form_texts) for field in fields]
     errors = {**repository_errors(shown_fields), **errors}
-    return FilledPage(page, shown_fields, values, errors)
+    return FilledPage(page, shown_fields, values, errors, tuple(context.choices))
 
 
 def _with_answer(field: FormField, values: Values, form_texts: FormTexts) -> FormField:

@@ -84,8 +84,7 @@ def _fields_of_object(
 def _choice_field(choice: Choice) -> FormField:
     """The control that chooses an alternative, each by its title."""
     options = [
-        Option(str(number), str(part.get("title") or f"Option {number + 1}"), number)
-        for number, part in enumerate(choice.alternatives)
+        Option(str(number), title, number) for number, title in enumerate(choice.titles)
     ]
     return FormField(
         path=choice.path,

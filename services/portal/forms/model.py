@@ -37,6 +37,11 @@ def field_name(prefix: str, path: Path) -> str:
     return f"{prefix}.{'.'.join(parts)}"
 
 
+def choice_place(name: str) -> Path:
+    """The place of the errors of a choice, whose path is its object's."""
+    return ("", name)
+
+
 @dataclass(frozen=True, slots=True)
 class Option:
     """One choice: `value` is what the template gets, `key` how the form names it."""
@@ -120,6 +125,11 @@ class FormField:
     def name(self) -> str:
         """In the form and in the address: `p.owner`, `p.database.size`."""
         return self.own_name or field_name("p", self.path)
+
+    @property
+    def place(self) -> Path:
+        """Where its errors are said."""
+        return choice_place(self.own_name) if self.own_name else self.path
 
     @property
     def chosen(self) -> list[tuple[str, str]]:

@@ -102,12 +102,14 @@ def with_parts(field: FormField, typed_url: str) -> FormField:
     if offered and parts["host"] not in offered:
         offered = [*offered, parts["host"]]
     controls = [_part(field, name, parts) for name in part_names(parts, types)]
-    repo = field.repo | {"offered": offered, "host": parts["host"], "parts": controls}
+    shown = {"offered": offered, "host": parts["host"], "parts": controls}
     kinds = {
         (part_names(repo_parts(host), types), needed_parts(host, types))
         for host in offered
     }
-    return replace(field, repo=repo, controls=field.controls or len(kinds) != 1)
+    return replace(
+        field, repo={**field.repo, **shown}, controls=field.controls or len(kinds) != 1
+    )
 
 
 def _part(field: FormField, name: str, parts: Mapping[str, str]) -> RepositoryPart:

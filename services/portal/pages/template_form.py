@@ -220,7 +220,7 @@ async def _page(
         _always_allowed() if is_part else _allowed(visit),
     )
     about, *helps = await render_texts([filled.page.about, *_helps(fields)])
-    shown_paths = {field.path for field in fields}
+    shown_places = {field.place for field in fields}
     return visit.page(
         "create/form.html",
         title=template_form.title,
@@ -239,8 +239,8 @@ async def _page(
         about=about,
         fields=_with_helps(fields, helps),
         others=list(draft.pairs(but=number)),
-        page_errors=[text for path, text in errors.items() if path not in shown_paths],
-        count=sum(1 for path in errors if path in shown_paths),
+        page_errors=[text for path, text in errors.items() if path not in shown_places],
+        count=sum(1 for path in errors if path in shown_places),
         secret_later=any(page.secrets for page in draft.pages),
     )
 
