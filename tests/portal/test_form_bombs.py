@@ -102,7 +102,8 @@ def test_an_answer_with_yaml_bombs_stays_a_text() -> None:
     """Aliases of aliases are refused: the form keeps the typed text."""
     form = draft(asking(type="object"), it=aliases())
     assert form.values == {"it": aliases()}
-    assert form.pages[0].errors == {("it",): "This must be an object."}
+    [error] = form.pages[0].errors.values()
+    assert error.startswith("YAML error: ")
     assert sum(len(text) for _, text in form.pairs()) < 5_000
 
 

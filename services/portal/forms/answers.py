@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from services.portal.forms.fields import key_of, type_of
-from services.portal.forms.model import FormField, Values
+from services.portal.forms.model import FormField, Path, Values
 from services.portal.forms.repositories import LABELS, repo_parts, repo_url
 from shared.contracts.errors import CallboardError
 from shared.guards.yaml_text import FIELD, dump_yaml, load_yaml
@@ -130,6 +130,21 @@ def _yaml_value(text: str) -> Any:
         return load_yaml(text, label="answer", limits=FIELD)
     except CallboardError:
         return text
+
+
+def yaml_errors(
+    fields: Iterable[FormField], values: Values, errors: Mapping[Path, str]
+) -> dict[Path, str]:
+    """What is wrong with the YAML of wrong answers that are none, with its place."""
+    texts: dict[Path, str] = {}
+    for field in fields:
+        value = _at(values, field.path)
+        if field.kind == "yaml" and field.path in errors and isinstance(value, str):
+            try:
+                load_yaml(value, label="", limits=FIELD)
+            except CallboardError as error:
+                texts[field.path] = f"{error.message.removesuffix('.')}."
+    return texts
 
 
 def typed_repo_url(field: FormField, form_texts: FormTexts) -> str | None:

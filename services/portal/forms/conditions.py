@@ -5,7 +5,7 @@ names, which is all that a form can show. Alternatives with questions of their o
 a choice; those that only demand answers are kept as a rule.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,8 +90,16 @@ def without_conditions(
                 inner, below, context, depth + 1, (*path, str(name))
             )
         else:
-            plain["properties"][name] = dict(inner)
+            plain["properties"][name] = _with_items(inner, context)
     return plain
+
+
+def _with_items(schema: Schema, context: ConditionContext) -> dict[str, Any]:
+    """The schema, that of its items without a reference: it decides the control."""
+    items = schema.get("items")
+    if isinstance(items, Mapping) and "$ref" in items:
+        return {**schema, "items": _resolve(items, context)}
+    return dict(schema)
 
 
 def is_object(schema: Schema) -> bool:

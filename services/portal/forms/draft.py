@@ -16,6 +16,7 @@ from services.portal.forms.answers import (
     secrets_of,
     typed_repo_url,
     values_of,
+    yaml_errors,
 )
 from services.portal.forms.checks import (
     NEEDED,
@@ -40,6 +41,7 @@ from services.portal.forms.whole_check import (
     with_placeholders,
     without_secret_rules,
 )
+from services.portal.forms.yaml_help import with_yaml_help
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.trees import check_tree
@@ -217,7 +219,10 @@ def _page_with_answers(
         context.add_fault(reason)
     if context.faults:
         errors[()] = cannot_check(context.faults[0])
-    shown_fields = [_with_answer(field, values, form_texts) for field in fields]
+    shown_fields = with_yaml_help(
+        (_with_answer(field, values, form_texts) for field in fields), page.schema
+    )
+    errors |= yaml_errors(fields, values, errors)
     errors = {**repository_errors(shown_fields), **errors}
     return FilledPage(page, shown_fields, values, errors, tuple(context.choices))
 

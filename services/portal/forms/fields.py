@@ -215,6 +215,8 @@ def _array(schema: Schema, options: tuple[Option, ...]) -> Kind:
         return "checks"
     items = schema.get("items")
     inner = type_of(items) if isinstance(items, Mapping) else "string"
+    if isinstance(items, Mapping) and is_object(items):
+        return "yaml"
     return "lines" if inner in {"string", "integer", "number"} else "yaml"
 
 

@@ -98,7 +98,8 @@ class FormField:
     it. `help` is Markdown, which the page renders. `controls`: other questions depend
     on the answer. `group` is the heading of the object that it belongs to, `group_help`
     what the object says of itself, as Markdown. A choice among an object's alternatives
-    has a name of its own: it is no answer, and its path is the object's.
+    has a name of its own: it is no answer, and its path is the object's. Of answers
+    that are written as YAML, `keys` says what they hold, and `example` is one.
     """
 
     path: Path
@@ -120,6 +121,8 @@ class FormField:
     error: str = ""
     repo: Mapping[str, Any] = field(default_factory=dict)
     own_name: str = ""
+    keys: str = ""
+    example: str = ""
 
     @property
     def name(self) -> str:
