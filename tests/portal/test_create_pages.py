@@ -355,6 +355,15 @@ def test_long_run_logs_show_their_end() -> None:
     assert (len(progress.lines), progress.left_out, progress.last) == (4000, 1000, 4999)
 
 
+@pytest.mark.parametrize("address", [FORM, f"{FORM}?page=9&{GOOD}"])
+async def test_the_description_of_a_template_is_markdown(
+    client: Client, address: str
+) -> None:
+    """At the head of the form and of the review."""
+    page = (await client().get(address)).text
+    assert "Two <em>minutes</em>." in page
+
+
 async def test_descriptions_of_fields_are_rendered_as_markdown(
     client: Client, api: FakeServices
 ) -> None:

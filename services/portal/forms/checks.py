@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from services.portal.forms.fields import key_of
+from services.portal.forms.fields import NAME_PATTERN, NAME_WORDS, key_of
 from services.portal.forms.model import FormField, Path, Schema, Values
 from shared.contracts.entity import list_of, mapping_of
 from shared.contracts.errors import Invalid
@@ -170,7 +170,9 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "required": lambda _: NEEDED,
     "minLength": _length,
     "maxLength": lambda limit: f"At most {limit} characters, please.",
-    "pattern": lambda limit: f"Must match {limit}",
+    "pattern": lambda limit: (
+        NAME_WORDS if limit == NAME_PATTERN else f"Must match {limit}"
+    ),
     "enum": lambda _: "Choose one of the values that are offered.",
     "anyOf": _demanded("Answer at least one of these"),
     "oneOf": _demanded("Answer exactly one of these"),

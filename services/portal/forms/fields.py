@@ -39,7 +39,12 @@ KNOWN_FIELDS = ENTITY_PICKERS | {
     "MultilineInput",
     "Secret",
 }
+#: What a name may have; NAME_WORDS says it.
 NAME_PATTERN = "^([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$"
+NAME_WORDS = (
+    "Letters, digits, -, _ and ., at most 63 characters, beginning and ending with a "
+    "letter or digit."
+)
 
 
 def fields_of(
@@ -150,6 +155,7 @@ def _field(
         or schema.get("format") == "entity-name"
     ):
         limits = {"pattern": NAME_PATTERN, **schema}
+    pattern_words = NAME_WORDS if limits.get("pattern") == NAME_PATTERN else ""
     return FormField(
         path=path,
         kind=kind,
@@ -165,6 +171,7 @@ def _field(
         disabled=bool(_ui(schema, "disabled") or schema.get("ui:readonly")),
         autofocus=bool(_ui(schema, "autofocus")),
         repo=_repo(schema) if kind == "repo" else {},
+        pattern_words=pattern_words,
     )
 
 

@@ -1,7 +1,9 @@
 """The parts of a form: fields, their choices and pickers, pages."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from services.portal.choices.query import ChoiceQuery
@@ -29,6 +31,14 @@ Kind = Literal[
     "note",
     "constant",
 ]
+
+INPUT_TYPES_BY_KIND: Mapping[str, str] = MappingProxyType(
+    {"number": "number", "secret": "password"}
+)
+INPUT_TYPES_BY_FORMAT: Mapping[str, str] = MappingProxyType(
+    {"date": "date", "email": "email", "uri": "url"}
+)
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def field_name(prefix: str, path: Path) -> str:
@@ -121,6 +131,7 @@ class FormField:
     error: str = ""
     repo: Mapping[str, Any] = field(default_factory=dict)
     own_name: str = ""
+    pattern_words: str = ""
     keys: str = ""
     example: str = ""
 
@@ -138,6 +149,17 @@ class FormField:
     def chosen(self) -> list[tuple[str, str]]:
         """What was chosen, each with its label."""
         return [(option.key, option.label) for option in self.options]
+
+    @property
+    def input_type(self) -> str:
+        """The type of its input; one for dates would hide a text that is none."""
+        if self.kind in INPUT_TYPES_BY_KIND:
+            return INPUT_TYPES_BY_KIND[self.kind]
+        asked = INPUT_TYPES_BY_FORMAT.get(str(self.schema.get("format")), "text")
+        is_hidden = (
+            asked == "date" and self.value and not DATE.fullmatch(str(self.value))
+        )
+        return "text" if is_hidden else asked
 
     @property
     def id(self) -> str:
