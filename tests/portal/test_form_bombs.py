@@ -71,6 +71,30 @@ BOMBS: dict[str, Callable[[], tuple[dict[str, Any], str]]] = {
         asking(type="array", items={"type": "object"}, uniqueItems=True),
         "\n".join(f"- {{n: {n}}}" for n in range(900)),
     ),
+    "help for YAML": lambda: (
+        {
+            "definitions": {
+                "big": {
+                    "properties": {
+                        f"k{n}": {"$ref": "#/definitions/big"} for n in range(5000)
+                    }
+                }
+            },
+            "properties": {
+                f"q{n}": {"type": "array", "items": {"$ref": "#/definitions/big"}}
+                for n in range(400)
+            },
+        },
+        "x",
+    ),
+    "the whole schema": lambda: (
+        {
+            **asking(),
+            "not": {"allOf": [{"$ref": "#/definitions/d0"}]},
+            **doubled("anyOf"),
+        },
+        "x",
+    ),
     "breadth": lambda: ({**asking(), "allOf": [{"required": ["it"]}] * 30_000}, "x"),
 }
 

@@ -145,6 +145,17 @@ def form_of(pages: list[FormPage], texts: dict[str, list[str]]) -> Draft:
     return draft_of(pages, texts)
 
 
+def test_a_secret_behind_a_reference_is_still_to_come() -> None:
+    """Its rules are those of the reference."""
+    token = {"$ref": "#/definitions/token", "ui:field": "Secret"}
+    schema = {
+        "definitions": {"token": {"type": "string", "pattern": "^t"}},
+        "properties": {"token": token},
+        "required": ["token"],
+    }
+    assert draft(schema).first_wrong_page() is None
+
+
 @pytest.mark.parametrize(
     "hint",
     [
@@ -181,6 +192,16 @@ def test_a_schema_that_is_none_is_named_before_it_is_answered(
 ) -> None:
     """At the page, as other faults of the template."""
     assert says in draft(schema).pages[0].errors[()]
+
+
+def test_several_faults_of_a_schema_are_named() -> None:
+    """A few of them."""
+    questions = {name: {"type": f"type-{name}"} for name in "abcde"}
+    error = draft({"properties": questions}).pages[0].errors[()]
+    assert error.endswith(
+        "unknown type 'type-a' of a; unknown type 'type-b' of b; "
+        "unknown type 'type-c' of c"
+    )
 
 
 @pytest.fixture

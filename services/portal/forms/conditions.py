@@ -53,9 +53,8 @@ class ConditionContext:
 
     def add_fault(self, reason: str) -> None:
         """Adds what makes the schema none, once."""
-        message = NotASchema(reason).message
-        if message not in self.faults:
-            self.faults.append(message)
+        if reason not in self.faults:
+            self.faults.append(reason)
 
 
 def without_conditions(
@@ -244,8 +243,7 @@ def accepts(schema: Schema, value: object, context: ConditionContext) -> bool:
     try:
         return is_valid(schema, value, root=context.root, budget=context.budget)
     except NotASchema as error:
-        if error.message not in context.faults:
-            context.faults.append(error.message)
+        context.add_fault(error.message)
         return False
 
 

@@ -51,6 +51,8 @@ ROUNDS = 4
 #: What one page's schema may hold, and what deciding and checking it may cost.
 MOST_ELEMENTS = 20_000
 MOST_FIELDS = 500
+#: What is wrong with a schema, as far as it is named.
+MOST_FAULTS = 3
 MOST_OPTIONS = 4_000
 STEPS = 200_000
 SECONDS = 0.5
@@ -218,7 +220,7 @@ def _page_with_answers(
     for reason in type_faults(fields):
         context.add_fault(reason)
     if context.faults:
-        errors[()] = cannot_check(context.faults[0])
+        errors[()] = cannot_check("; ".join(context.faults[:MOST_FAULTS]))
     shown_fields = with_yaml_help(
         (_with_answer(field, values, form_texts) for field in fields), page.schema
     )

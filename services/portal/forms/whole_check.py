@@ -24,10 +24,7 @@ from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.schemas import Violation, find_violations, is_valid
 
-#: The rules of a secret, whose answer is typed on the last page.
-VALUE_RULES = frozenset(
-    {"const", "enum", "format", "maxLength", "minLength", "pattern", "type"}
-)
+#: Stands for a secret, which is typed on the last page.
 PLACEHOLDER = "*"
 
 
@@ -132,12 +129,9 @@ def without_secret_rules(schema: Any) -> Any:
         for part, prefix in ((schema, "ui:"), (inner, ""))
         for name in ("field", "widget")
     ]
-    is_secret = "Secret" in hints or "password" in hints
-    return {
-        name: without_secret_rules(part)
-        for name, part in schema.items()
-        if not (is_secret and name in VALUE_RULES)
-    }
+    if "Secret" in hints or "password" in hints:
+        return {}
+    return {name: without_secret_rules(part) for name, part in schema.items()}
 
 
 def with_placeholders(values: Values, paths: Sequence[Path]) -> dict[str, Any]:
