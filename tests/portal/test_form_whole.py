@@ -16,7 +16,7 @@ CLOUD = {
     "properties": {"region": {"type": "string"}},
     "required": ["region"],
 }
-HOUSE = {"title": "On premises", "properties": {"rack": {"type": "integer"}}}
+ON_PREMISES = {"title": "On premises", "properties": {"rack": {"type": "integer"}}}
 AMBIGUOUS = (
     "The answers fit more than one of Cloud, On premises: "
     "the template must tell them apart."
@@ -31,10 +31,10 @@ def object_of(**alternatives: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("schema", "query", "place"),
     [
-        (object_of(oneOf=[CLOUD, HOUSE]), "p.it.region=eu", CHOICE),
-        ({"oneOf": [CLOUD, HOUSE]}, "p.region=eu", ("", "o.")),
+        (object_of(oneOf=[CLOUD, ON_PREMISES]), "p.it.region=eu", CHOICE),
+        ({"oneOf": [CLOUD, ON_PREMISES]}, "p.region=eu", ("", "o.")),
         (
-            {"allOf": [object_of(oneOf=[CLOUD, HOUSE])]},
+            {"allOf": [object_of(oneOf=[CLOUD, ON_PREMISES])]},
             "p.it.region=eu",
             CHOICE,
         ),
@@ -43,7 +43,7 @@ def object_of(**alternatives: Any) -> dict[str, Any]:
                 oneOf=[
                     {
                         "title": "Outer",
-                        "properties": {"net": {"oneOf": [CLOUD, HOUSE]}},
+                        "properties": {"net": {"oneOf": [CLOUD, ON_PREMISES]}},
                         "required": ["net"],
                     },
                     {
@@ -72,9 +72,12 @@ def test_answers_that_fit_two_alternatives_are_refused_at_the_choice(
 @pytest.mark.parametrize(
     ("schema", "query"),
     [
-        (object_of(anyOf=[CLOUD, HOUSE]), "p.it.region=eu"),
-        ({"anyOf": [CLOUD, HOUSE]}, "p.region=eu"),
-        (object_of(oneOf=[CLOUD, {**HOUSE, "required": ["rack"]}]), "p.it.region=eu"),
+        (object_of(anyOf=[CLOUD, ON_PREMISES]), "p.it.region=eu"),
+        ({"anyOf": [CLOUD, ON_PREMISES]}, "p.region=eu"),
+        (
+            object_of(oneOf=[CLOUD, {**ON_PREMISES, "required": ["rack"]}]),
+            "p.it.region=eu",
+        ),
     ],
 )
 def test_alternatives_that_the_scaffolder_takes_are_no_error(
@@ -207,7 +210,7 @@ def test_several_faults_of_a_schema_are_named() -> None:
 @pytest.fixture
 def api() -> FakeServices:
     services = FakeServices()
-    services.steps = [{"title": "One", "schema": {"oneOf": [CLOUD, HOUSE]}}]
+    services.steps = [{"title": "One", "schema": {"oneOf": [CLOUD, ON_PREMISES]}}]
     return services
 
 
@@ -222,5 +225,5 @@ async def test_next_stays_at_the_choice_that_is_wrong(client: Client) -> None:
 
 def test_a_choice_of_a_page_is_not_called_by_the_pages_title() -> None:
     """The title stands above the questions already."""
-    schema = {"title": "A long title", "anyOf": [CLOUD, HOUSE]}
+    schema = {"title": "A long title", "anyOf": [CLOUD, ON_PREMISES]}
     assert fields(draft(schema))[""].label == "Option"

@@ -155,11 +155,11 @@ class FormField:
         """The type of its input; one for dates would hide a text that is none."""
         if self.kind in INPUT_TYPES_BY_KIND:
             return INPUT_TYPES_BY_KIND[self.kind]
-        asked = INPUT_TYPES_BY_FORMAT.get(str(self.schema.get("format")), "text")
+        input_type = INPUT_TYPES_BY_FORMAT.get(str(self.schema.get("format")), "text")
         is_hidden = (
-            asked == "date" and self.value and not DATE.fullmatch(str(self.value))
+            input_type == "date" and self.value and not DATE.fullmatch(str(self.value))
         )
-        return "text" if is_hidden else asked
+        return "text" if is_hidden else input_type
 
     @property
     def id(self) -> str:

@@ -102,13 +102,15 @@ def with_parts(field: FormField, typed_url: str) -> FormField:
     if offered and parts["host"] not in offered:
         offered = [*offered, parts["host"]]
     controls = [_part(field, name, parts) for name in part_names(parts, types)]
-    shown = {"offered": offered, "host": parts["host"], "parts": controls}
+    controls_of_parts = {"offered": offered, "host": parts["host"], "parts": controls}
     kinds = {
         (part_names(repo_parts(host), types), needed_parts(host, types))
         for host in offered
     }
     return replace(
-        field, repo={**field.repo, **shown}, controls=field.controls or len(kinds) != 1
+        field,
+        repo={**field.repo, **controls_of_parts},
+        controls=field.controls or len(kinds) != 1,
     )
 
 

@@ -108,8 +108,8 @@ class _Example:
         self.values_left -= 1
         if self.values_left < 0 or depth > DEEPEST:
             return ABSENT
-        if (given := _given(schema)) is not ABSENT:
-            return given
+        if (example := _value_named_by(schema)) is not ABSENT:
+            return example
         kind = type_of(schema)
         if "properties" in schema or kind == "object":
             return self._object(schema, depth)
@@ -130,8 +130,8 @@ class _Example:
             )
             for name in names
         }
-        given = {name: value for name, value in values.items() if value is not ABSENT}
-        return given or ABSENT
+        example = {name: value for name, value in values.items() if value is not ABSENT}
+        return example or ABSENT
 
 
 def _size(schema: Schema) -> int:
@@ -156,7 +156,7 @@ def _joined(schema: Mapping[str, Any], part: Schema) -> dict[str, Any]:
     return both
 
 
-def _given(schema: Schema) -> Any:
+def _value_named_by(schema: Schema) -> Any:
     """A small value that the schema itself names."""
     candidates = [schema[key] for key in ("const", "default") if key in schema]
     for key in ("examples", "enum"):
