@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from deploy.cli import configuration_warnings as warnings
+from deploy.cli.backstage_keys import backstage_advice
 from services.catalog.configuration import CatalogSection
 from services.catalog.descriptor_checks import read_kinds
 from services.gateway.configuration import (
@@ -117,6 +118,7 @@ def _warnings(
     usable = _usable(config, wrong)
     warned_values = [
         *warnings.repeated_hosts(usable.integrations),
+        *warnings.ignored_locations(usable.catalog),
         *warnings.absent_files(usable.catalog, folder),
         *warnings.unknown_kinds(usable.catalog, folder),
         *warnings.unknown_environment(usable.auth),
@@ -180,9 +182,12 @@ def _path(value: Any, parts: Sequence[int | str]) -> str:
 
 def _unknown_keys(config: Any) -> Iterator[Problem]:
     for key, keys in unknown_keys(PortalConfig, config):
-        similar = difflib.get_close_matches(key.rpartition(".")[2], keys, n=1)
-        advice = f"; did you mean {similar[0]}?" if similar else ""
-        yield Problem(None, key, f"means nothing here{advice}", level="unknown")
+        advice = backstage_advice(key)
+        if advice is None:
+            similar = difflib.get_close_matches(key.rpartition(".")[2], keys, n=1)
+            advice = f"did you mean {similar[0]}?" if similar else ""
+        message = f"means nothing here; {advice}" if advice else "means nothing here"
+        yield Problem(None, key, message, level="unknown")
 
 
 def _refused_plugins(config: Mapping[str, Any]) -> Iterator[Problem]:

@@ -12,6 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from services.catalog.configuration import CatalogRuleSection, CatalogSection
 from services.catalog.descriptor_checks import read_kinds
+from services.catalog.location_types import unread_type
 from services.gateway.configuration import Auth
 from shared.contracts.errors import Invalid
 from shared.guards.addresses import AddressRule, normal_netloc, parse_address
@@ -65,6 +66,13 @@ def _netloc(url: str) -> str | None:
     except Invalid:
         return None
     return address.netloc if address.raw_path == "/" else None
+
+
+def ignored_locations(catalog: CatalogSection) -> Warnings:
+    """The locations whose type the catalog does not read."""
+    for number, location in enumerate(catalog.locations):
+        if not location.is_read:
+            yield f"catalog.locations.{number}.type", unread_type(location.type)
 
 
 def absent_files(catalog: CatalogSection, folder: Path) -> Warnings:

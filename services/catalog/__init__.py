@@ -5,4 +5,4 @@ reading at `handlers/ingestion.py`: it reads a location, plans what changes in t
 catalog, and writes that. The command line may use the modules in `__all__` alone.
 """
 
-__all__ = ["configuration", "descriptor_checks"]
+__all__ = ["configuration", "descriptor_checks", "location_types"]

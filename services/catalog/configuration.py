@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from services.catalog.location_types import LOCATION_TYPES
 from shared.kit.config.integrations import Backend, Integrations
 from shared.kit.config.sections import Section
 
@@ -29,12 +30,18 @@ class CatalogRuleSection(Section):
 class ConfiguredLocation(Section):
     """A location that the configuration registers."""
 
-    type: Literal["url", "file"]
-    """`url`, or `file` for a path from the configuration's folder."""
+    type: str
+    """`url`, or `file` for a path from the configuration's folder; locations of other
+    types are ignored."""
     target: str
     """The address or path; wildcards are allowed."""
     rules: list[CatalogRuleSection] = Field(default_factory=list)
     """Kinds that may come from here, beside those of `catalog.rules`."""
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the catalog reads locations of this type."""
+        return self.type in LOCATION_TYPES
 
 
 class GitProvider(Section):

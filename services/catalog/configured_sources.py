@@ -12,18 +12,33 @@ from services.catalog.descriptor.kinds import read_kinds
 from services.catalog.handlers.discovery import Provider
 from services.catalog.handlers.scanning import DesiredLocations
 from services.catalog.ingest import rules
+from services.catalog.location_types import unread_type
 from services.catalog.model import LocationRef
 from shared.guards.globs import glob_base
+from shared.kit.observability import logs
 
 
 def desired_locations(config: CatalogConfig, folder: Path) -> DesiredLocations:
     """The locations and providers; relative files lie in the configuration's folder."""
-    locations = [_location(item, folder) for item in config.catalog.locations]
+    locations = [_location(item, folder) for item in _read_locations(config)]
     providers = [
         Provider(name, item.host, item.branch, item.catalog_path)
         for name, item in config.catalog.providers.git.items()
     ]
     return DesiredLocations(locations, providers)
+
+
+def report_ignored_locations(config: CatalogConfig) -> None:
+    """Log the locations whose type is one of Backstage's modules, or a mistake."""
+    for item in config.catalog.locations:
+        if not item.is_read:
+            log = logs.get_logger("catalog")
+            reason = unread_type(item.type)
+            log.warning("configured_location_ignored", reason=reason)
+
+
+def _read_locations(config: CatalogConfig) -> list[ConfiguredLocation]:
+    return [item for item in config.catalog.locations if item.is_read]
 
 
 def _location(item: ConfiguredLocation, folder: Path) -> LocationRef:
@@ -52,7 +67,7 @@ def rules_of(config: CatalogConfig, folder: Path) -> rules.Rules:
         if config.catalog.rules is None
         else [_rule(item, None) for item in config.catalog.rules]
     )
-    for location in config.catalog.locations:
+    for location in _read_locations(config):
         ref = _location(location, folder)
         patterns = (rules.LocationPattern(ref.type, exact=ref.target),)
         allowed_kinds += [_rule(item, patterns) for item in location.rules]

@@ -30,6 +30,7 @@ from services.catalog.configuration import CatalogConfig
 from services.catalog.configured_sources import (
     desired_locations,
     folders_of,
+    report_ignored_locations,
     rules_of,
 )
 from services.catalog.descriptor.kinds import built_in_kinds
@@ -88,6 +89,7 @@ def create_app(
                 load_config, settings.config, os.environ, CatalogConfig
             )
             report_unknown_keys(config, "catalog")
+            report_ignored_locations(config)
             model = app.state.readmodel
             work = await _assemble(settings, config, stack, model, database, bus)
             _offer(app, work, config)

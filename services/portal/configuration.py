@@ -50,15 +50,49 @@ class GitHost(Section):
     """The host's name, with its port if it is not the default one."""
 
 
+class GithubHost(GitHost):
+    """GitHub; default: the public one."""
+
+    host: str = "github.com"
+
+
+class GitlabHost(GitHost):
+    """GitLab; default: the public one."""
+
+    host: str = "gitlab.com"
+
+
+class BitbucketCloudHost(GitHost):
+    """Bitbucket Cloud has one host."""
+
+    host: str = "bitbucket.org"
+
+
+class AzureHost(GitHost):
+    """Azure DevOps; default: the public one."""
+
+    host: str = "dev.azure.com"
+
+
 class GitHosts(Section):
-    """Git hosts whose repositories have other parts than owner and name."""
+    """The Git hosts of the configuration, which forms offer for repositories."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="ignore")
 
+    github: list[GithubHost] = Field(default_factory=list)
+    """GitHub and GitHub Enterprise."""
+    gitlab: list[GitlabHost] = Field(default_factory=list)
+    """GitLab."""
+    gitea: list[GitHost] = Field(default_factory=list)
+    """Gitea and Forgejo."""
+    bitbucket_cloud: list[BitbucketCloudHost] = Field(default_factory=list)
+    """Bitbucket Cloud."""
     bitbucket_server: list[GitHost] = Field(default_factory=list)
     """Bitbucket Server and Data Center."""
-    azure: list[GitHost] = Field(default_factory=list)
+    azure: list[AzureHost] = Field(default_factory=list)
     """Azure DevOps."""
+    local: list[GitHost] = Field(default_factory=list)
+    """Folders of bare repositories on the portal's machine."""
 
     def types(self) -> dict[str, str]:
         """The type of each host by its name."""

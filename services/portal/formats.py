@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
-from services.portal.prose import short_prose
+from services.portal.prose import line_prose, plain_text, short_prose
 from shared.contracts.errors import Invalid
 from shared.guards.addresses import split_address
 
@@ -160,5 +160,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "safe_url": safe_url,
     "host": host,
     "mailto": mailto,
+    "line_prose": line_prose,
+    "plain": plain_text,
     "prose": short_prose,
 }

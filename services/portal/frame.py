@@ -24,8 +24,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 SECURITY_HEADERS = {
     "content-security-policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
-        " font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
-        " frame-ancestors 'none'; manifest-src 'self'"
+        " media-src 'self'; font-src 'self'; connect-src 'self'; form-action 'self';"
+        " base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
     ),
     **NOSNIFF,
     "referrer-policy": "same-origin",

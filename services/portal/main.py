@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from services.portal.configuration import PagesConfig
-from services.portal.forms.repositories import PUBLIC_HOSTS
 from services.portal.public_api import PublicApi
 from services.portal.router import make_portal
 from services.portal.settings import Settings
@@ -39,7 +38,7 @@ def create_app(
         development=config.auth.development_sign_in,
         file_locations=config.catalog.file_locations,
         is_policy_enabled=config.permission.enabled,
-        host_types={**PUBLIC_HOSTS, **config.integrations.types()},
+        host_types=config.integrations.types(),
     )
     app.mount("/", pages)
     return app

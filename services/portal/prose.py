@@ -6,10 +6,11 @@ elsewhere), and only links that a browser may follow are links.
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from shared.guards.workers import run_beside
 
@@ -33,6 +34,25 @@ LEFT_OUT = Markup('<p class="faint">The rest of this text is left out.</p>')
 
 # Stateless once it is made: rendering shares nothing between texts.
 READER = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+
+
+def _aligned_cell(renderer: Any, tokens: Any, place: int, *options: Any) -> str:
+    """A cell whose side is an attribute: pages' policy refuses styles in elements."""
+    cell = tokens[place]
+    if style := cell.attrs.pop("style", ""):
+        cell.attrs["align"] = style.partition(":")[2]
+    return str(renderer.renderToken(tokens, place, *options))
+
+
+READER.add_render_rule("th_open", _aligned_cell)
+READER.add_render_rule("td_open", _aligned_cell)
+#: Of a text that a list shows without its signs.
+MOST_PLAIN = 1_000
+_SIGNS = frozenset("*_`[")
+_LINK = re.compile(r"!?\[([^\[\]]{1,300})\]\([^()\s]{1,300}\)")
+_EMPHASIS = re.compile(
+    r"(?<![\w*`])(\*{2,3}|__|[*_`])(?=[^\s*_])([^\n]{0,299}?[^\s*_`\\])\1(?![\w*`])"
+)
 _LINE_END = re.compile(r"\r\n?")
 _RULE_SIGNS = "-:| \t>*+0123456789.)"
 _QUOTE_SIGNS = "> \t-*+0123456789.)"
@@ -65,6 +85,25 @@ def prose(text: object) -> Markup:
 def short_prose(text: object) -> Markup:
     """As `prose`, for a filter of a template: the event loop waits for it."""
     return ProseBudget(LOOP_MICROSECONDS).render(text)
+
+
+def line_prose(text: object) -> Markup:
+    """A short text in one line, for a filter of a template; bounded as `short_prose`.
+
+    Only what stands within a line is rendered: a heading or a list stays as written.
+    """
+    written = _written(text)
+    if _cost_of(written) > LOOP_MICROSECONDS:
+        return escape(written)
+    return Markup(READER.renderInline(written))  # noqa: S704 - HTML in it is escaped
+
+
+def plain_text(text: object) -> str:
+    """The beginning of a text without the signs of Markdown within a line."""
+    written = str(text or "")[:MOST_PLAIN]
+    if not _SIGNS.intersection(written):
+        return written
+    return _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", written)))
 
 
 class ProseBudget:

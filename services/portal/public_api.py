@@ -1,11 +1,18 @@
-"""The public API over HTTP, with the visitor's token."""
+"""The public API over HTTP, with the visitor's token.
 
+A service that hangs makes no page wait for long: a read ends after some seconds, and
+after a few of them the service counts as away until one of its answers comes in time.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlencode
 
 import aiohttp
 import orjson
-from yarl import URL
 
 from services.portal.model import ApiAnswer, Visitor
 from services.portal.ports import Params
@@ -14,21 +21,26 @@ from shared.contracts.headers import REQUEST_ID
 from shared.contracts.permissions import SAFE_METHODS
 from shared.kit.http.replicas import Replicas, upstream_url
 from shared.kit.observability import logs, tracing
+from shared.kit.resilience.breaker import CircuitBreaker
 
 CONNECT_SECONDS = 3.0
 #: Longer than the gateway itself waits for a service that changes something.
-ANSWER_SECONDS = 630.0
+CHANGE_SECONDS = 630.0
+#: What a page waits for a read, far longer than any takes.
+READ_SECONDS = 8.0
+#: After so many late reads in a row no page waits for the service, and one read in each
+#: rest finds out whether it answers again, for which its page waits only so long.
+LATE_READS = 2
+REST_SECONDS = 4.0
+TRIAL_SECONDS = 2.0
 #: The gateway keeps an idle connection for 75 s: ours must end first.
 KEEPALIVE_SECONDS = 60.0
 MOST_CONNECTIONS = 256
 #: What is asked by POST and changes nothing: the ends of paths.
-READING = ("/by-refs", "/authorize", "/multiget")
+READING = ("/by-refs", "/authorize", "/multiget", "/template-checks")
 NOBODY = "nobody"
 AWAY = (aiohttp.ClientError, TimeoutError, OSError)
 NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-NO_ANSWER = orjson.dumps(
-    {"error": {"name": Unavailable.name, "message": "The gateway does not answer"}}
-)
 
 
 class PublicApi:
@@ -37,8 +49,12 @@ class PublicApi:
     `addresses` is the gateway's, or those of its replicas with commas between them.
     """
 
-    def __init__(self, addresses: str) -> None:
+    def __init__(self, addresses: str, *, most_seconds: float = READ_SECONDS) -> None:
+        """No read takes longer than `most_seconds`."""
         self._replicas = Replicas(addresses)
+        self._most_seconds = most_seconds
+        #: By the name of the API in its paths.
+        self._breakers: defaultdict[str, CircuitBreaker] = defaultdict(_read_breaker)
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -48,7 +64,7 @@ class PublicApi:
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(
-                total=ANSWER_SECONDS, sock_connect=CONNECT_SECONDS
+                total=CHANGE_SECONDS, sock_connect=CONNECT_SECONDS
             ),
             skip_auto_headers=("User-Agent", "Accept-Encoding"),
             read_bufsize=256 * 1024,
@@ -75,42 +91,98 @@ class PublicApi:
         method = method.upper()
         body = None if json is None else orjson.dumps(json)
         headers = _headers(visitor, has_body=body is not None)
+        request = _Request(method, path, headers, body)
         order = [*self._replicas.order(visitor.subject if visitor else NOBODY)]
-        is_reading = method in SAFE_METHODS or path.endswith(READING)
-        # A connection of the pool may break off as it is used: a read is sent again.
-        for address in [*order, order[0]] if is_reading else order:
+        if request.is_reading:
+            return await self._read(order, request)
+        return await self._change(order, request)
+
+    async def _change(self, order: Sequence[str], request: "_Request") -> ApiAnswer:
+        """Send it to one gateway, and to another only if it reached none."""
+        for address in order:
             try:
-                return await self._ask(
-                    method, upstream_url(address, path), headers, body
-                )
+                return await self._ask(address, request)
             except NOT_REACHED:
                 self._replicas.mark_unavailable(address)
             except AWAY:
-                if not is_reading:
-                    break
-        return ApiAnswer(Unavailable.status, {}, NO_ANSWER)
+                break
+        return _unanswered("gateway")
+
+    async def _read(self, order: Sequence[str], request: "_Request") -> ApiAnswer:
+        """Ask one gateway after the other, within the time of a read."""
+        breaker = self._breakers[request.api]
+        seconds = TRIAL_SECONDS if breaker.is_open else READ_SECONDS
+        try:
+            with breaker.call():
+                async with asyncio.timeout(min(seconds, self._most_seconds)):
+                    return await self._first_answer(order, request)
+        except (TimeoutError, Unavailable):
+            return _unanswered(request.api)
+
+    async def _first_answer(
+        self, order: Sequence[str], request: "_Request"
+    ) -> ApiAnswer:
+        # A connection of the pool may break off as it is used.
+        for address in [*order, order[0]]:
+            try:
+                return await self._ask(address, request)
+            except NOT_REACHED:
+                self._replicas.mark_unavailable(address)
+            except AWAY:
+                continue
+        return _unanswered("gateway")
 
     async def check(self) -> None:
         """Raise Unavailable unless the gateway answers."""
-        url = upstream_url(self._replicas.order("portal")[0], "/healthz")
         try:
-            await self._ask("GET", url, {}, None)
+            address = self._replicas.order("portal")[0]
+            await self._ask(address, _Request("GET", "/healthz", {}, None))
         except AWAY as error:
             raise Unavailable("The gateway does not answer") from error
 
-    async def _ask(
-        self, method: str, url: URL, headers: dict[str, str], body: bytes | None
-    ) -> ApiAnswer:
+    async def _ask(self, address: str, request: "_Request") -> ApiAnswer:
         if self._session is None:
             raise Unavailable("The portal is starting")
         async with self._session.request(
-            method,
-            url,
-            headers=headers,
-            data=body,
+            request.method,
+            upstream_url(address, request.path),
+            headers=request.headers,
+            data=request.body,
             allow_redirects=False,
         ) as answer:
             return ApiAnswer(answer.status, answer.headers, await answer.read())
+
+
+def _read_breaker() -> CircuitBreaker:
+    return CircuitBreaker(
+        failures=LATE_READS, rest_seconds=REST_SECONDS, on=(TimeoutError,)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A request to the public API, path and query as they are sent."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    body: bytes | None
+
+    @property
+    def is_reading(self) -> bool:
+        path = self.path.partition("?")[0]
+        return self.method in SAFE_METHODS or path.endswith(READING)
+
+    @property
+    def api(self) -> str:
+        """`search` of `/api/search/query`."""
+        return self.path.split("/", 3)[2].partition("?")[0]
+
+
+def _unanswered(name: str) -> ApiAnswer:
+    error = Unavailable(f"The {name} does not answer")
+    body = {"error": {"name": error.name, "message": error.message}}
+    return ApiAnswer(error.status, {}, orjson.dumps(body))
 
 
 def _headers(visitor: Visitor | None, *, has_body: bool) -> dict[str, str]:

@@ -36,6 +36,7 @@ An entity page's tab is a `Tab` in `tabs.py`.
 import asyncio
 import functools
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from fastapi import APIRouter, FastAPI, Request
 from starlette.exceptions import HTTPException
@@ -44,7 +45,6 @@ from starlette.responses import Response
 
 from services.portal.assets import FOREVER, Assets
 from services.portal.definitions import DefinitionReader
-from services.portal.forms.repositories import PUBLIC_HOSTS
 from services.portal.frame import Frame
 from services.portal.pages import (
     backstage_addresses,
@@ -113,13 +113,13 @@ def make_portal(
     development: bool = False,
     file_locations: bool = False,
     is_policy_enabled: bool = True,
-    host_types: Mapping[str, str] = PUBLIC_HOSTS,
+    host_types: Mapping[str, str] = MappingProxyType({}),
 ) -> FastAPI:
     """The pages over this API; without a `frame`, templates are read here, once.
 
     `development` says whether anybody may sign in as anybody, `file_locations` whether
     the catalog takes files of its machine as locations, `is_policy_enabled` whether
-    permissions are on, `host_types` the types of the Git hosts.
+    permissions are on, `host_types` the types of the configured Git hosts.
     """
     frame = frame or Frame(organization, development=development)
     app = FastAPI(title="Callboard portal", openapi_url=None)

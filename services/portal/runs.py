@@ -29,6 +29,8 @@ COLOURS = {
     "32": "good",
     "92": "good",
 }
+#: How lines begin that tell of a fault.
+FAULT = re.compile(r"\W{0,3}(?:(\w{0,60}error|fatal)|warn(?:ing)?)\b", re.IGNORECASE)
 COLOURS |= {"34": "info", "36": "info", "94": "info", "96": "info", "90": "faint"}
 LIVE = frozenset({"open", "processing"})
 CAN_RETRY = frozenset({"failed", "cancelled"})
@@ -72,11 +74,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line of the log, its colours as marked spans."""
+    """One line of the log, its colours as marked spans; `tone` is of the whole line."""
 
     text: Markup
     step: str
     at: str
+    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,10 +193,13 @@ def _between(start: str | None, end: str | None) -> int | None:
 
 def _line(event: Mapping[str, Any]) -> LogLine:
     body = mapping_of(event.get("body"))
+    message = str(body.get("message") or "")
+    fault = FAULT.match(message)
     return LogLine(
-        text=with_colours(str(body.get("message") or "")),
+        text=with_colours(message),
         step=str(body.get("stepId") or ""),
         at=str(event.get("createdAt") or ""),
+        tone="" if fault is None else "bad" if fault[1] else "warn",
     )
 
 

@@ -42,6 +42,14 @@ class ExpressionWarning:
         return f"step {self.step}" if self.step else "the output"
 
 
+@dataclass(frozen=True, slots=True)
+class TemplateWarning:
+    """A warning as a sentence, with the names that it is about where it has several."""
+
+    text: str
+    names: Sequence[str] = ()
+
+
 async def expression_errors(
     visit: Visit, templates: Sequence[Entity]
 ) -> list[list[ExpressionWarning]]:
@@ -94,14 +102,25 @@ def warnings_of(
     template: Entity,
     installed: frozenset[str] | None,
     errors: Sequence[ExpressionWarning] = (),
-) -> list[str]:
-    """All warnings about a template, as sentences."""
-    missing = missing_actions(template, installed)
-    warnings = [
-        f"The action {name} is not installed here: a run fails at its step."
-        for name in missing
+) -> list[TemplateWarning]:
+    """All warnings about a template."""
+    warnings = _sentences(template, errors)
+    return _missing_warnings(missing_actions(template, installed)) + [
+        TemplateWarning(text) for text in warnings[:_MOST]
     ]
-    warnings += [f"{error.message[:1].upper()}{error.message[1:]}." for error in errors]
+
+
+def _missing_warnings(names: Sequence[str]) -> list[TemplateWarning]:
+    """One warning for all actions that are not installed."""
+    if len(names) == 1:
+        text = f"The action {names[0]} is not installed here: a run fails at its step."
+        return [TemplateWarning(text)]
+    text = f"{len(names)} actions are not installed here: a run fails at their steps."
+    return [TemplateWarning(text, names[:_MOST])] if names else []
+
+
+def _sentences(template: Entity, errors: Sequence[ExpressionWarning]) -> list[str]:
+    warnings = [f"{error.message[:1].upper()}{error.message[1:]}." for error in errors]
     warnings += [
         f"Several steps have the id {step_id}: later steps see the output of the "
         "last of them that has run."
@@ -116,7 +135,7 @@ def warnings_of(
         f"{part}, whatever the feature flag {flag} says: there are no flags here."
         for part, flag in _flagged_parts(template)
     )
-    return warnings[:_MOST]
+    return warnings
 
 
 def _steps(template: Entity) -> list[Mapping[str, Any]]:

@@ -77,7 +77,7 @@ class PortalState:
     file_locations: bool = False
     #: Whether the policy decides; without it guests may do all that people may.
     is_policy_enabled: bool = True
-    #: The types of the Git hosts by their names.
+    #: The types of the configured Git hosts by their names.
     host_types: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -121,7 +121,10 @@ async def _open(
     # The stack closes the pool first: it releases its runs before anything else ends.
     await stack.enter_async_context(pool)
     retention = WorkspaceRetention(
-        settings.workspaces, store, keep_hours=settings.keep_hours
+        settings.workspaces,
+        settings.folder / "dry-runs",
+        store,
+        keep_hours=settings.keep_hours,
     )
     await stack.enter_async_context(retention)
 

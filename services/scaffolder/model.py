@@ -90,6 +90,7 @@ class StepRecord:
     """The progress of one step; `output` is the output of its action.
 
     With `each`, `done` counts the iterations whose output is part of `output`.
+    `resumed` counts how often a process ended in the middle of it.
     """
 
     id: str
@@ -97,6 +98,7 @@ class StepRecord:
     status: StepStatus = "open"
     output: JsonObject = field(default_factory=dict)
     done: int = 0
+    resumed: int = 0
     error: str | None = None
     error_name: str | None = None
     started_at: datetime | None = None

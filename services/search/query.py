@@ -2,8 +2,8 @@
 
 All typed words must match: as a word, by its stem, as a beginning of a word, or inside
 of a name. A run of a script without spaces matches anywhere. `*` stands for any
-letters, quotes make a phrase; all other punctuation only separates words. Typing errors
-are allowed only if nothing matches without them.
+letters, quotes make a phrase, C++ and C# are words; all other punctuation only
+separates words. Typing errors are allowed only if nothing matches without them.
 """
 
 import base64

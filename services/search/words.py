@@ -3,7 +3,8 @@
 Letters, digits and their marks make words. Scripts that are written without spaces have
 runs instead of words: a run is indexed as pairs of adjacent letters and found where its
 pairs are adjacent. Korean is treated like that too, because particles are attached to
-its words. Both engines get complete words and only split at spaces.
+its words. The names of languages such as C++ and C# are words with their signs. Both
+engines get complete words and only split at spaces.
 """
 
 import re
@@ -56,6 +57,11 @@ REST_OF_WORD = re.compile(rf"(?:[^\W_]|[{MARKS}])*")
 LETTERS, DIGITS = re.compile(r"[^\W\d_]+"), re.compile(r"\d+")
 _NO_DIGITS = re.compile(r"\D+")
 _ASCII_WORD = re.compile(r"[A-Za-z0-9]+")
+#: One letter with signs that belong to it: C++, c#, F#, also before a version.
+_SIGNED = r"[A-Za-z](?:\+\+|#)(?![^\W\d_]|[+#])"
+_ASCII_PIECE = re.compile(rf"{_SIGNED}|[A-Za-z0-9]+")
+_PIECE = re.compile(rf"{_SIGNED}|{WORD.pattern}")
+_SIGNED_WORD = re.compile(rf"(?<![^\W_]){_SIGNED}")
 _RUN = re.compile(f"[{UNSPACED}]+")
 #: Boundaries inside of written words: camelCase, HTTPServer, v2.
 _UPPER, _LOWER = "A-ZÀ-ÖØ-ÞА-Я", "a-zß-öø-ÿа-я"
@@ -73,9 +79,9 @@ _KATAKANA = re.compile("[ァ-ヺー]+")
 def pieces(plain: str) -> list[str]:
     """The words and runs of a folded text, in their order."""
     if plain.isascii():
-        return [word[:WORD_CHARACTERS] for word in _ASCII_WORD.findall(plain)]
+        return [word[:WORD_CHARACTERS] for word in _ASCII_PIECE.findall(plain)]
     plain = _RUN.sub(r" \g<0> ", plain.replace("_", " "))
-    words = WORD.findall(plain)
+    words = _PIECE.findall(plain)
     return [piece if is_run(piece) else piece[:WORD_CHARACTERS] for piece in words]
 
 
@@ -131,8 +137,10 @@ def phrase_tokens(pieces: Iterable[str], *, whole: bool = False) -> Iterator[str
 
 
 def parts(text: str) -> set[str]:
-    """The words inside of a text's compound words: `orderService`, `v2`, `k8s`."""
+    """The words inside of a text's compound words, as in `orderService` and `c++`."""
     words: set[str] = set()
+    if "++" in text or "#" in text:
+        words.update(word[0].lower() for word in _SIGNED_WORD.findall(text))
     pattern = _ASCII_WORD if text.isascii() else WORD
     for word in set(pattern.findall(text.replace("_", " "))):
         if len(word) <= WORD_CHARACTERS and not _is_simple(word):

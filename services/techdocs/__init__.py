@@ -21,8 +21,8 @@ build failed, the last first; `is_cut` where only the latest 200 were read.
 `GET /sites/{namespace}/{kind}/{name}` -> a state, and `docs_of` (the requested ref;
 `entity_ref` differs when `backstage.io/techdocs-entity` points elsewhere), then
 `description`, `nav: [{title, path, children, href?}]` (`path` null for sections and
-for links, which have `href`), `pages: [{path, title, edit_url}]`, `log` (lines of the
-failed build).
+for links and files, which have `href`), `pages: [{path, title, edit_url}]`, `log`
+(lines of the failed build).
 
 A state is `{entity_ref, status, title, site, commit, repository, repository_url,
 built_at, page_count, warnings, error, failed_at, failed_commit}`. `status` is `built`,
@@ -38,7 +38,7 @@ So is the page that the plugin `redirects` names for the path; `anchor` is the h
 cleaned by a list of allowed HTML; links to pages lead to
 `/docs/{namespace}/{kind}/{name}/{path}/`, pictures and files to
 `/api/techdocs/assets/{namespace}/{kind}/{name}/{file}` (`HEAD` says whether one is
-there), and names that are neither to the site.
+there), files of HTML to `/static/docs`, and names that are neither to the site.
 
 For search, services only: `GET /snapshot?ref=REF` (JSON lines `{ref, site, commit,
 title, sections: [{path, title, text}]}`), `GET /snapshot/checksum` -> `{count,

@@ -5,23 +5,30 @@ frames, forms and SVG never pass; pictures and files go through the assets route
 """
 
 import posixpath
+import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urlunsplit
 
-from services.techdocs.generator.cleaning import INPUTS, clean
+from services.techdocs.generator.cleaning import clean
 from services.techdocs.generator.pages import page_key
 from shared.contracts.errors import Invalid
 from shared.guards.addresses import split_address
 
+#: What is shown as text: a page of the docs is none of the portal.
+HTML = (".html", ".htm", ".xhtml")
 PICTURES = ("data:image/png", "data:image/jpeg", "data:image/gif", "data:image/svg+xml")
+MEDIA = frozenset({"img", "video", "audio", "source", "track"})
+SOURCES = 50
+DESCRIPTOR = re.compile(r"[0-9.]{1,10}[wxh]")
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """The place of a page: its `url` in the site, the roots of pages and files.
 
-    `is_file` tests whether a path below the site's root is a file of the site.
+    `is_file` tests whether a path below the site's root is a file of the site; files
+    of HTML are below `html_root`. `redirects` are former paths of pages.
     """
 
     url: str
@@ -29,11 +36,14 @@ class Surroundings:
     files_root: str
     pages: Container[str]
     is_file: Callable[[str], bool]
+    html_root: str
+    redirects: Container[str] = ()
 
     def link(self, value: str) -> str | None:
         """A link as the portal shows it; None if it leads nowhere.
 
-        A name that is neither page nor file leads to the site, which answers 404.
+        A folder without a page means the file `index.html` in it. A name
+        that is neither page nor file leads to the site, which answers 404.
         """
         parts = _parts(value)
         if parts is None:
@@ -44,14 +54,8 @@ class Surroundings:
             return value
         if parts.path.startswith("/"):
             return value
-        path = self._joined(parts.path)
-        key = page_key(path)
-        root = self.pages_root
-        if key in self.pages:
-            path = page_path(key)
-        elif self.is_file(path):
-            root = self.files_root
-        return urlunsplit(("", "", root + quote(path), parts.query, parts.fragment))
+        place = self._place(self._joined(parts.path))
+        return urlunsplit(("", "", place, parts.query, parts.fragment))
 
     def picture(self, value: str) -> str | None:
         """A picture's address as the portal shows it; None if it has none."""
@@ -60,9 +64,41 @@ class Surroundings:
             return None
         if parts.scheme == "data":
             return value if value.lower().startswith(PICTURES) else None
+        if parts.scheme not in ("", "http", "https"):
+            return None
         if parts.scheme or parts.netloc or parts.path.startswith("/"):
             return value
-        return self.files_root + quote(self._joined(parts.path))
+        place = self.files_root + quote(self._joined(parts.path))
+        # It may say the scheme of colours, a part of a drawing, a time in a film.
+        return urlunsplit(("", "", place, "", parts.fragment))
+
+    def pictures(self, value: str) -> str | None:
+        """The addresses of a `srcset` as the portal shows them; None if it has none."""
+        candidates: list[str] = []
+        rest = " ".join(value.split())
+        for _ in range(SOURCES):
+            address, _, rest = rest.lstrip(" ,").partition(" ")
+            descriptor = ""
+            if not address.endswith(","):
+                descriptor, _, rest = rest.partition(",")
+            picture = self.picture(address.rstrip(",")) if address else None
+            if picture and DESCRIPTOR.fullmatch(descriptor.strip()):
+                candidates.append(f"{picture} {descriptor.strip()}")
+            elif picture:
+                candidates.append(picture)
+        return ", ".join(candidates) or None
+
+    def _place(self, path: str) -> str:
+        """The address of the page or file that a path within the site means."""
+        key = page_key(path)
+        if not key or key in self.pages or key in self.redirects:
+            return self.pages_root + quote(page_path(key))
+        name = path.rstrip("/")
+        for file in (name, f"{name}/index.html"):
+            if self.is_file(file):
+                is_html = file.lower().endswith(HTML)
+                return (self.html_root if is_html else self.files_root) + quote(file)
+        return self.pages_root + quote(path)
 
     def _joined(self, path: str) -> str:
         # A path above the site's root means the root, as in a browser.
@@ -90,10 +126,10 @@ def safe_article(html: str, around: Surroundings) -> str:
     def attribute(tag: str, name: str, value: str) -> str | None:
         if tag == "a" and name == "href":
             return around.link(value)
-        if tag == "img" and name == "src":
+        if name == "poster" or (tag in MEDIA and name == "src"):
             return around.picture(value)
-        if tag == "input" and name == "type":
-            return value if value in INPUTS else "checkbox"
+        if name == "srcset":
+            return around.pictures(value)
         return value
 
     return clean(html, attribute)

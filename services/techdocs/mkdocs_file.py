@@ -13,6 +13,8 @@ import yaml
 from shared.contracts.errors import Invalid
 from shared.guards.globs import Glob
 from shared.guards.trees import check_tree
+from shared.guards.yaml_encoding import decode
+from shared.guards.yaml_events import with_standins, without_standins
 from shared.guards.yaml_text import YamlLimits, load_yaml
 
 #: A mkdocs.yml as it was read: plain data, whose settings are checked one by one.
@@ -115,6 +117,13 @@ class ForeignTag:
 class _Loader(yaml.CSafeLoader):
     """YAML's plain types and the few tags that mkdocs' users need."""
 
+    def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> Any:
+        """The scalar's text as it is written, without what stands in for it."""
+        value = super().construct_scalar(node)
+        if isinstance(value, str) and isinstance(node, yaml.ScalarNode):
+            return without_standins(value, node.style)
+        return value
+
 
 def _python_name(_loader: Any, suffix: str, node: yaml.Node) -> Any:
     name = OTHER_NAMES.get(suffix, suffix)
@@ -179,7 +188,7 @@ def read_config(text: bytes, name: str = "mkdocs.yml") -> SiteConfig:
         text, label=name, limits=LIMITS, old=True, read_tag=_keep, unique_keys=False
     )
     try:
-        config = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader
+        config = yaml.load(with_standins(decode(text)), Loader=_Loader)  # noqa: S506 - a safe loader
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split())
         raise Invalid(f"{name}: YAML error: {reason}") from error

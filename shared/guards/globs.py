@@ -22,6 +22,11 @@ BRACE_DEPTH_LIMIT = 16
 #: Steps of one match, and of one selection from many paths (about two seconds).
 MATCH_STEPS = 100_000
 SELECT_STEPS = 4_000_000
+#: The most patterns of one list, and what their braces may expand to together.
+LIST_LIMIT = 500
+LIST_EXPANSIONS = 2_000
+#: Steps of all matches of one list (about ten seconds).
+LIST_STEPS = 20_000_000
 _ANY_FOLDERS = "**"
 _MAGIC = frozenset("*?[]{}()!+@")
 
@@ -75,8 +80,10 @@ class Glob:
         self._label = label
         self._dot = dot
         self._ignore_case = ignore_case
+        expansions = expand_braces(pattern, label=label)
+        self.expansions = len(expansions)
         self._automaton = _Automaton(
-            [_pattern_parts(text) for text in expand_braces(pattern, label=label)],
+            [_pattern_parts(text) for text in expansions],
             dot=dot,
             ignore_case=ignore_case,
         )
@@ -89,18 +96,20 @@ class Glob:
         """
         return self._automaton.accepts(path, self._budget(MATCH_STEPS), {})
 
-    def matches_parent(self, path: str) -> bool:
-        """Whether the path, or a folder above it, matches."""
-        budget, masks = self._budget(MATCH_STEPS), dict[str, int]()
-        return self._automaton.accepts(path, budget, masks, parents=True)
+    def matches_parent(self, path: str, budget: NameBudget | None = None) -> bool:
+        """Whether the path, or a folder above it, matches; raises as `select`."""
+        budget = budget or self._budget(MATCH_STEPS)
+        return self._automaton.accepts(path, budget, {}, parents=True)
 
-    def select(self, paths: Iterable[str]) -> list[str]:
-        """The paths that match, in their order.
+    def select(
+        self, paths: Iterable[str], budget: NameBudget | None = None
+    ) -> list[str]:
+        """The paths that match, in their order; several patterns may share a budget.
 
         Raises:
             Invalid: if that takes too many steps.
         """
-        budget, masks = self._budget(SELECT_STEPS), dict[str, int]()
+        budget, masks = budget or self._budget(SELECT_STEPS), dict[str, int]()
         accepts = self._automaton.accepts
         return [path for path in paths if accepts(path, budget, masks)]
 
@@ -111,24 +120,48 @@ class Glob:
 class GlobList:
     """Patterns of which any may match; `!pattern` excludes from the ones before it.
 
-    A pattern that matches a folder matches everything in the folder.
+    A pattern that matches a folder matches everything in the folder. All matches of a
+    list share one budget, however many patterns and paths there are.
+
+    Raises:
+        Invalid: if there are too many patterns, or one of them is not accepted.
     """
 
     def __init__(
         self, patterns: Sequence[str], *, dot: bool = False, label: str = "patterns"
     ) -> None:
         self._globs: list[tuple[bool, Glob]] = []
+        self._budget = NameBudget(LIST_STEPS, f"{label}: too complex for so many files")
+        check_list(patterns, label)
+        expansions = 0
         for pattern in patterns:
             is_negative = pattern.startswith("!") and not pattern.startswith("!(")
             glob = Glob(pattern[is_negative:], dot=dot, label=label)
             self._globs.append((is_negative, glob))
+            expansions += glob.expansions
+            if expansions > LIST_EXPANSIONS:
+                raise Invalid(f"{label}: means over {LIST_EXPANSIONS} patterns")
 
     def matches(self, path: str) -> bool:
-        """Whether a pattern matches the path, and no later one excludes it."""
+        """Whether a pattern matches the path, and no later one excludes it.
+
+        Raises:
+            Invalid: if this and the matches before take too many steps.
+        """
         for is_negative, glob in reversed(self._globs):
-            if glob.matches_parent(path):
+            if glob.matches_parent(path, self._budget):
                 return not is_negative
         return False
+
+
+def check_list(patterns: Sequence[str], label: str) -> None:
+    """Refuse a list of too many patterns before any is parsed.
+
+    Raises:
+        Invalid: naming the limit.
+    """
+    if len(patterns) > LIST_LIMIT:
+        raise Invalid(f"{label}: at most {LIST_LIMIT} patterns, not {len(patterns)}")
 
 
 def glob_base(pattern: str) -> str:

@@ -2,7 +2,7 @@
 
 libyaml treats Unicode's line separators as line ends, and refuses control characters,
 which text copied from a page or a chat may hold. It also refuses lines of tabs,
-comments after tabs, and unknown directives.
+comments after tabs, unknown directives, and surrogate pairs.
 """
 
 import re
@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import yaml
+
+from shared.guards.surrogate_escapes import with_long_escapes, without_long_escapes
 
 #: Characters that YAML 1.2 allows in text; NUL stays refused, because no store takes
 #: it.
@@ -21,7 +23,7 @@ _MISREAD = "".join(
 _FIRST_STANDIN = 0x10F800
 _STANDINS = "".join(chr(_FIRST_STANDIN + number) for number in range(len(_MISREAD)))
 _IS_MISREAD = re.compile(r"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
-_IS_STANDIN = re.compile(r"[\U0010f800-\U0010f8ff]")
+_IS_STANDIN = re.compile(r"[\U0010f800-\U0010f8ff]|\\U0010[fF]8")
 _TO_STANDINS = str.maketrans(_MISREAD, _STANDINS)
 _FROM_STANDINS = str.maketrans(_STANDINS, _MISREAD)
 
@@ -38,10 +40,18 @@ REPAIR_LIMIT = 3
 
 
 def with_standins(text: str) -> str:
-    """The text with misread characters replaced; its length stays the same."""
-    if _IS_MISREAD.search(text) is None or _IS_STANDIN.search(text) is not None:
+    """The text with what libyaml misreads replaced; its length stays the same."""
+    readable = with_long_escapes(text)
+    if _IS_MISREAD.search(readable) is not None:
+        readable = readable.translate(_TO_STANDINS)
+    if readable is not text and _IS_STANDIN.search(text) is not None:
         return text
-    return text.translate(_TO_STANDINS)
+    return readable
+
+
+def without_standins(value: str, style: str | None) -> str:
+    """The value of a scalar of a text that `with_standins` changed."""
+    return without_long_escapes(value, style).translate(_FROM_STANDINS)
 
 
 def events(text: str) -> Iterator[Any]:
@@ -58,7 +68,7 @@ def events(text: str) -> Iterator[Any]:
 def _without_standins(parsed: Iterator[Any]) -> Iterator[Any]:
     for event in parsed:
         if isinstance(event, yaml.ScalarEvent):
-            event.value = event.value.translate(_FROM_STANDINS)
+            event.value = without_standins(event.value, event.style)
         yield event
 
 

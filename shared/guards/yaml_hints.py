@@ -4,9 +4,16 @@ from typing import Any
 
 import yaml
 
+from shared.guards.yaml_events import events
+
 #: Placeholder for the position of an opening quote or bracket.
 _OPENING = "{opened}"
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
+#: What a text with its own quotation mark needs, by the mark before the error.
+_INNER_QUOTES = {
+    "'": "the text ends at the ' before this, inside of it ' is written ''",
+    '"': 'the text ends at the " before this, inside of it " is written \\"',
+}
 #: libyaml's messages with the most frequent cause; the first that fits counts.
 _HINTS = (
     (
@@ -51,9 +58,9 @@ def hint(text: str, error: yaml.MarkedYAMLError) -> str:
     if "cannot start any token" in problem and character:
         return f"a text that begins with {character} needs quotes"
     if "did not find expected" in problem:
-        long_quote = _long_quote(text, line)
-        if long_quote:
-            return long_quote
+        quote = _long_quote(text, line) or _early_end(line_text, column)
+        if quote:
+            return quote
     advice = next((advice for begin, advice in _HINTS if begin in problem), "")
     return advice.replace(_OPENING, _opening_place(text, error))
 
@@ -80,7 +87,7 @@ def _long_quote(text: str, line: int) -> str:
     """
     last: Any = None
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        for event in events(text):
             last = event
     except yaml.YAMLError:
         is_quoted = isinstance(last, yaml.ScalarEvent) and last.style in {"'", '"'}
@@ -91,11 +98,17 @@ def _long_quote(text: str, line: int) -> str:
     return ""
 
 
+def _early_end(line: str, column: int) -> str:
+    """Advice for a quoted text after whose end a text follows, as in `'it's'`."""
+    before, after = line[:column][-1:], line[column:][:1]
+    return _INNER_QUOTES.get(before, "") if after.strip() else ""
+
+
 def _last_bracket(text: str) -> Any:
     """The position of the innermost bracket that is not closed."""
     marks: list[Any] = []
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        for event in events(text):
             if isinstance(event, yaml.CollectionStartEvent):
                 marks.append(event.start_mark if event.flow_style else None)
             elif isinstance(event, yaml.CollectionEndEvent):

@@ -58,6 +58,9 @@ METADATA = [
     ({"labels": {"a b": "x"}}, "metadata.labels.a b", "[prefix/]name"),
     ({"labels": {"a": "has spaces"}}, "metadata.labels.a", "empty or sequences"),
     ({"labels": {"a": 1}}, "metadata.labels.a", "must be a string"),
+    ({"labels": {"<<": {"a": "b"}}}, "metadata.labels.<<", "merges are not read"),
+    ({"annotations": {"<<": [{}]}}, "metadata.annotations.<<", "write the keys out"),
+    ({"labels": {"<<": 1}}, "metadata.labels.<<", "must be a string"),
     ({"annotations": {"a": None}}, "metadata.annotations.a", "must be a string"),
     ({"annotations": {"a/b/c": "x"}}, "metadata.annotations.a/b/c", "[prefix/]name"),
     ({"annotations": []}, "metadata.annotations", "must be an object"),
@@ -158,7 +161,16 @@ SPECS = [
     ("Resource", {"owner": "x"}, "spec.type: is required"),
     ("System", {}, "spec.owner: is required"),
     ("Location", {"presence": "maybe"}, "spec.presence: must be one of required"),
-    ("component", {"type": "x"}, "kind: nothing here knows 'component'"),
+    (
+        "component",
+        {"type": "x"},
+        "'backstage.io/v1alpha1'; the kind is written Component",
+    ),
+    (
+        "Template",
+        {},
+        "'backstage.io/v1alpha1'; a Template of scaffolder.backstage.io/v1beta3 has",
+    ),
     ("9x", {}, "kind: must be a letter"),
 ]
 
@@ -224,7 +236,9 @@ def test_a_document_that_is_no_object_is_refused() -> None:
 def test_a_template_of_an_older_version_is_refused() -> None:
     """Templates are v1beta3; a step needs its action."""
     old = {**builders.template(), "apiVersion": "backstage.io/v1beta2"}
-    with pytest.raises(Invalid, match="nothing here knows 'Template'"):
+    with pytest.raises(
+        Invalid, match=r"'Template' .*v1beta2'; a Template of .*v1beta3 has other"
+    ):
         check_document(old)
     with pytest.raises(Invalid, match=r"spec\.steps\.0\.action: is required"):
         check_document(builders.template(steps=[{"id": "a"}]))

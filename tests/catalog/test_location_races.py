@@ -58,6 +58,34 @@ async def test_an_entity_may_be_deleted_while_its_location_is(
         assert await catalog.refs() == set()
 
 
+async def test_an_entity_may_be_deleted_while_one_of_its_locations_is(
+    database: Any, data: Path
+) -> None:
+    """Its own file still names it, so it comes back as a new one."""
+    file = write(data, "one.yaml", builders.component("one"))
+    above = write(data, "all.yaml", pointing("all", "./one.yaml"))
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+        location = (await catalog.register(above)).json()["location"]
+        entity = await catalog.entity("component:default/one")
+        assert entity is not None
+        store = catalog.work.catalog.store
+        write_changes = store.write
+
+        async def write_late(changes: Any) -> Any:
+            store.write = write_changes
+            await catalog.ask("DELETE", f"/locations/{location['id']}")
+            return await write_changes(changes)
+
+        store.write = write_late
+        path = f"/entities/by-uid/{entity['metadata']['uid']}"
+        answer = await catalog.ask("DELETE", path)
+        assert answer.status_code == 204, answer.text
+        after = await catalog.entity("component:default/one")
+        assert after is not None
+        assert after["metadata"]["uid"] != entity["metadata"]["uid"]
+
+
 async def test_two_locations_of_one_file_may_be_deleted_at_once(
     database: Any, data: Path
 ) -> None:

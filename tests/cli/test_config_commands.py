@@ -35,7 +35,8 @@ proxy: {}
 EXPECTED = """\
 error FILE:3: catalog.kinds.0: FOLDER/product.yaml: cannot be read: \
 No such file or directory
-error FILE:5: catalog.locations.0.type: Input should be 'url' or 'file'
+warning FILE:5: catalog.locations.0.type: 'ftp' is no type of location that is read; \
+use url or file
 unknown FILE:9: catalog.providers.git.acme.brnch: means nothing here; did you mean \
 branch?
 warning FILE:9: catalog.providers.git.acme.host: no integration has this host
@@ -45,7 +46,7 @@ awesome-pages, literate-nav, material/meta, material/tags, meta, section-index, 
 can be allowed
 error FILE:15: integrations.github.0.token: the environment has no variable SHOP_TOKEN
 unknown FILE:16: proxy: means nothing here
-4 errors, 3 unknown keys, 1 warning
+3 errors, 3 unknown keys, 2 warnings
 """
 
 
@@ -93,6 +94,24 @@ def test_a_check_does_not_need_the_variables(file: Path) -> None:
         ("techdocs: {concurrency: none}", [], 1),
         ("catalog: [", [], 2),
         ("[1]", [], 2),
+        ("text", [], 2),
+        ("5", [], 2),
+        ("false", [], 2),
+        ("", [], 0),
+        ("null", [], 0),
+        ("{}", [], 0),
+        ("---\n---\n", [], 0),
+        ("a: 1\n---\nb: 1\n", [], 2),
+        ("null: 1", [], 0),
+        ("{app: 1, catalog: [], auth: x, integrations: null}", [], 1),
+        ("$include: base.yaml", [], 2),
+        ("{$include: base.yaml, app: {}}", [], 2),
+        ("$env: HOME", [], 2),
+        ("$file: base.yaml", [], 2),
+        ("$file: [1]", [], 2),
+        ("catalog: {$include: base.yaml}", [], 1),
+        ("catalog: [{$env: HOME}]", [], 1),
+        ("catalog: {locations: [{$file: gone}, 1, null, []]}", [], 1),
     ],
 )
 def test_the_exit_code_depends_on_errors_and_strictness(
@@ -247,3 +266,36 @@ def test_two_files_of_one_kind_are_an_error_of_the_second(tmp_path: Path) -> Non
     assert code == 1
     assert "catalog.kinds.1: two.yaml: kind: Product is that of one.yaml" in output
     assert "catalog.kinds.0" not in output
+
+
+def test_keys_of_backstage_are_no_mistakes_of_typing(tmp_path: Path) -> None:
+    """They mean nothing here, and what does the same is named; others are guessed."""
+    path = tmp_path / "app-config.yaml"
+    path.write_text(
+        "techdocs: {builder: local, concurency: 1}\n"
+        "backend: {auth: {externalAccess: []}}\n"
+        "catalog: {providers: {github: {}, githubOrg: []}}\n"
+        "integrations: {github: [{rawBaseUrl: x}]}\n"
+    )
+    lines = check(path)[1].replace(str(path), "FILE").splitlines()
+    assert lines == [
+        "unknown FILE:1: techdocs.builder: means nothing here",
+        (
+            "unknown FILE:1: techdocs.concurency: means nothing here; did you mean "
+            "concurrency?"
+        ),
+        (
+            "unknown FILE:2: backend.auth: means nothing here; tokens of programs "
+            "(externalAccess) are auth.staticTokens here"
+        ),
+        (
+            "unknown FILE:3: catalog.providers.github: means nothing here; "
+            "catalog.providers.git finds the repositories of every host"
+        ),
+        (
+            "unknown FILE:3: catalog.providers.githubOrg: means nothing here; a file "
+            "of User and Group entities describes the organisation"
+        ),
+        "unknown FILE:4: integrations.github.0.rawBaseUrl: means nothing here",
+        "0 errors, 6 unknown keys, 0 warnings",
+    ]

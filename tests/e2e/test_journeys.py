@@ -1,8 +1,10 @@
 """What a person does and sees: a real browser, real pushes, a real template run."""
 
+import io
 import re
 import secrets
 import time
+import wave
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +140,47 @@ def test_a_push_to_the_docs_rebuilds_the_open_page(
     page.screenshot(path=pictures / "docs-changed-1440.png")
     assert page.evaluate("document.body.dataset.kept") == "yes"
     measured("… → search", lambda: found(system, fresh), CHANGED_SECONDS)
+
+
+def test_the_docs_lead_to_their_files(opened: Open, system: Portal) -> None:
+    """The navigation and the text open a file of HTML; a sound can be played."""
+    copy = working_copy(system, "payments")
+    fresh = word()
+    config = copy.read("mkdocs.yml").replace("nav:\n", "nav:\n  - M: m/index.html\n")
+    text = (
+        f'# {fresh}\n\n[Classes](m/index.html)\n\n<audio src="a.wav"></audio>\n\n'
+        "<iframe></iframe>\n"
+    )
+    page = listening(opened(DOCS, ANN))
+    files = {
+        "mkdocs.yml": config,
+        "docs/index.md": text,
+        "docs/m/index.html": f"<h1>{fresh}</h1><script>document.title='x'</script>",
+        "docs/a.wav": sound(),
+    }
+    push(copy, files, f"Bring files {fresh}")
+    page.locator(".docs-article h1", has_text=fresh).wait_for(timeout=60_000)
+    expect(page.locator("#docs-warnings")).to_contain_text("<iframe>")
+    audio = page.locator(".docs-article audio")
+    expect(audio).to_have_js_property("duration", 1)
+    for link in (".docs-nav >> text=M", ".docs-article >> text=Classes"):
+        page.locator(link).first.click()
+        page.wait_for_url("**/static/docs/default/component/payments/m/index.html")
+        assert page.inner_text("body").startswith(f"<h1>{fresh}</h1><script>")
+        page.go_back()
+    copy.git("revert", "--no-edit", "HEAD")
+    copy.git("push", "--quiet", "origin", "HEAD:main")
+
+
+def sound() -> bytes:
+    """One second of silence."""
+    stream = io.BytesIO()
+    with wave.open(stream, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(1)
+        writer.setframerate(8000)
+        writer.writeframes(b"\x80" * 8000)
+    return stream.getvalue()
 
 
 def test_a_template_creates_a_service(

@@ -37,6 +37,11 @@ BROKEN = [
     ("a: b\nc: {{ x | y }}-z\n", "a text that begins with {{ needs quotes"),
     ("- [{{x}}]\n", "a text that begins with {{ needs quotes"),
     ("a:\n  b: 1\n c: 2\n", "is indented unlike the others"),
+    ("a: 'it's'\n", "inside of it ' is written ''"),
+    ("a: {b: 'it's'}\n", "inside of it ' is written ''"),
+    ("- 'it's'\n", "inside of it ' is written ''"),
+    ('a: "say "hi" now"\n', 'inside of it " is written \\"'),
+    ("a: 'x'\n  b: 1\n", "is indented unlike the others"),
     ("<<<<<<< ours\na: 1\n=======\na: 2\n>>>>>>> theirs\n", "a merge conflict is left"),
 ]
 

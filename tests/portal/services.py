@@ -108,7 +108,7 @@ class FakeServices(FakeApi):
             return ApiAnswer(400, {}, orjson.dumps(body))
         if template != TEMPLATE:
             return missing("Template not found")
-        about = {"title": "Python service", "description": "Two minutes."}
+        about = {"title": "Python service", "description": "Two *minutes*."}
         return ok({**about, "steps": self.steps})
 
     def _run(self, name: str, action: str) -> ApiAnswer:

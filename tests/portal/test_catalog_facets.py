@@ -75,7 +75,7 @@ async def test_the_system_facet_lists_systems_only(
     page = (await reader.get("/catalog/default/component/booking")).text
     assert "<dt>System</dt>" in page
     page = (await reader.get("/catalog/default/component/booking/dependencies")).text
-    assert ">Component and System<" in page
+    assert ">Belongs to<" in page
 
 
 async def test_kind_tabs_count_the_entities_of_their_lists(client: Client) -> None:

@@ -289,6 +289,9 @@ async def test_a_running_run_is_live_and_can_be_cancelled(
     answer = await client().post(f"{RUN}/cancel")
     assert answer.headers["location"] == RUN
     assert api.runs[TASK][0]["status"] == "cancelled"
+    page = (await client().get(RUN)).text
+    assert "Go on from the step that was stopped" in page
+    assert "the step that failed" not in page
 
 
 async def test_a_failed_run_shows_the_reason_and_a_retry(
@@ -330,6 +333,9 @@ async def test_an_unknown_run_is_not_found(client: Client) -> None:
     """A path with dots is an unknown run too."""
     assert (await client().get("/create/tasks/nothing")).status_code == 404
     assert (await client().get("/create/tasks/..%2Fx")).status_code == 404
+    page = (await client().get("/create/tasks/nothing")).text
+    assert "There is no such run" in page
+    assert "Task not found" not in page
 
 
 def test_run_logs_keep_colours_and_escape_everything_else() -> None:
@@ -347,6 +353,15 @@ def test_long_run_logs_show_their_end() -> None:
     line = events()[0]
     progress = progress_of(task(), [{**line, "id": n} for n in range(5000)])
     assert (len(progress.lines), progress.left_out, progress.last) == (4000, 1000, 4999)
+
+
+@pytest.mark.parametrize("address", [FORM, f"{FORM}?page=9&{GOOD}"])
+async def test_the_description_of_a_template_is_markdown(
+    client: Client, address: str
+) -> None:
+    """At the head of the form and of the review."""
+    page = (await client().get(address)).text
+    assert "Two <em>minutes</em>." in page
 
 
 async def test_descriptions_of_fields_are_rendered_as_markdown(

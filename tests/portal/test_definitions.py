@@ -117,6 +117,33 @@ def test_grpc_calls_are_grouped_by_service() -> None:
     assert "one of why" in changed["repair"].about
 
 
+def test_groups_of_proto2_are_messages_with_a_field() -> None:
+    """In messages, in a choice, and with options and groups of their own."""
+    text = """
+        syntax = "proto2";
+        message M {
+          // All rows.
+          repeated group Row = 2 [deprecated = true] {
+            optional int32 z = 3;
+            required group Cell = 4 { optional string a = 1; }
+          }
+          oneof pick { group Other = 5 { optional N n = 1; } }
+        }
+        message N { optional string a = 1; }
+    """
+    all_of_them = entries(definition_of("grpc", text))
+    assert {"M", "N", "Row", "Cell", "Other"} <= all_of_them.keys()
+    rows = {row.name: row for row in all_of_them["M"].parts[0].rows}
+    assert rows["row"].type == "repeated Row"
+    assert rows["row"].link == all_of_them["Row"].id
+    assert rows["row"].about == "All rows. · no. 2"
+    assert rows["row"].deprecated
+    assert "one of pick" in rows["other"].about
+    cells = {row.name: row for row in all_of_them["Row"].parts[0].rows}
+    assert cells.keys() == {"z", "cell"}
+    assert cells["cell"].required
+
+
 def test_recursive_schemas_are_shown_once() -> None:
     """A tree of trees is shown once, with a link to itself."""
     text = """

@@ -79,6 +79,28 @@ async def test_page_addresses_end_with_a_slash(
     assert answer.headers["location"] == target
 
 
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("api.html", "static/docs/{}/api.html"),
+        ("api.html/", "static/docs/{}/api.html"),
+        ("java%20doc", "static/docs/{}/java%20doc/index.html"),
+        ("java%20doc/", "static/docs/{}/java%20doc/index.html"),
+        ("java%20doc/index.html", "static/docs/{}/java%20doc/index.html"),
+        ("Ma%C3%9F.HTM", "static/docs/{}/Ma%C3%9F.HTM"),
+        ("file.pdf/", "assets/{}/file.pdf"),
+    ],
+)
+async def test_addresses_of_no_page_lead_to_the_file_that_they_name(
+    client: Client, api: FakeServices, path: str, target: str
+) -> None:
+    """HTML to the route that shows it as text; a folder means its index."""
+    for name in ("api.html", "java doc/index.html", "Maß.HTM", "file.pdf"):
+        api.files.add(f"{KEY}/{name}")
+    answer = await client().get(f"{BOOKING}/{path}")
+    assert answer.headers["location"] == f"/api/techdocs/{target.format(KEY)}"
+
+
 @pytest.mark.parametrize("path", ["nope.md", "a/gone.png", "v2.1", "nope"])
 async def test_a_dead_link_shows_a_page_of_its_site(client: Client, path: str) -> None:
     """Whatever its name looks like: the site's frame, its pages and a way on."""

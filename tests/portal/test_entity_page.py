@@ -146,6 +146,30 @@ async def test_relations_of_own_kinds_are_listed(client: Client, api: FakeApi) -
         assert 'href="/catalog/default/component/ledger"' in text
 
 
+async def test_the_markdown_of_a_description_is_rendered(
+    client: Client, api: FakeApi
+) -> None:
+    """In the head of its page; lists show it without signs."""
+    booking = api.entities["component:default/booking"]
+    booking["metadata"]["description"] = "Sells **mugs** <b>"
+    head = (await client().get(BOOKING)).text
+    assert '<p class="lead">Sells <strong>mugs</strong> &lt;b&gt;</p>' in head
+    assert "Sells mugs &lt;b&gt;" in (await client().get("/catalog")).text
+
+
+async def test_missing_targets_of_own_relations_are_no_links(
+    client: Client, api: FakeApi
+) -> None:
+    """On every page that lists them."""
+    booking = api.entities["component:default/booking"]
+    target = {"type": "soldIn", "targetRef": "component:default/nowhere"}
+    booking["relations"] = [*booking["relations"], target]
+    for page in (BOOKING, f"{BOOKING}/dependencies"):
+        text = (await client().get(page)).text
+        assert "component:default/nowhere is not in the catalog" in text
+        assert 'href="/catalog/default/component/nowhere"' not in text
+
+
 async def test_a_restricted_related_entity_shows_its_ref_only(
     client: Client, api: FakeApi
 ) -> None:
@@ -334,6 +358,29 @@ async def test_an_api_shows_its_definition(client: Client) -> None:
     raw = await client().get("/catalog/default/api/booking-api/api/definition")
     assert raw.text.startswith("openapi: 3.1.0")
     assert raw.headers["content-type"].startswith("text/plain")
+
+
+async def test_the_remotes_of_an_mcp_server_are_listed(
+    client: Client, api: FakeApi
+) -> None:
+    """It has no definition; only an address that a browser may follow is a link."""
+    remotes = [
+        {"type": "streamable-http", "url": "https://mcp.example/v1"},
+        {"type": "sse", "url": "javascript:alert(1)"},
+        "odd",
+    ]
+    spec = {"type": "mcp-server", "owner": "x", "remotes": remotes}
+    api.entities["api:default/mcp"] = entity("API", "mcp", spec)
+    page = (await client().get("/catalog/default/api/mcp/api")).text
+    assert 'href="https://mcp.example/v1"' in page
+    assert "streamable-http" in page
+    assert "<code>javascript:alert(1)</code>" in page
+    assert 'href="javascript' not in page
+    assert "cannot be read" not in page
+    spec["definition"] = "How to call it"
+    page = (await client().get("/catalog/default/api/mcp/api")).text
+    assert "How to call it" in page
+    assert 'href="https://mcp.example/v1"' in page
 
 
 def test_refs_in_a_spec_are_completed() -> None:

@@ -91,6 +91,10 @@ async def test_an_empty_home_leads_to_the_first_registration(
     page = (await client(OPERATOR).get("/")).text
     assert "First steps" in page
     assert 'href="/create/register"' in page
+    assert page.index("First steps") < page.index('id="kinds"')
+    for empty in ("/catalog", "/create", "/graph"):
+        part = (await client(OPERATOR).get(empty)).text.partition('class="empty')[2]
+        assert 'href="/create/register"' in part
     api.denied = {REGISTER}
     page = (await client(GUEST).get("/")).text
     assert 'disabled aria-describedby="register-why"' in page

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from services.portal.forms.fields import NAME_WORDS
 from tests.portal.conftest import Client
 from tests.portal.services import FakeServices
 from tests.portal.test_forms import draft, fields, one
@@ -89,6 +90,19 @@ def test_an_error_names_the_item_and_the_form(
     assert page.errors == {("it",): error}
 
 
+def test_several_wrong_items_are_named() -> None:
+    """A few of them, and how many more there are; each once."""
+    answer = "\n".join(f"- {{k: 1, v: x{n}}}" for n in range(3)) + "\n- {v: 1}"
+    page = draft(one(**OBJECTS), urlencode({"p.it": answer})).pages[0]
+    assert page.errors[("it",)].split("\n") == [
+        *(f"Item {n}, v: This must be a whole number." for n in (1, 2, 3)),
+        "Item 4, k: Required.",
+    ]
+    answer = "\n".join("- {k: 1, v: x}" for _ in range(9))
+    page = draft(one(**OBJECTS), urlencode({"p.it": answer})).pages[0]
+    assert page.errors[("it",)].split("\n")[4:] == ["And 5 more."]
+
+
 @pytest.fixture
 def api() -> FakeServices:
     hints = {"ui:enumNames": ["One", "Two"], "ui:options": {"enumDisabled": ["b"]}}
@@ -98,6 +112,18 @@ def api() -> FakeServices:
         "select": {**choices, **hints, "ui:widget": "select"},
         "checks": {"type": "array", "items": choices, **hints},
         "note": {"type": "null", "title": "Mind", "description": "the *gap*"},
+        "described": {
+            "type": "string",
+            "oneOf": [
+                {"const": "a", "description": "as *fire*"},
+                {"const": "b", "title": "Plain"},
+            ],
+        },
+        "name": {"type": "string", "ui:field": "EntityNamePicker"},
+        "day": {"type": "string", "format": "date"},
+        "gone": {"type": "string", "format": "date", "default": "soon"},
+        "mail": {"type": "string", "format": "email"},
+        "home": {"type": "string", "format": "uri"},
         "fixed": {"type": "string", "const": "always this"},
         "store": {
             "type": "object",
@@ -119,6 +145,40 @@ async def test_labels_and_disabled_choices_are_shown(client: Client) -> None:
     assert 'name="p.note"' not in page
     assert 'value="always this" readonly' in page
     assert 'name="p.fixed"' not in page
+
+
+async def test_what_an_option_says_of_itself_is_markdown(client: Client) -> None:
+    """Below the option, as the help of a question."""
+    page = (await client().get(FORM)).text
+    assert '<div class="field-help choice-help"><p>as <em>fire</em></p>' in page
+    assert page.count("choice-help") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "input_type"),
+    [
+        ("day", "date"),
+        ("gone", "text"),
+        ("mail", "email"),
+        ("home", "url"),
+        ("name", "text"),
+    ],
+)
+async def test_a_format_has_the_input_that_browsers_know(
+    client: Client, name: str, input_type: str
+) -> None:
+    """A text that is no date stays visible."""
+    page = (await client().get(FORM)).text
+    assert f'name="p.{name}" type="{input_type}"' in page
+
+
+async def test_a_name_says_in_words_what_it_may_have(client: Client) -> None:
+    """In the browser and on the server the same."""
+    page = (await client().get(f"{FORM}?go=next&p.name=!")).text
+    assert page.count(NAME_WORDS) == 2
+    assert f'data-pattern-words="{NAME_WORDS}"' in page
+    own = one(type="string", pattern="^a", **{"ui:field": "EntityNamePicker"})
+    assert draft(own, "p.it=b").pages[0].errors == {("it",): "Must match ^a"}
 
 
 async def test_the_description_of_an_object_is_shown_once(client: Client) -> None:

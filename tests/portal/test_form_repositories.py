@@ -9,13 +9,20 @@ import pytest
 from services.portal.forms.answers import form_texts_of
 from services.portal.forms.draft import Draft, draft_of
 from services.portal.forms.model import FormPage
-from services.portal.forms.repositories import PUBLIC_HOSTS, repo_parts
+from services.portal.forms.repositories import repo_parts
 from tests.portal.conftest import Client
 from tests.portal.services import FakeServices
 from tests.portal.test_forms import draft
 
 FORM = "/create/templates/default/python-service"
-TYPES = {**PUBLIC_HOSTS, "bb.x": "bitbucketServer"}
+CONFIGURED = {
+    "github.com": "github",
+    "ghe.x": "github",
+    "gitlab.x": "gitlab",
+    "gitea.x": "gitea",
+    "bb.x": "bitbucketServer",
+    "local.x": "local",
+}
 AZURE = "dev.azure.com?organization=acme&project=prj&repo=r1"
 
 
@@ -26,7 +33,7 @@ def picker(**options: Any) -> dict[str, Any]:
 
 def typed(schema: dict[str, Any], **parts: str) -> Draft:
     texts = form_texts_of((f"p.it#{name}", text) for name, text in parts.items())
-    return draft_of([FormPage(0, "One", "", schema)], texts, {}, TYPES)
+    return draft_of([FormPage(0, "One", "", schema)], texts, {}, CONFIGURED)
 
 
 def parts_of(form: Draft) -> dict[str, str]:
@@ -82,7 +89,56 @@ def test_the_type_of_a_host_says_which_parts_it_has(
     assert form.values == {"it": f"{host}?{pairs}"}
     assert form.first_wrong_page() is None
     incomplete = typed(picker(), host=host, repo="r").pages[0]
-    assert bool(incomplete.errors) is ("owner" not in names)
+    assert bool(incomplete.errors) is (host != "git.x")
+
+
+@pytest.mark.parametrize(
+    "host", ["github.com", "gitlab.com", "ghe.x", "gitlab.x", "gitea.x"]
+)
+def test_a_host_of_owned_repositories_needs_the_owner(host: str) -> None:
+    """The public ones and those of an integration, typed or prefilled."""
+    says = {("it",): f"Enter the owner: {host} needs it."}
+    assert typed(picker(), host=host, repo="r").pages[0].errors == says
+    assert draft(picker(), it=f"{host}?repo=r").pages[0].errors == (
+        says if host.endswith(".com") else {}
+    )
+    assert typed(picker(), host=host, owner="o", repo="r").pages[0].errors == {}
+
+
+@pytest.mark.parametrize(
+    ("host", "label", "required"),
+    [
+        ("github.com", "Owner", True),
+        ("local.x", "Owner, if the host has them", False),
+        ("git.unknown", "Owner, if the host has them", False),
+    ],
+)
+def test_only_hosts_that_may_have_no_owners_leave_the_owner_out(
+    host: str, label: str, required: bool
+) -> None:
+    """Its label says so, and an answer without it is one."""
+    schema = {**picker(), "required": ["it"]}
+    page = typed(schema, host=host, repo="r").pages[0]
+    owner, repo = page.fields[0].repo["parts"]
+    assert (owner.label, owner.required, repo.required) == (label, required, True)
+    assert bool(page.errors) is required
+
+
+def test_a_picker_without_a_list_offers_the_configured_hosts() -> None:
+    """The first is chosen; public hosts that nobody configured are not offered."""
+    field = typed(picker()).pages[0].fields[0]
+    assert field.repo["offered"] == list(CONFIGURED)
+    assert field.repo["host"] == "github.com"
+    assert field.controls
+    assert draft(picker()).pages[0].fields[0].repo["offered"] == []
+
+
+def test_a_prefilled_host_that_is_not_configured_stays() -> None:
+    """It is offered besides the configured ones, and is no error."""
+    page = typed(picker(), host="git.other", repo="r").pages[0]
+    assert page.fields[0].repo["offered"] == [*CONFIGURED, "git.other"]
+    assert page.fields[0].repo["host"] == "git.other"
+    assert page.errors == {}
 
 
 def test_parts_that_were_typed_stay_while_the_repository_is_missing() -> None:

@@ -121,7 +121,7 @@ def test_answers_are_read_back_from_the_address() -> None:
         ({"type": "integer", "minimum": 5}, "p.it=4", "5 or more"),
         ({"type": "string", "enum": ["a"]}, "p.it=b", "Choose one"),
         ({"type": "string", "format": "email"}, "p.it=x", "no email"),
-        ({"type": "string", "ui:field": "EntityNamePicker"}, "p.it=-x", "Must match"),
+        ({"type": "string", "ui:field": "EntityNamePicker"}, "p.it=-x", "Letters"),
         ({"type": "array", "items": {"type": "string"}, "uniqueItems": True},
          "p.it=a%0Aa", "twice"),
     ],

@@ -35,6 +35,7 @@ async def test_pages_have_no_inline_script_or_style(client: Client, path: str) -
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
+    assert "media-src 'self';" in policy
     assert not re.search(r"<script(?![^>]*\ssrc=)", answer.text)
     assert not re.search(r"<[^>]+\s(style|on\w+)=", answer.text)
     assert "<style" not in answer.text

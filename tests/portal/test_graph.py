@@ -166,6 +166,17 @@ async def test_the_first_page_costs_the_same_whatever_the_catalog_holds(
     assert all(int(limit) <= 30 for limit in limits)
 
 
+async def test_a_missing_domain_of_the_overview_is_marked(
+    client: Client, api: FakeApi
+) -> None:
+    """Its systems still stand below its name."""
+    for ref, one in api.entities.items():
+        if ref.startswith("system:"):
+            one["spec"]["domain"] = "nowhere"
+    text = (await client().get("/graph")).text
+    assert "domain:default/nowhere is not in the catalog" in text
+
+
 async def test_without_systems_the_overview_shows_teams(
     client: Client, api: FakeApi
 ) -> None:

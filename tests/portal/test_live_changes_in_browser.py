@@ -67,6 +67,18 @@ def test_a_change_updates_its_fragment_and_names_the_actor(
     expect(page.locator("#about")).to_have_attribute("data-kept", "yes")
 
 
+def test_the_breadcrumb_follows_a_new_title(
+    entities: Entities, open_following: Open, live_portal: Any
+) -> None:
+    """It names the page as its heading does."""
+    ref = "component:default/ledger"
+    page = open_following("/catalog/default/component/ledger")
+    entities[ref]["metadata"]["title"] = "Book of accounts"
+    tell_change(live_portal, ref)
+    expect(page.locator("h1")).to_have_text("Book of accounts")
+    expect(page.locator(".crumbs [aria-current]")).to_have_text("Book of accounts")
+
+
 def test_changes_before_the_stream_opens_are_not_missed(
     entities: Entities, open_page: Open, live_portal: Any
 ) -> None:

@@ -147,7 +147,7 @@ def test_a_template_is_filled_in_and_run(open_page: Open) -> None:
     page = open_page(FORM)
     page.get_by_label("Name").fill("Not Good")
     page.get_by_role("button", name="Next").click()
-    expect(page.locator("#f-name-error")).to_contain_text("This does not have")
+    expect(page.locator("#f-name-error")).to_contain_text("Must match")
     expect(page.locator("#f-name")).to_be_focused()
     page.get_by_label("Name").fill("seat-finder")
     choose(page, "Owner", "stage", "Stage")

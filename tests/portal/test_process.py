@@ -1,9 +1,11 @@
 """The portal as a process: what it is told, whom it asks, and as whom."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +36,8 @@ auth:
 permission: {enabled: true, platformTeam: ["${A_TEAM}"]}
 catalog: {fileLocations: true, providers: {github: {token: "${ANOTHER}"}}}
 integrations:
-  github: [{host: github.com, token: "${A_GIT_TOKEN}"}]
+  github: [{token: "${A_GIT_TOKEN}"}]
+  local: [{host: git.local}]
   bitbucketServer: [{host: bb.example, token: "${ANOTHER_GIT_TOKEN}"}]
 """
 Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
@@ -130,6 +133,43 @@ async def test_a_change_is_not_retried(serve: Serve, path: str, times: int) -> N
     assert (answer.status, taken) == (503, ["POST"] * times)
 
 
+async def test_no_page_waits_long_for_a_service_that_hangs(serve: Serve) -> None:
+    """Reads end in time; after two of them only one in a while is sent at all."""
+    gate = asyncio.Event()
+    taken: list[str] = []
+
+    async def hanging(request: web.Request) -> web.Response:
+        taken.append(request.path)
+        if request.path.startswith("/api/search/"):
+            await gate.wait()
+        return web.json_response({})
+
+    async with PublicApi(await serve(hanging), most_seconds=0.2) as api:
+        search = partial(api.call, visitor(ANN), "GET", "/api/search/query")
+        answers = [await search() for _ in range(4)]
+        assert {answer.error for answer in answers} == {"The search does not answer"}
+        assert taken == ["/api/search/query"] * 2
+        assert (await api.call(visitor(ANN), "GET", "/api/catalog/entities")).ok
+        gate.set()
+        async with asyncio.timeout(30):
+            while not (await search()).ok:
+                await asyncio.sleep(0.1)
+        assert (await search()).ok
+
+
+async def test_a_change_may_take_long(serve: Serve) -> None:
+    """A registration reads thousands of files."""
+
+    async def slow(_: web.Request) -> web.Response:
+        await asyncio.sleep(0.5)
+        return web.json_response({})
+
+    async with PublicApi(await serve(slow), most_seconds=0.1) as api:
+        path = "/api/catalog/locations"
+        assert (await api.call(visitor(ANN), "POST", path, json={})).ok
+        assert not (await api.call(visitor(ANN), "GET", path)).ok
+
+
 @pytest.mark.parametrize(
     "authorization",
     [None, "", "Basic YTpi", "Bearer", "Bearer a", "Bearer a.b.c", "Bearer a.bnVsbA.c"],
@@ -197,8 +237,11 @@ def test_the_portal_starts_without_secrets_of_the_configuration(tmp_path: Path) 
     assert state.frame.development
     assert state.file_locations
     assert state.is_policy_enabled
-    assert state.host_types["bb.example"] == "bitbucketServer"
-    assert state.host_types["dev.azure.com"] == "azure"
+    assert state.host_types == {
+        "github.com": "github",
+        "bb.example": "bitbucketServer",
+        "git.local": "local",
+    }
 
 
 async def test_the_portal_is_ready_once_the_gateway_answers(

@@ -14,6 +14,8 @@ from services.portal.prose import (
     MOST_CHARACTERS,
     MOST_HTML,
     ProseBudget,
+    line_prose,
+    plain_text,
     prose,
     render_texts,
     short_prose,
@@ -50,6 +52,49 @@ def test_texts_of_a_page_share_a_budget() -> None:
     texts = [budget.render("*a*\n" * 1_000) for _ in range(4)]
     assert [html[:5] == "<pre>" for html in texts] == [False, False, True, True]
     assert budget.render("*a*") == "<p><em>a</em></p>\n"
+
+
+def test_columns_keep_their_side() -> None:
+    """As an attribute: pages refuse styles that stand in elements."""
+    html = prose("| a | b |\n|---|--:|\n| 1 | 2 |")
+    assert '<th align="right">b</th>' in html
+    assert '<td align="right">2</td>' in html
+    assert "style=" not in html
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"),
+    [
+        ("Sells **mugs** and _posters_", "Sells mugs and posters"),
+        ("***All*** `code`, [docs](https://a.example/x)", "All code, docs"),
+        (
+            "snake_case, 2 * 3 * 4, *.md and *.txt",
+            "snake_case, 2 * 3 * 4, *.md and *.txt",
+        ),
+        ("a__b__c and [x]", "a__b__c and [x]"),
+    ],
+)
+def test_lists_show_texts_without_their_signs(written: str, plain: str) -> None:
+    """What is no Markdown stays as it is."""
+    assert plain_text(written) == plain
+
+
+@pytest.mark.parametrize("sign", ["[", "*a", "_a ", "`a", "[a](b", "** a", "*_`"])
+def test_signs_are_removed_within_a_time_limit(sign: str) -> None:
+    """A list has many descriptions: each costs little, however it is written."""
+    started = time.thread_time()
+    for _ in range(60):
+        plain_text(sign * 5_000)
+    assert time.thread_time() - started < MOST_SECONDS * slowness()
+
+
+def test_a_line_of_markdown_is_rendered_within_its_limit() -> None:
+    """Harmless, and as written where it would take long."""
+    html = line_prose("Sells **mugs** <b> [x](javascript:y) [z](https://z.example)")
+    assert "<strong>mugs</strong> &lt;b&gt;" in html
+    assert 'href="https://z.example"' in html
+    assert 'href="javascript' not in html
+    assert line_prose("[" * 2_000) == "[" * 2_000
 
 
 def test_a_long_manual_is_rendered() -> None:

@@ -200,7 +200,7 @@ async def test_status_lists_failed_builds_of_documentation(
     assert '<time datetime="2026-11-22T15:40:00+00:00"' in builds
     assert "the last good site is shown" in builds
     api.sites["default/component/ledger"]["built_at"] = None
-    assert "nothing to read" in (await client().get("/status")).text
+    assert "failed, no site yet" in (await client().get("/status")).text
 
 
 async def test_the_status_fragment_is_refreshed(

@@ -73,6 +73,21 @@ async def test_form_and_page_show_all_warnings_of_a_template(
         assert f"{part}, whatever the feature flag {flag} says" in page
 
 
+@pytest.mark.parametrize("address", [FORM, PAGE])
+async def test_several_missing_actions_are_one_warning(
+    client: Client, api: FakeServices, address: str
+) -> None:
+    """With a list of them."""
+    actions = ["publish:moon", "fetch:mars", "debug:log", "publish:moon"]
+    spec = api.entities["template:default/python-service"]["spec"]
+    spec["steps"] = [{"id": str(n), "action": a} for n, a in enumerate(actions)]
+    page = (await client().get(address)).text
+    assert page.count("2 actions are not installed here") == 1
+    names = re.findall(r"<li><code>([^<]*)</code></li>", page)
+    assert names[:2] == ["publish:moon", "fetch:mars"]
+    assert "The action" not in page
+
+
 async def test_the_review_of_a_broken_template_does_not_promise_a_run(
     client: Client, api: FakeServices
 ) -> None:

@@ -31,6 +31,8 @@ INPUTS: dict[str, dict[str, Any]] = {
     "fs:readdir": {"paths": ["."]},
     "fs:rename": {"files": [{"from": "a", "to": "b"}]},
     "publish:git": {"repoUrl": "h?repo=r"},
+    "workspace:template": {"sourcePath": "a", "targetPath": "b"},
+    "workspace:template:file": {"sourcePath": "a", "targetPath": "b"},
 }
 
 

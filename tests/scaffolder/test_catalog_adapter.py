@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 
 from services.scaffolder.model import Initiator
-from services.scaffolder.store.catalog import HttpTemplateCatalog
-from shared.contracts.errors import Conflict, Unavailable
+from services.scaffolder.store.catalog import ENTITIES_BYTES, HttpTemplateCatalog
+from shared.contracts.errors import Conflict, TooLarge, Unavailable
 from shared.contracts.headers import ON_BEHALF_OF, PRINCIPAL
 from shared.kit.http.clients import ServiceCalls
 from shared.kit.http.service_tokens import PrincipalTokens
@@ -17,6 +17,7 @@ from tests.builders import component
 from tests.conftest import SECRET
 
 ANN, PROGRAM = Initiator("user:default/ann"), Initiator("service:ci", is_user=False)
+BY_REFS = "/api/catalog/entities/by-refs"
 WEB = "/entities/by-name/component/default/web"
 
 
@@ -147,3 +148,17 @@ async def test_an_unavailable_catalog_is_named(
     server.answers[f"/api/catalog{WEB}"] = (503, {"error": {"message": "starts"}})
     with pytest.raises(Unavailable, match=r"^The catalog is unavailable: "):
         await catalog.entity("component:default/web", ANN)
+
+
+async def test_entities_of_one_step_are_bounded_in_bytes(
+    server: Server, catalog: HttpTemplateCatalog
+) -> None:
+    """The answer is not read beyond the limit, and the catalog goes on to answer."""
+    fat = component("fat", spec={"definition": "x" * (ENTITIES_BYTES // 3)})
+    server.answers[BY_REFS] = (200, {"items": [fat] * 2})
+    assert len(await catalog.entities(["a"] * 2, ANN)) == 2
+    server.answers[BY_REFS] = (200, {"items": [fat] * 4})
+    with pytest.raises(TooLarge, match=f"over the limit of {ENTITIES_BYTES} bytes"):
+        await catalog.entities(["a"] * 4, ANN)
+    server.answers[BY_REFS] = (200, {"items": [None]})
+    assert await catalog.entities(["a"], ANN) == [None]

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +120,30 @@ async def test_a_stopped_process_releases_its_runs(
             await wait_for_status(client, ann, task_id, "completed", seconds=60)
         log_texts = await messages(client, ann, task_id)
     assert log_texts.count("first") == 1
+
+
+async def test_a_step_that_ends_its_process_again_and_again_fails(
+    start: Any, catalog: Any, principal_headers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be the reason: it is not resumed for ever."""
+    monkeypatch.setattr("services.scaffolder.runs.running.MOST_RESUMED", 1)
+    ann = principal_headers()
+    catalog.add(template("t", steps=[step("debug:wait", "wait", seconds=600)]))
+    async with start(slots=0, poll_seconds=0.1, data="api") as client:
+        task_id = await create(client, ann, "t")
+
+        async def waits(times: int) -> bool:
+            log_texts = await messages(client, ann, task_id)
+            return sum("Waiting" in m for m in log_texts) == times
+
+        for times in (1, 2):
+            async with start(poll_seconds=0.1, data="worker"):
+                await until(partial(waits, times))
+        async with start(poll_seconds=0.1, data="worker"):
+            run = await wait_for_status(client, ann, task_id, "failed", seconds=60)
+        log_texts = await messages(client, ann, task_id)
+    assert run["status"] == "failed"
+    assert any("ended 2 times in the middle of this step" in m for m in log_texts)
 
 
 async def test_processes_share_runs_and_none_runs_twice(

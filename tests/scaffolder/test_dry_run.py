@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.scaffolder.handlers import dry_run
 from tests.builders import template
 from tests.rawtrees import FILE, FOLDER, LINK, RawRepository, escaping_tree
 from tests.scaffolder.calls import say, step
@@ -175,3 +176,14 @@ async def test_a_number_beyond_64_bits_is_shown(dry: Any, number: str) -> None:
     answer = await dry(entity, values={"n": 2**64})
     assert answer.status_code == 200, answer.text
     assert answer.json()["output"]["n"] == 2.0**64
+
+
+async def test_a_dry_run_ends_in_time(
+    dry: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its steps wait for; nothing of it stays."""
+    monkeypatch.setattr(dry_run, "SECONDS", 0.2)
+    rounds = {**say("${{ each.value }}"), "each": list(map(str, range(1_000)))}
+    answer = await dry(template("t", steps=[rounds] * 20))
+    assert answer.status_code == 413, answer.text
+    assert "takes over 0.2 seconds" in answer.text

@@ -41,6 +41,12 @@ async def test_an_existing_repository_is_not_overwritten(
     assert git("rev-parse", "main", cwd=repositories / "kit.git") == before
 
 
+async def test_an_owner_at_a_host_without_owners_is_named(bench: Bench) -> None:
+    """The error says what to write."""
+    with pytest.raises(Invalid, match="has no owners: write 'new' without 'acme'"):
+        await bench.run("publish:git", repoUrl=f"{HOST}?owner=acme&repo=new")
+
+
 async def test_publishing_resumes_after_a_kill(
     bench: Bench, repositories: Path
 ) -> None:

@@ -51,7 +51,7 @@ async def test_expired_workspace_folders_are_deleted(tmp_path: Path) -> None:
         old=now - timedelta(hours=3), fresh=now - timedelta(hours=1), running=None
     )
     folders(tmp_path, "old", "fresh", "running", "unknown")
-    retention = WorkspaceRetention(tmp_path, runs, keep_hours=2)
+    retention = WorkspaceRetention(tmp_path, tmp_path / "dry-runs", runs, keep_hours=2)
     assert await retention.sweep() == 2
     assert names(tmp_path) == ["fresh", "running"]
     assert await retention.sweep() == 0
@@ -62,21 +62,25 @@ async def test_scratch_folders_are_deleted_after_an_hour(tmp_path: Path) -> None
     folders(tmp_path, "run-scratch-new", "run-scratch-old", "run")
     before = datetime.now(UTC).timestamp() - 2 * HOUR
     os.utime(tmp_path / "run-scratch-old", (before, before))
-    retention = WorkspaceRetention(tmp_path, Runs(run=None), keep_hours=0)
+    retention = WorkspaceRetention(
+        tmp_path, tmp_path / "dry-runs", Runs(run=None), keep_hours=0
+    )
     assert await retention.sweep() == 1
     assert names(tmp_path) == ["run", "run-scratch-new"]
 
 
 async def test_the_sweep_works_without_a_folder(tmp_path: Path) -> None:
     """Before the first run."""
-    retention = WorkspaceRetention(tmp_path / "none", Runs(), keep_hours=0)
+    retention = WorkspaceRetention(tmp_path / "none", tmp_path, Runs(), keep_hours=0)
     assert await retention.sweep() == 0
 
 
 async def test_files_beside_the_folders_stay(tmp_path: Path) -> None:
     """They are no workspace."""
     (tmp_path / "note").write_text("x")
-    retention = WorkspaceRetention(tmp_path, Runs(), keep_hours=0)
+    retention = WorkspaceRetention(
+        tmp_path, tmp_path / "dry-runs", Runs(), keep_hours=0
+    )
     assert await retention.sweep() == 0
     assert names(tmp_path) == ["note"]
 
@@ -90,8 +94,19 @@ async def test_an_unavailable_store_deletes_nothing_and_is_retried(
     folders(tmp_path, "gone")
     runs = Runs()
     runs.is_away = True
-    async with WorkspaceRetention(tmp_path, runs, keep_hours=0):
+    async with WorkspaceRetention(tmp_path, tmp_path / "dry-runs", runs, keep_hours=0):
         await until(lambda: runs.calls > 1, condition="a second attempt")
         assert names(tmp_path) == ["gone"]
         runs.is_away = False
         await until(lambda: names(tmp_path) == [], condition="the folder is deleted")
+
+
+async def test_folders_of_killed_dry_runs_are_deleted(tmp_path: Path) -> None:
+    """Those of a dry run that goes on stay."""
+    for name in ("dry-run-old", "dry-run-new"):
+        (tmp_path / name / "workspace").mkdir(parents=True)
+    before = datetime.now(UTC).timestamp() - 3600
+    os.utime(tmp_path / "dry-run-old", (before, before))
+    retention = WorkspaceRetention(tmp_path / "w", tmp_path, Runs(), keep_hours=1)
+    await retention.sweep()
+    assert [path.name for path in tmp_path.iterdir()] == ["dry-run-new"]

@@ -70,7 +70,10 @@ def test_variables_of_the_environment_are_substituted(tmp_path: Path) -> None:
     ("text", "named"),
     [
         ("organization: {name: '${NO_SUCH}'}", "organization.name.*NO_SUCH"),
-        ("catalog: {locations: [{type: ftp, target: x}]}", "catalog.locations.0.type"),
+        (
+            "catalog: {defaultLocationConflictStrategy: x}",
+            "catalog.defaultLocationConflictStrategy",
+        ),
         ("permission: {enabled: perhaps}", "permission.enabled"),
         ("[1, 2]", "object"),
         ("a: [", "YAML"),
@@ -273,3 +276,11 @@ permission: {platformTeam: ['group:Platform', 'USER:default/ann.b-c_d']}
         "group:default/platform",
         "user:default/ann.b-c_d",
     ]
+
+
+def test_a_reference_in_place_of_the_whole_file_is_refused(tmp_path: Path) -> None:
+    """The error names the reference, with or without sections beside it."""
+    for text in ("$include: a.yaml", "{$file: a, app: {}}", "$env: A"):
+        rule = "app-config.yaml: .[a-z]+ cannot stand for the whole file"
+        with pytest.raises(Invalid, match=rule):
+            load_config(config(tmp_path, text), {"A": "x"}, PortalConfig)

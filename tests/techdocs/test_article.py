@@ -32,6 +32,13 @@ def test_inline_drawings_become_pictures() -> None:
     assert "<svg" not in result
 
 
+@pytest.mark.parametrize("side", ["left", "center", "right"])
+def test_columns_keep_their_side(side: str) -> None:
+    """As an attribute: pages refuse styles that stand in elements."""
+    html = f'<table><tr><td class="x" style="text-align: {side};">1</td></tr></table>'
+    assert f'<td class="x" align="{side}">' in finished(html, "a.md")[0]
+
+
 def test_a_too_long_article_is_cut_with_a_warning() -> None:
     """The beginning is shown; the warning names the page."""
     result, warnings = finished("<p>word</p>" * (CHARACTERS // 8), "big.md")
@@ -52,3 +59,24 @@ def test_self_closing_elements_do_not_count_as_nested() -> None:
     """Unclosed paragraphs, items and rows are usual HTML."""
     assert deepest("<ul>" + "<li><p>a<br>" * 1000 + "</ul>") == 1
     assert deepest("<div>" * DEPTH + "</div>" * DEPTH) == DEPTH
+
+
+def test_elements_that_are_left_out_are_named_once_with_their_page() -> None:
+    """Not those in code or comments, nor what is shown in another way."""
+    html = (
+        '<iframe src="/x">a</iframe><IFRAME></IFRAME><form><input name="q"></form>'
+        '<input type="checkbox"><svg><script>1</script></svg><!-- <object> -->'
+        "<code>&lt;embed&gt;</code><video></video><script>1</script>"
+    )
+    _, warnings = finished(html, "a.md")
+    [warning] = warnings
+    assert warning.startswith("a.md: ")
+    assert warning.endswith("<iframe>, <form>, <input>, <script>")
+    assert finished("<p>a</p>", "b.md") == ("<p>a</p>", [])
+
+
+def test_unclosed_comments_are_read_fast() -> None:
+    """The elements of millions of characters are looked through in seconds."""
+    for part in ("<!-- ", "<input ", "<input type=", '<input a="'):
+        with limit_processor_time(5):
+            finished(part * (CHARACTERS // len(part)), "a.md")

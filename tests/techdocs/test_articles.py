@@ -4,12 +4,18 @@ import pytest
 
 from services.techdocs.articles import Surroundings, safe_article
 
+HTML_ROOT = "/api/techdocs/static/docs/default/component/web/"
 AROUND = Surroundings(
     url="guide/deep/",
     pages_root="/docs/default/component/web/",
     files_root="/api/techdocs/assets/default/component/web/",
     pages=("", "guide", "guide/deep"),
-    is_file=("guide/slides.pdf", "guide/price list.xlsx").__contains__,
+    is_file=(
+        *("guide/slides.pdf", "guide/price list.xlsx", "guide/API ü.HTML"),
+        *("guide/javadoc/index.html", "old/index.html", "index.html"),
+    ).__contains__,
+    html_root=HTML_ROOT,
+    redirects=("old",),
 )
 
 
@@ -69,6 +75,14 @@ def test_active_content_is_removed(html: str) -> None:
             "../price%20list.xlsx",
             "/api/techdocs/assets/default/component/web/guide/price%20list.xlsx",
         ),
+        (
+            "../API%20%C3%BC.HTML?a=b#c",
+            f"{HTML_ROOT}guide/API%20%C3%BC.HTML?a=b#c",
+        ),
+        ("../javadoc", f"{HTML_ROOT}guide/javadoc/index.html"),
+        ("../javadoc/#m", f"{HTML_ROOT}guide/javadoc/index.html#m"),
+        ("../javadoc/index.html?a", f"{HTML_ROOT}guide/javadoc/index.html?a"),
+        ("../../old/", "/docs/default/component/web/old/"),
         ("../gone.md#x", "/docs/default/component/web/guide/gone.md#x"),
         ("../gone.pdf", "/docs/default/component/web/guide/gone.pdf"),
         ("../gone", "/docs/default/component/web/guide/gone"),
@@ -129,3 +143,61 @@ def test_harmless_markup_stays() -> None:
         'align="right"',
     ):
         assert part in result
+
+
+def test_films_and_sounds_come_from_the_assets_route() -> None:
+    """With controls, whatever the author says, and nothing plays by itself."""
+    result = safe_article(
+        '<video src="../v.mp4#t=3" poster="p.png" autoplay onplay="x()" muted>'
+        '<track src="../a.vtt" kind="captions" srclang="en" default></video>'
+        '<audio autoplay><source src="/x/a.mp3" type="audio/mpeg">'
+        '<source src="data:audio/mpeg;base64,AAAA"></audio>',
+        AROUND,
+    )
+    root = AROUND.files_root
+    assert f'src="{root}guide/v.mp4#t=3"' in result
+    assert f'poster="{root}guide/deep/p.png"' in result
+    assert f'<track src="{root}guide/a.vtt" kind="captions"' in result
+    assert '<source src="/x/a.mp3" type="audio/mpeg">' in result
+    assert result.count('controls=""') == 2
+    for word in ("autoplay", "onplay", "data:"):
+        assert word not in result
+
+
+@pytest.mark.parametrize(
+    ("srcset", "result_srcset"),
+    [
+        ("a.png", "{}a.png"),
+        ("a.png 1x,b%20c.png 2x", "{}a.png 1x, {}b%20c.png 2x"),
+        ("a.png, b.png\n 640w , ", "{}a.png, {}b.png 640w"),
+        ("data:image/png;base64,AA 1.5x", "data:image/png;base64,AA 1.5x"),
+        ("data:text/html,x 1x, a.png evil", "{}a.png"),
+        ("javascript:1 1x, a.png", "{}a.png"),
+    ],
+)
+def test_each_picture_of_a_set_is_rewritten(srcset: str, result_srcset: str) -> None:
+    """What cannot be a picture is left out."""
+    result = safe_article(f'<picture><source srcset="{srcset}"></picture>', AROUND)
+    address = result_srcset.replace("{}", f"{AROUND.files_root}guide/deep/")
+    assert f'srcset="{address}"' in result
+
+
+def test_pictures_keep_the_scheme_of_colours_that_they_are_for() -> None:
+    """The portal's style sheet shows one of the two."""
+    result = safe_article('<img src="a.png#only-dark" alt="">', AROUND)
+    assert 'a.png#only-dark"' in result
+
+
+def test_nothing_is_filled_in_on_a_page() -> None:
+    """Marks of task lists stay, out of use; fields are no marks."""
+    html = (
+        '<input type="text" value="a>b" title="a>b"><input><input type="image" src="x">'
+        '<input type="checkbox" checked title="x>y"><input disabled type="CHECKBOX">'
+        '<input type="radio" name="t">'
+    )
+    result = safe_article(html, AROUND)
+    assert result.count("<input") == 3
+    assert result.count('disabled=""') == 2
+    assert 'type="radio" name="t">' in result
+    assert "a>b" not in result
+    assert "a&gt;b" not in result

@@ -112,6 +112,13 @@ async def test_a_module_beside_the_docs_is_not_imported(generate: Make) -> None:
         ),
         (
             {
+                "mkdocs.yml": CONFIG + "markdown_extensions: [{toc: {slugify: 5}}]\n",
+                "docs/index.md": "# One\n",
+            },
+            "^index.md: TypeError: .*; mkdocs.yml: markdown_extensions: toc: .*slugify",
+        ),
+        (
+            {
                 "mkdocs.yml": "site_name: x\n"
                 "plugins: [techdocs-core, {search: {lang: [5]}}]\n",
                 "docs/index.md": "",

@@ -268,3 +268,10 @@ def test_the_number_of_includes_is_limited() -> None:
     with pytest.raises(Invalid, match="over 50 times with wildcards"):
         file.includes({"nav": nav})
     assert len(file.includes({"nav": nav[:50] * 2})) == 50
+
+
+def test_escaped_pairs_and_unusual_characters_are_text() -> None:
+    """As in every other YAML file."""
+    text = r'site_name: "\ud83d\ude80"' + "\nsite_author: 'a\x07 \\ud83d\\ude80'\n"
+    config = file.read_config(text.encode())
+    assert config == {"site_name": "🚀", "site_author": "a\x07 \\ud83d\\ude80"}

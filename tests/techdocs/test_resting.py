@@ -70,4 +70,6 @@ async def test_a_visit_does_not_start_a_paused_build(techdocs: Running) -> None:
     log_lines = [line async for line in dependencies.syncing.sync(entity)]
     assert log_lines[-1] == ("error", first.error)
     assert any("not built again before" in str(line) for _, line in log_lines)
+    assert any("Nothing has changed since" in str(line) for _, line in log_lines)
+    assert not any("up to date" in str(line) for _, line in log_lines)
     assert (await _failure(techdocs)).at == first.at

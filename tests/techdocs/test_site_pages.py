@@ -194,6 +194,21 @@ async def test_files_in_git_lfs_are_named_by_a_warning(generate: Make) -> None:
     assert generated.pages == 2
 
 
+async def test_pictures_of_other_hosts_are_named_by_a_warning(generate: Make) -> None:
+    """One line for each host with its pages; own pictures need none."""
+    _, site, _ = await generate(
+        {
+            "docs/index.md": "![a](https://i.example/a.svg?x&y) ![b](own.svg)\n",
+            "docs/b.md": "<img src='//i.example/b.svg'> `<img src='//c.example'>`\n",
+            "docs/own.svg": "<svg/>",
+        }
+    )
+    assert len(site["warnings"]) == 1
+    assert site["warnings"][0].startswith(
+        "b.md, index.md: pictures of i.example are not shown"
+    )
+
+
 async def test_the_build_log_has_all_warnings_and_the_end(generate: Make) -> None:
     """No traceback, and no path of the server."""
     links = "".join(f"- [{n}](none-{n}.md)\n" for n in range(80))

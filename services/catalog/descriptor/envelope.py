@@ -17,6 +17,7 @@ from shared.contracts.ref import DEFAULT_NAMESPACE, EntityRef
 
 ROOT_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 MAX_PROBLEMS = 10
+_MERGE = "<<"
 VISIBILITIES = (PUBLIC, RESTRICTED)
 
 
@@ -106,6 +107,9 @@ def _pair_problems(
         return
     for key, value in pairs.items():
         path = f"metadata.{name}.{key}"
+        if key == _MERGE and isinstance(value, Mapping | list):
+            yield f"{path}: YAML's merges are not read here: write the keys out"
+            continue
         if not isinstance(value, str):
             yield f"{path}: {fields.no_string(value)}"
             continue

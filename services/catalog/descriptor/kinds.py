@@ -141,10 +141,24 @@ def problems(entity: Entity, kinds: Kinds) -> list[str]:
     kind, version = kinds.get(entity.kind), entity.raw["apiVersion"]
     if kind is None or version not in kind.versions:
         named = f"{entity.kind!r} with the apiVersion {version!r}"
-        return [f"kind: nothing here knows {named}"]
+        return [f"kind: nothing here knows {named}{_advice(entity, kinds)}"]
     if entity.raw.get("spec") is None:
         return ["spec: is required"]
     return kind.spec.problems(entity.spec)
+
+
+def _advice(entity: Entity, kinds: Kinds) -> str:
+    """What an unknown kind or version may be meant for, with a mark before it."""
+    similar = {name.lower(): kind for name, kind in kinds.items()}
+    kind = similar.get(entity.kind.lower())
+    if kind is None:
+        return ""
+    if kind.name != entity.kind:
+        return f"; the kind is written {kind.name}"
+    versions = " or ".join(sorted(kind.versions))
+    if kind.name == "Template":
+        return f"; a Template of {versions} has other parameters, steps and expressions"
+    return f"; {kind.name} has {versions}"
 
 
 def in_order(entity: Entity, kind: Kind) -> Entity:

@@ -1,12 +1,15 @@
 """Reading again what an entity is made of, and deleting an entity by hand."""
 
+import contextlib
 from collections.abc import Mapping
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.plan_writer import TRIES, Overtaken
 from services.catalog.model import StoredEntity, TargetKey
 from services.catalog.planning.plan import Deletion, IngestionPlan
+from shared.contracts.errors import Conflict
 
 
 def files_of(state: CatalogState, ref: str) -> Mapping[str, set[TargetKey]]:
@@ -74,13 +77,14 @@ async def refresh(
 async def delete(
     catalog: CatalogContext, entity: StoredEntity, context: CommandContext
 ) -> None:
-    """Delete an entity; if its source still has it, it comes back as a new one."""
+    """Delete an entity; if its source still has it, it comes back as a new one.
+
+    Raises:
+        Conflict: if others keep changing it.
+    """
     files = files_of(catalog.state, entity.ref)
     with catalog.state.refused.withhold(entity.ref):
-        deletion = Deletion(entity.ref, context.cause)
-        plan = IngestionPlan(deletions=(deletion,))
-        await catalog.writer(context.actor).apply(plan)
-        catalog.on_write()
+        await _delete_one(catalog, entity.ref, context)
         for name, keys in files.items():
             own_keys = {
                 k for k in keys if k[1] == entity.location and k[0] != entity.ref
@@ -90,3 +94,19 @@ async def delete(
             # It may have been unregistered while the entity was deleted.
             if root is not None:
                 await ingest(catalog, root, context, only=only, force=True)
+
+
+async def _delete_one(
+    catalog: CatalogContext, ref: str, context: CommandContext
+) -> None:
+    """Delete an entity as it is now; others may delete it at the same time."""
+    plan = IngestionPlan(deletions=(Deletion(ref, context.cause),))
+    for _ in range(TRIES):
+        if catalog.state.get(ref) is None:
+            return
+        writer = catalog.writer(context.actor)
+        with contextlib.suppress(Overtaken):
+            await writer.apply(plan)
+            catalog.on_write()
+            return
+    raise Conflict(f"{ref}: is being changed by others; try again")

@@ -1,6 +1,6 @@
 """Which entities stay in the catalog, or come back, after a registration is removed."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, replace
 
 from services.catalog.handlers.catalog import CatalogContext
@@ -8,6 +8,7 @@ from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.roots import REGISTERED
 from services.catalog.model import RootLocation
 from services.catalog.planning.orphans import orphans_of
+from shared.guards.turns import in_turns, sort_in_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,16 @@ async def unregister_outcome(
         refs = sorted([*orphans.deleted, *orphans.roots])
         same_root = OtherProvider(replace(root, providers=providers), refs)
         return UnregisterOutcome([], [same_root] if refs else [])
-    names = {
-        ref: root_ref.rpartition("/")[2] for ref, root_ref in orphans.roots.items()
-    }
+    names = (
+        (ref, root_ref.rpartition("/")[2]) for ref, root_ref in orphans.roots.items()
+    )
     staying_entities = [
-        OtherProvider(state.roots[name], refs) for name, refs in _grouped(names.items())
+        OtherProvider(state.roots[name], refs) async for name, refs in _grouped(names)
     ]
     claims = ((ref, _claimant(state, ref, root)) for ref in orphans.deleted)
     returning_entities = [
         OtherProvider(state.roots[name], refs, returns=True)
-        for name, refs in _grouped((ref, name) for ref, name in claims if name)
+        async for name, refs in _grouped(claims)
     ]
     return UnregisterOutcome(orphans.deleted, staying_entities + returning_entities)
 
@@ -77,8 +78,13 @@ def _claimant(state: CatalogState, ref: str, leaving: RootLocation) -> str:
     return min(names, key=lambda name: (state.roots[name].created, name), default="")
 
 
-def _grouped(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
-    refs: dict[str, list[str]] = {}
-    for ref, name in sorted(pairs):
-        refs.setdefault(name, []).append(ref)
-    return sorted(refs.items())
+async def _grouped(
+    pairs: Iterable[tuple[str, str]],
+) -> AsyncIterator[tuple[str, list[str]]]:
+    """The refs by name, both in order, without those that have no name."""
+    refs_by_name: dict[str, list[str]] = {}
+    async for ref, name in in_turns(pairs):
+        if name:
+            refs_by_name.setdefault(name, []).append(ref)
+    for name in sorted(refs_by_name):
+        yield name, await sort_in_turns(refs_by_name[name], str)

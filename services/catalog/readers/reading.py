@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
+from services.catalog.location_types import LOCATION_TYPES, unread_type
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Compute, FetchedFile
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader, digest_of
@@ -200,8 +201,8 @@ class SourceReading:
         self, base: LocationRef, target: str, kind: str | None = None
     ) -> LocationRef:
         kind = kind or base.type
-        if kind not in {"url", "file"}:
-            raise Invalid(f"spec.type: {kind!r} is no type of location that is read")
+        if kind not in LOCATION_TYPES:
+            raise Invalid(f"spec.type: {unread_type(kind)}")
         if kind == "file":
             if base.type != "file":
                 raise Forbidden(f"target: {base} may not point to files")

@@ -177,7 +177,10 @@ class _Parser:
         return kind, streams
 
     def _message(self, about: str, outer: str) -> None:
-        name = self._tokens.next().text
+        self._fields_of(self._tokens.next().text, about, outer)
+
+    def _fields_of(self, name: str, about: str, outer: str) -> None:
+        """The message `name`, whose block comes next."""
         full = f"{outer}.{name}" if outer else name
         self._tokens.expect("{")
         rows: list[DefinitionRow] = []
@@ -208,15 +211,15 @@ class _Parser:
                     yield from self._member(outer, f"one of {name}")
             case "option" | "reserved" | "extensions":
                 self._statement()
-            case "extend" | "group":
+            case "extend":
                 self._tokens.next()
                 self._tokens.skip_block("{", "}")
             case ";":
                 pass
             case _:
-                yield self._field(token, choice)
+                yield self._field(token, choice, outer)
 
-    def _field(self, token: Token, choice: str) -> DefinitionRow:
+    def _field(self, token: Token, choice: str, outer: str) -> DefinitionRow:
         label, kind = "", token.text
         if kind in {"repeated", "optional", "required"}:
             label, kind = kind, self._tokens.next().text
@@ -229,7 +232,12 @@ class _Parser:
         self._tokens.expect("=")
         number = self._tokens.next()
         deprecated = self._options()
-        after = self._tokens.expect(";")
+        if kind == "group":
+            # Of proto2: a message, and a field that has its name in small letters.
+            self._fields_of(name, token.about, outer)
+            name, kind, after = name.lower(), name, token
+        else:
+            after = self._tokens.expect(";")
         about = join_texts(token.about or after.about, choice, f"no. {number.text}")
         type_text = f"{label} {kind}" if label in {"repeated", "optional"} else kind
         return DefinitionRow(name, type_text, about, label == "required", deprecated)

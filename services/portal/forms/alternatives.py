@@ -1,9 +1,15 @@
 """Alternatives of an object (`oneOf`, `anyOf` with questions): which one is chosen."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from services.portal.forms.model import Path, Schema, Values, field_name
+from services.portal.forms.model import (
+    Path,
+    Schema,
+    Values,
+    choice_place,
+    field_name,
+)
 from shared.contracts.entity import mapping_of
 from shared.guards.budgets import Budget
 
@@ -22,6 +28,7 @@ class Choice:
     title: str
     alternatives: Sequence[Schema]
     chosen: int
+    keyword: str = "oneOf"
 
     @property
     def name(self) -> str:
@@ -29,10 +36,28 @@ class Choice:
         return choice_name(self.path, self.number)
 
     @property
+    def place(self) -> Path:
+        """Where its errors are shown: at the choice, and not at its object."""
+        return choice_place(self.name)
+
+    @property
+    def titles(self) -> list[str]:
+        """What the alternatives are called."""
+        return titles_of(self.alternatives)
+
+    @property
     def questions(self) -> frozenset[str]:
         """The names of the questions that the chosen alternative asks."""
         properties = mapping_of(self.alternatives[self.chosen].get("properties"))
         return frozenset(map(str, properties))
+
+
+def titles_of(alternatives: Sequence[Schema]) -> list[str]:
+    """What alternatives are called, those without a title by their number."""
+    return [
+        str(part.get("title") or f"Option {number}")
+        for number, part in enumerate(alternatives, 1)
+    ]
 
 
 def choice_name(path: Path, number: int) -> str:
@@ -51,19 +76,26 @@ def answered_paths(names: Iterable[str], prefilled: Values) -> frozenset[Path]:
 
 
 def most_answered(
-    alternatives: Iterable[tuple[int, Schema]],
+    alternatives: Iterable[Schema],
+    accepting: Collection[int],
     path: Path,
     answered: frozenset[Path],
     budget: Budget,
 ) -> int:
-    """The number of the alternative with the most answers, the first among equals."""
-    best, most = 0, -1
-    for number, alternative in alternatives:
+    """The number of the alternative with the most answers, the first among equals.
+
+    Those that accept the answers come first, unless they ask for none of them: a wrong
+    answer is shown, and not lost.
+    """
+    best, most = 0, (False, -1, False)
+    for number, alternative in enumerate(alternatives):
         names = mapping_of(alternative.get("properties"))
         budget.pay_nodes(1 + len(names))
         count = sum((*path, str(name)) in answered for name in names)
-        if count > most:
-            best, most = number, count
+        is_accepting = number in accepting
+        rank = (is_accepting and count > 0, count, is_accepting)
+        if rank > most:
+            best, most = number, rank
     return best
 
 

@@ -12,11 +12,12 @@ from typing import Any
 
 from services.portal.forms.conditions import ConditionContext, is_object
 from services.portal.forms.fields import key_of, type_of
-from services.portal.forms.model import FormField, Values
+from services.portal.forms.model import FormField, Path, Values
 from services.portal.forms.repositories import LABELS, repo_parts, repo_url
 from services.portal.forms.yaml_answers import value_by_schema, yaml_value
 from shared.contracts.entity import mapping_of
-from shared.guards.yaml_text import dump_yaml
+from shared.contracts.errors import CallboardError
+from shared.guards.yaml_text import FIELD, dump_yaml, load_yaml
 
 LONGEST_TEXT = 20_000
 MISSING = object()
@@ -166,6 +167,21 @@ def _within_json(number: float, text: str) -> Any:
     """The number; its text if JSON, which goes to other services, cannot say it."""
     is_too_large = isinstance(number, int) and abs(number) >= 2**63
     return text if is_too_large or not math.isfinite(number) else number
+
+
+def yaml_errors(
+    fields: Iterable[FormField], values: Values, errors: Mapping[Path, str]
+) -> dict[Path, str]:
+    """What is wrong with the YAML of wrong answers that are none, with its place."""
+    texts: dict[Path, str] = {}
+    for field in fields:
+        value = _at(values, field.path)
+        if field.kind == "yaml" and field.path in errors and isinstance(value, str):
+            try:
+                load_yaml(value, label="", limits=FIELD)
+            except CallboardError as error:
+                texts[field.path] = f"{error.message.removesuffix('.')}."
+    return texts
 
 
 def typed_repo_url(field: FormField, form_texts: FormTexts) -> str | None:

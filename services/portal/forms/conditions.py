@@ -5,7 +5,7 @@ names, which is all that a form can show. Alternatives with questions of their o
 a choice; those that only demand answers are kept as a rule.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from services.portal.forms.alternatives import (
 from services.portal.forms.model import Path, Schema, Values
 from shared.contracts.entity import list_of, mapping_of
 from shared.guards.budgets import Budget, BudgetExceeded
-from shared.guards.json_pointers import value_at
+from shared.guards.json_pointers import ABSENT, value_at
 from shared.guards.numbers import whole_number
 from shared.guards.schemas import NotASchema, is_valid
 
@@ -50,6 +50,11 @@ class ConditionContext:
     answered: frozenset[Path] = frozenset()
     choices: list[Choice] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+
+    def add_fault(self, reason: str) -> None:
+        """Adds what makes the schema none, once."""
+        if reason not in self.faults:
+            self.faults.append(reason)
 
 
 def without_conditions(
@@ -84,8 +89,16 @@ def without_conditions(
                 inner, below, context, depth + 1, (*path, str(name))
             )
         else:
-            plain["properties"][name] = dict(inner)
+            plain["properties"][name] = _with_items(inner, context)
     return plain
+
+
+def _with_items(schema: Schema, context: ConditionContext) -> dict[str, Any]:
+    """The schema, that of its items without a reference: it decides the control."""
+    items = schema.get("items")
+    if isinstance(items, Mapping) and "$ref" in items:
+        return {**schema, "items": _resolve(items, context)}
+    return dict(schema)
 
 
 def is_object(schema: Schema) -> bool:
@@ -144,10 +157,10 @@ def _parts(
             if name in values:
                 for part in _parts_of_answer(str(name), needs, values, context):
                     yield str(name), part
-    for _, branches in _branches(schema):
+    for key, branches in _branches(schema):
         resolved = [_resolve(branch, context) for branch in branches]
         if any("properties" in branch for branch in resolved):
-            yield "", _alternative(schema, resolved, values, context, path)
+            yield "", _alternative(schema, key, resolved, values, context, path)
 
 
 def _parts_of_answer(
@@ -173,6 +186,7 @@ def _parts_of_answer(
 
 def _alternative(
     schema: Schema,
+    keyword: str,
     branches: list[Schema],
     values: Values,
     context: ConditionContext,
@@ -186,21 +200,26 @@ def _alternative(
         BudgetExceeded: if the page has too many choices.
     """
     accepting = (
-        (number, branch)
+        number
         for number, branch in enumerate(branches)
         if accepts({**branch, "required": []}, values, context)
     )
     own_names = mapping_of(schema.get("properties")).keys()
     if any(own_names & mapping_of(part.get("properties")).keys() for part in branches):
-        branch = next((branch for _, branch in accepting), None)
-        return branches[0] if branch is None else _without_tests(branch, own_names)
+        first = next(accepting, None)
+        if first is None:
+            return branches[0]
+        return _without_tests(branches[first], own_names)
     number = sum(choice.path == path for choice in context.choices)
     text = str(context.chosen.get(choice_name(path, number)) or "")
     index = whole_number(text, limit=len(branches) - 1) if text else None
     if index is None:
-        index = most_answered(accepting, path, context.answered, context.budget)
-    title = str(schema.get("title") or (path[-1] if path else ""))
-    context.choices.append(Choice(path, number, title, branches, index))
+        index = most_answered(
+            branches, set(accepting), path, context.answered, context.budget
+        )
+    # The title of a whole page stands above its questions already.
+    title = str(schema.get("title") or path[-1]) if path else ""
+    context.choices.append(Choice(path, number, title, branches, index, keyword))
     if len(context.choices) > MOST_CHOICES:
         raise BudgetExceeded(f"the form: more than {MOST_CHOICES} oneOf and anyOf")
     return {k: v for k, v in branches[index].items() if k not in TEXTS}
@@ -224,8 +243,7 @@ def accepts(schema: Schema, value: object, context: ConditionContext) -> bool:
     try:
         return is_valid(schema, value, root=context.root, budget=context.budget)
     except NotASchema as error:
-        if error.message not in context.faults:
-            context.faults.append(error.message)
+        context.add_fault(error.message)
         return False
 
 
@@ -249,9 +267,15 @@ def _merge(target: dict[str, Any], part: Schema, after: str) -> None:
 def _resolve(schema: Schema, context: ConditionContext) -> Schema:
     for _ in range(DEEPEST):
         pointer = schema.get("$ref")
-        if not isinstance(pointer, str) or not pointer.startswith("#/"):
+        if not isinstance(pointer, str):
+            return schema
+        if not pointer.startswith("#/"):
+            if not pointer.startswith("#"):
+                context.add_fault(f"$ref {pointer[:200]!r} leads to another document")
             return schema
         target = value_at(context.root, pointer[1:])
+        if target is ABSENT:
+            context.add_fault(f"$ref {pointer[:200]!r} leads nowhere")
         context.budget.pay_nodes(1 + len(schema) + len(mapping_of(target)))
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         schema = {**mapping_of(target), **rest}

@@ -5,9 +5,10 @@ Pages use this module of `forms` alone.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
-from services.portal.forms.alternatives import answered_paths
+from services.portal.forms.alternatives import Choice, answered_paths
 from services.portal.forms.answers import (
     FormTexts,
     add_required_objects,
@@ -16,11 +17,13 @@ from services.portal.forms.answers import (
     secrets_of,
     typed_repo_url,
     values_of,
+    yaml_errors,
 )
 from services.portal.forms.checks import (
     NEEDED,
     cannot_check,
     errors_in,
+    type_faults,
 )
 from services.portal.forms.conditions import (
     ConditionContext,
@@ -30,10 +33,16 @@ from services.portal.forms.conditions import (
 from services.portal.forms.fields import fields_of
 from services.portal.forms.model import FormField, FormPage, Path, Values
 from services.portal.forms.repositories import (
-    PUBLIC_HOSTS,
     repository_errors,
+    with_hosts,
     with_parts,
 )
+from services.portal.forms.whole_check import (
+    WholeCheck,
+    with_placeholders,
+    without_secret_rules,
+)
+from services.portal.forms.yaml_help import with_yaml_help
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.trees import check_tree
@@ -43,6 +52,8 @@ ROUNDS = 4
 #: What one page's schema may hold, and what deciding and checking it may cost.
 MOST_ELEMENTS = 20_000
 MOST_FIELDS = 500
+#: What is wrong with a schema, as far as it is named.
+MOST_FAULTS = 3
 MOST_OPTIONS = 4_000
 STEPS = 200_000
 SECONDS = 0.5
@@ -56,6 +67,7 @@ class FilledPage:
     fields: Sequence[FormField]
     values: Values
     errors: Mapping[Path, str]
+    choices: Sequence[Choice] = ()
 
     @property
     def secrets(self) -> list[FormField]:
@@ -64,7 +76,7 @@ class FilledPage:
 
     def with_errors(self) -> "FilledPage":
         """The same, each field with its error."""
-        fields = [replace(f, error=self.errors.get(f.path, "")) for f in self.fields]
+        fields = [replace(f, error=self.errors.get(f.place, "")) for f in self.fields]
         return replace(self, fields=fields)
 
 
@@ -118,16 +130,42 @@ def draft_of(
     pages: Sequence[FormPage],
     form_texts: FormTexts,
     prefilled: Values | None = None,
-    host_types: Mapping[str, str] = PUBLIC_HOSTS,
+    host_types: Mapping[str, str] = MappingProxyType({}),
 ) -> Draft:
     """The form for these answers.
 
-    `prefilled` are values from the address, `host_types` the types of Git hosts.
+    `prefilled` are values from the address, `host_types` the types of the
+    configured Git hosts.
     """
-    return Draft(
-        [_filled_page(page, form_texts, prefilled or {}, host_types) for page in pages],
-        form_texts,
-    )
+    filled = [
+        _filled_page(page, form_texts, prefilled or {}, host_types) for page in pages
+    ]
+    draft = Draft(filled, form_texts)
+    values = with_placeholders(draft.values, _coming_secrets(draft))
+    return replace(draft, pages=[_checked_page(page, values) for page in filled])
+
+
+def _coming_secrets(draft: Draft) -> list[Path]:
+    """The places of secrets that the template will get with the answers."""
+    typed = draft.secrets()
+    return [
+        field.path
+        for page in draft.pages
+        for field in page.secrets
+        if field.required or field.path[-1] in typed
+    ]
+
+
+def _checked_page(filled: FilledPage, values: Values) -> FilledPage:
+    """The page, checked as the scaffolder does where the form found no error."""
+    if filled.errors:
+        return filled
+    schema = filled.page.schema
+    if filled.secrets:
+        schema = without_secret_rules(schema)
+    budget = Budget("the form", seconds=SECONDS, nodes=STEPS)
+    check = WholeCheck(schema, filled.fields, filled.choices, budget)
+    return replace(filled, errors=check.errors(values))
 
 
 def _filled_page(
@@ -168,7 +206,7 @@ def _page_with_answers(
         context.choices.clear()
         schema = without_conditions(page.schema, values, context)
         fields = [
-            replace(field, repo={**field.repo, "types": host_types})
+            with_hosts(field, host_types) if field.kind == "repo" else field
             for field in fields_of(schema, controls, choices=context.choices)
         ]
         if len(fields) > MOST_FIELDS:
@@ -181,11 +219,16 @@ def _page_with_answers(
             break
         values = new_values
     errors = errors_in(schema, fields, values, budget)
+    for reason in type_faults(fields):
+        context.add_fault(reason)
     if context.faults:
-        errors[()] = cannot_check(context.faults[0])
-    shown_fields = [_with_answer(field, values, form_texts) for field in fields]
+        errors[()] = cannot_check("; ".join(context.faults[:MOST_FAULTS]))
+    shown_fields = with_yaml_help(
+        (_with_answer(field, values, form_texts) for field in fields), page.schema
+    )
+    errors |= yaml_errors(fields, values, errors)
     errors = {**repository_errors(shown_fields), **errors}
-    return FilledPage(page, shown_fields, values, errors)
+    return FilledPage(page, shown_fields, values, errors, tuple(context.choices))
 
 
 def _with_answer(field: FormField, values: Values, form_texts: FormTexts) -> FormField:

@@ -11,7 +11,6 @@ from services.portal.forms.alternatives import Choice
 from services.portal.forms.conditions import is_object
 from services.portal.forms.entity_pickers import ENTITY_PICKERS, picker_of, ui_hint
 from services.portal.forms.model import FormField, Kind, Option, Path, Picker, Schema
-from services.portal.forms.repositories import PUBLIC_HOSTS
 from shared.contracts.entity import list_of, mapping_of
 
 MANY_CHOICES = 5
@@ -34,7 +33,12 @@ KNOWN_FIELDS = ENTITY_PICKERS | {
     "MultilineInput",
     "Secret",
 }
+#: What a name may have; NAME_WORDS says it.
 NAME_PATTERN = "^([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9]$"
+NAME_WORDS = (
+    "Letters, digits, -, _ and ., at most 63 characters, beginning and ending with a "
+    "letter or digit."
+)
 
 
 def fields_of(
@@ -121,8 +125,7 @@ def _is_read_only(schema: Schema) -> bool:
 def _choice_field(choice: Choice) -> FormField:
     """The control that chooses an alternative, each by its title."""
     options = [
-        Option(str(number), str(part.get("title") or f"Option {number + 1}"), number)
-        for number, part in enumerate(choice.alternatives)
+        Option(str(number), title, number) for number, title in enumerate(choice.titles)
     ]
     return FormField(
         path=choice.path,
@@ -189,6 +192,7 @@ def _field(
     limits = _with_name_rule(schema)
     if type_of(schema) == "array" and isinstance(items, Mapping):
         limits = {**limits, "items": _with_name_rule(items)}
+    pattern_words = NAME_WORDS if limits.get("pattern") == NAME_PATTERN else ""
     return FormField(
         path=path,
         kind=kind,
@@ -205,6 +209,7 @@ def _field(
         autofocus=bool(ui_hint(schema, "autofocus")),
         rows=_rows(schema),
         repo=_repo(schema) if kind == "repo" else {},
+        pattern_words=pattern_words,
     )
 
 
@@ -274,6 +279,8 @@ def _array(schema: Schema, options: tuple[Option, ...]) -> Kind:
     if isinstance(items, list):
         return "yaml"
     inner = type_of(items) if isinstance(items, Mapping) else "string"
+    if isinstance(items, Mapping) and is_object(items):
+        return "yaml"
     return "lines" if inner in {"string", "integer", "number"} else "yaml"
 
 
@@ -347,5 +354,4 @@ def _repo(schema: Schema) -> dict[str, Any]:
         "workspace": owners,
         "project": lists["Projects"],
         "repo": lists["Repos"],
-        "types": PUBLIC_HOSTS,
     }

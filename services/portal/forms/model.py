@@ -1,7 +1,9 @@
 """The parts of a form: fields, their choices and pickers, pages."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, Literal
 
 from services.portal.choices.query import ChoiceQuery
@@ -30,11 +32,24 @@ Kind = Literal[
     "constant",
 ]
 
+INPUT_TYPES_BY_KIND: Mapping[str, str] = MappingProxyType(
+    {"number": "number", "secret": "password"}
+)
+INPUT_TYPES_BY_FORMAT: Mapping[str, str] = MappingProxyType(
+    {"date": "date", "email": "email", "uri": "url"}
+)
+DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
 
 def field_name(prefix: str, path: Path) -> str:
     """The name in the form of the question at a path: `p.database.size`."""
     parts = (part.replace("~", "~0").replace(".", "~1") for part in path)
     return f"{prefix}.{'.'.join(parts)}"
+
+
+def choice_place(name: str) -> Path:
+    """The place of the errors of a choice, whose path is its object's."""
+    return ("", name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +108,8 @@ class FormField:
     it. `help` is Markdown, which the page renders. `controls`: other questions depend
     on the answer. `group` is the heading of the object that it belongs to, `group_help`
     what the object says of itself, as Markdown. A choice among an object's alternatives
-    has a name of its own: it is no answer, and its path is the object's.
+    has a name of its own: it is no answer, and its path is the object's. Of answers
+    that are written as YAML, `keys` says what they hold, and `example` is one.
     """
 
     path: Path
@@ -116,6 +132,9 @@ class FormField:
     error: str = ""
     repo: Mapping[str, Any] = field(default_factory=dict)
     own_name: str = ""
+    pattern_words: str = ""
+    keys: str = ""
+    example: str = ""
 
     @property
     def name(self) -> str:
@@ -123,9 +142,25 @@ class FormField:
         return self.own_name or field_name("p", self.path)
 
     @property
+    def place(self) -> Path:
+        """Where its errors are said."""
+        return choice_place(self.own_name) if self.own_name else self.path
+
+    @property
     def chosen(self) -> list[tuple[str, str]]:
         """What was chosen, each with its label."""
         return [(option.key, option.label) for option in self.options]
+
+    @property
+    def input_type(self) -> str:
+        """The type of its input; one for dates would hide a text that is none."""
+        if self.kind in INPUT_TYPES_BY_KIND:
+            return INPUT_TYPES_BY_KIND[self.kind]
+        input_type = INPUT_TYPES_BY_FORMAT.get(str(self.schema.get("format")), "text")
+        is_hidden = (
+            input_type == "date" and self.value and not DATE.fullmatch(str(self.value))
+        )
+        return "text" if is_hidden else input_type
 
     @property
     def id(self) -> str:

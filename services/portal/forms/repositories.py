@@ -24,6 +24,8 @@ LABELS = {
     "repo": "Repository",
 }
 USUAL = ("owner", "repo")
+#: Types of hosts whose repositories all have an owner.
+OWNED = frozenset({"github", "gitlab", "gitea"})
 #: What types of hosts need in place of an owner, all of it.
 PARTS = {
     "azure": ("organization", "project", "repo"),
@@ -48,6 +50,7 @@ class RepositoryPart:
     value: str
     choices: Sequence[str]
     source: str
+    required: bool
 
 
 def repo_parts(value: object) -> dict[str, str]:
@@ -72,20 +75,50 @@ def part_names(parts: Mapping[str, str], types: Mapping[str, str]) -> tuple[str,
     return tuple(name for name in LABELS if name in USUAL or parts[name])
 
 
+def needed_parts(host: str, types: Mapping[str, str]) -> tuple[str, ...]:
+    """The parts without which a host has no repository; of unknown hosts the name."""
+    host_type = types.get(host, "")
+    return USUAL if host_type in OWNED else PARTS.get(host_type, ("repo",))
+
+
+def with_hosts(field: FormField, configured: Mapping[str, str]) -> FormField:
+    """The field with the types of the hosts, and the hosts that it offers.
+
+    Where the template lists none, these are the configured ones.
+    """
+    types = {**PUBLIC_HOSTS, **configured}
+    offered = field.repo["hosts"] or list(configured)
+    return replace(field, repo={**field.repo, "types": types, "offered": offered})
+
+
 def with_parts(field: FormField, typed_url: str) -> FormField:
-    """The field with its parts as the form shows them, incomplete as they may be."""
-    hosts, types = field.repo["hosts"], field.repo["types"]
+    """The field with its parts as the form shows them, incomplete as they may be.
+
+    A host that is not offered stays the one that is chosen.
+    """
+    offered, types = field.repo["offered"], field.repo["types"]
     parts = repo_parts(field.value or typed_url)
-    parts["host"] = parts["host"] or (hosts[0] if hosts else "")
+    parts["host"] = parts["host"] or (offered[0] if offered else "")
+    if offered and parts["host"] not in offered:
+        offered = [*offered, parts["host"]]
     controls = [_part(field, name, parts) for name in part_names(parts, types)]
-    repo = {**field.repo, "host": parts["host"], "parts": controls}
-    kinds = {part_names(repo_parts(host), types) for host in hosts}
-    return replace(field, repo=repo, controls=field.controls or len(kinds) != 1)
+    controls_of_parts = {"offered": offered, "host": parts["host"], "parts": controls}
+    kinds = {
+        (part_names(repo_parts(host), types), needed_parts(host, types))
+        for host in offered
+    }
+    return replace(
+        field,
+        repo={**field.repo, **controls_of_parts},
+        controls=field.controls or len(kinds) != 1,
+    )
 
 
 def _part(field: FormField, name: str, parts: Mapping[str, str]) -> RepositoryPart:
     choices = field.repo[name]
-    optional = ", if the host has them" if name == "owner" and not choices else ""
+    is_needed = name in needed_parts(parts["host"], field.repo["types"])
+    is_optional = name == "owner" and not choices and not is_needed
+    optional = ", if the host has them" if is_optional else ""
     first = choices[0] if choices and name != "repo" else ""
     return RepositoryPart(
         name,
@@ -93,6 +126,7 @@ def _part(field: FormField, name: str, parts: Mapping[str, str]) -> RepositoryPa
         parts[name] or first,
         choices,
         "" if choices else SOURCES.get(name, ""),
+        field.required and is_needed,
     )
 
 
@@ -109,7 +143,7 @@ def repository_errors(fields: Iterable[FormField]) -> dict[Path, str]:
 
 def _error(field: FormField, parts: Mapping[str, str]) -> str:
     types = field.repo["types"]
-    needed = PARTS.get(types.get(parts["host"], ""), ("repo",))
+    needed = needed_parts(parts["host"], types)
     listed = {**field.repo, "host": field.repo["hosts"]}
     for name in ("host", *part_names(parts, types)):
         word = LABELS.get(name, name).lower()

@@ -34,6 +34,8 @@ MOST_SITES = 500
 MOST_CARDS = 100
 MOST_RESULTS = 20
 LONGEST_TEXT = 100
+#: Files that the API shows as text; it gives others as downloads.
+HTML = (".html", ".htm", ".xhtml")
 #: What fences of Mermaid become, with and without an extension of their own.
 MERMAID = re.compile(r'class="[^"]*\b(?:language-)?mermaid\b')
 
@@ -155,13 +157,22 @@ async def _elsewhere(visit: Visit, triplet: str, path: str, answer: ApiAnswer) -
         if own != _key(path):
             heading = f"#{quote(anchor)}" if anchor else ""
             return page_href(f"/docs/{triplet}", own) + heading
+    if answer.status == HTTPStatus.NOT_FOUND:
+        for name in _file_names(path):
+            place = f"{triplet}/{quote(name)}"
+            if (await visit.ask("HEAD", f"/api/techdocs/assets/{place}")).ok:
+                route = "static/docs" if name.lower().endswith(HTML) else "assets"
+                return f"/api/techdocs/{route}/{place}"
     if not path or path.endswith(("/", ".html")):
         return ""
-    if not answer.ok and "." in path.rpartition("/")[2]:
-        file = f"/api/techdocs/assets/{triplet}/{quote(path)}"
-        if (await visit.ask("HEAD", file)).ok:
-            return file
     return page_href(f"/docs/{triplet}", path)
+
+
+def _file_names(path: str) -> list[str]:
+    """The files that an address of no page may mean: it, or the index of a folder."""
+    name = path.strip("/")
+    named = [name] if "." in name.rpartition("/")[2] else []
+    return [*named, f"{name}/index.html"] if name else []
 
 
 def _without_docs(visit: Visit, entity: Summary, state: ApiAnswer) -> Response:

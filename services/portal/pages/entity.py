@@ -38,6 +38,7 @@ from services.portal.source_errors import refused_documents
 from services.portal.stars import starred_refs
 from services.portal.tabs import docs_of, tabs_of
 from services.portal.template_warnings import (
+    TemplateWarning,
     expression_errors,
     installed_actions,
     warnings_of,
@@ -101,7 +102,7 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
     )
 
 
-async def _warnings(visit: Visit, entity: Entity) -> list[str]:
+async def _warnings(visit: Visit, entity: Entity) -> list[TemplateWarning]:
     """The warnings about a template; other kinds have none."""
     if entity.kind != "Template":
         return []

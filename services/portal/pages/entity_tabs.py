@@ -11,10 +11,8 @@ from services.portal.definitions import file_name_of, matching_entries
 from services.portal.definitions.entry_search import LONGEST_TERM
 from services.portal.entities import (
     annotation,
-    kind_word,
     ref_from,
     related_refs,
-    split_ref,
 )
 from services.portal.graph.model import own_relations
 from services.portal.history import actor_refs, moments_of
@@ -31,12 +29,12 @@ from shared.contracts.annotations import (
     SOURCE_LOCATION,
     SOURCE_TEMPLATE,
 )
-from shared.contracts.entity import text_of
+from shared.contracts.entity import Entity, list_of, mapping_of, text_of
 from shared.contracts.headers import NOSNIFF
 from shared.guards.workers import run_beside
 
 ACTIVITY_PAGE = 20
-#: Relation, heading and what it means; without a heading the kinds of the targets.
+#: Relation, heading and what it means.
 LISTS = (
     ("dependsOn", "Depends on", "What this needs to work"),
     ("consumesApi", "Uses APIs", "APIs of others that this calls"),
@@ -44,7 +42,7 @@ LISTS = (
     ("apiConsumedBy", "Used by", "Who calls this API"),
     ("providesApi", "Provides APIs", "What others may call"),
     ("apiProvidedBy", "Provided by", "Who answers this API"),
-    ("partOf", "", ""),
+    ("partOf", "Belongs to", ""),
     ("hasPart", "Has parts", ""),
     ("ownedBy", "Owned by", ""),
     ("ownerOf", "Owns", ""),
@@ -78,9 +76,7 @@ async def dependencies(
         refs = related_refs(entity, relation)
         targets = [summaries[other] for other in refs if other in summaries]
         if refs:
-            kinds = dict.fromkeys(kind_word(split_ref(ref)[0]) for ref in refs)
-            title = heading or " and ".join(kinds)
-            lists.append((relation, title, about, targets, len(refs)))
+            lists.append((relation, heading, about, targets, len(refs)))
     return entity_page(
         visit,
         entity,
@@ -98,9 +94,9 @@ async def api(
     """An API's definition made readable, with what `find` means; a component's APIs."""
     ref = ref_from(namespace, kind, name)
     entity, head = await open_entity(visit, ref, *SIDES)
-    summaries, definition = head["summaries"], None
-    if entity.kind == "API":
-        text = text_of(entity.spec.get("definition"))
+    summaries, definition, remotes = head["summaries"], None, _remotes(entity)
+    text = text_of(entity.spec.get("definition"))
+    if entity.kind == "API" and (text.strip() or not remotes):
         definition = await visit.state.definitions.read(entity.type, text)
     return await asyncio.to_thread(
         entity_page,
@@ -109,6 +105,7 @@ async def api(
         "api",
         **head,
         definition=definition,
+        remotes=remotes,
         matches=matching_entries(definition, find),
         term=find[:LONGEST_TERM].strip(),
         sides={
@@ -120,6 +117,15 @@ async def api(
             for side in SIDES
         },
     )
+
+
+def _remotes(entity: Entity) -> list[tuple[str, str]]:
+    """The address and the transport of each remote of an API, as of an MCP server."""
+    if entity.kind != "API":
+        return []
+    remotes = map(mapping_of, list_of(entity.spec.get("remotes")))
+    listed = [(text_of(item.get("url")), text_of(item.get("type"))) for item in remotes]
+    return [remote for remote in listed if any(remote)]
 
 
 @router.get("/catalog/{namespace}/{kind}/{name}/api/definition")

@@ -165,6 +165,9 @@ def _page(
     template: str,
 ) -> Response:
     advice = FAULTY_TEMPLATE if template else _advice(request, status, visit)
+    if advice is NO_RUN:
+        # The API's word for a run is task.
+        message = ""
     frame = state_of(request).frame
     html = frame.render(
         "error.html",

@@ -20,13 +20,14 @@ from services.portal.definitions.model import words
 from services.portal.entities import ref_from
 from services.portal.forms.answers import form_texts_of
 from services.portal.forms.draft import Draft, draft_of
-from services.portal.forms.model import FormField, FormPage, pages_of
+from services.portal.forms.model import FormPage, pages_of
+from services.portal.pages.form_helps import render_helps
 from services.portal.pages.pickers import check_choices, with_titles
 from services.portal.pages.sign_in import sign_in_address
 from services.portal.pages.template_answers import answers_of_pages
-from services.portal.prose import render_texts
 from services.portal.template_warnings import (
     FaultyTemplate,
+    TemplateWarning,
     expression_errors,
     installed_actions,
     warnings_of,
@@ -58,7 +59,7 @@ class TemplateForm:
     about: str
     pages: Sequence[FormPage]
     buttons: Mapping[str, str]
-    warnings: Sequence[str] = ()
+    warnings: Sequence[TemplateWarning] = ()
 
 
 @router.get("/create/templates/{namespace}/{name}")
@@ -219,8 +220,10 @@ async def _page(
         with_titles(visit, [f for f in filled.fields if f.kind != "secret"]),
         _always_allowed() if is_part else _allowed(visit),
     )
-    about, *helps = await render_texts([filled.page.about, *_helps(fields)])
-    shown_paths = {field.path for field in fields}
+    (lead, about), fields = await render_helps(
+        [template_form.about, filled.page.about], fields
+    )
+    shown_places = {field.place for field in fields}
     return visit.page(
         "create/form.html",
         title=template_form.title,
@@ -236,28 +239,14 @@ async def _page(
         sign_in=sign_in_address(visit.address),
         number=number,
         page=filled.page,
+        lead=lead,
         about=about,
-        fields=_with_helps(fields, helps),
+        fields=fields,
         others=list(draft.pairs(but=number)),
-        page_errors=[text for path, text in errors.items() if path not in shown_paths],
-        count=sum(1 for path in errors if path in shown_paths),
+        page_errors=[text for path, text in errors.items() if path not in shown_places],
+        count=sum(1 for path in errors if path in shown_places),
         secret_later=any(page.secrets for page in draft.pages),
     )
-
-
-def _helps(fields: Sequence[FormField]) -> list[str]:
-    """The texts of each field: its own help, and its group's where the group begins."""
-    texts: list[str] = []
-    group = ""
-    for field in fields:
-        texts += (field.help, field.group_help if field.group != group else "")
-        group = field.group
-    return texts
-
-
-def _with_helps(fields: Sequence[FormField], helps: Sequence[str]) -> list[FormField]:
-    texts = zip(fields, helps[::2], helps[1::2], strict=True)
-    return [replace(f, help=own, group_help=group) for f, own, group in texts]
 
 
 async def _review_or_mend(
@@ -284,7 +273,7 @@ async def _review(
         for page in draft.pages
         for field in page.secrets
     ]
-    helps = await render_texts(_helps(secrets))
+    (lead,), secrets = await render_helps([template_form.about], secrets)
     pages, allowed = await gather(answers_of_pages(visit, draft.pages), _allowed(visit))
     return visit.page(
         "create/review.html",
@@ -293,8 +282,9 @@ async def _review(
         crumbs=[("Create", "/create")],
         status=HTTPStatus.UNPROCESSABLE_ENTITY if wanting or refused else HTTPStatus.OK,
         template_form=template_form,
+        lead=lead,
         pages=pages,
-        secrets=_with_helps(secrets, helps),
+        secrets=secrets,
         pairs=list(draft.pairs()),
         change=[
             _address(template_form, draft, page.page.number) for page in draft.pages

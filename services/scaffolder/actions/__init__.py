@@ -16,6 +16,8 @@ from services.scaffolder.actions import (
     fs_readdir,
     fs_rename,
     publish_git,
+    workspace_template,
+    workspace_template_file,
 )
 from services.scaffolder.actions.action import Action
 from services.scaffolder.actions.hookspecs import hookimpl
@@ -40,5 +42,7 @@ class BuiltIn:
             fs_readdir,
             fs_rename,
             publish_git,
+            workspace_template,
+            workspace_template_file,
         )
         return [module.ACTION for module in modules]

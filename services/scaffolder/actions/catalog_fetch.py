@@ -13,6 +13,8 @@ from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid, NotFound
 from shared.contracts.ref import parse_ref
 
+MOST_REFS = 1_000
+
 
 async def _run(context: ActionContext) -> None:
     ref_input, refs_input = (
@@ -71,6 +73,7 @@ ACTION = Action(
             "entityRefs": {
                 "type": "array",
                 "items": {"type": "string"},
+                "maxItems": MOST_REFS,
                 "description": "The refs of the entities to read.",
             },
             "optional": flag("Whether they may be missing; false by default."),

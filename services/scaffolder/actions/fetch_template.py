@@ -22,6 +22,14 @@ from services.scaffolder.workspace.skeleton import (
 from shared.contracts.errors import Invalid
 
 GLOBS: JsonObject = {"type": "array", "items": {"type": "string"}}
+COPIED: JsonObject = {
+    **GLOBS,
+    "description": "Globs of files whose names alone are rendered.",
+}
+EXTENSION: JsonObject = {
+    "type": ["string", "boolean"],
+    "description": "Render only files with this ending (true: `.njk`).",
+}
 VALUES = {
     "type": "object",
     "additionalProperties": {},
@@ -36,7 +44,7 @@ async def _run(context: ActionContext) -> None:
     values = context.input
     target = values.get("targetPath") or "."
     context.workspace.path(target)
-    rules = rules_of(values)
+    rules = await context.in_thread(lambda: rules_of(values))
     context.log("Fetching template content from remote URL")
     scratch = await context.in_thread(context.workspace.scratch)
     try:
@@ -47,16 +55,17 @@ async def _run(context: ActionContext) -> None:
         for note in notes:
             context.log(note)
         written = await context.in_thread(
-            lambda: _render(context, source, target, rules)
+            lambda: render(context, source, target, rules)
         )
     finally:
         await context.in_thread(lambda: shutil.rmtree(scratch, ignore_errors=True))
     context.log(f"Wrote {len(written)} files from the template")
 
 
-def _render(
+def render(
     context: ActionContext, source: Path, target: str, rules: SkeletonRules
 ) -> list[str]:
+    """Render the files below `source` into the workspace; their paths."""
     dialect = context.tools.dialect(
         cookiecutter=rules.cookiecutter,
         trim_blocks=bool(context.input.get("trimBlocks")),
@@ -127,15 +136,9 @@ ACTION = Action(
                 **GLOBS,
                 "description": "Globs of files to copy with name and content as is.",
             },
-            "copyWithoutTemplating": {
-                **GLOBS,
-                "description": "Globs of files whose names alone are rendered.",
-            },
+            "copyWithoutTemplating": COPIED,
             "cookiecutterCompat": COOKIECUTTER,
-            "templateFileExtension": {
-                "type": ["string", "boolean"],
-                "description": "Render only files with this ending (true: `.njk`).",
-            },
+            "templateFileExtension": EXTENSION,
             "replace": flag("Replace files that are there instead of keeping them."),
             "trimBlocks": TRIM,
             "lstripBlocks": LSTRIP,

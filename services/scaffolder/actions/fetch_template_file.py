@@ -22,17 +22,26 @@ from services.scaffolder.workspace.skeleton import context_of, render_content
 async def _run(context: ActionContext) -> None:
     target = context.input["targetPath"]
     context.workspace.path(target)
-    if context.workspace.status(target) is not None and not context.input.get(
-        "replace"
-    ):
-        context.log(f"File {target} is there already, it is kept")
+    if stays_as_it_is(context, target):
         return
     context.log("Fetching template file content from remote URL")
-    content = await context.tools.sources.file(context.input["url"], context.base_url)
-    await context.in_thread(lambda: _render(context, target, content))
+    url = context.input["url"]
+    content = await context.tools.sources.file(url, context.base_url)
+    await context.in_thread(lambda: render_file(context, target, content, url))
 
 
-def _render(context: ActionContext, target: str, content: bytes) -> None:
+def stays_as_it_is(context: ActionContext, target: str) -> bool:
+    """Whether a file is at `target` that the input does not replace; logs it."""
+    if context.input.get("replace") or context.workspace.status(target) is None:
+        return False
+    context.log(f"File {target} is there already, it is kept")
+    return True
+
+
+def render_file(
+    context: ActionContext, target: str, content: bytes, source: str
+) -> None:
+    """Render a file's content into the workspace; `source` names it in errors."""
     cookiecutter = bool(context.input.get("cookiecutterCompat"))
     dialect = context.tools.dialect(
         cookiecutter=cookiecutter,
@@ -44,8 +53,7 @@ def _render(context: ActionContext, target: str, content: bytes) -> None:
         return context_of(values.get("values", {}), cookiecutter=cookiecutter)
 
     learning = context.learning(dialect, names)
-    url = context.input["url"]
-    rendered = render_content(learning, content, names(context.input), url)
+    rendered = render_content(learning, content, names(context.input), source)
     context.workspace.write(target, rendered)
 
 

@@ -5,16 +5,26 @@ import functools
 from services.scaffolder.actions.action import Action, ActionContext, members, step
 from shared.contracts.errors import Invalid
 from shared.guards.foreign_paths import normalise
-from shared.guards.globs import Glob, is_pattern
+from shared.guards.glob_names import NameBudget
+from shared.guards.globs import SELECT_STEPS, Glob, check_list, is_pattern
+
+#: Names and patterns of one step.
+MOST_NAMES = 1_000
 
 
 async def _run(context: ActionContext) -> None:
-    for name in context.input["files"]:
-        await context.in_thread(functools.partial(_delete, context, name))
+    names = context.input["files"]
+    check_list([name for name in names if is_pattern(name)], "files")
+    budget = NameBudget(SELECT_STEPS, "files: too complex for so many files")
+    for name in names:
+        await context.in_thread(functools.partial(_delete, context, name, budget))
 
 
-def _delete(context: ActionContext, name: str) -> None:
-    """Delete the file or folder of this name, or else what the pattern matches."""
+def _delete(context: ActionContext, name: str, budget: NameBudget) -> None:
+    """Delete the file or folder of this name, or else what the pattern matches.
+
+    All patterns of a step share the budget.
+    """
     if not name.strip("/"):
         # An expression that renders to nothing must not empty the workspace.
         raise Invalid("files: must not hold an empty name; `.` empties the workspace")
@@ -26,14 +36,14 @@ def _delete(context: ActionContext, name: str) -> None:
     elif workspace.delete(name):
         context.log(f"File {name} deleted successfully")
     elif is_pattern(name):
-        _delete_matching(context, Glob(name, dot=True, label="files"))
+        _delete_matching(context, Glob(name, dot=True, label="files"), budget)
     else:
         context.log(f"File {name} is not there")
 
 
-def _delete_matching(context: ActionContext, glob: Glob) -> None:
+def _delete_matching(context: ActionContext, glob: Glob, budget: NameBudget) -> None:
     workspace = context.workspace
-    selected = glob.select([path for path, _ in workspace.walk()])
+    selected = glob.select([path for path, _ in workspace.walk()], budget)
     for path in selected:
         # A file within a folder that matched was deleted with the folder.
         if workspace.delete(path):
@@ -51,6 +61,7 @@ ACTION = Action(
             "files": {
                 "type": "array",
                 "items": {"type": "string"},
+                "maxItems": MOST_NAMES,
                 "description": (
                     "Files and folders, relative to the workspace, or patterns of them "
                     "(hidden ones included); `.` empties the workspace."

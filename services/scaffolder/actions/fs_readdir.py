@@ -10,9 +10,12 @@ from services.scaffolder.actions.action import (
     step,
     text,
 )
-from services.scaffolder.workspace.folder import Workspace
-from shared.contracts.errors import NotFound
+from services.scaffolder.workspace.folder import FILES_LIMIT, Workspace
+from shared.contracts.errors import NotFound, TooLarge
 
+MOST_PATHS = 1_000
+#: Of all paths together; one that is named twice is listed twice.
+MOST_ENTRIES = FILES_LIMIT
 #: A file or folder as expressions read it: name, path of its folder, whole path.
 ListedEntry = dict[str, str]
 
@@ -27,6 +30,8 @@ async def _run(context: ActionContext) -> None:
         )
         files += more_files
         folders += more_folders
+        if len(files) + len(folders) > MOST_ENTRIES:
+            raise TooLarge(f"paths: over the limit of {MOST_ENTRIES} files and folders")
     context.output("files", files)
     context.output("folders", folders)
 
@@ -68,6 +73,7 @@ ACTION = Action(
             "paths": {
                 "type": "array",
                 "items": {"type": "string", "minLength": 1},
+                "maxItems": MOST_PATHS,
                 "description": "Folders, relative to the workspace.",
             },
             "recursive": {

@@ -52,6 +52,7 @@ ACTION = Action(
         {
             "files": {
                 "type": "array",
+                "maxItems": 1_000,
                 "description": "What becomes what.",
                 "items": members(
                     {

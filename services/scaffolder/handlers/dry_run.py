@@ -38,6 +38,8 @@ from shared.guards.workers import run_beside
 
 _FILES = 2_000
 _BYTES = 50 * 1024 * 1024
+#: What a dry run may take, in seconds: its author waits for it.
+SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ async def dry_run(
 
     Raises:
         BadParameters: if the values break the template's rules.
+        TooLarge: if it takes too long, or makes too much.
         CallboardError: what made a step fail.
     """
     check_secrets(trial.secrets)
@@ -86,7 +89,10 @@ async def dry_run(
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(dir=folder, prefix="dry-run-"))
     try:
-        return await _result(trial, initiator, user, run_factory, root)
+        async with asyncio.timeout(SECONDS):
+            return await _result(trial, initiator, user, run_factory, root)
+    except TimeoutError as error:
+        raise TooLarge(f"The dry run takes over {SECONDS:g} seconds") from error
     finally:
         await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
 
@@ -105,7 +111,7 @@ async def _result(
     spec["templateInfo"]["baseUrl"] = f"file://{content}/template.yaml"
     task = Task(str(uuid.uuid4()), spec, initiator, steps=fresh_steps(spec))
     store = _DryRunStore()
-    workspace = Workspace(root / "workspace")
+    workspace = Workspace(root / "workspace", most_bytes=_BYTES)
     run = run_factory.dry_run(task, trial.secrets, store, workspace, content)
     await run.go()
     if isinstance(run.failure, CallboardError):

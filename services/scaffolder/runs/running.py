@@ -37,6 +37,9 @@ from shared.contracts.scaffolder import (
     StepChanged,
 )
 
+#: How often a step is resumed: it may be the reason why its process ends.
+MOST_RESUMED = 10
+
 
 class RunStore(Protocol):
     """Stores the state and the log of a run."""
@@ -115,6 +118,7 @@ class TaskRun:
 
     async def _step(self, step: TemplateStep, record: StepRecord) -> None:
         is_resumed = record.status == "processing"
+        record.resumed += is_resumed
         run = StepRun(self._context, step, record, self.save, is_resumed=is_resumed)
         work = asyncio.ensure_future(self._whole_step(run, record))
         try:
@@ -132,6 +136,11 @@ class TaskRun:
         self._add_change(StepChanged, record)
 
     async def _whole_step(self, run: StepRun, record: StepRecord) -> None:
+        if record.resumed > MOST_RESUMED:
+            raise CallboardError(
+                f"The process ended {record.resumed} times in the middle of this step, "
+                "which is not tried again"
+            )
         reason = await run.reason_to_skip()
         if reason != EARLIER_FAILURE:
             record.status = "processing"

@@ -8,9 +8,11 @@ from services.scaffolder.model import Initiator
 from shared.contracts.entity import Entity
 from shared.contracts.errors import NotFound, Unavailable
 from shared.contracts.ref import parse_ref
-from shared.kit.http.clients import ServiceCalls
+from shared.kit.http.clients import ANSWER_BYTES, ServiceCalls
 
 ROOT = "/api/catalog"
+#: The size of all entities that one step reads, in bytes: a run stores them.
+ENTITIES_BYTES = 8 * 1024 * 1024
 
 
 class HttpTemplateCatalog:
@@ -37,7 +39,8 @@ class HttpTemplateCatalog:
         if not initiator.is_user:
             return [await self.entity(ref, initiator) for ref in refs]
         body = {"entityRefs": list(refs)}
-        answer = await self._ask(initiator, "POST", "/entities/by-refs", body)
+        path = "/entities/by-refs"
+        answer = await self._ask(initiator, "POST", path, body, most=ENTITIES_BYTES)
         return [None if item is None else Entity(item) for item in answer["items"]]
 
     async def register(
@@ -63,12 +66,13 @@ class HttpTemplateCatalog:
         json: Any = None,
         *,
         for_a_program: bool = False,
+        most: int = ANSWER_BYTES,
     ) -> Any:
         try:
             if not initiator.is_user and not for_a_program:
                 return await self._calls.get_json("catalog", path)
             answer = await self._calls.as_user(
-                initiator.ref, method, ROOT + path, json=json
+                initiator.ref, method, ROOT + path, json=json, most=most
             )
         except Unavailable as error:
             raise Unavailable(f"The catalog is unavailable: {error.message}") from error

@@ -21,11 +21,16 @@ class Workspace:
     """The folder that a run's actions read and write; no path in it leads outside.
 
     Links are files of the tree: stored, listed and published as they are. Reading
-    follows a link within the workspace only; writing replaces a link.
+    follows a link within the workspace only; writing replaces a link. What is written
+    is counted before it is written, as if it replaced nothing; at the limit the files
+    are counted as they are.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, most_bytes: int = TREE_LIMIT) -> None:
         self.root = root
+        self._most_bytes = most_bytes
+        self._files: int | None = None
+        self._bytes = 0
 
     def prepare(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
@@ -41,16 +46,39 @@ class Workspace:
         """
         return safe_path(self.root, relative)
 
+    def reserve(self, size: int, *, files: int = 1) -> None:
+        """Count files that are about to be written, `size` bytes in all.
+
+        Raises:
+            TooLarge: if the workspace would hold too many files or bytes.
+        """
+        if self._files is None or self._is_over(files, size):
+            self.prepare()
+            entries = self.entries()
+            self._files, self._bytes = len(entries), sum(e.size for e in entries)
+        if self._is_over(files, size):
+            raise TooLarge(
+                f"The run's files are over the limit of {FILES_LIMIT} files or "
+                f"{self._most_bytes} bytes"
+            )
+        self._files += files
+        self._bytes += size
+
+    def _is_over(self, files: int, size: int) -> bool:
+        is_full = (self._files or 0) + files > FILES_LIMIT
+        return is_full or self._bytes + size > self._most_bytes
+
     def write(self, relative: str, content: bytes, *, executable: bool = False) -> Path:
         """Write a file at once: a crash leaves the old content or the new one.
 
         Raises:
             Forbidden: if the path leads outside.
             Invalid: if a folder of this name, or a file as its folder, is in the way.
-            TooLarge: if it is over the limit of a file.
+            TooLarge: if it is over the limit of a file, or of the workspace.
         """
         if len(content) > FILE_LIMIT:
             raise TooLarge(f"{relative}: over the limit of {FILE_LIMIT} bytes")
+        self.reserve(len(content))
         with self._opened(relative) as (folder, place):
             folder.write(place, content, executable=executable, replaces=True)
         return self.root / place
@@ -61,7 +89,9 @@ class Workspace:
         Raises:
             Forbidden: if the path leads outside.
             Invalid: if the target is absolute, or a folder is in the way.
+            TooLarge: if the workspace is full.
         """
+        self.reserve(0)
         with self._opened(relative) as (folder, place):
             folder.link(place, target, replaces=True)
 
@@ -219,9 +249,10 @@ def copy_tree(source: Path, workspace: Workspace, target: str) -> int:
 
     Raises:
         Forbidden: if `target` leads outside.
-        TooLarge: if it is over the limit of a tree.
+        TooLarge: if it is over the limit of a tree, or of the workspace.
     """
     entries = tree(source)
+    workspace.reserve(sum(entry.size for entry in entries), files=len(entries))
     with (
         ForeignFolder.open(source) as before,
         ForeignFolder.open(workspace.root, create=True) as after,

@@ -1,4 +1,7 @@
-"""Deletes the folders of runs that have ended, after a time."""
+"""Deletes the folders of runs that have ended, after a time.
+
+A process that is killed leaves the folders of its dry runs, too.
+"""
 
 import asyncio
 import contextlib
@@ -13,6 +16,8 @@ from shared.kit.processes import tasks
 
 _EVERY_SECONDS = 600.0
 _SCRATCH_SECONDS = 3600.0
+#: No dry run takes that long.
+_DRY_RUN_SECONDS = 600.0
 
 
 class EndedRuns(Protocol):
@@ -26,8 +31,11 @@ class EndedRuns(Protocol):
 class WorkspaceRetention:
     """Deletes the folders of ended runs every `_EVERY_SECONDS`."""
 
-    def __init__(self, folder: Path, runs: EndedRuns, *, keep_hours: float) -> None:
+    def __init__(
+        self, folder: Path, dry_runs: Path, runs: EndedRuns, *, keep_hours: float
+    ) -> None:
         self._folder = folder
+        self._dry_runs = dry_runs
         self._runs = runs
         self._keep = timedelta(hours=keep_hours)
         self._task: asyncio.Task[None] | None = None
@@ -46,6 +54,7 @@ class WorkspaceRetention:
         Raises:
             Unavailable: if the store does not answer.
         """
+        await asyncio.to_thread(self._remove_dry_runs)
         names = await asyncio.to_thread(self._names)
         runs = [name for name in names if "-scratch-" not in name]
         over = set(await self._runs.ended_before(datetime.now(UTC) - self._keep, runs))
@@ -55,6 +64,14 @@ class WorkspaceRetention:
         if not self._folder.is_dir():
             return []
         return [path.name for path in self._folder.iterdir() if path.is_dir()]
+
+    def _remove_dry_runs(self) -> None:
+        old = datetime.now(UTC).timestamp() - _DRY_RUN_SECONDS
+        for path in self._dry_runs.glob("dry-run-*"):
+            # Another process may remove one of its own meanwhile.
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < old:
+                    shutil.rmtree(path, ignore_errors=True)
 
     def _remove(self, names: Sequence[str], over: set[str]) -> int:
         removed = 0

@@ -34,6 +34,7 @@ class SkeletonRules:
     replaces: bool = False
     cookiecutter: bool = False
     globs: GlobList = field(init=False)
+    _copied: dict[str, bool] = field(init=False, default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         globs = GlobList(self.copied, dot=True, label="copyWithoutTemplating")
@@ -41,7 +42,9 @@ class SkeletonRules:
 
     def is_copied(self, path: str) -> bool:
         """Whether the file at this path is left as it is."""
-        return self.globs.matches(path)
+        if path not in self._copied:
+            self._copied[path] = self.globs.matches(path)
+        return self._copied[path]
 
     def is_template(self, path: str) -> bool:
         """Whether the content of the file at this path is rendered."""

@@ -18,7 +18,7 @@ from shared.text.folding import folded
 
 #: Increased whenever the words of the same text change: an index of another format is
 #: not used but rebuilt.
-FORMAT = 3
+FORMAT = 4
 #: The fields of an entry that engines split into words and do not store.
 SEARCHED = (
     *("title", "keywords", "about", "text"),

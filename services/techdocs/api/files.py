@@ -32,6 +32,21 @@ PICTURES: Mapping[str, str] = {
     ".svg": "image/svg+xml",
     ".webp": "image/webp",
 }
+#: What pages play; each is passive.
+MEDIA: Mapping[str, str] = {
+    ".flac": "audio/flac",
+    ".m4a": "audio/mp4",
+    ".m4v": "video/mp4",
+    ".mov": "video/quicktime",
+    ".mp3": "audio/mpeg",
+    ".mp4": "video/mp4",
+    ".oga": "audio/ogg",
+    ".ogg": "audio/ogg",
+    ".ogv": "video/ogg",
+    ".vtt": "text/vtt; charset=utf-8",
+    ".wav": "audio/wav",
+    ".webm": "video/webm",
+}
 #: Parts of media types that a browser renders or runs.
 ACTIVE = ("html", "xml", "script", "wasm")
 #: The destinations (`Sec-Fetch-Dest`) of content that a browser runs.
@@ -69,8 +84,8 @@ def static_answer(request: Request, site: str, path: Path) -> Response:
 
 
 def asset_answer(request: Request, site: str, path: Path) -> Response:
-    """A picture to show, or another file to download: never a page."""
-    media = PICTURES.get(path.suffix.lower())
+    """A picture or a film to show, or another file to download: never a page."""
+    media = {**PICTURES, **MEDIA}.get(path.suffix.lower())
     if media is not None:
         return _answer(request, site, path, media, {})
     headers = {"content-disposition": "attachment"}

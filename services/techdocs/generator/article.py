@@ -7,14 +7,26 @@ cleans the article again before a reader gets it.
 import base64
 import re
 from collections.abc import Iterator
+from contextlib import suppress
+from html import unescape
 
-from services.techdocs.generator.cleaning import clean
+from services.techdocs.generator.cleaning import clean, removed_elements
 from shared.contracts.errors import Invalid
+from shared.guards.addresses import split_address
 
 #: Emoji extensions draw pictures of a foreign server; the character is shown instead.
 _EMOJI = re.compile(r'<img\b[^<>]*\bclass="(?:emojione|twemoji|gemoji)"[^<>]*>')
 _EMOJI_ALT = re.compile(r'\balt="([^"<>]{1,16})"')
 _EMOJI_CODE = re.compile(r"/([0-9a-f]{2,6}(?:-[0-9a-f]{2,6}){0,9})\.(?:svg|png)\"")
+#: How Markdown says the side of a column; styles of elements are refused by pages.
+_SIDE = re.compile(
+    r'(<t[dh]\b[^<>]*?) style="\s*text-align:\s*(left|center|right);?\s*"',
+    re.IGNORECASE,
+)
+#: The address of a picture of another host, in an article that is cleaned.
+_FOREIGN = re.compile(
+    r'<img\b[^<>]*? src="((?:https?:)?//[^"<>]{1,2000})"', re.IGNORECASE
+)
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 #: Elements that end by themselves, or hold nothing: they do not nest.
 _FLAT = frozenset({"area", "base", "br", "col", "colgroup", "dd", "dt", "embed", "hr"})
@@ -42,8 +54,22 @@ def finished(html: str, page: str) -> tuple[str, list[str]]:
         )
     if deepest(html) > DEPTH:
         raise Invalid(f"{page}: elements are nested deeper than {DEPTH} levels")
-    html = _EMOJI.sub(_character, html)
-    return clean("".join(_drawings_as_pictures(html))), warnings
+    html = _SIDE.sub(r'\1 align="\2"', _EMOJI.sub(_character, html))
+    html = "".join(_drawings_as_pictures(html))
+    if names := removed_elements(html):
+        elements = ", ".join(f"<{name}>" for name in names)
+        warnings.append(f"{page}: pages of the portal do not show {elements}")
+    return clean(html), warnings
+
+
+def foreign_hosts(article: str) -> set[str]:
+    """The hosts from which an article has pictures: readers' browsers refuse them."""
+    hosts: set[str] = set()
+    for match in _FOREIGN.finditer(article):
+        with suppress(Invalid):
+            parts = split_address(unescape(match[1]))
+            hosts |= {parts.netloc} - {""}
+    return hosts
 
 
 def deepest(html: str) -> int:

@@ -39,6 +39,8 @@ _PAGE_ERROR = re.compile(r"Error (?:reading|building) page '([^']{1,500})'")
 DESCRIPTION_CHARACTERS = 2000
 #: The methods in which mkdocs checks its settings one by one.
 MKDOCS_CHECKS = frozenset(("_pre_validate", "_validate", "_post_validate"))
+#: The method in which mkdocs tells of a link to a heading that is not there.
+ANCHOR_CHECK = "validate_anchor_links"
 WARNINGS = 200
 WARNING_CHARACTERS = 500
 #: What search takes of one section, and of one site.
@@ -50,8 +52,14 @@ class _Warnings(logging.Handler):
     """Collects the warnings of mkdocs and its plugins, for the docs' authors."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self.lines: list[str] = []
+        # mkdocs tells of links to absent headings as information, as of much else.
+        self.addFilter(
+            lambda record: (
+                record.levelno >= logging.WARNING or record.funcName == ANCHOR_CHECK
+            )
+        )
         # A plugin logs under the name of its own package: mkdocs_monorepo_plugin.
         self.addFilter(lambda record: record.name.startswith("mkdocs"))
 
@@ -164,7 +172,8 @@ def _run(
         raise
     except Exception as error:
         # Extensions raise any error: an author needs the page and the cause.
-        raise Invalid(_reason(_page_at(warnings, recorder), error)) from error
+        reason = _reason(_page_at(warnings, recorder), error)
+        raise Invalid(f"{reason}{_extension_at(config, error)}") from error
     finally:
         config.plugins.on_shutdown()
     return config
@@ -196,6 +205,20 @@ def _page_at(warnings: _Warnings, recorder: Recorder) -> str:
     """The page that mkdocs names in its error, else the last that was read."""
     last = _PAGE_ERROR.match(warnings.lines[-1]) if warnings.lines else None
     return last[1] if last is not None else recorder.page
+
+
+def _extension_at(config: MkDocsConfig, error: Exception) -> str:
+    """Where to look for an option of a wrong type: the extension that raised."""
+    modules = [
+        str(frame.f_globals.get("__name__"))
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    ]
+    for name in config.markdown_extensions:
+        options = config.mdx_configs.get(name) if isinstance(name, str) else None
+        if options and {name, f"markdown.extensions.{name}"} & set(modules[-3:]):
+            written = ", ".join(map(str, options))
+            return f"; mkdocs.yml: markdown_extensions: {name}: look at {written}"
+    return ""
 
 
 def _abort_reason(warnings: _Warnings, error: BaseException) -> str:

@@ -18,7 +18,9 @@ from markdown.treeprocessors import Treeprocessor
 PROGRAMS = {"plantuml_markdown": "plantuml", "markdown_inline_graphviz": "dot"}
 PACKAGES = {"plantuml": "plantuml", "dot": "graphviz"}
 #: The link of a tag in raw HTML; tags in code are escaped.
-_RAW_LINK = re.compile(r'(<(?:a|img)\s(?:[^<>]*?\s)?(?:href|src)=")([^"<>]{1,2000})"')
+_RAW_LINK = re.compile(
+    r'(<(?:a|img|video|audio|source|track)\s(?:[^<>]*?\s)?(?:href|src)=")([^"<>]{1,2000})"'
+)
 _FENCE = re.compile(r"[ ]*(`{3,}|~{3,})[ ]*(.*)$")
 _PLANTUML = re.compile(r"\{?\.?((?:c4)?(?:plant)?uml|puml)\b")
 _GRAPHVIZ = re.compile(r"graphviz[ ]+\w+[ ]+\S+")

@@ -19,7 +19,7 @@ README_FILES = "_readme"
 README_PICTURES = 50
 #: The page that a folder means.
 FIRST_PAGES = ("index.md", "README.md")
-_SAFE_IN_LINKS = "/%:@!$&'()*+,;=~?#"
+SAFE_IN_LINKS = "/%:@!$&'()*+,;=~?#"
 _PICTURE = (".png", ".jpg", ".jpeg", ".gif", ".svg", ".webp", ".avif")
 _BETWEEN_LINKS = re.compile(r"[\s()<>\"'\[\]]+")
 
@@ -57,7 +57,7 @@ class Places:
             parts = split_address(link)
         except Invalid:
             # mkdocs parses every link: escaped, it is a link that leads nowhere.
-            return quote(link, safe=_SAFE_IN_LINKS)
+            return quote(link, safe=SAFE_IN_LINKS)
         path = unquote(parts.path)
         is_readme = source == self.readme
         if parts.scheme or parts.netloc or not path:

@@ -20,7 +20,11 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 from pymdownx.superfences import fence_code_format
 
-from services.techdocs.generator.article import TITLE_CHARACTERS, finished
+from services.techdocs.generator.article import (
+    TITLE_CHARACTERS,
+    finished,
+    foreign_hosts,
+)
 from services.techdocs.generator.job import PAGE_FILE, PAGES_FOLDER, Job
 from services.techdocs.generator.markup import (
     PACKAGES,
@@ -29,7 +33,7 @@ from services.techdocs.generator.markup import (
     absent_programs,
 )
 from services.techdocs.generator.pages import key_of_url, page_file
-from services.techdocs.generator.places import Places
+from services.techdocs.generator.places import SAFE_IN_LINKS, Places
 from services.techdocs.generator.site_summary import (
     NavigationItem,
     PageSummary,
@@ -37,7 +41,7 @@ from services.techdocs.generator.site_summary import (
     TocEntry,
 )
 from services.techdocs.mkdocs_file import SiteConfig
-from shared.contracts.errors import TooLarge
+from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.addresses import split_address
 from shared.guards.lfs_pointers import ADVICE, POINTER_BYTES, is_lfs_pointer
 
@@ -85,6 +89,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self._output_bytes = 0
         self._sources: dict[str, set[str]] = {}
         self._lfs_files: list[str] = []
+        self._foreign: dict[str, set[str]] = {}
         self.page = ""
         self.pages: list[PageSummary] = []
         self.titles: dict[str, str] = {}
@@ -139,6 +144,8 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         key = key_of_url(page.url)
         article, warnings = finished(html, page.file.src_uri)
         self.warnings += warnings
+        for host in foreign_hosts(article):
+            self._foreign.setdefault(host, set()).add(page.file.src_uri)
         summary: PageSummary = {
             "path": key,
             "url": "" if page.url == "./" else page.url,
@@ -176,15 +183,48 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             for program, pages in sorted(self._sources.items())
         ]
         names = _first_names(self._lfs_files, "files")
-        return [*self.warnings, *drawn, *([f"{names}: {ADVICE}"] if names else ())]
+        lfs = [f"{names}: {ADVICE}"] if names else []
+        foreign = [
+            f"{_first_names(pages, 'pages')}: pictures of {host} are not shown, as "
+            "pages load nothing from other hosts: keep them beside the pages"
+            for host, pages in sorted(self._foreign.items())
+        ]
+        return [*self.warnings, *drawn, *lfs, *foreign]
 
     def navigation(self) -> list[NavigationItem]:
         """The tree that the site's `nav` gives, titles as the pages have them."""
-        return [_item(item) for item in (self._nav.items if self._nav else ())]
+        return [self._item(item) for item in (self._nav.items if self._nav else ())]
 
     def order(self) -> list[str]:
         """The pages' keys in reading order."""
         return [key_of_url(page.url) for page in (self._nav.pages if self._nav else ())]
+
+    def _item(self, item: Any) -> NavigationItem:
+        if isinstance(item, Section):
+            children = [self._item(child) for child in item.children]
+            return {"title": _short(item.title), "path": None, "children": children}
+        if isinstance(item, Link):
+            title, address = _short(item.title, item.url), self._address(item.url)
+            return {"title": title, "path": None, "href": address, "children": []}
+        key = key_of_url(item.url)
+        return {"title": _page_title(item), "path": key, "children": []}
+
+    def _address(self, link: str) -> str:
+        """The address of a link of the navigation: a page's name is not its address.
+
+        mkdocs takes a name with an anchor or a query for a link.
+        """
+        try:
+            parts = split_address(link)
+        except Invalid:
+            return quote(link, safe=SAFE_IN_LINKS)
+        if parts.scheme or parts.netloc or self._files is None:
+            return link
+        path = unquote(parts.path)
+        file = self._files.get_file_from_path(path) if path else None
+        if file is None or not file.is_documentation_page():
+            return link
+        return urlunsplit(("", "", file.url, parts.query, parts.fragment))
 
     def _begin(self, page: Page) -> None:
         # A file, as the service that stops this process names the page.
@@ -272,13 +312,3 @@ def _toc(item: Any) -> Iterable[TocEntry]:
     yield {"id": item.id, "title": _short(unescape(item.title)), "level": item.level}
     for child in item.children:
         yield from _toc(child)
-
-
-def _item(item: Any) -> NavigationItem:
-    if isinstance(item, Section):
-        children = [_item(child) for child in item.children]
-        return {"title": _short(item.title), "path": None, "children": children}
-    if isinstance(item, Link):
-        title = _short(item.title, item.url)
-        return {"title": title, "path": None, "href": item.url, "children": []}
-    return {"title": _page_title(item), "path": key_of_url(item.url), "children": []}

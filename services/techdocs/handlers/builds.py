@@ -105,7 +105,7 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         commit = await tools.sources.commit(place)
         source_state = _source_state(record, place, commit)
         if source_state is not None and source_state == record.looked:
-            tell(f"info: Docs for entity {record.ref} are up to date")
+            tell(_unchanged(record))
             return Unchanged(looked=source_state)
         prepared = await _prepare(record, place, commit, tools, tell, workspace)
         outcome = await _outcome(record, prepared, place, tools, tell, workspace, start)
@@ -236,7 +236,7 @@ async def _outcome(
         if is_failed:
             say(f"warn: It is not built again before {failure.retry_at:%F %H:%M} UTC")
     if is_failed or (is_published and failure is None):
-        say(f"info: Docs for entity {record.ref} are up to date")
+        say(_unchanged(record))
         return Unchanged(prepared.watched)
     if await asyncio.to_thread(tools.sites.has, prepared.content):
         # The same content was built before, here or for another entity.
@@ -247,6 +247,13 @@ async def _outcome(
         site = await _make(record, prepared, place, tools, say, workspace, start)
     say(f"info: Docs of entity {record.ref} are published: {site.pages} pages")
     return Built(site, prepared.watched)
+
+
+def _unchanged(record: Documented) -> str:
+    """The line of a build that has nothing to do."""
+    if record.failure is None:
+        return f"info: Docs for entity {record.ref} are up to date"
+    return f"info: Nothing has changed since the docs of {record.ref} failed to build"
 
 
 async def _make(

@@ -15,6 +15,7 @@ from services.techdocs.articles import Surroundings, safe_article
 from services.techdocs.generator.job import PAGES_FOLDER, SECTIONS_FILE, SITE_FILE
 from services.techdocs.generator.pages import page_file, page_key
 from services.techdocs.generator.site_summary import (
+    NavigationItem,
     PageSummary,
     SiteSummary,
     StoredPage,
@@ -42,6 +43,7 @@ LISTED_WARNINGS = 5
 FAILED_READ = 200
 PAGES_ROOT = "/docs"
 FILES_ROOT = "/api/techdocs/assets"
+HTML_ROOT = "/api/techdocs/static/docs"
 
 
 def triplet(ref: str) -> str:
@@ -83,11 +85,15 @@ class DocsReader:
         record = await self.documented_entity(ref, sees)
         site = record.current
         summary = await self._summary(site.site) if site else _NO_SUMMARY
+        nav = summary.get("nav", [])
+        if site is not None:
+            around = self._surroundings(site.site, record.ref, summary)
+            nav = await asyncio.to_thread(_with_addresses, nav, around)
         return {
             **_state(record),
             "docs_of": ref.lower(),
             "description": summary.get("description", ""),
-            "nav": summary.get("nav", []),
+            "nav": nav,
             "pages": [
                 {key: page[key] for key in ("path", "title", "edit_url")}
                 for page in summary["pages"]
@@ -161,13 +167,7 @@ class DocsReader:
             raise NotFound(f"The docs of '{ref}' have no page '{requested_path}'")
         name = f"{PAGES_FOLDER}/{page_file(path)}"
         page: StoredPage = json.loads(self.sites.record(site, name))
-        around = Surroundings(
-            url=page["url"],
-            pages_root=f"{PAGES_ROOT}/{triplet(ref)}/",
-            files_root=f"{FILES_ROOT}/{triplet(ref)}/",
-            pages=pages,
-            is_file=lambda path: self._is_file(site, path),
-        )
+        around = self._surroundings(site, ref, summary, page["url"])
         return {
             "path": path,
             "anchor": anchor,
@@ -178,6 +178,19 @@ class DocsReader:
             "previous": _neighbour(pages, pages[path].get("previous")),
             "next": _neighbour(pages, pages[path].get("next")),
         }
+
+    def _surroundings(
+        self, site: str, ref: str, summary: SiteSummary, url: str = ""
+    ) -> Surroundings:
+        return Surroundings(
+            url=url,
+            pages_root=f"{PAGES_ROOT}/{triplet(ref)}/",
+            files_root=f"{FILES_ROOT}/{triplet(ref)}/",
+            html_root=f"{HTML_ROOT}/{triplet(ref)}/",
+            pages={page["path"] for page in summary["pages"]},
+            redirects=summary.get("redirects", {}),
+            is_file=lambda path: self._is_file(site, path),
+        )
 
     def _is_file(self, site: str, path: str) -> bool:
         file = self.sites.file(site, path)
@@ -205,6 +218,23 @@ class DocsReader:
         summary: SiteSummary = await asyncio.to_thread(json.loads, raw)
         _remember(self._summaries, site, summary)
         return summary
+
+
+def _with_addresses(
+    items: Sequence[NavigationItem], around: Surroundings
+) -> list[NavigationItem]:
+    """The navigation: links and names that are no page have whole addresses."""
+    return [_with_address(item, around) for item in items]
+
+
+def _with_address(item: NavigationItem, around: Surroundings) -> NavigationItem:
+    path = item["path"]
+    children = _with_addresses(item["children"], around)
+    if path in around.pages or (path is None and "href" not in item):
+        return {**item, "children": children}
+    # For mkdocs, any file that the navigation names is a page.
+    link = item["href"] if path is None else quote(path)
+    return {**item, "path": None, "href": around.link(link) or "", "children": children}
 
 
 def _existing_path(path: str, pages: Mapping[str, PageSummary]) -> str | None:

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import load_yaml
-from shared.kit.config.values import is_reference, value_of
+from shared.kit.config.values import is_reference, refuse_reference, value_of
 
 #: Reads a text or a reference at a dotted key.
 ReadValue = Callable[[Any, str], Any]
@@ -77,6 +77,8 @@ def read_file(path: Path) -> dict[str, Any]:
         raw = {}
     if not isinstance(raw, dict):
         raise Invalid(f"{path}: must hold an object with sections")
+    if is_reference(raw):
+        refuse_reference(raw, str(path))
     return raw
 
 

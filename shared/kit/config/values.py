@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from shared.contracts.errors import Invalid
 
@@ -23,6 +23,18 @@ class MissingVariable(Invalid):
 def is_reference(value: Any) -> bool:
     """Whether a value stands for a value from elsewhere, as `{$env: NAME}` does."""
     return isinstance(value, dict) and any(name in value for name in _REFERENCES)
+
+
+def refuse_reference(value: Mapping[str, Any], label: str) -> NoReturn:
+    """Refuse a reference that stands for a whole file.
+
+    Raises:
+        Invalid: naming the reference and what to write.
+    """
+    name = next(name for name in _REFERENCES if name in value)
+    raise Invalid(
+        f"{label}: {name} cannot stand for the whole file: put the sections here"
+    )
 
 
 def value_of(value: Any, environ: Mapping[str, str], folder: Path) -> str:

@@ -252,6 +252,11 @@ class RepositoryMirrors:
             raise Invalid(
                 f"{host}: repositories can be made at hosts of type local only"
             )
+        owner, _, name = repository.rpartition("/")
+        if owner:
+            raise Invalid(
+                f"repository: {host} has no owners: write {name!r} without {owner!r}"
+            )
         if not LOCAL_NAME.fullmatch(repository) or UNUSABLE_NAME.search(repository):
             raise Invalid(
                 f"repository: {repository!r} may hold letters, digits and -_. and "

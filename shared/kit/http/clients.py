@@ -29,6 +29,8 @@ from shared.kit.observability import logs, tracing
 
 SECONDS = 30.0
 LINE_LIMIT = 16 * 1024 * 1024
+#: The size of an answer that is read whole, in bytes: it is parsed on the event loop.
+ANSWER_BYTES = 64 * 1024 * 1024
 #: Errors before anything was sent: another replica may be tried with any method.
 NOT_REACHED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 ERRORS: dict[int, type[CallboardError]] = {
@@ -123,11 +125,18 @@ class ServiceCalls:
             raise Unavailable(f"The {service} does not answer") from error
 
     async def as_user(
-        self, subject: str, method: str, path: str, *, json: Any = None
+        self,
+        subject: str,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        most: int = ANSWER_BYTES,
     ) -> ServiceResponse:
         """Call the gateway's API (`/api/…`) on behalf of a user.
 
         Raises:
+            TooLarge: if the answer has over `most` bytes; the rest is not read.
             Unavailable: if the gateway or the service behind it does not answer.
             CallboardError: the error of the API.
         """
@@ -135,10 +144,16 @@ class ServiceCalls:
             "authorization": f"Bearer {self._tokens.sign(self._principal)}",
             ON_BEHALF_OF: subject,
         }
-        return await self._call(method, path, headers, json, "gateway")
+        return await self._call(method, path, headers, json, "gateway", most)
 
     async def _call(
-        self, method: str, path: str, headers: dict[str, str], json: Any, service: str
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        json: Any,
+        service: str,
+        most: int = ANSWER_BYTES,
     ) -> ServiceResponse:
         data = None
         if json is not None:
@@ -148,7 +163,7 @@ class ServiceCalls:
             async with await self._request(
                 method, service, path, headers, data
             ) as response:
-                raw = await response.read()
+                raw = await _whole(response, most)
                 if response.status >= 400:
                     raise _error(response.status, raw, service)
                 body = orjson.loads(raw) if raw else None
@@ -208,6 +223,23 @@ class ServiceCalls:
             headers=headers,
             allow_redirects=False,
         )
+
+
+async def _whole(response: aiohttp.ClientResponse, most: int) -> bytes:
+    """The body of a response that is within the limit; another one is not read on."""
+    pieces: list[bytes] = []
+    size = response.content_length or 0
+    if size <= most:
+        size = 0
+        async for piece in response.content.iter_any():
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
+                break
+    if size > most:
+        response.close()
+        raise TooLarge(f"The answer is over the limit of {most} bytes")
+    return b"".join(pieces)
 
 
 def _trace() -> dict[str, str]:

@@ -1,19 +1,20 @@
 // Says at the field what is wrong when one leaves it; the server says the same on "Next".
 const WORDS = {
-  valueMissing: () => "This is needed.",
+  valueMissing: () => "Required.",
   tooShort: (field) => `At least ${field.minLength} characters, please.`,
   tooLong: (field) => `At most ${field.maxLength} characters, please.`,
   rangeUnderflow: (field) => `This must be ${field.min} or more.`,
   rangeOverflow: (field) => `This must be ${field.max} or less.`,
   stepMismatch: () => "This must be a whole number.",
-  badInput: () => "This must be a number.",
+  badInput: (field) => (field.type === "date" ? "This is no date such as 2024-12-31." : "This must be a number."),
+  typeMismatch: (field) => (field.type === "email" ? "This is no email such as name@example.com." : "This is no uri such as https://example.com."),
 };
 
 function wrong(field) {
   const pattern = field.dataset.pattern;
   if (pattern && field.value) {
     try {
-      if (!new RegExp(pattern, "u").test(field.value)) return `This does not have the form that is asked for: ${pattern}`;
+      if (!new RegExp(pattern, "u").test(field.value)) return field.dataset.patternWords ?? `Must match ${pattern}`;
     } catch {
       // A pattern that only the server can read.
     }

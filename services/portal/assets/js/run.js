@@ -4,6 +4,9 @@ const run = document.querySelector("[data-run][data-run-live]");
 const WAIT_MS = 80;
 const AGAIN_MS = 3000;
 const NEAR_END = 40;
+// What matters in a running log, and in one of a failed run, stands at its end.
+const end = document.querySelector("[data-run-at-end]");
+if (end) end.scrollTop = end.scrollHeight;
 
 if (run) {
   const log = document.getElementById("run-log");
@@ -65,5 +68,4 @@ if (run) {
   source.addEventListener("error", soon);
   const watch = setInterval(renew, AGAIN_MS);
   addEventListener("pagehide", finish);
-  if (log) log.scrollTop = log.scrollHeight;
 }

@@ -1,0 +1,132 @@
+"""What one step may ask for: lists of its input are bounded together, not item by item.
+
+Each test asks for more than a step may, and the step is refused before it is done.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.scaffolder.actions import fs_delete, fs_readdir, registry
+from services.scaffolder.workspace import folder
+from services.scaffolder.workspace.folder import Workspace, copy_tree
+from services.scaffolder.workspace.skeleton import SkeletonRules
+from shared.contracts.errors import Invalid, TooLarge
+from shared.guards import globs
+from shared.guards.globs import LIST_LIMIT, GlobList
+from tests.scaffolder.workbench import Bench
+
+#: 128 patterns of stars each, which match nothing and take long to find that out.
+BRACES = "".join("{a*,b*}" for _ in range(7))
+
+
+def lists(schema: Any) -> Any:
+    """The schemas of all lists in a schema, by the name of their member."""
+    for name, part in (schema.get("properties") or {}).items():
+        if part.get("type") == "array":
+            yield name, part
+        yield from lists(part)
+
+
+def test_lists_of_names_and_refs_are_bounded_by_the_schema() -> None:
+    """A list that stands in no schema is checked where it is read."""
+    unbounded = {
+        (action.id, name)
+        for action in registry.load().all()
+        for name, part in lists(action.input)
+        if "maxItems" not in part
+    }
+    assert {name for _, name in unbounded} <= {
+        "copyWithoutTemplating",
+        "copyWithoutRender",
+    }
+
+
+async def test_a_folder_cannot_be_listed_again_and_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The entries of all paths count together."""
+    monkeypatch.setattr(fs_readdir, "MOST_ENTRIES", 5)
+    for name in "abc":
+        bench.write(name)
+    assert len((await bench.run("fs:readdir", paths=["."]))["files"]) == 3
+    with pytest.raises(TooLarge, match="paths: over the limit of 5"):
+        await bench.run("fs:readdir", paths=[".", "."])
+
+
+def test_a_list_has_a_limit_of_patterns() -> None:
+    """Before any of them is parsed."""
+    with pytest.raises(Invalid, match=f"copied: at most {LIST_LIMIT} patterns"):
+        GlobList(["*"] * (LIST_LIMIT + 1), label="copied")
+    with pytest.raises(Invalid, match="copied: means over 2000 patterns"):
+        GlobList([BRACES] * 20, label="copied")
+
+
+def test_the_matches_of_a_list_share_one_budget(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Many patterns for many files are refused once they take too long."""
+    monkeypatch.setattr(globs, "LIST_STEPS", 2_000)
+    rules = SkeletonRules(["*x", "*.y", "z/**"])
+    assert not any(rules.is_copied(f"{number}/a") for number in range(50))
+    with pytest.raises(Invalid, match="copyWithoutTemplating: too complex"):
+        any(rules.is_copied(f"{number}/a") for number in range(5_000))
+
+
+async def test_the_patterns_of_one_deletion_share_one_budget(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many are refused before any is parsed, some as soon as they take too long."""
+    for number in range(10):
+        bench.write(f"{number}")
+    with pytest.raises(Invalid, match="files: at most"):
+        await bench.run("fs:delete", files=["*x"] * (LIST_LIMIT + 1))
+    patterns = [f"*x{number}" for number in range(20)]
+    await bench.run("fs:delete", files=patterns)
+    monkeypatch.setattr(fs_delete, "SELECT_STEPS", 100)
+    with pytest.raises(Invalid, match="files: too complex"):
+        await bench.run("fs:delete", files=patterns)
+    assert len(bench.files) == 10
+
+
+def writes(workspace: Workspace, source: Path) -> dict[str, Callable[[int], Any]]:
+    """The ways by which files come into a workspace."""
+    return {
+        "write": lambda number: workspace.write(f"{number}", b"x" * 400),
+        "copy": lambda number: copy_tree(source, workspace, f"{number}"),
+    }
+
+
+@pytest.mark.parametrize("way", ["write", "copy"])
+def test_a_workspace_is_full_before_the_disk_is(tmp_path: Path, way: str) -> None:
+    """Also for a process that resumes the run; files that are gone do not count."""
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "file").write_bytes(b"x" * 400)
+    root = tmp_path / "w"
+    workspace = Workspace(root, most_bytes=1_000)
+    write = writes(workspace, source)[way]
+    write(1)
+    write(2)
+    for resumed in (workspace, Workspace(root, most_bytes=1_000)):
+        with pytest.raises(TooLarge, match="over the limit"):
+            writes(resumed, source)[way](3)
+    assert len(workspace.files()) == 2
+    workspace.delete("1")
+    write(3)
+
+
+def test_a_workspace_has_a_limit_of_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Links count as well."""
+    monkeypatch.setattr(folder, "FILES_LIMIT", 3)
+    workspace = Workspace(tmp_path)
+    workspace.write("a", b"")
+    workspace.link("b", "a")
+    workspace.write("c", b"")
+    for write in (lambda: workspace.write("d", b""), lambda: workspace.link("d", "a")):
+        with pytest.raises(TooLarge):
+            write()

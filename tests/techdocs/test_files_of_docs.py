@@ -1,0 +1,140 @@
+"""Files beside the pages: named by the navigation, linked, played on a page."""
+
+import re
+
+import pytest
+
+from tests.techdocs.installation import Running
+
+CONFIG = """site_name: Box
+use_directory_urls: {directories}
+plugins:
+  - techdocs-core
+  - redirects: {{redirect_maps: {{old.md: guide.md}}}}
+nav:
+  - Home: index.md
+  - One file: api.html
+  - Javadoc: javadoc/index.html
+  - Folder: javadoc/
+  - Upper: 'pläne/Größe und Maß.HTML'
+  - PDF: file.pdf
+  - Query: 'api.html?a=1#b'
+  - Section: [{{Part: 'guide.md#zwei'}}]
+  - Guide: guide.md
+  - Else: https://else.example/x.html
+"""
+PAGE = """# Hi
+
+[1](api.html?a=1#b) [2](javadoc/index.html#m) [3](javadoc/) [4](file.pdf)
+[5](<pläne/Größe und Maß.HTML>) <a href="javadoc/index.html">6</a>
+"""
+FILES: dict[str, str | bytes] = {
+    "docs/index.md": PAGE,
+    "docs/guide.md": "# Guide\n\n## Zwei\n",
+    "docs/api.html": "<h1>Api</h1><script>x()</script>",
+    "docs/javadoc/index.html": "<h1>Classes</h1>",
+    "docs/pläne/Größe und Maß.HTML": "<h1>Size</h1>",
+    "docs/file.pdf": b"%PDF-1.4",
+    "docs/a.mp3": b"ID3",
+}
+STATIC = "/api/techdocs/static/docs/default/component/box/"
+ASSETS = "/api/techdocs/assets/default/component/box/"
+UPPER = f"{STATIC}pl%C3%A4ne/Gr%C3%B6%C3%9Fe%20und%20Ma%C3%9F.HTML"
+
+
+async def publish(techdocs: Running, directories: str) -> None:
+    config = {"mkdocs.yml": CONFIG.format(directories=directories)}
+    techdocs.host.commit("box", {**config, **FILES})
+    await techdocs.document("box")
+    await techdocs.built("box")
+
+
+@pytest.mark.parametrize(
+    ("directories", "guide"), [("true", "guide/"), ("false", "guide.html/")]
+)
+async def test_files_in_the_navigation_have_their_addresses(
+    techdocs: Running, directories: str, guide: str
+) -> None:
+    """Whatever their names; pages with an anchor are pages."""
+    await publish(techdocs, directories)
+    nav = (await techdocs.state("box"))["nav"]
+    section = next(item for item in nav if item["children"])
+    places = {
+        item["title"]: item.get("href")
+        for item in [*nav, *section["children"]]
+        if item["path"] is None
+    }
+    assert places == {
+        "One file": f"{STATIC}api.html",
+        "Javadoc": f"{STATIC}javadoc/index.html",
+        "Folder": f"{STATIC}javadoc/index.html",
+        "Upper": UPPER,
+        "PDF": f"{ASSETS}file.pdf",
+        "Query": f"{STATIC}api.html?a=1#b",
+        "Section": None,
+        "Part": f"/docs/default/component/box/{guide}#zwei",
+        "Else": "https://else.example/x.html",
+    }
+
+
+async def test_links_to_files_of_html_show_them_as_text(techdocs: Running) -> None:
+    """With the headers of foreign content; other files are downloads."""
+    await publish(techdocs, "true")
+    page = (await techdocs.get("/pages/default/component/box/")).json()
+    links = re.findall(r'<a href="(/api/[^"]+)"', page["html"])
+    folder = f"{STATIC}javadoc/index.html"
+    assert links == [
+        f"{STATIC}api.html?a=1#b",
+        f"{folder}#m",
+        folder,
+        f"{ASSETS}file.pdf",
+        UPPER,
+        folder,
+    ]
+    for link in links:
+        answer = await techdocs.get(link.removeprefix("/api/techdocs"))
+        assert answer.status_code == 200, link
+        assert "sandbox" in answer.headers["content-security-policy"]
+        media = answer.headers["content-type"]
+        is_html = link.startswith(STATIC)
+        assert media.startswith("text/plain" if is_html else "application/octet")
+
+
+@pytest.mark.parametrize(
+    ("directories", "link", "former"),
+    [("true", "old/", "old"), ("false", "old.html", "old.html")],
+)
+async def test_links_to_former_pages_lead_to_the_site(
+    techdocs: Running, directories: str, link: str, former: str
+) -> None:
+    """Not to the file that the plugin writes for them."""
+    page = f'# Hi\n\n<a href="{link}">1</a>\n'
+    config = CONFIG.format(directories=directories)
+    files = {**FILES, "mkdocs.yml": config, "docs/index.md": page}
+    techdocs.host.commit("box", files)
+    await techdocs.document("box")
+    await techdocs.built("box")
+    html = (await techdocs.get("/pages/default/component/box/")).json()["html"]
+    assert f'href="/docs/default/component/box/{former}/"' in html
+
+
+async def test_sounds_are_played_from_the_assets_route(techdocs: Running) -> None:
+    """With their own media type, and from any place in them."""
+    await publish(techdocs, "true")
+    headers = {**techdocs.headers(), "range": "bytes=1-2"}
+    address = "/assets/default/component/box/a.mp3"
+    answer = await techdocs.client.get(address, headers=headers)
+    assert (answer.status_code, answer.content) == (206, b"D3")
+    assert answer.headers["content-type"] == "audio/mpeg"
+    assert "content-disposition" not in answer.headers
+
+
+async def test_links_to_absent_headings_are_warned_of(techdocs: Running) -> None:
+    """Also where the site does not ask mkdocs for it; strict sites are still built."""
+    page = "# Hi\n\n[a](guide.md#zwei) [b](guide.md#drei) [c](#vier)\n"
+    config = "site_name: Box\nstrict: true\nplugins: [techdocs-core]\n"
+    techdocs.host.commit("box", {**FILES, "mkdocs.yml": config, "docs/index.md": page})
+    await techdocs.document("box")
+    warnings = (await techdocs.built("box"))["warnings"]
+    names = {re.findall(r"#\w+", line)[0] for line in warnings}
+    assert names == {"#drei", "#vier"}
