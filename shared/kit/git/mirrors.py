@@ -6,7 +6,6 @@ type `local` are read in place. `addresses` parses the web addresses.
 """
 
 import asyncio
-import contextlib
 import re
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -27,6 +26,7 @@ from shared.kit.git.addresses import (
     parse_url,
 )
 from shared.kit.git.command import OUTPUT_LIMIT, run_git
+from shared.kit.git.local_hosts import LOCAL_NAME, check_new_name, default_branches
 from shared.kit.git.mirror_updates import CoalescedRuns, update
 from shared.kit.git.not_found import ref_not_found_message, repository_not_found_message
 from shared.kit.git.push import push_folder
@@ -34,9 +34,6 @@ from shared.kit.git.trees import ExportedTree, GitTrees
 from shared.kit.observability import tracing
 
 NO_COMMIT = "0" * 40
-LOCAL_NAME = re.compile(r"[A-Za-z0-9._][\w.-]*")
-#: Names that are valid in addresses, but not for a folder `NAME.git`.
-UNUSABLE_NAME = re.compile(r"/|\.\.|(\.git|\.lock|\.)$")
 #: Characters and sequences that no ref's name has (git-check-ref-format).
 INVALID_REF = re.compile(r"^[-/]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|(/|\.|\.lock)$")
 COMMIT = re.compile(r"[0-9a-f]{7,40}")
@@ -238,7 +235,7 @@ class RepositoryMirrors:
         kind, integration = self._integration(host)
         if kind != "local" or integration.directory is None:
             raise Invalid(f"{host}: only hosts of type local can be listed")
-        return await asyncio.to_thread(_default_branches, integration.directory)
+        return await asyncio.to_thread(default_branches, integration.directory)
 
     async def create(self, host: str, repository: str, *, branch: str = "main") -> None:
         """Create an empty repository at a host of type `local`.
@@ -252,16 +249,7 @@ class RepositoryMirrors:
             raise Invalid(
                 f"{host}: repositories can be made at hosts of type local only"
             )
-        owner, _, name = repository.rpartition("/")
-        if owner:
-            raise Invalid(
-                f"repository: {host} has no owners: write {name!r} without {owner!r}"
-            )
-        if not LOCAL_NAME.fullmatch(repository) or UNUSABLE_NAME.search(repository):
-            raise Invalid(
-                f"repository: {repository!r} may hold letters, digits and -_. and "
-                "must not end in .git or .lock"
-            )
+        check_new_name(host, repository)
         path = integration.directory / f"{repository}.git"
         if path.exists():
             raise Conflict(f"There is a repository {repository} at {host} already")
@@ -390,15 +378,3 @@ def _clean(path: str) -> str:
         raise Invalid(f"path: {path!r} leads outside the repository")
     check_git_path(path)
     return "/".join(parts)
-
-
-def _default_branches(directory: Path) -> dict[str, str]:
-    """The default branch of each bare repository of a folder (gitrepository-layout)."""
-    branches: dict[str, str] = {}
-    for path in sorted(directory.glob("*.git")):
-        with contextlib.suppress(OSError):
-            head = (path / "HEAD").read_text("utf-8", "replace").strip()
-            prefix, _, branch = head.partition("refs/heads/")
-            name = path.name.removesuffix(".git")
-            branches[name] = branch if prefix == "ref: " else "HEAD"
-    return branches
