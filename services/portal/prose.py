@@ -46,8 +46,9 @@ def _aligned_cell(renderer: Any, tokens: Any, place: int, *options: Any) -> str:
 
 READER.add_render_rule("th_open", _aligned_cell)
 READER.add_render_rule("td_open", _aligned_cell)
-#: Of a text that a list shows without its signs.
-MOST_PLAIN = 1_000
+#: Of a text that a list shows, and of its beginning in which signs are looked for: a
+#: page has hundreds of such texts.
+MOST_PLAIN, MOST_SIGNS = 1_000, 300
 _SIGNS = frozenset("*_`[")
 _LINK = re.compile(r"!?\[([^\[\]]{1,300})\]\([^()\s]{1,300}\)")
 _EMPHASIS = re.compile(
@@ -103,7 +104,9 @@ def plain_text(text: object) -> str:
     written = str(text or "")[:MOST_PLAIN]
     if not _SIGNS.intersection(written):
         return written
-    return _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", _LINK.sub(r"\1", written)))
+    beginning, rest = written[:MOST_SIGNS], written[MOST_SIGNS:]
+    beginning = _LINK.sub(r"\1", beginning)
+    return _EMPHASIS.sub(r"\2", _EMPHASIS.sub(r"\2", beginning)) + rest
 
 
 class ProseBudget:
