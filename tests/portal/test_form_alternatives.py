@@ -6,6 +6,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from services.portal.forms.answers import form_texts_of
+from services.portal.forms.draft import draft_of
+from services.portal.forms.model import FormPage
 from tests.portal.conftest import Client
 from tests.portal.services import FakeServices
 from tests.portal.test_forms import draft, fields
@@ -76,6 +79,17 @@ def test_the_answers_choose_where_the_reader_does_not(
 ) -> None:
     """An answer is lost only by choosing an alternative without its question."""
     assert fields(draft(WHICH, query, **prefilled))["which"].value == chosen
+
+
+def test_the_choices_of_two_pages_are_apart() -> None:
+    """The objects of both pages have the same path."""
+    schemas = [{"oneOf": [NEW, USED]}, {"oneOf": [USED, NEW]}]
+    pages = [FormPage(n, "", "", schema) for n, schema in enumerate(schemas)]
+    texts = form_texts_of([("o.", "1")])
+    filled = draft_of(pages, texts).pages
+    asked = [[field.path for field in page.fields if field.path] for page in filled]
+    assert asked == [[("dbname",)], [("dbname",)]]
+    assert filled[0].fields[0].name != filled[1].fields[0].name
 
 
 def test_alternatives_without_titles_are_counted() -> None:

@@ -41,13 +41,14 @@ class ConditionContext:
     `root` is the whole schema, `budget` what deciding may cost. `faults` says what is
     wrong with conditions that are no schemas. `chosen` holds the numbers of the chosen
     alternatives by the choice's name, `answered` the paths of answers; `choices` are
-    those that were met.
+    those that were met. An object's choices count from `first_number`.
     """
 
     root: Schema
     budget: Budget
     chosen: Values = field(default_factory=dict)
     answered: frozenset[Path] = frozenset()
+    first_number: int = 0
     choices: list[Choice] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 
@@ -210,7 +211,8 @@ def _alternative(
         if first is None:
             return branches[0]
         return _without_tests(branches[first], own_names)
-    number = sum(choice.path == path for choice in context.choices)
+    before = sum(choice.path == path for choice in context.choices)
+    number = context.first_number + before
     text = str(context.chosen.get(choice_name(path, number)) or "")
     index = whole_number(text, limit=len(branches) - 1) if text else None
     if index is None:

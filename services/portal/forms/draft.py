@@ -26,6 +26,7 @@ from services.portal.forms.checks import (
     type_faults,
 )
 from services.portal.forms.conditions import (
+    MOST_CHOICES,
     ConditionContext,
     controllers,
     without_conditions,
@@ -201,6 +202,8 @@ def _page_with_answers(
         budget,
         chosen={name: texts[-1] for name, texts in form_texts.items()},
         answered=answered_paths(answers, prefilled),
+        # The pages of a form are objects of one path, and share the names of choices.
+        first_number=page.number * MOST_CHOICES,
     )
     for _ in range(ROUNDS):
         context.choices.clear()
