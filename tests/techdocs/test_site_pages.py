@@ -192,6 +192,9 @@ async def test_files_in_git_lfs_are_named_by_a_warning(generate: Make) -> None:
     assert site["warnings"] == [f"{names}: {advice}"]
     assert any(names in line for line in log)
     assert generated.pages == 2
+    html = article(generated, "b")["html"]
+    assert f"This page is {advice}." in html
+    assert "sha256" not in html
 
 
 async def test_pictures_of_other_hosts_are_named_by_a_warning(generate: Make) -> None:

@@ -127,8 +127,11 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self._nav = nav
         return nav
 
-    def on_page_read_source(self, *, page: Page, **_: Any) -> None:
+    def on_page_read_source(self, *, page: Page, **_: Any) -> str | None:
         self._begin(page)
+        if page.file.src_uri in self._lfs_files:
+            return f"This page is {ADVICE}."
+        return None
 
     def on_page_markdown(self, markdown: str, *, page: Page, **_: Any) -> str:
         self._current = page
