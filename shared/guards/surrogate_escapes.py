@@ -13,7 +13,9 @@ _MARKS = "".join(chr(_FIRST_MARK + number) for number in range(16))
 _PAIR = re.compile(
     r"(?<!\\)((?:\\\\)*+)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 )
-_MARKED = re.compile(rf"\\U([0-9a-f]{{8}})([{_MARKS}])([{_MARKS}])")
+_MARKED = re.compile(
+    r"\\U([0-9a-f]{8})([\U0010f8f0-\U0010f8ff])([\U0010f8f0-\U0010f8ff])"
+)
 _REMOVE_MARKS = str.maketrans("", "", _MARKS)
 
 

@@ -139,9 +139,9 @@ def test_the_configuration_is_mounted_for_each_reader(
     assert settings.config.name == CONFIG.name
     variables = environment(service)
     if service == PORTAL:
-        # What pages read of the file holds no variable.
-        assert not configured() & set(variables)
-        assert load_config(CONFIG, {}, PagesConfig).permission.enabled
+        # Pages read nothing else of the file that holds a variable.
+        assert configured() & set(variables) == {"CALLBOARD_GIT_HOST"}
+        assert load_config(CONFIG, variables, PagesConfig).permission.enabled
         return
     withheld = set(variables["CALLBOARD_WITHHELD"].split(","))
     assert configured() <= set(variables) | withheld
@@ -275,7 +275,8 @@ def test_the_example_configuration_is_secure() -> None:
     rules = sign_in_rules(config)
     assert (rules.guest_ref, config.auth.development_sign_in) == (None, False)
     assert config.permission.enabled
-    assert not load_config(CONFIG, {}, PagesConfig).catalog.file_locations
+    pages = load_config(CONFIG, environment("portal"), PagesConfig)
+    assert not pages.catalog.file_locations
     assert config.backend.reading.allow == []
     assert len(config.auth.static_tokens) == 1
 
