@@ -10,12 +10,15 @@ from typing import Any
 import pytest
 
 from services.scaffolder.actions import fs_delete, fs_readdir, registry
+from services.scaffolder.runs import context, run_log
 from services.scaffolder.workspace import folder
 from services.scaffolder.workspace.folder import Workspace, copy_tree
 from services.scaffolder.workspace.skeleton import SkeletonRules
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards import globs
 from shared.guards.globs import LIST_LIMIT, GlobList
+from tests.builders import component, template
+from tests.scaffolder.calls import create, messages, say, step, wait_for_status
 from tests.scaffolder.workbench import Bench
 
 #: 128 patterns of stars each, which match nothing and take long to find that out.
@@ -130,3 +133,39 @@ def test_a_workspace_has_a_limit_of_files(
     for write in (lambda: workspace.write("d", b""), lambda: workspace.link("d", "a")):
         with pytest.raises(TooLarge):
             write()
+
+
+async def test_the_outputs_of_all_rounds_share_one_budget(
+    start: Any, catalog: Any, principal_headers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run holds them all until it ends."""
+    monkeypatch.setattr(context, "OUTPUT_CHARACTERS", 5_000)
+    catalog.add(component("fat", spec={"definition": "x" * 1_000}))
+    rounds = step("catalog:fetch", "fetch", entityRef="component:default/fat")
+    catalog.add(template("few", steps=[{**rounds, "each": ["1", "2"]}]))
+    catalog.add(template("many", steps=[{**rounds, "each": list("123456789")}]))
+    ann = principal_headers()
+    async with start() as client:
+        few, many = [await create(client, ann, name) for name in ("few", "many")]
+        await wait_for_status(client, ann, few, "completed")
+        await wait_for_status(client, ann, many, "failed")
+        log_texts = await messages(client, ann, many)
+    assert any("limit" in text for text in log_texts)
+
+
+async def test_the_log_of_a_run_has_a_limit(
+    start: Any, catalog: Any, principal_headers: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Lines of steps are left out beyond it; the run goes on and tells of its end."""
+    monkeypatch.setattr(run_log, "MOST_CHARACTERS", 3_000)
+    rounds = {**say("${{ each.value }}"), "each": list(map(str, range(100)))}
+    catalog.add(template("t", steps=[rounds, say("after")]))
+    ann = principal_headers()
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        await wait_for_status(client, ann, task_id, "completed")
+        log_texts = await messages(client, ann, task_id)
+    assert log_texts.count(run_log.LEFT_OUT) == 1
+    assert len(log_texts) < 30
+    assert "after" not in log_texts
+    assert log_texts[-1] == "Run completed with status: completed"

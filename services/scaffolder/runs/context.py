@@ -1,6 +1,7 @@
 """What the steps of one run share, and the values that their expressions read."""
 
 import asyncio
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from services.scaffolder.actions.action import Tools
 from services.scaffolder.actions.registry import Registry
 from services.scaffolder.dialect import json_rendering
 from services.scaffolder.dialect.json_rendering import ExpressionFailure
+from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Answers, JsonObject, Task
 from services.scaffolder.runs.run_log import RunLog
@@ -19,8 +21,14 @@ from services.scaffolder.secrets.redaction import MASK, Redactor
 from services.scaffolder.workspace.folder import Workspace
 from shared.kit.observability import tracing
 
+#: The characters of the outputs of all steps: the store takes 16 MB for a run.
+OUTPUT_CHARACTERS = 12_000_000
 #: The characters of each part of a warning.
 _LONGEST_PART = 200
+
+
+def _output_budget() -> RenderingBudget:
+    return RenderingBudget(text=OUTPUT_CHARACTERS, seconds=math.inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +37,8 @@ class RunContext:
 
     `parameters` are the real answers; the task's spec has stars for secret ones.
     `warned` are the step, field and text of the expressions that the log warned of.
+    `output_budget` pays for the outputs of all steps and rounds in this process: a run
+    holds and stores them all.
     """
 
     task: Task
@@ -44,6 +54,7 @@ class RunContext:
     has_secret_answers: bool = False
     is_dry_run: bool = False
     warned: set[tuple[str | None, str, str]] = field(default_factory=set)
+    output_budget: RenderingBudget = field(default_factory=_output_budget)
 
     async def names(self, *, secret: bool = False) -> DualValue:
         """The values that expressions read; secrets only for the input of a step."""

@@ -11,6 +11,11 @@ from shared.contracts.errors import Unavailable
 
 _FLUSH_SECONDS = 0.05
 _LINES_PER_WRITE = 500
+#: The characters of all lines that steps write; those of the run itself are few.
+MOST_CHARACTERS = 20_000_000
+#: What a line counts beside its message.
+LINE_CHARACTERS = 200
+LEFT_OUT = "The log is full: further lines of this step and those after it are left out"
 #: Called with the id of a run whose log has grown.
 Notify = Callable[[str], None]
 
@@ -44,6 +49,7 @@ class RunLog:
         self._last = last
         self._notify = notify
         self._pending: list[TaskEvent] = []
+        self._characters = 0
         self._loop = asyncio.get_running_loop()
         self._numbering = threading.Lock()
         self._timer: asyncio.TimerHandle | None = None
@@ -59,8 +65,18 @@ class RunLog:
         type: EventType = "log",  # noqa: A002 - the field's name
         **more: Any,
     ) -> None:
-        """Add a line, from any thread; it is stored by a timer or by `flush`."""
+        """Add a line, from any thread; it is stored by a timer or by `flush`.
+
+        Lines of steps beyond the limit of a log are left out, and the log says so.
+        """
+        is_of_step = type == "log" and step_id is not None and status is None
+        if is_of_step and self._characters > MOST_CHARACTERS:
+            return
         redacted = self.redactor.beginning(message, LONGEST_MESSAGE)
+        if is_of_step:
+            self._characters += LINE_CHARACTERS + len(redacted)
+            if self._characters > MOST_CHARACTERS:
+                redacted = LEFT_OUT
         body: JsonObject = {"message": redacted}
         if step_id is not None:
             body["stepId"] = step_id

@@ -156,7 +156,8 @@ class StepRun:
             schema_checks.check_input, action.id, action.input, values.real
         )
         context = await self._run_action(action, values, key)
-        outputs: JsonObject = json_text.plain(context.outputs)
+        budget = self._context.output_budget
+        outputs: JsonObject = json_text.plain(context.outputs, budget)
         return outputs
 
     async def _concealed(
