@@ -1,10 +1,12 @@
 """What unregistering a location does not take away, told before it is done."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from shared.guards import turns
 from shared.kit.http.service_tokens import Principal
 from tests import builders
 from tests.catalog.running import OPEN, Host, Running, pointing, running, write
@@ -114,3 +116,27 @@ async def test_a_restricted_location_is_not_named(database: Any, data: Path) -> 
         assert (await catalog.ask("GET", path, principal=bo)).status_code == 404
         missing = await catalog.ask("GET", "/locations/none/remaining")
         assert missing.status_code == 404
+
+
+async def test_what_many_entities_leave_is_told_in_turns(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are looked for, grouped, and shown to a reader: others go on in between."""
+    count = 300
+    components = [builders.component(f"c{number}") for number in range(count)]
+    file = write(data, "many.yaml", *components)
+    async with running(database, data) as catalog:
+        identity = await register(catalog, file)
+        monkeypatch.setattr(turns, "SLICE_SECONDS", 0)
+        turns_of_others = 0
+
+        async def go_on() -> None:
+            nonlocal turns_of_others
+            while True:
+                await asyncio.sleep(0)
+                turns_of_others += 1
+
+        others = asyncio.create_task(go_on())
+        await remaining_of(catalog, identity)
+        others.cancel()
+        assert turns_of_others > 3.5 * count

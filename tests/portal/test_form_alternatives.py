@@ -87,8 +87,10 @@ def test_the_choices_of_two_pages_are_apart() -> None:
     pages = [FormPage(n, "", "", schema) for n, schema in enumerate(schemas)]
     texts = form_texts_of([("o.", "1")])
     filled = draft_of(pages, texts).pages
-    asked = [[field.path for field in page.fields if field.path] for page in filled]
-    assert asked == [[("dbname",)], [("dbname",)]]
+    question_paths = [
+        [field.path for field in page.fields if field.path] for page in filled
+    ]
+    assert question_paths == [[("dbname",)], [("dbname",)]]
     assert filled[0].fields[0].name != filled[1].fields[0].name
 
 

@@ -16,6 +16,7 @@ from services.catalog.model import RootLocation
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import Forbidden
 from shared.contracts.permissions import LOCATION_DELETE
+from shared.guards.turns import in_turns
 from shared.kit.http.apps import Caller
 from shared.kit.http.models import ResponseModel
 from shared.kit.http.service_tokens import Principal
@@ -60,19 +61,19 @@ async def remaining(
     root = visible_root(writes, scope, location_id)
     outcome = await unregister_outcome(writes.catalog, root)
     items = [
-        _item(provider, scope)
+        await _item(provider, scope)
         for provider in outcome.other_providers
         if not scope.hides(provider.root.location.entity_ref)
     ]
     return Unregistering(
         items=[item for item in items if item.total_entities],
-        leaving=_ref_list(outcome.leaving, scope),
+        leaving=await _ref_list(await outcome.leaving(), scope),
         removable=await _is_removable(writes, caller, root),
     )
 
 
-def _item(provider: OtherProvider, scope: ReaderScope) -> RemainingEntities:
-    ref_list = _ref_list(provider.refs, scope)
+async def _item(provider: OtherProvider, scope: ReaderScope) -> RemainingEntities:
+    ref_list = await _ref_list(provider.refs, scope)
     return RemainingEntities(
         location=str(provider.root.location),
         providers=sorted(provider.root.providers),
@@ -82,8 +83,8 @@ def _item(provider: OtherProvider, scope: ReaderScope) -> RemainingEntities:
     )
 
 
-def _ref_list(refs: Sequence[str], scope: ReaderScope) -> RefList:
-    visible_refs = [ref for ref in refs if not scope.hides(ref)]
+async def _ref_list(refs: Sequence[str], scope: ReaderScope) -> RefList:
+    visible_refs = [ref async for ref in in_turns(refs) if not scope.hides(ref)]
     return RefList(
         total_entities=len(visible_refs), entity_refs=visible_refs[:MOST_REFS]
     )

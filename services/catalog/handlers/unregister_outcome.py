@@ -35,8 +35,7 @@ class UnregisterOutcome:
     deleted: list[str]
     other_providers: list[OtherProvider]
 
-    @property
-    def leaving(self) -> list[str]:
+    async def leaving(self) -> list[str]:
         """The entities that leave the catalog for good, in the order of their refs."""
         returning_refs = {
             ref
@@ -44,7 +43,7 @@ class UnregisterOutcome:
             if provider.returns
             for ref in provider.refs
         }
-        return sorted(set(self.deleted) - returning_refs)
+        return await sort_in_turns([*set(self.deleted) - returning_refs], str)
 
 
 async def unregister_outcome(
