@@ -128,15 +128,15 @@ async def test_what_many_entities_leave_is_told_in_turns(
     async with running(database, data) as catalog:
         identity = await register(catalog, file)
         monkeypatch.setattr(turns, "SLICE_SECONDS", 0)
-        turns_of_others = 0
+        others_turns = 0
 
         async def go_on() -> None:
-            nonlocal turns_of_others
+            nonlocal others_turns
             while True:
                 await asyncio.sleep(0)
-                turns_of_others += 1
+                others_turns += 1
 
         others = asyncio.create_task(go_on())
         await remaining_of(catalog, identity)
         others.cancel()
-        assert turns_of_others > 3.5 * count
+        assert others_turns > 3.5 * count
