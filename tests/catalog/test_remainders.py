@@ -128,15 +128,15 @@ async def test_what_many_entities_leave_is_told_in_turns(
     async with running(database, data) as catalog:
         identity = await register(catalog, file)
         monkeypatch.setattr(turns, "SLICE_SECONDS", 0)
-        others_turns = 0
+        rival_turns = 0
 
-        async def go_on() -> None:
-            nonlocal others_turns
+        async def count_turns() -> None:
+            nonlocal rival_turns
             while True:
                 await asyncio.sleep(0)
-                others_turns += 1
+                rival_turns += 1
 
-        others = asyncio.create_task(go_on())
+        rival = asyncio.create_task(count_turns())
         await remaining_of(catalog, identity)
-        others.cancel()
-        assert others_turns > 3.5 * count
+        rival.cancel()
+        assert rival_turns > 3.5 * count
