@@ -8,8 +8,6 @@ from pathlib import Path
 
 from tests.waiting import until_now
 
-GONE_SECONDS = 60.0
-
 
 class CannotMount(RuntimeError):
     """This process may not mount a file system."""
@@ -35,12 +33,12 @@ class SmallDisk:
 
     def close(self) -> None:
         """Unmount it; processes that are ending may use it for a moment."""
-        until_now(self._unmounted, GONE_SECONDS, "the disk to be let go")
+        until_now(self._unmounted, "the disk to be let go")
 
     @contextmanager
     def filled(self) -> Iterator[None]:
         """Leave no byte free: the disk is shrunk to the size of its content."""
-        until_now(self._shrunk, GONE_SECONDS, "the disk to be full")
+        until_now(self._shrunk, "the disk to be full")
         try:
             yield
         finally:

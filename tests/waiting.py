@@ -7,12 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 STEP_SECONDS = 0.02
-#: A machine that is busy with other tests may be many times slower than a quiet one.
-LONGEST_SECONDS = 30.0
+#: A machine that is busy with other tests may be many times slower than a quiet one. A
+#: wait ends as soon as its condition is true: none asks for less time than this.
+LONGEST_SECONDS = 90.0
 
 
 async def until(
-    probe: Callable[[], Any], seconds: float = LONGEST_SECONDS, condition: str = ""
+    probe: Callable[[], Any], condition: str = "", *, seconds: float = LONGEST_SECONDS
 ) -> Any:
     """The first truthy value of `probe` (a function or coroutine function)."""
     deadline = time.monotonic() + seconds
@@ -28,7 +29,7 @@ async def until(
 
 
 def until_now(
-    probe: Callable[[], Any], seconds: float = LONGEST_SECONDS, condition: str = ""
+    probe: Callable[[], Any], condition: str = "", *, seconds: float = LONGEST_SECONDS
 ) -> Any:
     """The first truthy value of `probe`, for tests that are not coroutines."""
     deadline = time.monotonic() + seconds

@@ -61,7 +61,7 @@ async def test_a_figure_needs_a_principal_with_permission(
             answer = await ann.get("/runs", params={"period": "24h"})
             return answer.status_code == 200 and bool(answer.json()["groups"])
 
-        await until(counted, 60)
+        await until(counted)
         answer = (await ann.get("/runs", params={"period": "24h"})).json()
         assert answer["totals"] == {"completed": 0, "failed": 1, "cancelled": 0}
         assert len(answer["buckets"]) == 24
@@ -98,7 +98,7 @@ async def test_counts_survive_a_lost_event_log(kafka: str, data: Path) -> None:
     async with KafkaBus(kafka) as bus:
         await publish(bus, "pushes", [push("kept/web"), push("kept/web")])
         async with ActivityConsumer(Server.of(kafka), data, group="kept") as first:
-            await until(lambda: has(first, 2), 60)
+            await until(lambda: has(first, 2))
         async with ActivityConsumer(Server.of(kafka), data, group="kept-on") as other:
             # The two of before are in the file, and the log has them once more.
-            await until(lambda: has(other, 4), 60)
+            await until(lambda: has(other, 4))

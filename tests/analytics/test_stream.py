@@ -65,8 +65,8 @@ async def test_events_of_all_topics_are_counted(kafka: str) -> None:
                         == [2]
                     )
 
-                await until(has_all, 60, f"all figures by {resolution.name}")
-            await until(lambda: is_ready(stream), 20)
+                await until(has_all, f"all figures by {resolution.name}")
+            await until(lambda: is_ready(stream))
 
 
 async def test_tables_are_rebuilt_without_double_counting(kafka: str) -> None:
@@ -76,13 +76,13 @@ async def test_tables_are_rebuilt_without_double_counting(kafka: str) -> None:
         await publish(bus, "pushes", [push("again/web") for _ in range(50)])
         first = ActivityStream(Server.of(kafka), group="again")
         async with first.running():
-            await until(lambda: numbers(first, "pushes", key) == [50], 60)
+            await until(lambda: numbers(first, "pushes", key) == [50])
         await publish(bus, "pushes", [push("again/web")])
         second = ActivityStream(Server.of(kafka), group="again")
         async with second.running():
-            await until(lambda: numbers(second, "pushes", key) == [51], 60)
+            await until(lambda: numbers(second, "pushes", key) == [51])
             await publish(bus, "pushes", [push("again/web")])
-            await until(lambda: numbers(second, "pushes", key) == [52], 60)
+            await until(lambda: numbers(second, "pushes", key) == [52])
 
 
 async def test_an_event_that_is_published_twice_counts_once(kafka: str) -> None:
@@ -94,7 +94,7 @@ async def test_an_event_that_is_published_twice_counts_once(kafka: str) -> None:
             await publish(bus, "pushes", [event, event])
             await publish(bus, "pushes", [event, push("twice/web")])
             key = "git.example.com/twice/web"
-            await until(lambda: numbers(stream, "pushes", key) == [2], 60)
+            await until(lambda: numbers(stream, "pushes", key) == [2])
 
 
 async def test_a_malformed_event_does_not_stop_the_stream(kafka: str) -> None:
@@ -115,8 +115,8 @@ async def test_a_malformed_event_does_not_stop_the_stream(kafka: str) -> None:
             await bus.publish(GIT_PUSH, subject, change("deleted").to_bytes())
             await publish(bus, "pushes", [push("poison/web")])
             key = "git.example.com/poison/web"
-            await until(lambda: numbers(stream, "pushes", key) == [1], 60)
-            await until(lambda: any(b"{no event" in r.value for r in letters), 20)
+            await until(lambda: numbers(stream, "pushes", key) == [1])
+            await until(lambda: any(b"{no event" in r.value for r in letters))
 
 
 async def test_names_of_any_length_are_counted(kafka: str) -> None:
@@ -131,12 +131,12 @@ async def test_names_of_any_length_are_counted(kafka: str) -> None:
             short = change("updated", "short", owner="group:default/short")
             await publish(bus, "changes", [*long, short])
             key = "|group:default/short"
-            await until(lambda: numbers(stream, "changes", key) == [1, 0, 0, 0], 60)
+            await until(lambda: numbers(stream, "changes", key) == [1, 0, 0, 0])
 
             def together() -> int:
                 return (numbers(stream, "changes", REST) or [0])[0]
 
-            await until(lambda: together() >= before[0] + 41, 60)
+            await until(lambda: together() >= before[0] + 41)
             assert together() == before[0] + 41
 
 
@@ -144,7 +144,7 @@ async def test_an_incomplete_table_is_not_answered_from(kafka: str) -> None:
     """A process that shares the partitions with another answers 503."""
     stream = ActivityStream(Server.of(kafka), group="part")
     async with stream.running():
-        await until(lambda: is_ready(stream), 60)
+        await until(lambda: is_ready(stream))
         stream._partitions |= {TP(GIT_PUSH, 99)}
         with pytest.raises(Unavailable, match="run one alone"):
             await stream.check()

@@ -24,7 +24,7 @@ def test_a_portal_is_restored_from_its_backup(tmp_path: Path) -> None:
     portal.up()
     try:
         # The portal is ready before the example's documentation is built.
-        until_now(lambda: portal.get(SITES)["count"] == BUILT, 90, "the sites")
+        until_now(lambda: portal.get(SITES)["count"] == BUILT, "the sites")
         before, revisions = agreed(portal), history(portal, REF)
         assert before["catalog"]["count"] > 0
         portal.command("backup", str(saved))

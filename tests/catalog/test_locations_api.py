@@ -323,7 +323,7 @@ async def test_registering_a_discovered_file_reuses_its_location(
     host = Host(data)
     host.commit("shop", {"catalog-info.yaml": [builders.component("web")]})
     async with running(database, data, host.discovering()) as catalog:
-        await until(catalog.refs, 20)
+        await until(catalog.refs)
         answer = await catalog.register(host.url("shop").replace("/blob/", "/tree/"))
         assert answer.status_code == 201
         entity = await catalog.entity("component:default/web")

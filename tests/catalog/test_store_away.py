@@ -50,7 +50,7 @@ async def test_without_the_store_reads_are_stale_and_writes_fail(
             with documents.frozen(engine):
                 answer = await refused(catalog, two)
                 assert "does not answer" in answer.json()["error"]["message"]
-                assert await until(lambda: stale(catalog), SOON)
+                assert await until(lambda: stale(catalog))
                 start = time.monotonic()
                 for _ in range(20):
                     await stale(catalog)
@@ -68,7 +68,7 @@ async def test_without_the_store_reads_are_stale_and_writes_fail(
             async def current() -> bool:
                 return not await stale(catalog)
 
-            await until(current, 15)
+            await until(current)
             # Whoever was told to try again does not hear that it is there already.
             assert (await catalog.register(two)).status_code == 201
             assert "component:cart" in await catalog.refs()
@@ -91,12 +91,12 @@ async def test_a_catalog_that_starts_before_its_store_waits(tmp_path: Path) -> N
             assert ready.status_code == 503
             return "does not answer" in ready.json()["checks"]["catalog loaded"]
 
-        await until(said, SOON)
+        await until(said)
         again = await asyncio.to_thread(documents.start, tmp_path, port)
 
         async def loaded() -> bool:
             return (await catalog.ask("GET", "/entities")).status_code == 200
 
-        await until(loaded, SOON)
+        await until(loaded)
         await catalog.http.aclose()
     again.stop()

@@ -15,7 +15,6 @@ from tests.waiting import until
 
 WEB = "component:default/web"
 #: On a busy machine too; the scan comes every 900 s.
-SOON = 30.0
 
 
 @pytest.fixture
@@ -50,14 +49,14 @@ async def owned_by(catalog: Running, name: str, ref: str = WEB) -> None:
         entity = await catalog.entity(ref)
         return entity is not None and entity["metadata"].get("title") == name
 
-    await until(is_owner, SOON, f"{ref} to be {name}'s")
+    await until(is_owner, f"{ref} to be {name}'s")
 
 
 async def no_problems(catalog: Running, target: str) -> None:
     async def is_fine() -> bool:
         return not await catalog.problems(generated(target, "url"))
 
-    await until(is_fine, SOON, f"{target} to have no problem")
+    await until(is_fine, f"{target} to have no problem")
 
 
 async def test_the_second_root_takes_over_after_an_unregistration(
@@ -116,7 +115,7 @@ async def test_the_oldest_waiting_root_takes_over(catalog: Running, host: Host) 
         problems = await catalog.problems(generated(host.url("three"), "url"))
         return [host.url("two") in problem for problem in problems] == [True]
 
-    await until(names_the_new_owner, SOON, "the error to name the new owner")
+    await until(names_the_new_owner, "the error to name the new owner")
     await catalog.ask("DELETE", f"/locations/{second}")
     await owned_by(catalog, "three")
     await no_problems(catalog, host.url("three"))

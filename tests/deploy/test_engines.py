@@ -57,7 +57,7 @@ def composed_kafka(
     address = f"127.0.0.1:{port}"
     client = AdminClient({"bootstrap.servers": address, "log_level": 0})
     try:
-        until_now(lambda: topics(client) is not None, 60, "Kafka answers")
+        until_now(lambda: topics(client) is not None, "Kafka answers")
         yield address
     finally:
         process.terminate()

@@ -143,7 +143,7 @@ async def wait_ready(url: str, process: subprocess.Popen[bytes], log: Path) -> N
 
     async with httpx.AsyncClient(base_url=url) as client:
         try:
-            await until(ready, 90, f"{url} ready")
+            await until(ready, f"{url} ready")
         except AssertionError as error:
             raise AssertionError(f"{last}\n{log.read_text()[-3000:]}") from error
 

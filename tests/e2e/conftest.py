@@ -33,7 +33,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
     try:
         system.up()
         # The portal is ready before the example's documentation is built.
-        until_now(lambda: documented(system) == SITES, 60, "the example's sites")
+        until_now(lambda: documented(system) == SITES, "the example's sites")
         yield system
     finally:
         system.hang_up()

@@ -146,4 +146,4 @@ def problem(answer: httpx.Response) -> tuple[int, str, str]:
 
 def eventually(result: Callable[[], Any], description: str) -> Any:
     """What `result` returns once it is true."""
-    return until_now(result, SECONDS, description)
+    return until_now(result, description)

@@ -41,7 +41,7 @@ def push(portal: Portal) -> None:
     files = {"catalog-info.yaml": "\n---\n".join(json.dumps(e) for e in pushed())}
     files |= bomb_contents.documentation()
     portal.repository("bombs", files)
-    until_now(lambda: portal.known("component:default/bomb-plain"), 60, "the push")
+    until_now(lambda: portal.known("component:default/bomb-plain"), "the push")
     sync = "/api/techdocs/sync/default/component/bomb-plain"
     portal.as_(SERVICE).get(sync, timeout=150)
 
@@ -153,7 +153,7 @@ def test_no_input_blocks_a_service(system: Portal) -> None:
     client = Client(portal)
     try:
         start = time.monotonic()
-        until_now(lambda: time.monotonic() - start > CALM_SECONDS, 60, "a calm while")
+        until_now(lambda: time.monotonic() - start > CALM_SECONDS, "a calm while")
         calm = pulse.worst(start, time.monotonic())
         walk = Walk(portal, pulse, client, max(calm.values()))
         walk.go()

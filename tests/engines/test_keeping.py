@@ -56,7 +56,7 @@ def consume(engine: Engine) -> int:
         values.update(message.value() for message in consumer.consume(100, 0.2))
         return len(values) == 100
 
-    until_now(all_here, 30, "a hundred messages")
+    until_now(all_here, "a hundred messages")
     consumer.close()
     return len(values)
 
@@ -180,7 +180,7 @@ def test_a_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     assert alive(pid)
     parent.kill()
     parent.wait()
-    until_now(lambda: not alive(pid), 30, "its end")
+    until_now(lambda: not alive(pid), "its end")
 
 
 def alive(pid: int) -> bool:

@@ -37,7 +37,7 @@ def test_killed_servers_are_restarted(system: System) -> None:
     def back() -> bool:
         return not set(pids.items()) & set(system.run["pids"].items())
 
-    until_now(back, BACK_SECONDS, "four engines")
+    until_now(back, "four engines", seconds=BACK_SECONDS)
     run = system.run
     assert [run["addresses"][n] for n in ENGINES] == [
         before["addresses"][n] for n in ENGINES
@@ -45,7 +45,7 @@ def test_killed_servers_are_restarted(system: System) -> None:
     assert {run["restarts"][name] for name in ENGINES} == {1}
     # The log is a real one: no service was told to begin again.
     assert not set(run["restarts"]) - set(ENGINES)
-    until_now(lambda: well(system), BACK_SECONDS, "a portal that is well")
+    until_now(lambda: well(system), "a portal that is well", seconds=BACK_SECONDS)
     system.down()
     # Whoever adopted an ended process may take a moment to notice.
     processes = [Path(f"/proc/{pid}") for pid in run["pids"].values()]

@@ -22,7 +22,7 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portal]:
         def built() -> bool:
             return int(agreed(portal)["sites"]["count"]) == SITES
 
-        until_now(built, 90, "the example's sites")
+        until_now(built, "the example's sites")
         yield portal
     finally:
         portal.hang_up()

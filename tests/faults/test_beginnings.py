@@ -16,7 +16,7 @@ from deploy.embedded import child
 from deploy.embedded.rundata import SERVICES, RunData
 from tests.e2e.running import Portal
 from tests.faults.driver.deployment import documents_of
-from tests.faults.victims import BACK_SECONDS, agreed, back, kill, well
+from tests.faults.victims import agreed, back, kill, well
 from tests.waiting import until_now
 
 pytestmark = [pytest.mark.faults, pytest.mark.timeout(300)]
@@ -61,7 +61,7 @@ def test_a_fresh_process_serves_on_the_socket_it_is_given(
         pid = child.spawn("catalog", listening, environment(portal, port), log)
     url = f"http://127.0.0.1:{port}"
     try:
-        until_now(lambda: is_ready(url), BACK_SECONDS, "the fresh catalog")
+        until_now(lambda: is_ready(url), "the fresh catalog")
     finally:
         os.kill(pid, signal.SIGTERM)
         _, status = os.waitpid(pid, 0)
@@ -79,7 +79,7 @@ def test_no_process_is_forked_while_an_engine_starts(portal: Portal) -> None:
     old_pid = kill(portal, "documents")
     with stopped(portal, old_pid, b"deploy.embedded.documents"):
         dead = kill(portal, "techdocs")
-        until_now(lambda: portal.run["pids"]["techdocs"] != dead, 20, "another")
+        until_now(lambda: portal.run["pids"]["techdocs"] != dead, "another")
         command = Path(f"/proc/{portal.run['pids']['techdocs']}/cmdline").read_bytes()
     assert b"deploy.embedded.child" in command
     back(portal, "documents", old_pid)
@@ -100,7 +100,7 @@ def stopped(portal: Portal, old_pid: int, command: bytes) -> Iterator[None]:
                         return pid
         return None
 
-    pid = until_now(started_pid, 20, "the engine's next start")
+    pid = until_now(started_pid, "the engine's next start")
     os.kill(pid, signal.SIGSTOP)
     try:
         yield
@@ -121,5 +121,5 @@ def test_services_and_engines_that_die_together_recover(portal: Portal) -> None:
             with suppress(ProcessLookupError, KeyError):
                 dead = kill(portal, victim)
         back(portal, victim, dead)
-    until_now(lambda: well(portal), BACK_SECONDS, "all to be well")
+    until_now(lambda: well(portal), "all to be well")
     assert agreed(portal) == before

@@ -28,7 +28,6 @@ pytestmark = [
 
 PAYMENTS = f"{BY_NAME}/component/default/payments"
 LOCATIONS = "/api/catalog/locations"
-BACK_SECONDS = 60.0
 #: Nobody may be kept waiting for what is away.
 SOON_SECONDS = 8.0
 
@@ -66,7 +65,7 @@ def host(portal: Portal) -> Iterator[GitHost]:
 def be_well(portal: Portal) -> None:
     """Wait until every service says that it is ready."""
     try:
-        until_now(lambda: well(portal), BACK_SECONDS)
+        until_now(lambda: well(portal))
     except AssertionError as error:
         raise AssertionError(f"{states(portal)}\n{portal.logs()}") from error
 
@@ -137,11 +136,12 @@ def test_the_portal_works_without_opensearch(
         assert "search" in message.lower() or "index" in message.lower()
         page = Quick(portal.as_(ANN))("GET", "/catalog", follow_redirects=True)
         assert page.status_code == 200
-        until_now(lambda: states(portal), 30, "the status to say so")
+        until_now(lambda: states(portal), "the status to say so")
         assert all(name.startswith("search") for name in states(portal))
-    until_now(lambda: portal.known("component:default/without-index"), 30, "the entity")
+    until_now(lambda: portal.known("component:default/without-index"), "the entity")
     until_now(
-        lambda: finds(portal, "without-index"), BACK_SECONDS, "search to catch up"
+        lambda: finds(portal, "without-index"),
+        "search to catch up",
     )
 
 
@@ -156,15 +156,14 @@ def test_the_portal_works_without_kafka(
         assert ask("POST", LOCATIONS, json=body).status_code == 201
         assert portal.known("component:default/without-log") is not None
         assert ask("GET", "/api/search/query?term=payments").status_code == 200
-        until_now(lambda: figure(portal, "catalog", "outbox") >= 1, 15, "the outbox")
+        until_now(lambda: figure(portal, "catalog", "outbox") >= 1, "the outbox")
         assert not finds(portal, "without-log")
-        until_now(
-            lambda: "catalog events" in states(portal), 30, "the status to say so"
-        )
+        until_now(lambda: "catalog events" in states(portal), "the status to say so")
     until_now(
-        lambda: finds(portal, "without-log"), BACK_SECONDS, "search to hear of it"
+        lambda: finds(portal, "without-log"),
+        "search to hear of it",
     )
-    until_now(lambda: not figure(portal, "catalog", "outbox"), 30, "an empty outbox")
+    until_now(lambda: not figure(portal, "catalog", "outbox"), "an empty outbox")
 
 
 def test_a_push_during_a_kafka_outage_is_retried(
@@ -176,11 +175,11 @@ def test_a_push_during_a_kafka_outage_is_retried(
         text = yaml.safe_dump(component("pushed-late"))
         host.push("pushed-late", {"catalog-info.yaml": text}, "Begin")
         counted = host.ledger.operations
-        until_now(lambda: counted["delivery", "refused"], 30, "a delivery refused")
+        until_now(lambda: counted["delivery", "refused"], "a delivery refused")
         assert not host.settled()
-    until_now(host.settled, BACK_SECONDS, "the delivery to be taken")
+    until_now(host.settled, "the delivery to be taken")
     ref = "component:default/pushed-late"
-    until_now(lambda: portal.known(ref), BACK_SECONDS, "the push in the catalog")
+    until_now(lambda: portal.known(ref), "the push in the catalog")
 
 
 def test_the_portal_answers_stale_reads_without_mongodb(
@@ -194,7 +193,6 @@ def test_the_portal_answers_stale_reads_without_mongodb(
     with deployment.cut("documents"):
         until_now(
             lambda: "callboard-stale" in ask("GET", PAYMENTS).headers,
-            15,
             "the answers to be marked",
         )
         assert ask("GET", PAYMENTS).status_code == 200
@@ -204,26 +202,22 @@ def test_the_portal_answers_stale_reads_without_mongodb(
         refused(ask("POST", LOCATIONS, json=body))
         text = yaml.safe_dump(component("pushed-early"))
         host.push("pushed-early", {"catalog-info.yaml": text}, "Begin")
-        until_now(host.settled, 30, "the delivery to be taken")
+        until_now(host.settled, "the delivery to be taken")
         page = Quick(portal.as_(ANN))("GET", "/catalog", follow_redirects=True)
         assert page.status_code == 200
-        until_now(
-            lambda: "catalog documents" in states(portal), 30, "the status to say so"
-        )
+        until_now(lambda: "catalog documents" in states(portal), "the status to say so")
     until_now(
         lambda: "callboard-stale" not in ask("GET", PAYMENTS).headers,
-        BACK_SECONDS,
         "the answers to be fresh",
     )
     body_again = until_now(
         lambda: ask("POST", LOCATIONS, json=body).status_code in (201, 409),
-        BACK_SECONDS,
         "the write to be taken",
     )
     assert body_again
     assert portal.known("component:default/without-store") is not None
     ref = "component:default/pushed-early"
-    until_now(lambda: portal.known(ref), BACK_SECONDS, "the push in the catalog")
+    until_now(lambda: portal.known(ref), "the push in the catalog")
 
 
 def test_every_decision_is_denied_without_opa(
@@ -234,16 +228,14 @@ def test_every_decision_is_denied_without_opa(
     assert ask("GET", PAYMENTS).status_code == 200
     with deployment.cut("opa"), portal.with_token(None) as nobody:
         until_now(
-            lambda: ask("GET", PAYMENTS).status_code == 503, 20, "known answers to age"
+            lambda: ask("GET", PAYMENTS).status_code == 503, "known answers to age"
         )
         message = refused(ask("GET", PAYMENTS))
         assert "polic" in message.lower()
         public = Quick(nobody)
         for path in ("/healthz", "/sign-in", "/api/auth/.well-known/jwks.json"):
             assert public("GET", path).status_code == 200, path
-    until_now(
-        lambda: ask("GET", PAYMENTS).status_code == 200, 15, "decisions to be made"
-    )
+    until_now(lambda: ask("GET", PAYMENTS).status_code == 200, "decisions to be made")
 
 
 def test_the_portal_recovers_when_all_engines_are_cut_off(

@@ -25,7 +25,6 @@ pytestmark = [pytest.mark.faults, pytest.mark.timeout(400)]
 
 MEGABYTES = 160
 LOCATIONS = "/api/catalog/locations"
-BACK_SECONDS = 90.0
 WRITES = 12
 LITTLE = 65536
 KILLED = ("scaffolder", "search")
@@ -68,7 +67,7 @@ def test_a_full_disk_loses_nothing(portal: SmallPortal, disk: SmallDisk) -> None
     host = GitHost(portal.data, portal.url, Ledger())
     try:
         taken = attempted(portal, host, disk)
-        until_now(lambda: well(portal), BACK_SECONDS, portal.logs())
+        until_now(lambda: well(portal), portal.logs())
         for name in taken:
             assert portal.known(f"component:default/{name}") is not None, name
         for number in range(WRITES):
@@ -97,7 +96,7 @@ def test_a_service_that_dies_on_a_full_disk_is_restarted(
         assert disk.free < LITTLE
         for name in KILLED:
             kill(portal, name)
-        until_now(lambda: well(portal), BACK_SECONDS, portal.logs())
+        until_now(lambda: well(portal), portal.logs())
         assert portal.run["pids"] == before
     in_the_way.rmdir()
 
@@ -105,7 +104,7 @@ def test_a_service_that_dies_on_a_full_disk_is_restarted(
         pids = portal.run["pids"]
         return all(pids[name] != before[name] for name in KILLED)
 
-    until_now(is_told, BACK_SECONDS, "the new processes to be told of")
+    until_now(is_told, "the new processes to be told of")
     assert portal.run["pids"]["supervisor"] == before["supervisor"]
 
 

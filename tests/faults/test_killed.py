@@ -16,7 +16,6 @@ from tests.builders import component
 from tests.e2e.running import ANN, BEN, HOST, SERVICE, Portal, push
 from tests.e2e.system import WorkingCopy, working_copy
 from tests.faults.victims import (
-    BACK_SECONDS,
     agreed,
     back,
     frozen,
@@ -55,10 +54,9 @@ def push_is_seen(portal: Portal) -> None:
     push(copy, described(copy, f"Says {marker}"), f"Say {marker}")
     until_now(
         lambda: marker in str(portal.known(PAYMENTS)),
-        BACK_SECONDS,
         "the push in the catalog",
     )
-    until_now(lambda: portal.results(marker), BACK_SECONDS, "the push in search")
+    until_now(lambda: portal.results(marker), "the push in search")
     revisions = [item["revision"] for item in history(portal, PAYMENTS)]
     assert revisions == list(range(len(revisions), 0, -1))
     subjects = [item["cause"].get("subject") for item in history(portal, PAYMENTS)]
@@ -96,10 +94,9 @@ def test_a_push_without_an_event_log_is_read_later(portal: Portal) -> None:
     back(portal, "broker", dead)
     until_now(
         lambda: marker in str(portal.known(PAYMENTS)),
-        BACK_SECONDS,
         "the push in the catalog",
     )
-    until_now(lambda: portal.results(marker), BACK_SECONDS, "the push in search")
+    until_now(lambda: portal.results(marker), "the push in search")
 
 
 def test_sessions_survive_a_killed_gateway(portal: Portal) -> None:
@@ -141,12 +138,12 @@ def test_a_killed_registration_is_completed_once(portal: Portal) -> None:
         registering.join(wait)
         back(portal, "catalog", kill(portal, "catalog"))
         registering.join(120)
-    until_now(is_registered, BACK_SECONDS, "the registration to be let in")
+    until_now(is_registered, "the registration to be let in")
 
     def count() -> int:
         return portal.count(filter="metadata.labels.crowd=yes")
 
-    until_now(lambda: count() == CROWD, BACK_SECONDS, "the whole crowd")
+    until_now(lambda: count() == CROWD, "the whole crowd")
     assert agreed(portal)["catalog"]["count"] >= CROWD
     assert (
         portal.get("/api/search/query", term="crowd", pageLimit=1)["numberOfResults"]
@@ -166,8 +163,8 @@ def test_a_killed_build_is_completed_and_published_once(portal: Portal) -> None:
         copy.push()
         for _ in range(2):
             back(portal, "techdocs", kill(portal, "techdocs"))
-        until_now(lambda: portal.results(marker), BACK_SECONDS, "the page in search")
-        until_now(lambda: events_of_commit(heard, commit), BACK_SECONDS, "the event")
+        until_now(lambda: portal.results(marker), "the page in search")
+        until_now(lambda: events_of_commit(heard, commit), "the event")
     # Told anew after a crash is the same event, by its id.
     assert len({event["id"] for event in events_of_commit(heard, commit)}) == 1
 
@@ -209,7 +206,7 @@ def test_a_killed_run_resumes_and_publishes_once(portal: Portal) -> None:
     template = yaml.safe_dump(slow_template(name, repository_name))
     portal.repository(name, {"catalog-info.yaml": template})
     ref = f"template:default/{name}"
-    until_now(lambda: portal.known(ref), BACK_SECONDS, "the template")
+    until_now(lambda: portal.known(ref), "the template")
     body = {"templateRef": ref, "values": {}}
     answer = portal.as_(ANN).post("/api/scaffolder/v2/tasks", json=body)
     task = f"/api/scaffolder/v2/tasks/{answer.raise_for_status().json()['id']}"
@@ -221,11 +218,10 @@ def test_a_killed_run_resumes_and_publishes_once(portal: Portal) -> None:
     def at(step: str) -> bool:
         return any(line["body"].get("stepId") == step for line in lines())
 
-    until_now(lambda: at("wait"), 30, "the step that waits")
+    until_now(lambda: at("wait"), "the step that waits")
     back(portal, "scaffolder", kill(portal, "scaffolder"))
     until_now(
         lambda: portal.get(task, ANN)["status"] not in ("open", "processing"),
-        BACK_SECONDS,
         "the end of the run",
     )
     assert portal.get(task, ANN)["status"] == "completed", lines()
@@ -234,7 +230,7 @@ def test_a_killed_run_resumes_and_publishes_once(portal: Portal) -> None:
     repository = WorkingCopy(Path(portal.data / "git" / f"{repository_name}.git"))
     assert repository.git("rev-list", "--count", "main") == "1"
     entity = f"component:default/{repository_name}"
-    until_now(lambda: portal.known(entity), BACK_SECONDS, "what the run made")
+    until_now(lambda: portal.known(entity), "what the run made")
     assert [item["revision"] for item in history(portal, entity)] == [1]
 
 
@@ -246,7 +242,7 @@ def test_a_frozen_service_does_not_stop_the_others(portal: Portal) -> None:
         assert time.monotonic() - started_at < 5
         assert portal.as_(ANN).get("/catalog").status_code in {200, 303}
         assert not well(portal)
-    until_now(lambda: well(portal), BACK_SECONDS, "search to move again")
+    until_now(lambda: well(portal), "search to move again")
     push_is_seen(portal)
 
 
@@ -255,7 +251,7 @@ def test_a_killed_portal_restarts_with_all_state(portal: Portal) -> None:
     before = agreed(portal)
     pids = portal.run["pids"].values()
     kill(portal, "supervisor")
-    until_now(lambda: not any(alive(pid) for pid in pids), 30, "all to end")
+    until_now(lambda: not any(alive(pid) for pid in pids), "all to end")
     portal.hang_up()
     portal.up()
     assert agreed(portal) == before

@@ -13,7 +13,6 @@ from tests.e2e.running import SERVICE, Portal
 from tests.waiting import until_now
 
 #: Workers are let into their group again when the dead one's session is over.
-BACK_SECONDS = 90.0
 
 
 def kill(portal: Portal, name: str) -> int:
@@ -42,7 +41,7 @@ def back(portal: Portal, name: str, dead: int) -> float:
         pid = portal.run["pids"].get(name)
         return pid not in (None, dead) and well(portal)
 
-    until_now(replaced, BACK_SECONDS, f"{name} to be back\n{portal.logs()}")
+    until_now(replaced, f"{name} to be back\n{portal.logs()}")
     return time.monotonic() - started_at
 
 
@@ -77,7 +76,7 @@ def agreed(portal: Portal) -> dict[str, Any]:
                 return checksums
         return None
 
-    checksums: dict[str, Any] = until_now(look, BACK_SECONDS, "search to agree")
+    checksums: dict[str, Any] = until_now(look, "search to agree")
     return checksums
 
 

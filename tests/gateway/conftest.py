@@ -56,7 +56,7 @@ def gateway(
     settings = settings_for(services, mongodb=mongodb, kafka=kafka, data=data)
     with served_with_portal(settings, configuration()) as address:
         until_now(
-            lambda: httpx.get(f"{address}/readyz").status_code == 200, 30, "readiness"
+            lambda: httpx.get(f"{address}/readyz").status_code == 200, "readiness"
         )
         yield address
 

@@ -252,7 +252,7 @@ def served(
             target=server.run, kwargs={"sockets": [listening]}, daemon=True
         )
         thread.start()
-        until_now(lambda: server.started or not thread.is_alive(), 20, "a server")
+        until_now(lambda: server.started or not thread.is_alive(), "a server")
         assert server.started, "the app did not start"
         yield address_of(listening)
         server.should_exit = True

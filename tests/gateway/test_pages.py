@@ -223,7 +223,7 @@ async def test_streamed_responses_pass_through_as_streams(reader, front_end) -> 
     answer = await reader.send(request, stream=True)
     assert await anext(answer.aiter_lines()) == "event: log"
     await answer.aclose()
-    await until(front_end.left.is_set, 20, "the front end to be told")
+    await until(front_end.left.is_set, "the front end to be told")
     assert len((await reader.get("/large")).content) == 64 * 65536
 
 

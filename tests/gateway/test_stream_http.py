@@ -114,7 +114,7 @@ async def test_an_open_stream_follows_changes_of_groups(
             answer = await ask.get("/api/auth/v1/userinfo", headers=headers)
             return "group:default/box-office" in answer.json()["claims"]["ent"]
 
-        await until(member, 20, "the gateway to know of the new member")
+        await until(member, "the gateway to know of the new member")
         await say(updated("component:default/opera", {**entity, "note": "seen"}))
         event = json.loads((await anext(stream))["data"])
         assert event["data"]["entity"].get("note") == "seen"
@@ -138,7 +138,7 @@ async def test_an_open_stream_follows_a_changed_parent_group(
             answer = await ask.get("/api/auth/v1/userinfo", headers=headers)
             return "group:default/opera-house" in answer.json()["claims"]["ent"]
 
-        await until(owns_what_is_above, 20, "the gateway to know of the parent group")
+        await until(owns_what_is_above, "the gateway to know of the parent group")
 
 
 @pytest.mark.parametrize(

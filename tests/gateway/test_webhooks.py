@@ -171,7 +171,7 @@ async def test_a_push_is_published_as_an_event(ask, kafka) -> None:
                 records_read.extend(records)
             return any(b"event-1" in record.value for record in records_read)
 
-        await until(told, 30, "the event")
+        await until(told, "the event")
         mine = [record for record in records_read if b"event-1" in record.value]
         assert len(mine) == 1
         assert mine[0].key == b"git.playhouse.example/payments"

@@ -166,7 +166,7 @@ async def test_the_event_loop_runs_beside_the_workers(tmp_path: Path) -> None:
     work = asyncio.ensure_future(
         run_bounded(burn_until, str(started), str(end), seconds=60)
     )
-    await until(started.exists, 60, "the work begins")
+    await until(started.exists, "the work begins")
     assert not work.done()
     end.touch()
     assert await work

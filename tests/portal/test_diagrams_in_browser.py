@@ -77,9 +77,7 @@ def test_a_diagram_is_a_picture_with_its_source(context: Any, live_portal: Any) 
     expect(page.locator(".docs-diagram-source")).not_to_have_attribute("open", "")
     assert "Till-->Hall" in page.locator(".docs-diagram-source code").text_content()
     page.emulate_media(color_scheme="dark")
-    until_now(
-        lambda: picture.get_attribute("src") != light, 30, "the picture in the dark"
-    )
+    until_now(lambda: picture.get_attribute("src") != light, "the picture in the dark")
     assert (foreign, errors) == ([], [])
 
 
@@ -126,7 +124,6 @@ def test_a_diagram_bomb_does_not_freeze_the_page(
     page.locator(".docs-diagram").last.scroll_into_view_if_needed()
     until_now(
         lambda: page.locator(".docs-diagram img").count() or notes.last.text_content(),
-        40,
         "drawn or given up",
     )
     assert page.evaluate("window.latest") < 1500

@@ -145,7 +145,7 @@ class Installation:
             return False
 
         try:
-            until_now(ready, READY_SECONDS)
+            until_now(ready, seconds=READY_SECONDS)
         except AssertionError as error:
             message = f"{replica.name} is not ready: {last_answer}\n{self.log(replica)}"
             raise AssertionError(message) from error
@@ -234,4 +234,4 @@ class Installation:
                 and all(s["entities"] == catalogs[0] for s in search_sums)
             )
 
-        until_now(agrees, deadline - time.monotonic(), "all replicas to agree")
+        until_now(agrees, "all replicas to agree", seconds=deadline - time.monotonic())

@@ -21,7 +21,6 @@ from tests.waiting import until_now
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
 LOCATIONS = "/api/catalog/locations"
-SECONDS = 60.0
 
 
 @pytest.fixture
@@ -73,7 +72,7 @@ def agree(two: Installation) -> None:
             ]
         )
 
-    until_now(equal, SECONDS, "all replicas to hold the same")
+    until_now(equal, "all replicas to hold the same")
 
 
 def test_a_write_at_one_gateway_is_read_at_the_other(
@@ -140,7 +139,7 @@ def test_pushes_are_distributed_and_read_models_agree(
             )
             return answer.is_success and answer.json()["totalItems"] == len(names)
 
-        until_now(has_all, SECONDS, "all pushes in the catalog")
+        until_now(has_all, "all pushes in the catalog")
         agree(two)
         for name in names:
             path = f"{BY_NAME}/component/default/{name}/history"
@@ -170,7 +169,6 @@ def test_runs_are_distributed_over_replicas(two: Installation, host: GitHost) ->
         path = f"{BY_NAME}/template/default/replica-run"
         until_now(
             lambda: one.get(path).status_code == other.get(path).status_code == 200,
-            SECONDS,
             "the template",
         )
         body = {"templateRef": "template:default/replica-run", "values": {}}
@@ -185,7 +183,7 @@ def test_runs_are_distributed_over_replicas(two: Installation, host: GitHost) ->
             at = (other, one)[number % 2]
             path = f"/api/scaffolder/v2/tasks/{task}"
             completed = partial(has_completed, at, path)
-            until_now(completed, SECONDS, f"the run {task}")
+            until_now(completed, f"the run {task}")
             lines = at.get(f"{path}/events").json()
             messages = [line["body"]["message"] for line in lines]
             assert messages.count("go") == 1
@@ -206,7 +204,7 @@ def test_docs_are_built_by_one_replica(two: Installation, host: GitHost) -> None
         path = "/api/techdocs/static/docs/default/component/replica-docs/index.html"
         for gateway in (0, 1):
             with two.client(gateway) as client:
-                until_now(partial(shows_docs, client, path), SECONDS, "docs")
+                until_now(partial(shows_docs, client, path), "docs")
 
         def built() -> set[str]:
             mine = [
@@ -214,7 +212,7 @@ def test_docs_are_built_by_one_replica(two: Installation, host: GitHost) -> None
             ]
             return {event["id"] for event in mine if event["data"]["site"]}
 
-        until_now(built, SECONDS, "the event")
+        until_now(built, "the event")
         agree(two)
     assert len(built()) == 1
 
@@ -261,7 +259,8 @@ def test_both_gateways_stream_all_events(two: Installation, host: GitHost) -> No
             return any(e["subject"] == "component:default/told-twice" for e in heard)
 
         until_now(
-            lambda: has_event(one) and has_event(other), SECONDS, "both to be told"
+            lambda: has_event(one) and has_event(other),
+            "both to be told",
         )
 
 
@@ -306,7 +305,7 @@ def test_a_session_is_valid_at_both_gateways_until_it_ends(
             httpx.get(one + path, headers=cookie_header, timeout=30).status_code == 401
         )
 
-    until_now(nobody, 30, "the session to end at the first gateway")
+    until_now(nobody, "the session to end at the first gateway")
 
 
 def test_a_token_of_one_gateway_is_valid_at_the_other(two: Installation) -> None:
@@ -341,7 +340,7 @@ def test_the_portal_works_with_one_replica_of_each_killed(
                 answer = client.get(query)
                 return answer.is_success and answer.json()["numberOfResults"] > 0
 
-            until_now(is_found, SECONDS, "the push in search")
+            until_now(is_found, "the push in search")
     finally:
         for service in ("catalog", "scaffolder", "techdocs", "search"):
             two.start(two.replicas[service][0])

@@ -45,7 +45,6 @@ async def wait_for_status(
     headers: Any,
     task_id: str,
     *statuses: str,
-    seconds: float = 20.0,
 ) -> Json:
     """The run once it is in one of these states (by default, ended)."""
     awaited = statuses or ("completed", "failed", "cancelled")
@@ -54,7 +53,7 @@ async def wait_for_status(
         run = await task(client, headers, task_id)
         return run if run["status"] in awaited else None
 
-    return dict(await until(in_status, seconds=seconds, condition=f"task is {awaited}"))
+    return dict(await until(in_status, f"task is {awaited}"))
 
 
 async def log(client: httpx.AsyncClient, headers: Any, task_id: str) -> list[Json]:

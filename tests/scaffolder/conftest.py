@@ -100,9 +100,7 @@ async def start(
             yield await stack.enter_async_context(client)
             if consumes_events:
                 # A worker that is stopped while it joins its group leaves a thread.
-                await until(
-                    lambda: ready(client), seconds=60, condition="it has joined"
-                )
+                await until(lambda: ready(client), condition="it has joined")
 
     async def ready(client: httpx.AsyncClient) -> bool:
         return (await client.get("/readyz")).status_code == 200

@@ -79,11 +79,11 @@ async def test_a_killed_run_resumes_after_the_restart(
             async def waits() -> bool:
                 return any("Waiting" in m for m in await messages(client, ann, task_id))
 
-            await until(waits, seconds=60, condition="the worker is in the second step")
+            await until(waits, condition="the worker is in the second step")
             end(process)
             assert (await task(client, ann, task_id))["status"] == "processing"
             process = started(worker)
-            run = await wait_for_status(client, ann, task_id, seconds=60)
+            run = await wait_for_status(client, ann, task_id)
             log_texts = await messages(client, ann, task_id)
         finally:
             end(process)
@@ -117,7 +117,7 @@ async def test_a_stopped_process_releases_its_runs(
             await until(waits)
         assert (await task(client, ann, task_id))["status"] == "processing"
         async with start(poll_seconds=0.1, data="two"):
-            await wait_for_status(client, ann, task_id, "completed", seconds=60)
+            await wait_for_status(client, ann, task_id, "completed")
         log_texts = await messages(client, ann, task_id)
     assert log_texts.count("first") == 1
 
@@ -140,7 +140,7 @@ async def test_a_step_that_ends_its_process_again_and_again_fails(
             async with start(poll_seconds=0.1, data="worker"):
                 await until(partial(waits, times))
         async with start(poll_seconds=0.1, data="worker"):
-            run = await wait_for_status(client, ann, task_id, "failed", seconds=60)
+            run = await wait_for_status(client, ann, task_id, "failed")
         log_texts = await messages(client, ann, task_id)
     assert run["status"] == "failed"
     assert any("ended 2 times in the middle of this step" in m for m in log_texts)
@@ -159,7 +159,7 @@ async def test_processes_share_runs_and_none_runs_twice(
     ):
         ids = [await create(client, ann, "t") for _ in range(8)]
         for task_id in ids:
-            await wait_for_status(client, ann, task_id, "completed", seconds=40)
+            await wait_for_status(client, ann, task_id, "completed")
         for task_id in ids:
             assert (await messages(client, ann, task_id)).count("once") == 1
 
@@ -218,7 +218,6 @@ async def test_a_malformed_message_goes_to_the_dead_letters(
             await bus.publish(TEMPLATE_RUN, "x", b"poison-of-the-scaffolder")
             await until(
                 lambda: any(b"poison-of-the-scaffolder" in x for x in letters),
-                seconds=30,
             )
         task_id = await create(client, ann, "t")
         await wait_for_status(client, ann, task_id, "completed")

@@ -117,5 +117,5 @@ async def test_concurrent_runs_are_limited_to_ten(
                 states = [(await task(client, ann, one))["status"] for one in ids]
                 return all(state == "completed" for state in states)
 
-            await until(all_done, seconds=60)
+            await until(all_done)
     assert most == 2

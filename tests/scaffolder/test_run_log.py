@@ -174,7 +174,6 @@ async def test_a_run_publishes_its_events(
 
         await until(
             lambda: events() and events()[-1].data["status"] == "completed",
-            seconds=30,
         )
         published = events()
     assert [e.data["sequence"] for e in published] == [1, 2, 3, 4, 5]

@@ -252,7 +252,7 @@ async def test_every_route_requires_a_principal(start: Any) -> None:
         async def ready() -> bool:
             return (await client.get("/readyz")).status_code == 200
 
-        await until(ready, seconds=30, condition="the workers have joined")
+        await until(ready, condition="the workers have joined")
 
 
 async def test_a_step_is_retried_while_a_service_is_unavailable(

@@ -65,7 +65,6 @@ async def test_nothing_derived_from_a_secret_is_public(
             lambda: any(
                 e.subject == task_id and e.data["status"] == "failed" for e in envelopes
             ),
-            seconds=30,
         )
         mongo = connect(mongodb)
         stored = mongo["callboard_scaffolder"]

@@ -86,7 +86,7 @@ async def heard(
             states = await run_checks(app.state.checks)
             return states["events"] == "ok"
 
-        await until(joined, 30, "the group")
+        await until(joined, "the group")
         yield app
 
 
@@ -100,7 +100,7 @@ async def test_an_entity_event_makes_the_entity_searchable(
     """A duplicate event changes nothing."""
     ref, value = created("first", description="warmup")
     await bus.publish(ENTITY_CHANGED, ref, value)
-    await until(lambda: total(heard, "warmup"), 20, "the group to be joined")
+    await until(lambda: total(heard, "warmup"), "the group to be joined")
     ref, value = created("second", description="gazebo")
     await bus.publish_many([(ENTITY_CHANGED, ref, value)] * 3)
     await until(lambda: total(heard, "gazebo"), condition="the event")
@@ -131,7 +131,7 @@ async def test_a_built_site_is_fetched_and_indexed(
     )
     await bus.publish(DOCS_BUILT, ref, event_bytes(site, ref))
     await bus.publish(ENTITY_CHANGED, ref, value)
-    await until(lambda: total(heard, "has docs"), 20, "the entity")
+    await until(lambda: total(heard, "has docs"), "the entity")
     assert await total(heard, "marimba") == 0
     owners.away = False
     await until(lambda: total(heard, "marimba"), condition="the site")
@@ -161,7 +161,7 @@ async def test_malformed_messages_go_to_the_dead_letters(
     try:
         for message in messages:
             await bus.publish(ENTITY_CHANGED, ref, message)
-        await until(lambda: total(heard, "survivor"), 20, "the healthy message")
+        await until(lambda: total(heard, "survivor"), "the healthy message")
         letters: list[dict[str, Any]] = []
         while len(letters) < 4:
             letters.append(orjson.loads((await consumer.getone()).value))

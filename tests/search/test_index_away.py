@@ -25,8 +25,10 @@ Headers = Callable[..., dict[str, str]]
 
 
 @pytest.fixture(scope="module")
-def folder(servers: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("away")
+def folder(servers: None, engine_folder: Path) -> Path:
+    away = engine_folder / "away"
+    away.mkdir()
+    return away
 
 
 class Server:
@@ -104,7 +106,7 @@ async def test_search_recovers_after_opensearch_is_killed(
 ) -> None:
     """Meanwhile it answers 503; afterwards it finds everything, new events too."""
     headers = principal_headers()
-    await until(lambda: answers(http, headers, "service", 30), 30, "the index")
+    await until(lambda: answers(http, headers, "service", 30), condition="the index")
     engine.kill()
     answer = await http.get("/query?term=service", headers=headers)
     assert answer.status_code == 503
@@ -113,8 +115,8 @@ async def test_search_recovers_after_opensearch_is_killed(
     assert "OpenSearch" in (await http.get("/readyz")).json()["checks"]["index"]
     owners.put(component("news", {"description": "told meanwhile"}))
     engine.start()
-    await until(lambda: answers(http, headers, "meanwhile", 1), 30, "the news")
-    await until(lambda: answers(http, headers, "service", 31), 30, "all of it")
+    await until(lambda: answers(http, headers, "meanwhile", 1), condition="the news")
+    await until(lambda: answers(http, headers, "service", 31), condition="all of it")
 
 
 async def test_search_fails_fast_while_opensearch_is_frozen(
@@ -125,7 +127,7 @@ async def test_search_fails_fast_while_opensearch_is_frozen(
 ) -> None:
     """The first query waits some seconds, and the next ones do not wait."""
     headers = principal_headers()
-    await until(lambda: answers(http, headers, "news", 1), 30, "the index")
+    await until(lambda: answers(http, headers, "news", 1), condition="the index")
     engine.signal(signal.SIGSTOP)
     try:
         start = time.monotonic()
@@ -143,11 +145,11 @@ async def test_search_fails_fast_while_opensearch_is_frozen(
     late = entity_put(component("thawed", {"description": "after the frost"}))
 
     async def applied() -> bool:
-        await until(lambda: answers(http, headers, "news", 1), 30, "an answer")
+        await until(lambda: answers(http, headers, "news", 1), condition="an answer")
         return await app.state.alias.apply([late]) in (0, 1)
 
     await until(applied, condition="a change")
-    await until(lambda: answers(http, headers, "service", 31), 30, "all of it")
+    await until(lambda: answers(http, headers, "service", 31), condition="all of it")
 
 
 async def test_search_that_starts_before_opensearch_waits(
@@ -168,4 +170,6 @@ async def test_search_that_starts_before_opensearch_waits(
         async with httpx.AsyncClient(transport=transport, base_url="http://s") as http:
             assert (await http.get("/query", headers=headers)).status_code == 503
             engine.start()
-            await until(lambda: answers(http, headers, "news", 1), 30, "the index")
+            await until(
+                lambda: answers(http, headers, "news", 1), condition="the index"
+            )

@@ -149,7 +149,7 @@ async def test_added_partitions_are_read(servers: None, kafka: str) -> None:
             await client.create_partitions({topic: NewPartitions(6)})
         async with KafkaBus(kafka) as other:
             await other.publish_many([(topic, f"b{n}", b"{}") for n in range(60)])
-        await until(lambda: len(heard.keys) >= 80, 20)
+        await until(lambda: len(heard.keys) >= 80)
     assert sorted(heard.keys) == sorted([f"a{n}" for n in range(20)] + B_KEYS)
     assert heard.gaps == 1
 

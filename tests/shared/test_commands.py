@@ -38,7 +38,7 @@ async def test_a_command_over_its_time_is_killed_with_its_children(
         await commands.run(
             ["sh", "-c", PARENT], cwd=tmp_path, env=ENV, seconds=LATE_SECONDS
         )
-    await until(lambda: not is_alive(child_of(tmp_path)), 20, "the child to end")
+    await until(lambda: not is_alive(child_of(tmp_path)), "the child to end")
 
 
 async def test_processes_that_a_command_leaves_are_killed(tmp_path: Path) -> None:
@@ -48,19 +48,19 @@ async def test_processes_that_a_command_leaves_are_killed(tmp_path: Path) -> Non
         await commands.run(
             ["sh", "-c", script], cwd=tmp_path, env=ENV, seconds=LATE_SECONDS
         )
-    await until(lambda: not is_alive(child_of(tmp_path)), 20, "the child to end")
+    await until(lambda: not is_alive(child_of(tmp_path)), "the child to end")
 
 
 async def test_a_cancelled_command_is_killed(tmp_path: Path) -> None:
     """The process ends before the caller gets the cancellation."""
     running = commands.run(["sh", "-c", PARENT], cwd=tmp_path, env=ENV, seconds=60)
     task = asyncio.create_task(running)
-    await until((tmp_path / "child").is_file, 20)
-    await until((tmp_path / "child").read_text, 20)
+    await until((tmp_path / "child").is_file)
+    await until((tmp_path / "child").read_text)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await until(lambda: not is_alive(child_of(tmp_path)), 20, "the child to end")
+    await until(lambda: not is_alive(child_of(tmp_path)), "the child to end")
 
 
 async def test_a_cancellation_is_never_lost() -> None:

@@ -88,7 +88,7 @@ def serving(
             target=server.run, kwargs={"sockets": [listening]}, daemon=True
         )
         thread.start()
-        until_now(lambda: server.started, 20, "the server")
+        until_now(lambda: server.started, "the server")
         yield listening.getsockname()[1]
         server.should_exit = True
         thread.join(10)
@@ -212,7 +212,7 @@ def test_slow_single_bytes_do_not_keep_a_connection_open(port: int) -> None:
         with connected(port) as client:
             client.sendall(first)
             client.settimeout(0.05)
-            until_now(lambda: is_ended(client), 5, "the server closes")
+            until_now(lambda: is_ended(client), "the server closes")
 
 
 def is_ended(client: socket.socket) -> bool:
@@ -257,7 +257,7 @@ def test_an_unread_response_closes_the_connection() -> None:
     with serving() as port, connected(port) as client:
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\n\r\n")
-        until_now(lambda: is_reset(client), 30, "the server gives up")
+        until_now(lambda: is_reset(client), "the server gives up")
 
 
 def is_reset(client: socket.socket) -> bool:
@@ -340,10 +340,10 @@ def test_connections_per_client_are_limited() -> None:
         busy = [stack.enter_context(connected(port)) for _ in range(3)]
         for client in busy:
             client.sendall(SLOW)
-        until_now(lambda: status(said(port, GET + b"\r\n")) == 503, 10, "a refusal")
+        until_now(lambda: status(said(port, GET + b"\r\n")) == 503, "a refusal")
         busy[0].close()
         closing = GET + b"Connection: close\r\n\r\n"
-        until_now(lambda: status(said(port, closing)) == 200, 10, "a free place")
+        until_now(lambda: status(said(port, closing)) == 200, "a free place")
 
 
 @settings(max_examples=25, deadline=None)

@@ -41,7 +41,7 @@ async def test_messages_are_handled_and_read_live_at_once(kafka: str) -> None:
         await asyncio.wait_for(reader.reading.wait(), 10)
         async with GroupConsumer("group-a", kafka, {topic: handle}, bus):
             await bus.publish(topic, "k", event("web").to_bytes())
-            await until(lambda: "component:default/web" in subjects, 20)
+            await until(lambda: "component:default/web" in subjects)
             await until(lambda: "k" in live)
 
 
@@ -61,7 +61,7 @@ async def test_an_interrupted_message_is_handled_by_the_next_owner(kafka: str) -
         async with GroupConsumer("cut-off", kafka, {topic: never}, bus):
             await asyncio.wait_for(started.wait(), 20)
         async with GroupConsumer("cut-off", kafka, {topic: handle}, bus):
-            await until(lambda: subjects == ["component:default/web"], 20)
+            await until(lambda: subjects == ["component:default/web"])
 
 
 async def test_a_waiting_consumer_leaves_the_group_at_once(kafka: str) -> None:
@@ -81,7 +81,7 @@ async def test_a_waiting_consumer_leaves_the_group_at_once(kafka: str) -> None:
             await asyncio.wait_for(started.wait(), 20)
         assert bus_is_quiet(topic)
         async with GroupConsumer("waiting", kafka, {topic: handle}, bus):
-            await until(lambda: subjects == ["component:default/web"], 20)
+            await until(lambda: subjects == ["component:default/web"])
 
 
 def bus_is_quiet(topic: str) -> bool:
@@ -109,7 +109,7 @@ async def test_handled_messages_are_not_repeated_after_a_restart(kafka: str) -> 
         for number in range(3):
             async with GroupConsumer("restarted", kafka, {topic: handle}, bus):
                 await bus.publish(topic, "k", event(f"e{number}").to_bytes())
-                await until(lambda n=number: f"component:default/e{n}" in subjects, 20)
+                await until(lambda n=number: f"component:default/e{n}" in subjects)
     assert subjects == [f"component:default/e{number}" for number in range(3)]
 
 
@@ -153,10 +153,10 @@ async def test_a_stop_during_a_commit_hands_the_partitions_over(
             second = GroupConsumer("cut-save", kafka, {topic: handle}, bus)
             await second.__aenter__()
             await asyncio.wait_for(revoking.wait(), 20)
-        await until(lambda: left == ["cut-save"], 20)
+        await until(lambda: left == ["cut-save"])
         # What the first one did may have been saved: the next one goes on behind it.
         await bus.publish(topic, "k", event("api").to_bytes())
-        await until(lambda: "component:default/api" in subjects, 20)
+        await until(lambda: "component:default/api" in subjects)
         await second.__aexit__()
 
 
@@ -182,7 +182,7 @@ async def test_a_waiting_topic_does_not_delay_another_topic(kafka: str) -> None:
         async with GroupConsumer("beside", kafka, {stuck: never, other: handle}, bus):
             await asyncio.wait_for(started.wait(), 20)
             await bus.publish(other, "k", event("api").to_bytes())
-            await until(lambda: "component:default/api" in subjects, 20)
+            await until(lambda: "component:default/api" in subjects)
 
 
 async def test_a_slow_handler_is_cancelled_at_a_rebalance(
@@ -215,7 +215,7 @@ async def test_a_slow_handler_is_cancelled_at_a_rebalance(
         await asyncio.wait_for(started.wait(), 20)
         async with GroupConsumer("slow", kafka, {topic: handle}, bus):
             await asyncio.wait_for(cut.wait(), 20)
-            await until(lambda: subjects == {"component:default/web"}, 20)
+            await until(lambda: subjects == {"component:default/web"})
 
 
 async def test_a_topic_created_after_the_group_is_read_soon(kafka: str) -> None:
@@ -249,9 +249,9 @@ async def test_the_lag_is_measured(kafka: str) -> None:
             [(topic, f"k{n}", event(f"e{n}").to_bytes()) for n in range(30)]
         )
         async with GroupConsumer("lagging", kafka, {topic: handle}, bus):
-            await until(lambda: lag() == 30, 20)
+            await until(lambda: lag() == 30)
             going.set()
-            await until(lambda: lag() == 0, 20)
+            await until(lambda: lag() == 0)
 
 
 async def test_consumers_connect_over_tls_with_a_password(
@@ -268,4 +268,4 @@ async def test_consumers_connect_over_tls_with_a_password(
         GroupConsumer("secured", secured_kafka, {topic: handle}, bus),
     ):
         await bus.publish(topic, "k", event("web").to_bytes())
-        await until(lambda: subjects == ["component:default/web"], 30)
+        await until(lambda: subjects == ["component:default/web"])

@@ -60,7 +60,7 @@ class Crew:
         ]
 
     async def joined(self, number: int) -> None:
-        await until(lambda: "joined" in self.lines(number), 60, "joined")
+        await until(lambda: "joined" in self.lines(number), "joined")
 
 
 @pytest.fixture
@@ -126,19 +126,19 @@ async def test_consumers_join_and_leave_under_load(crew: Crew) -> None:
         crew.hire()
         await crew.joined(0)
         running = asyncio.create_task(load.run(stop))
-        await until(lambda: len(crew.done()) > 500, 20, "some are done")
+        await until(lambda: len(crew.done()) > 500, "some are done")
         for number in (1, 2):
             crew.hire()
             await crew.joined(number)
             at = len(crew.lines(number))
-            await until(lambda n=number, a=at: len(crew.lines(n)) > a, 20, "work")
+            await until(lambda n=number, a=at: len(crew.lines(n)) > a, "work")
         crew.members[0].send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(crew.members[0].wait, 20) == 0
         done = len(crew.done())
-        await until(lambda: len(crew.done()) > done + 500, 20, "the others go on")
+        await until(lambda: len(crew.done()) > done + 500, "the others go on")
         stop.set()
         await running
-        await until(lambda: set(crew.done()) >= set(load.published), 30, "all is done")
+        await until(lambda: set(crew.done()) >= set(load.published), "all is done")
     effects = Counter(crew.done())
     twice = [effect for effect, times in effects.items() if times > 1]
     assert twice == []
@@ -156,12 +156,12 @@ async def test_a_killed_consumer_is_replaced_under_load(crew: Crew) -> None:
             crew.hire()
             await crew.joined(number)
         running = asyncio.create_task(load.run(stop))
-        await until(lambda: min(len(crew.lines(n)) for n in (0, 1)) > 200, 30, "both")
+        await until(lambda: min(len(crew.lines(n)) for n in (0, 1)) > 200, "both")
         os.kill(crew.members[0].pid, signal.SIGKILL)
         await asyncio.to_thread(crew.members[0].wait)
         stop.set()
         await running
-        await until(lambda: set(crew.done()) >= set(load.published), 30, "all is done")
+        await until(lambda: set(crew.done()) >= set(load.published), "all is done")
     survivor = [tuple(line.split()) for line in crew.lines(1)]
     assert in_order([(p[0], p[1]) for p in survivor if len(p) == 2])
 
@@ -175,22 +175,20 @@ async def test_a_frozen_consumer_joins_again(crew: Crew) -> None:
             crew.hire()
             await crew.joined(number)
         await load.round()
-        await until(lambda: set(crew.done()) >= set(load.published), 20, "first round")
+        await until(lambda: set(crew.done()) >= set(load.published), "first round")
         frozen = crew.members[0]
         frozen.send_signal(signal.SIGSTOP)
         await load.round()
-        await until(
-            lambda: set(crew.done()) >= set(load.published), 30, "the other did it"
-        )
+        await until(lambda: set(crew.done()) >= set(load.published), "the other did it")
         frozen.send_signal(signal.SIGCONT)
 
         async def shares() -> bool:
             before = len(crew.lines(0))
             await load.round()
-            await until(lambda: set(crew.done()) >= set(load.published), 30, "a round")
+            await until(lambda: set(crew.done()) >= set(load.published), "a round")
             return len(crew.lines(0)) > before
 
-        await until(shares, 40, "the frozen one works again")
+        await until(shares, "the frozen one works again")
 
 
 async def test_a_second_consumer_of_a_new_group_loses_nothing(
@@ -218,5 +216,5 @@ async def test_a_second_consumer_of_a_new_group_loses_nothing(
             async with GroupConsumer(topic, kafka, {topic: handle}, bus) as second:
                 await asyncio.wait_for(second.joined.wait(), 30)
                 await said(bus, range(round_ * 40, round_ * 40 + 40))
-                await until(lambda r=round_: len(counts) == 1 + 40 * r, 20)
+                await until(lambda r=round_: len(counts) == 1 + 40 * r)
     assert set(counts.values()) == {1}

@@ -82,7 +82,7 @@ async def test_concurrent_migrations_survive_a_killed_process(
         count: int = await database["things"].count_documents(changed)
         return count >= MANY // 3
 
-    await until(half, 30, "the migration is in its middle")
+    await until(half, "the migration is in its middle")
     lease = await database[META].find_one({"_id": "lease"})
     holder = int(lease["owner"].rpartition(":")[2])
     os.kill(holder, signal.SIGKILL)
@@ -102,7 +102,7 @@ async def test_a_suspended_migration_does_no_harm(database: Any, mongodb: str) -
     async def at_work() -> bool:
         return bool(await database["things"].count_documents({"changed": 1}))
 
-    await until(at_work, 30, "the migration has begun")
+    await until(at_work, "the migration has begun")
     first.send_signal(signal.SIGSTOP)
     await prepare(database, [THINGS], lease_seconds=LEASE_SECONDS)
     assert await shapes(database) == {"things": 3}

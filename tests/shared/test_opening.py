@@ -121,7 +121,7 @@ async def test_services_that_start_before_their_store_wait(
             # Who says no more of themselves is refused, and that by an open service.
             return (await client.get("/nothing")).status_code == 401
 
-        await until(open_now, 20)
+        await until(open_now)
 
         async def joined() -> bool:
             # A worker that is stopped while it joins its group leaves a thread.
@@ -129,5 +129,5 @@ async def test_services_that_start_before_their_store_wait(
                 (await client.get("/readyz")).json()["checks"]["events"] == "ok"
             )
 
-        await until(joined, 60)
+        await until(joined)
     again.stop()

@@ -114,7 +114,7 @@ def test_a_process_that_does_not_stop_is_ended_by_force(tmp_path: Path) -> None:
         text=True,
     )
     try:
-        until_now(lambda: answers(port) or process.poll() is not None, 20)
+        until_now(lambda: answers(port) or process.poll() is not None)
         process.send_signal(signal.SIGTERM)
         printed, _ = process.communicate(timeout=20)
     finally:

@@ -64,7 +64,7 @@ class Service:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        until_now(self._is_up, 30, "the service")
+        until_now(self._is_up, "the service")
 
     def _is_up(self) -> bool:
         try:
@@ -135,7 +135,7 @@ def test_a_restarted_collector_gets_later_spans(tmp_path: Path) -> None:
     with service(tmp_path, **environ) as running:
         with collecting(port) as collector:
             running.work()
-            until_now(lambda: collector.named("work"), 30, "the first spans")
+            until_now(lambda: collector.named("work"), "the first spans")
         for _ in range(20):
             running.work()
         with collecting(port) as collector:
@@ -144,7 +144,7 @@ def test_a_restarted_collector_gets_later_spans(tmp_path: Path) -> None:
                 running.work(OTHER)
                 return any(span.trace_id == OTHER[3:35] for span in collector.spans)
 
-            until_now(arrived, 20, "spans after the collector came back")
+            until_now(arrived, "spans after the collector came back")
         printed = running.stop()
     assert "Traceback" not in printed
 

@@ -78,7 +78,7 @@ class Service:
                 stdout=out,
                 stderr=out,
             )
-        until_now(self.answers, 30, "the service")
+        until_now(self.answers, "the service")
 
     def answers(self) -> bool:
         try:
@@ -167,7 +167,7 @@ def test_a_suspended_process_is_not_taken_for_blocked(
     blocked_service.send("/wait")
     assert blocked_service.ended(60) not in (None, 0)
     os.kill(service.process.pid, signal.SIGCONT)
-    until_now(service.answers, 30, "the service")
+    until_now(service.answers, "the service")
     assert service.ended(2.5) is None
     assert service.answers()
 

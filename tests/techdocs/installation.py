@@ -90,7 +90,7 @@ class Running:
             same = all(state.get(key) == value for key, value in want.items())
             return state if state and same else None
 
-        found_state: dict[str, Any] = await until(result, 20, f"{name}: {want}")
+        found_state: dict[str, Any] = await until(result, f"{name}: {want}")
         return found_state
 
     def published(self, ref: str) -> list[Envelope]:

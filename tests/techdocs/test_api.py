@@ -152,4 +152,4 @@ async def test_the_snapshot_is_for_services_only(own: Running) -> None:
         now = (await own.get("/snapshot/checksum", **service)).json()
         return bool(now["checksum"] != before["checksum"])
 
-    await until(changed, 20)
+    await until(changed)

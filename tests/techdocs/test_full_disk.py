@@ -16,7 +16,7 @@ async def tried(techdocs: Running, times: int) -> None:
         record = await dependencies.records.get(REF)
         return record is not None and record.tries >= times
 
-    await until(result, 20, f"{times} tries")
+    await until(result, f"{times} tries")
 
 
 async def test_a_full_disk_postpones_a_build(
@@ -37,7 +37,7 @@ async def test_a_full_disk_postpones_a_build(
             assert "xylophone" in page.json()["html"]
             await techdocs.push("box", {"docs/guide.md": "# Guide\n\nNew words.\n"})
             await tried(techdocs, 1)
-        await until(lambda: len(techdocs.published(REF)) == 2, 20, "the new site")
+        await until(lambda: len(techdocs.published(REF)) == 2, "the new site")
         page = await techdocs.get(f"/pages/default/component/{NAME}/guide")
         assert "New words" in page.json()["html"]
         assert (await techdocs.state(NAME))["status"] == "built"

@@ -110,12 +110,12 @@ async def test_a_killed_build_is_completed_once(
     async with LiveReader(kafka, [DOCS_BUILT], receive) as reader:
         await asyncio.wait_for(reader.reading.wait(), 30)
         async with process(settings, log) as first:
-            await until(building, 40, "a build")
+            await until(building, "a build")
             first.send_signal(signal.SIGKILL)
         assert not events
         async with process(settings, log):
-            await until(built, 40, "the site")
-            await until(is_published_once, 20)
+            await until(built, "the site")
+            await until(is_published_once)
     assert len(events) == 1
     assert len(list((settings.sites_folder / "objects").iterdir())) == 1
     client.close()

@@ -23,7 +23,7 @@ async def _failure(techdocs: Running) -> Failure:
         is_idle = record is not None and record.requests and not record.due
         return record if is_idle else None
 
-    failure: Failure = (await until(looked_at, 60)).failure
+    failure: Failure = (await until(looked_at)).failure
     return failure
 
 

@@ -46,11 +46,11 @@ async def test_a_push_to_the_docs_rebuilds_the_site(techdocs: Running) -> None:
         page = (await techdocs.get(f"/pages/default/component/{NAME}")).json()
         return page if "New words" in page["html"] else None
 
-    page = await until(shown, 20)
+    page = await until(shown)
     assert page["site"] != first["site"]
     # Each site is told; one that is looked at again meanwhile is no other site.
     sites = {first["site"], page["site"]}
-    await until(lambda: {e.data["site"] for e in techdocs.published(REF)} == sites, 20)
+    await until(lambda: {e.data["site"] for e in techdocs.published(REF)} == sites)
     # Going back to what was there costs no build: the site is still published.
     await techdocs.push("box", {"docs/index.md": SITE["docs/index.md"]})
     await techdocs.built(NAME, site=first["site"])
@@ -127,7 +127,7 @@ async def test_docs_of_removed_annotations_are_withdrawn(techdocs: Running) -> N
 
 
 async def _published(techdocs: Running, ref: str, count: int) -> Any:
-    await until(lambda: len(techdocs.published(ref)) == count, 20, f"{count} events")
+    await until(lambda: len(techdocs.published(ref)) == count, f"{count} events")
     return techdocs.published(ref)
 
 
@@ -143,7 +143,7 @@ async def test_pushes_during_a_build_cause_one_more_build(techdocs: Running) -> 
         page = await techdocs.get(f"/pages/default/component/{NAME}")
         return page.status_code == 200 and "number 4" in page.json()["html"]
 
-    await until(last, 20)
+    await until(last)
     assert len(await _settled(techdocs)) <= 4
 
 
@@ -153,7 +153,7 @@ async def _settled(techdocs: Running) -> Any:
     async def idle() -> bool:
         return bool(await records.waiting() == 0)
 
-    await until(idle, 20)
+    await until(idle)
     return techdocs.published(REF)
 
 
@@ -174,7 +174,7 @@ async def test_missed_events_are_repaired_at_start(
             page = await techdocs.get(f"/pages/default/component/{NAME}/guide")
             return "marimba" in page.text and not await techdocs.state("other")
 
-        await until(repaired, 20)
+        await until(repaired)
 
 
 async def test_an_unfinished_build_is_resumed_at_once(
@@ -209,7 +209,7 @@ async def test_an_unfinished_build_is_resumed_at_once(
             page = await techdocs.get(f"/pages/default/component/{NAME}")
             return "Unfinished" in page.text
 
-        await until(shown, 20)
+        await until(shown)
 
 
 async def test_builds_are_driven_by_kafka_events(
@@ -230,13 +230,13 @@ async def test_builds_are_driven_by_kafka_events(
             async def ready() -> bool:
                 return (await techdocs.client.get("/readyz")).status_code == 200
 
-            await until(ready, 40, "techdocs is ready")
+            await until(ready, "techdocs is ready")
             await bus.publish(GIT_PUSH, "x", b"{poison")
             await techdocs.document(NAME)
             await techdocs.built(NAME)
             await techdocs.push("box", {"docs/guide.md": "# Guide\n\nmarimba\n"})
-            await until(lambda: _count(events, SiteBuilt.TYPE) == 2, 30)
-            await until(lambda: any(r.topic == dead(GIT_PUSH) for r in events), 10)
+            await until(lambda: _count(events, SiteBuilt.TYPE) == 2)
+            await until(lambda: any(r.topic == dead(GIT_PUSH) for r in events))
 
 
 def _count(events: list[EventRecord], kind: str) -> int:

@@ -194,5 +194,5 @@ async def gateway_of(
             total = (search_answer.json() or {}).get("numberOfResults", 0)
             return len(failed) == documented and total >= len(organisation.entities)
 
-        await until(settled, 60, "everything is indexed and looked at")
+        await until(settled, "everything is indexed and looked at")
         yield gateway, catalog

@@ -70,7 +70,7 @@ def run(deployment: Deployment, *, seed: int, seconds: float, faults: int) -> Ou
 
 def _until_well(watch: Watch, portal: Portal) -> None:
     try:
-        until_now(lambda: watch.well, READY_SECONDS)
+        until_now(lambda: watch.well, seconds=READY_SECONDS)
     except AssertionError:
         report = f"{watch.last}\n{portal.run}\n{portal.logs()}"
         raise AssertionError(f"Not all is well in the end: {report}") from None
@@ -88,8 +88,8 @@ def _begin(
         worker.prepare()
     until_now(
         lambda: portal.known("template:default/driver-run"),
-        READY_SECONDS,
         "the driver's template",
+        seconds=READY_SECONDS,
     )
     return workers
 

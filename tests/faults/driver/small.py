@@ -35,5 +35,5 @@ class SmallPortal(Portal):
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
             with suppress(AssertionError):
-                until_now(lambda: not Path(f"/proc/{pid}").exists(), 60)
+                until_now(lambda: not Path(f"/proc/{pid}").exists())
                 return

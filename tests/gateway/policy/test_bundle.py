@@ -181,15 +181,15 @@ async def test_opa_loads_a_changed_policy_without_a_restart(
         async def says(words: str) -> bool:
             return await reason(policy) == words
 
-        await until(lambda: says("No rule of the policy allows this."), 30, "a policy")
+        await until(lambda: says("No rule of the policy allows this."), "a policy")
         change(folder, LAST_RULE, '"result": "deny", "reason": "Not on Mondays."')
-        await until(lambda: says("Not on Mondays."), 30, "the changed policy")
+        await until(lambda: says("Not on Mondays."), "the changed policy")
         change(folder, "package callboard.authz", "package callboard.authz\n\nbroken {")
-        await until(lambda: "rego_parse_error" in fed.told(), 30, "the broken policy")
+        await until(lambda: "rego_parse_error" in fed.told(), "the broken policy")
         assert await says("Not on Mondays.")
         change(folder, "broken {", "")
         change(folder, "Not on Mondays.", "Not on Sundays.")
-        await until(lambda: says("Not on Sundays."), 30, "the mended policy")
+        await until(lambda: says("Not on Sundays."), "the mended policy")
 
 
 async def test_opa_starts_with_its_last_policy_while_no_gateway_answers(
@@ -200,7 +200,7 @@ async def test_opa_starts_with_its_last_policy_while_no_gateway_answers(
         feed(gateway)
         fed.start()
         async with OpaPolicy(fed.address, QUESTIONS) as policy:
-            await until(lambda: reason(policy), 30, f"a policy with {gateway}")
+            await until(lambda: reason(policy), f"a policy with {gateway}")
         fed.kill()
 
 
@@ -216,7 +216,7 @@ def test_a_gateway_is_not_ready_until_opa_has_a_policy(
     def policy() -> str:
         return str(httpx.get(f"{gateway}/readyz").json()["checks"]["policy"])
 
-    until_now(lambda: "has no policy yet" in policy(), 30, "an empty OPA")
+    until_now(lambda: "has no policy yet" in policy(), "an empty OPA")
     assert httpx.get(f"{gateway}/readyz").status_code == 503
     hidden.rename(folder / REGO)
-    until_now(lambda: policy() == "ok", 30, "the policy")
+    until_now(lambda: policy() == "ok", "the policy")
