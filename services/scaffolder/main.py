@@ -1,7 +1,7 @@
 """Puts the scaffolder together."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, closing
 from datetime import UTC, datetime
 
@@ -107,10 +107,12 @@ async def _open(
     vault = FernetVault(settings.service_secret.get_secret_value())
     store = MongoTaskStore(own_database, vault, nudge=relay.nudge)
     await store.prepare()
-    tools = await _tools(stack, settings, config, catalog)
-    environment = config.scaffolder.default_environment
     run_factory = RunFactory(
-        registry.load(), tools, vault, settings.workspaces, environment
+        registry.load(),
+        await _tools(stack, settings, config, catalog),
+        vault,
+        settings.workspaces,
+        config.scaffolder.default_environment,
     )
     signals = Signals()
     pool = _pool(stack, settings, config, run_factory, store, signals)
@@ -120,19 +122,11 @@ async def _open(
         app.state.checks["events"] = consumer.check
     # The stack closes the pool first: it releases its runs before anything else ends.
     await stack.enter_async_context(pool)
-    retention = WorkspaceRetention(
-        settings.workspaces,
-        settings.folder / "dry-runs",
-        store,
-        keep_hours=settings.keep_hours,
-    )
-    await stack.enter_async_context(retention)
-
-    async def documents() -> None:
-        metrics.OUTBOX.set(await relay.depth())
-        metrics.RUNNING.set(pool.running)
-
-    app.state.checks |= {"documents": documents, "runs": pool.check}
+    await stack.enter_async_context(_retention(settings, store))
+    app.state.checks |= {
+        "documents": _documents_check(relay, pool),
+        "runs": pool.check,
+    }
     app.state.dependencies = ScaffolderDependencies(
         catalog=catalog,
         store=store,
@@ -143,6 +137,25 @@ async def _open(
         signals=signals,
         folder=settings.folder,
     )
+
+
+def _retention(settings: Settings, store: MongoTaskStore) -> WorkspaceRetention:
+    return WorkspaceRetention(
+        settings.workspaces,
+        settings.folder / "dry-runs",
+        store,
+        keep_hours=settings.keep_hours,
+    )
+
+
+def _documents_check(relay: OutboxRelay, pool: Pool) -> Callable[[], Awaitable[None]]:
+    """A check that the documents can be read; it refreshes the gauges on the way."""
+
+    async def documents() -> None:
+        metrics.OUTBOX.set(await relay.depth())
+        metrics.RUNNING.set(pool.running)
+
+    return documents
 
 
 def _pool(

@@ -7,7 +7,7 @@ import pytest
 
 from services.scaffolder.actions import registry
 from services.scaffolder.actions.action import DRAFT
-from services.scaffolder.actions.fetch_template import rules_of
+from services.scaffolder.actions.template_rendering import rules_of
 from services.scaffolder.dialect.failure import TemplateRenderError
 from services.scaffolder.templates.schema_checks import check_input
 from shared.contracts.errors import Conflict, Forbidden, Invalid, NotFound

@@ -1,52 +1,34 @@
 """`workspace:template`: renders a folder of the workspace into the workspace."""
 
-import shutil
 from pathlib import Path
 
 from services.scaffolder.actions.action import (
     Action,
     ActionContext,
-    flag,
     members,
     step,
     text,
 )
-from services.scaffolder.actions.fetch_template import (
-    COOKIECUTTER,
-    COPIED,
-    EXTENSION,
-    LSTRIP,
-    TRIM,
-    VALUES,
-    render,
-    rules_of,
-)
+from services.scaffolder.actions.template_rendering import FOLDER_INPUT, render_folder
 from services.scaffolder.workspace.folder import Workspace, copy_tree
 from shared.contracts.errors import NotFound
 
 
 async def _run(context: ActionContext) -> None:
-    source, target = context.input["sourcePath"], context.input["targetPath"]
-    workspace = context.workspace
-    workspace.path(target)
-    rules = await context.in_thread(lambda: rules_of(context.input))
-    scratch = await context.in_thread(workspace.scratch)
-    try:
-        await context.in_thread(lambda: _copy(workspace, source, scratch))
-        written = await context.in_thread(
-            lambda: render(context, scratch, target, rules)
-        )
-    finally:
-        await context.in_thread(lambda: shutil.rmtree(scratch, ignore_errors=True))
-    context.log(f"Wrote {len(written)} files from the template")
+    workspace, source = context.workspace, context.input["sourcePath"]
+
+    async def copy(path: Path) -> None:
+        await context.in_thread(lambda: _copy(workspace, source, path))
+
+    await render_folder(context, context.input["targetPath"], copy)
 
 
-def _copy(workspace: Workspace, source: str, scratch: Path) -> None:
+def _copy(workspace: Workspace, source: str, path: Path) -> None:
     """Copy a folder of the workspace: the result may lie in the folder itself."""
     folder = workspace.folder(source)
     if folder is None:
         raise NotFound(f"sourcePath: no such folder, '{source}'")
-    copy_tree(workspace.root / folder, Workspace(scratch), ".")
+    copy_tree(workspace.root / folder, Workspace(path), ".")
 
 
 ACTION = Action(
@@ -60,13 +42,7 @@ ACTION = Action(
         {
             "sourcePath": text("The folder of the workspace to render."),
             "targetPath": text("Where in the workspace to put the result."),
-            "values": VALUES,
-            "copyWithoutTemplating": COPIED,
-            "cookiecutterCompat": COOKIECUTTER,
-            "templateFileExtension": EXTENSION,
-            "replace": flag("Replace files that are there instead of keeping them."),
-            "trimBlocks": TRIM,
-            "lstripBlocks": LSTRIP,
+            **FOLDER_INPUT,
         },
         required=["sourcePath", "targetPath"],
     ),

@@ -3,26 +3,21 @@
 from services.scaffolder.actions.action import (
     Action,
     ActionContext,
-    flag,
     members,
     step,
     text,
 )
-from services.scaffolder.actions.fetch_template import (
-    COOKIECUTTER,
-    LSTRIP,
-    TRIM,
-    VALUES,
-)
-from services.scaffolder.actions.fetch_template_file import render_file, stays_as_it_is
+from services.scaffolder.actions.template_rendering import FILE_INPUT, render_file
 
 
 async def _run(context: ActionContext) -> None:
-    source, target = context.input["sourcePath"], context.input["targetPath"]
-    context.workspace.path(target)
-    content = await context.in_thread(lambda: context.workspace.read(source))
-    if not stays_as_it_is(context, target):
-        await context.in_thread(lambda: render_file(context, target, content, source))
+    source = context.input["sourcePath"]
+
+    async def read() -> bytes:
+        content: bytes = await context.in_thread(lambda: context.workspace.read(source))
+        return content
+
+    await render_file(context, source, read)
 
 
 ACTION = Action(
@@ -33,11 +28,7 @@ ACTION = Action(
         {
             "sourcePath": text("The file of the workspace to render."),
             "targetPath": text("Where in the workspace to put it, with its name."),
-            "values": VALUES,
-            "cookiecutterCompat": COOKIECUTTER,
-            "replace": flag("Replace the file if it is there instead of keeping it."),
-            "trimBlocks": TRIM,
-            "lstripBlocks": LSTRIP,
+            **FILE_INPUT,
         },
         required=["sourcePath", "targetPath"],
     ),
