@@ -3,7 +3,7 @@
 Names and statuses are those of Backstage's errors package, because clients match them.
 """
 
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 class CallboardError(Exception):
@@ -16,6 +16,11 @@ class CallboardError(Exception):
         super().__init__(message)
         self.message = message
         self.code = code
+
+    def with_message(self, message: str) -> Self:
+        """This error itself, with another message."""
+        self.message, self.args = message, (message,)
+        return self
 
 
 class Invalid(CallboardError):

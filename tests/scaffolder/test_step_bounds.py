@@ -21,6 +21,9 @@ from tests.builders import component, template
 from tests.scaffolder.calls import create, messages, say, step, wait_for_status
 from tests.scaffolder.workbench import Bench
 
+#: An expression that takes more work than a rendering may.
+WALK = Workspace.walk
+LONG = "${{ each.key ~ range(999999999) }}"
 #: 128 patterns of stars each, which match nothing and take long to find that out.
 BRACES = "".join("{a*,b*}" for _ in range(7))
 
@@ -94,6 +97,27 @@ async def test_the_patterns_of_one_deletion_share_one_budget(
     assert len(bench.files) == 10
 
 
+async def test_patterns_without_a_match_cost_one_line_and_one_walk(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The line names the first of them and counts the rest."""
+    walks: list[str] = []
+
+    def walk(workspace: Workspace, start: str = "", *, recursive: bool = True) -> Any:
+        walks.append(start)
+        return WALK(workspace, start, recursive=recursive)
+
+    monkeypatch.setattr(Workspace, "walk", walk)
+    bench.write("a/b", "x")
+    patterns = ["a", *(f"*x{number}" for number in range(50)), "a/*"]
+    await bench.run("fs:delete", files=patterns)
+    assert len(walks) == 1
+    assert len(bench.lines) == 2
+    assert bench.lines[0] == "File a deleted successfully"
+    assert bench.lines[1].startswith("Nothing matches '*x0', '*x1', ")
+    assert bench.lines[1].endswith(" and 41 more")
+
+
 def writes(workspace: Workspace, source: Path) -> dict[str, Callable[[int], Any]]:
     """The ways by which files come into a workspace."""
     return {
@@ -150,7 +174,36 @@ async def test_the_outputs_of_all_rounds_share_one_budget(
         await wait_for_status(client, ann, few, "completed")
         await wait_for_status(client, ann, many, "failed")
         log_texts = await messages(client, ann, many)
-    assert any("limit" in text for text in log_texts)
+    refusal = (
+        "PayloadTooLargeError: step 'fetch', iteration 5 of each: output: with all "
+        "before it, the output limit of 5000 characters is exceeded"
+    )
+    assert log_texts[-2:] == [refusal, "Run completed with status: failed"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"each": ["a", LONG]}, "step 's': each[1]: "),
+        ({"message": LONG}, "step 's': input.message: "),
+        ({"each": ["a"], "message": LONG}, "step 's', iteration 1 of each: input.me"),
+        ({"each": ["a"], "if": LONG}, "step 's', iteration 1 of each: if: "),
+        ({"if": LONG}, "step 's': if: "),
+    ],
+)
+async def test_a_limit_names_step_iteration_and_field(
+    start: Any, catalog: Any, ann: Any, fields: Any, place: str
+) -> None:
+    """Whichever of a step's expressions takes too much."""
+    catalog.add(
+        template("t", steps=[say(**{"message": "m", "step_id": "s", **fields})])
+    )
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        await wait_for_status(client, ann, task_id, "failed")
+        log_texts = await messages(client, ann, task_id)
+    assert place in log_texts[-2]
+    assert "the work limit of 1000000 units is exceeded" in log_texts[-2]
 
 
 async def test_the_log_of_a_run_has_a_limit(

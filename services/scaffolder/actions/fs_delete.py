@@ -1,55 +1,76 @@
 """`fs:delete`: deletes files and folders of the workspace."""
 
-import functools
+from collections.abc import Sequence
+from functools import cached_property
 
 from services.scaffolder.actions.action import Action, ActionContext, members, step
 from shared.contracts.errors import Invalid
-from shared.guards.foreign_paths import normalise
+from shared.guards.foreign_paths import normalise, quoted_path
 from shared.guards.glob_names import NameBudget
 from shared.guards.globs import SELECT_STEPS, Glob, check_list, is_pattern
 
 #: Names and patterns of one step.
 MOST_NAMES = 1_000
+#: The names and patterns without any file that a line of the log shows.
+_NAMED_LIMIT = 10
 
 
 async def _run(context: ActionContext) -> None:
     names = context.input["files"]
     check_list([name for name in names if is_pattern(name)], "files")
-    budget = NameBudget(SELECT_STEPS, "files: too complex for so many files")
-    for name in names:
-        await context.in_thread(functools.partial(_delete, context, name, budget))
+    await context.in_thread(lambda: _Deletion(context).delete(names))
 
 
-def _delete(context: ActionContext, name: str, budget: NameBudget) -> None:
-    """Delete the file or folder of this name, or else what the pattern matches.
+class _Deletion:
+    """One call of the action: its patterns share one walk and one budget."""
 
-    All patterns of a step share the budget.
-    """
-    if not name.strip("/"):
-        # An expression that renders to nothing must not empty the workspace.
-        raise Invalid("files: must not hold an empty name; `.` empties the workspace")
-    workspace = context.workspace
-    if not normalise(name):
-        for path, _ in workspace.walk(recursive=False):
-            workspace.delete(path)
-        context.log("Everything in the workspace deleted successfully")
-    elif workspace.delete(name):
-        context.log(f"File {name} deleted successfully")
-    elif is_pattern(name):
-        _delete_matching(context, Glob(name, dot=True, label="files"), budget)
-    else:
-        context.log(f"File {name} is not there")
+    def __init__(self, context: ActionContext) -> None:
+        self._workspace = context.workspace
+        self._log = context.log
+        self._budget = NameBudget(SELECT_STEPS, "files: too complex for so many files")
 
+    @cached_property
+    def _paths(self) -> list[str]:
+        """What the first pattern found; some of it may be deleted since."""
+        return [path for path, _ in self._workspace.walk()]
 
-def _delete_matching(context: ActionContext, glob: Glob, budget: NameBudget) -> None:
-    workspace = context.workspace
-    selected = glob.select([path for path, _ in workspace.walk()], budget)
-    for path in selected:
-        # A file within a folder that matched was deleted with the folder.
-        if workspace.delete(path):
-            context.log(f"File {path} deleted successfully")
-    if not selected:
-        context.log(f"Nothing matches {glob.pattern}")
+    def delete(self, names: Sequence[str]) -> None:
+        """Delete the files and folders; one line of the log names what is not there."""
+        missing = [name for name in names if not self._delete_name(name)]
+        if missing:
+            first_names = ", ".join(map(quoted_path, missing[:_NAMED_LIMIT]))
+            rest = len(missing) - _NAMED_LIMIT
+            more = f" and {rest} more" if rest > 0 else ""
+            self._log(f"Nothing matches {first_names}{more}")
+
+    def _delete_name(self, name: str) -> bool:
+        """Delete what has this name, or matches it; whether there was anything."""
+        if not name.strip("/"):
+            # An expression that renders to nothing must not empty the workspace.
+            raise Invalid(
+                "files: must not hold an empty name; `.` empties the workspace"
+            )
+        if not normalise(name):
+            for path, _ in self._workspace.walk(recursive=False):
+                self._workspace.delete(path)
+            self._log("Everything in the workspace deleted successfully")
+            return True
+        if self._delete_path(name):
+            return True
+        if not is_pattern(name):
+            return False
+        glob = Glob(name, dot=True, label="files")
+        selected = glob.select(self._paths, self._budget)
+        for path in selected:
+            # A file within a folder that matched was deleted with the folder.
+            self._delete_path(path)
+        return bool(selected)
+
+    def _delete_path(self, path: str) -> bool:
+        is_deleted = self._workspace.delete(path)
+        if is_deleted:
+            self._log(f"File {path} deleted successfully")
+        return is_deleted
 
 
 ACTION = Action(

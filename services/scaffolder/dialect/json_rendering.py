@@ -56,8 +56,8 @@ def rendered(
     def text(source: str, place: str) -> Any:
         try:
             return dialect.value(source, context, budget=budget, trace=trace)
-        except TemplateLimitError:
-            raise
+        except TemplateLimitError as error:
+            raise error.with_message(f"{place}: {error.message}") from error.__cause__
         except TemplateRenderError as error:
             if failures is not None and len(failures) < _MOST_FAILURES:
                 failures.append(ExpressionFailure(place, source, error.reason))

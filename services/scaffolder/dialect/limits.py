@@ -42,12 +42,15 @@ class RenderingBudget:
     by any operation (so that doubling a text in a loop ends early), `unread` those that
     operations may still read. `seconds` is processor time of the thread, so that a busy
     machine makes no rendering fail. Renderings with one `seed` make the same random
-    choices.
+    choices. An error names the allowance of its own budget.
     """
 
     __slots__ = (
         "_chance",
         "_checked",
+        "_most_text",
+        "_most_unread",
+        "_most_work",
         "_unread_checked",
         "deadline",
         "depth",
@@ -66,9 +69,9 @@ class RenderingBudget:
         seed: int | None = None,
     ) -> None:
         self._chance = random.Random(seed)  # noqa: S311 - a filter's, not a key's
-        self.work = work
-        self.text = text
-        self.unread = self._unread_checked = READ
+        self.work = self._most_work = work
+        self.text = self._most_text = text
+        self.unread = self._unread_checked = self._most_unread = READ
         self.seconds = seconds
         self.deadline = time.thread_time() + seconds
         self.depth = 0
@@ -82,7 +85,9 @@ class RenderingBudget:
         """
         self.work -= amount
         if self.work < 0:
-            raise TemplateLimitError(f"the work limit of {WORK} units is exceeded")
+            raise TemplateLimitError(
+                f"the work limit of {self._most_work} units is exceeded"
+            )
         if self._checked - self.work >= _TICK:
             self._checked = self.work
             self.check_time()
@@ -95,7 +100,9 @@ class RenderingBudget:
         """
         self.unread -= amount
         if self.unread < 0:
-            raise TemplateLimitError(f"more than {READ} characters are looked at")
+            raise TemplateLimitError(
+                f"more than {self._most_unread} characters are looked at"
+            )
         if self._unread_checked - self.unread >= _TEXT_TICK:
             self._unread_checked = self.unread
             self.check_time()
@@ -119,7 +126,7 @@ class RenderingBudget:
         """
         if amount > self.text:
             raise TemplateLimitError(
-                f"the output limit of {TEXT} characters is exceeded"
+                f"the output limit of {self._most_text} characters is exceeded"
             )
 
     def write(self, amount: int) -> None:

@@ -131,7 +131,7 @@ class TaskRun:
         if isinstance(error, TakenOver):
             raise error
         if error is not None:
-            self._fail(record, error)
+            self._fail(record, run.placed(error))
         record.ended_at = now()
         self._add_change(StepChanged, record)
 

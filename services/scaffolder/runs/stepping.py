@@ -7,6 +7,7 @@ from typing import Any
 
 from services.scaffolder.actions.action import Action, ActionContext
 from services.scaffolder.dialect import json_rendering, json_text
+from services.scaffolder.dialect.failure import TemplateLimitError
 from services.scaffolder.model import (
     JsonObject,
     Schema,
@@ -20,8 +21,9 @@ from services.scaffolder.secrets import dual_values
 from services.scaffolder.secrets.dual_values import DualValue
 from services.scaffolder.templates import schema_checks
 from shared.contracts import disk_space
-from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.errors import CallboardError, Invalid, TooLarge
 from shared.contracts.scaffolder import StepStatus
+from shared.guards.budgets import BudgetExceeded
 from shared.guards.workers import run_beside
 
 FALSE_CONDITION = "its if condition was false"
@@ -50,6 +52,15 @@ class StepRun:
         self._save = save
         self._is_resumed = is_resumed
         self._conceals = False
+        self._iteration_number: int | None = None
+
+    def placed(self, error: BaseException) -> BaseException:
+        """The error; a limit's message names the step and the iteration of `each`."""
+        if isinstance(error, (TemplateLimitError, TooLarge, BudgetExceeded)):
+            number = self._iteration_number
+            iteration = "" if number is None else f", iteration {number} of each"
+            error.with_message(f"step '{self._record.id}'{iteration}: {error.message}")
+        return error
 
     async def reason_to_skip(self) -> str | None:
         """Why the step does not run, None if it does.
@@ -125,6 +136,7 @@ class StepRun:
         for number, iteration in enumerate(iterations):
             if number < self._record.done:
                 continue
+            self._iteration_number = number + 1
             await self._iterate(action, iteration, number)
             self._record.done = number + 1
             if number + 1 < len(iterations):
@@ -157,7 +169,10 @@ class StepRun:
         )
         context = await self._run_action(action, values, key)
         budget = self._context.output_budget
-        outputs: JsonObject = json_text.plain(context.outputs, budget)
+        try:
+            outputs: JsonObject = json_text.plain(context.outputs, budget)
+        except TemplateLimitError as error:
+            raise TooLarge(f"output: with all before it, {error.reason}") from error
         return outputs
 
     async def _concealed(
@@ -170,8 +185,7 @@ class StepRun:
         except TakenOver:
             raise
         except CallboardError as error:
-            error.message = CONCEALED
-            error.args = (CONCEALED,)
+            error.with_message(CONCEALED)
             raise
         except Exception as error:
             raise CallboardError(CONCEALED) from error

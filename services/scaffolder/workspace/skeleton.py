@@ -168,6 +168,4 @@ def render_content(
 
 def _within(path: str, error: TemplateRenderError) -> TemplateRenderError:
     located = type(error)(error.reason, line=error.line, column=error.column)
-    located.message = f"{error.message} (in {path})"
-    located.args = (located.message,)
-    return located
+    return located.with_message(f"{error.message} (in {path})")
