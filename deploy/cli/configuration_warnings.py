@@ -18,11 +18,11 @@ from shared.contracts.errors import Invalid
 from shared.guards.addresses import AddressRule, normal_netloc, parse_address
 from shared.guards.globs import glob_base, is_pattern
 from shared.kit.config.integrations import Backend, Integrations
+from shared.kit.config.public_hosts import AZURE, VISUAL_STUDIO
 
 Warnings = Iterator[tuple[str, str]]
 #: What `auth.environment` may be without a provider that names it.
 ENVIRONMENTS = {"development", "production"}
-AZURE, VISUAL_STUDIO = "dev.azure.com", ".visualstudio.com"
 
 
 def repeated_hosts(integrations: Integrations) -> Warnings:

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from pydantic import ConfigDict, Field
 
+from shared.kit.config import public_hosts
 from shared.kit.config.sections import Section
 
 
@@ -53,25 +54,25 @@ class GitHost(Section):
 class GithubHost(GitHost):
     """GitHub; default: the public one."""
 
-    host: str = "github.com"
+    host: str = public_hosts.GITHUB
 
 
 class GitlabHost(GitHost):
     """GitLab; default: the public one."""
 
-    host: str = "gitlab.com"
+    host: str = public_hosts.GITLAB
 
 
 class BitbucketCloudHost(GitHost):
     """Bitbucket Cloud has one host."""
 
-    host: str = "bitbucket.org"
+    host: str = public_hosts.BITBUCKET_CLOUD
 
 
 class AzureHost(GitHost):
     """Azure DevOps; default: the public one."""
 
-    host: str = "dev.azure.com"
+    host: str = public_hosts.AZURE
 
 
 class GitHosts(Section):

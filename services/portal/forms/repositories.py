@@ -2,20 +2,11 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 from urllib.parse import parse_qsl, urlencode
 
 from services.portal.forms.model import FormField, Path
+from shared.kit.config import public_hosts
 
-#: Types of hosts by name: the public ones, which need no configuration.
-PUBLIC_HOSTS: Mapping[str, str] = MappingProxyType(
-    {
-        "github.com": "github",
-        "gitlab.com": "gitlab",
-        "bitbucket.org": "bitbucketCloud",
-        "dev.azure.com": "azure",
-    }
-)
 LABELS = {
     "organization": "Organization",
     "owner": "Owner",
@@ -86,7 +77,7 @@ def with_hosts(field: FormField, configured: Mapping[str, str]) -> FormField:
 
     Where the template lists none, these are the configured ones.
     """
-    types = {**PUBLIC_HOSTS, **configured}
+    types = {**public_hosts.TYPES, **configured}
     offered = field.repo["hosts"] or list(configured)
     return replace(field, repo={**field.repo, "types": types, "offered": offered})
 

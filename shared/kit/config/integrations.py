@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field, SecretStr
 
+from shared.kit.config import public_hosts
 from shared.kit.config.rules import Host, HostPattern, WebAddress
 from shared.kit.config.sections import Section
 
@@ -80,25 +81,25 @@ class Integration(Section):
 class GithubIntegration(Integration):
     """GitHub; default: the public one."""
 
-    host: Host = "github.com"
+    host: Host = public_hosts.GITHUB
 
 
 class GitlabIntegration(Integration):
     """GitLab; default: the public one."""
 
-    host: Host = "gitlab.com"
+    host: Host = public_hosts.GITLAB
 
 
 class BitbucketCloudIntegration(Integration):
     """Bitbucket Cloud has one host."""
 
-    host: Host = "bitbucket.org"
+    host: Host = public_hosts.BITBUCKET_CLOUD
 
 
 class AzureIntegration(Integration):
     """Azure DevOps; default: the public one."""
 
-    host: Host = "dev.azure.com"
+    host: Host = public_hosts.AZURE
 
 
 class Integrations(Section):

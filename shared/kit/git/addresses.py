@@ -12,6 +12,7 @@ from urllib.parse import quote, unquote, urlunsplit
 from shared.contracts.errors import Forbidden, Invalid
 from shared.guards.addresses import join_address, parse_address, split_address
 from shared.guards.foreign_paths import quoted_path
+from shared.kit.config.public_hosts import AZURE, VISUAL_STUDIO
 from shared.kit.git.host_dialects import (
     DIALECTS,
     AddressParts,
@@ -21,7 +22,6 @@ from shared.kit.git.host_dialects import (
 
 #: The most path segments that a ref's name may have.
 REF_PARTS = 12
-AZURE, VISUAL_STUDIO = "dev.azure.com", ".visualstudio.com"
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
