@@ -34,6 +34,10 @@ _HINTS = (
         "did not find expected key",
         "this line or one above is indented unlike the others",
     ),
+    (
+        "invalid Unicode character escape code",
+        "escapes from \\ud800 to \\udfff stand in pairs, one of this pair is missing",
+    ),
     ("did not find expected '-' indicator", "the items of a list are indented alike"),
     ("did not find expected node content", f"the bracket{_OPENING} is not closed"),
 )

@@ -197,6 +197,24 @@ async def test_a_missing_repository_is_reported_with_its_time(
     assert await errors_of(catalog, WEB) == []
 
 
+async def test_half_a_surrogate_pair_is_an_error_of_the_whole_file(
+    catalog: Running, host: Host
+) -> None:
+    """Like all faults of its YAML: nothing of the file changes until it is repaired."""
+    web, api = builders.component("web"), builders.api("orders")
+    await push(catalog, host, web, api)
+    half = 'kind: API\nmetadata:\n  name: orders\n  title: "\\ud83d"\n'
+    await push(catalog, host, builders.component("web", {"title": "New"}), half)
+    for name in (WEB, API):
+        [item] = await errors_of(catalog, name)
+        assert "stand in pairs, one of this pair is missing" in item["message"]
+        entity = await catalog.entity(name)
+        assert entity
+        assert "title" not in entity["metadata"]
+    await push(catalog, host, builders.component("web", {"title": "New"}), api)
+    assert await errors_of(catalog, WEB) == await errors_of(catalog, API) == []
+
+
 async def test_a_location_in_a_broken_file_has_the_error_once(
     catalog: Running, host: Host
 ) -> None:
