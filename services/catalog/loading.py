@@ -5,6 +5,7 @@ the source of truth: a snapshot that does not fit is ignored.
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass
 
@@ -100,20 +101,23 @@ class ReadModelLoader:
     ) -> None:
         """Write a snapshot, unless the last one still holds or changes interrupt it.
 
-        It catches up with the store first: events of other processes may not have been
-        consumed yet.
+        It catches up with the store first, for `patience` seconds: events of other
+        processes may not have been consumed yet. A snapshot that has not caught up,
+        such as that of a process that ends just after it has written 100,000 entities,
+        is whole up to the moment before: the next start catches up from there.
         """
         if self.model.revision.value == self._revision:
             return
         try:
-            async with asyncio.timeout(patience):
-                await self.follower.catch_up()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(patience):
+                    await self.follower.catch_up()
             revision, through = self.model.revision.value, self.follower.through
             mark = await self.marks.put()
             if await self.file.write(self.model, mark, through, pause=pause):
                 self._revision = revision
                 log.info("snapshot_kept", entities=len(self.model))
-        except (CallboardError, TimeoutError, OSError) as error:
+        except (CallboardError, OSError) as error:
             # The next start reads more of the store, or all of it.
             log.warning("snapshot_not_kept", reason=str(error) or type(error).__name__)
 

@@ -207,6 +207,26 @@ async def test_changes_after_the_snapshot_are_read_from_the_store(
         assert entity["metadata"]["title"] == "Changed"
 
 
+async def test_a_snapshot_is_written_without_time_to_catch_up(
+    database: Any, data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A process ends soon after it has written much; the next one catches up."""
+    file = write(data, "a.yaml", builders.component("web"), builders.component("db"))
+    other = tmp_path_factory.mktemp("other")
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+        through = catalog.work.follower.through
+        async with running(database, other) as rival:
+            write(data, "a.yaml", builders.component("web"), builders.component("new"))
+            web = {"entityRef": "component:default/web"}
+            await rival.ask("POST", "/refresh", web)
+        await catalog.work.loader.keep(patience=0)
+        assert file_of(data).header().through == through
+    async with running(database, data) as catalog:
+        assert catalog.work.loader.is_restored
+        assert await catalog.refs() == {"component:web", "component:new"}
+
+
 async def test_a_snapshot_that_missed_a_change_is_repaired(
     database: Any, data: Path
 ) -> None:
