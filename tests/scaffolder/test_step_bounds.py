@@ -18,7 +18,7 @@ from shared.contracts.errors import Invalid, TooLarge
 from shared.guards import globs
 from shared.guards.globs import LIST_LIMIT, GlobList
 from tests.builders import component, template
-from tests.scaffolder.calls import create, messages, say, step, wait_for_status
+from tests.scaffolder.calls import create, log, messages, say, step, wait_for_status
 from tests.scaffolder.workbench import Bench
 
 #: An expression that takes more work than a rendering may.
@@ -204,6 +204,20 @@ async def test_a_limit_names_step_iteration_and_field(
         log_texts = await messages(client, ann, task_id)
     assert place in log_texts[-2]
     assert "the work limit of 1000000 units is exceeded" in log_texts[-2]
+
+
+async def test_an_output_that_takes_too_much_fails_the_run(
+    start: Any, catalog: Any, ann: Any
+) -> None:
+    """It names the field; no process begins the run again and again."""
+    output = {"text": [{"title": "a", "content": LONG}]}
+    catalog.add(template("t", steps=[say("m")], output=output))
+    async with start() as client:
+        task_id = await create(client, ann, "t")
+        await wait_for_status(client, ann, task_id, "failed")
+        line = (await log(client, ann, task_id))[-1]
+    assert line["body"]["error"]["name"] == "TemplateLimitError"
+    assert line["body"]["error"]["message"].startswith("output.text[0].content: ")
 
 
 async def test_the_log_of_a_run_has_a_limit(

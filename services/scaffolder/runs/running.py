@@ -165,35 +165,44 @@ class TaskRun:
             )
 
     def _fail(self, record: StepRecord, error: BaseException) -> None:
-        name, message = _error_text(error)
         record.status = "failed"
-        record.error_name = name
-        record.error = self._context.redactor.beginning(message, LONGEST_MESSAGE)
+        record.error_name, record.error = self._failure(error)
+        text = f"{record.error_name}: {record.error}"
+        self._log.add(text, step_id=record.id, status="failed")
+
+    def _failure(self, error: BaseException) -> tuple[str, str]:
+        """The name and the message of an error that ends the run."""
         if self.failure is None:
             self.failure = error
-        self._log.add(f"{name}: {message}", step_id=record.id, status="failed")
+        name, message = _error_text(error)
+        return name, self._context.redactor.beginning(message, LONGEST_MESSAGE)
 
     async def _end(self) -> None:
         task = self._task
-        failed = next((r for r in task.steps if r.status == "failed"), None)
-        if failed is None:
-            task.output = await self._output()
-            task.status, task.error = "completed", None
-        else:
-            task.status, task.error = "failed", failed.error
+        name, task.error = await self._outcome()
+        task.status = "completed" if task.error is None else "failed"
         _drop_secrets(task)
         # In a thread, as every secret is searched for in the whole output.
-        await asyncio.to_thread(self._add_completion_line, failed)
-        self._add_change(RunCompleted if failed is None else RunFailed)
+        await asyncio.to_thread(self._add_completion_line, name)
+        self._add_change(RunCompleted if task.error is None else RunFailed)
         await self.save()
 
-    def _add_completion_line(self, failed: StepRecord | None = None) -> None:
-        more: JsonObject = {}
+    async def _outcome(self) -> tuple[str, str | None]:
+        """Name and message of the first error, also of the output; else no message."""
+        task = self._task
+        failed = next((r for r in task.steps if r.status == "failed"), None)
         if failed is not None:
-            more["error"] = {
-                "name": failed.error_name or "Error",
-                "message": failed.error,
-            }
+            return failed.error_name or "Error", failed.error or ""
+        try:
+            task.output = await self._output()
+        except CallboardError as error:
+            return self._failure(error)
+        return "", None
+
+    def _add_completion_line(self, error_name: str = "") -> None:
+        more: JsonObject = {}
+        if self._task.status == "failed":
+            more["error"] = {"name": error_name, "message": self._task.error}
         elif self._task.status == "completed":
             more["output"] = self._task.output
         message = f"Run completed with status: {self._task.status}"
