@@ -148,10 +148,9 @@ class LiveEvent:
     A reader resumes after a `position`. `type` is the payload's
     (`callboard.entity.updated.v1`), `subject` the aggregate (an entity ref, task id or
     repository), `document` the whole envelope as JSON bytes. `touches` are the refs
-    that an `entity` filter matches; `former_targets`, of relations that only the state
-    before had, it matches for those who may see every entity. `owner` is the creator of
-    a run. The reading policy is applied to `entity` where the document holds none; if
-    it is None, only services get the event.
+    that an `entity` filter matches, `owner` is the creator of a run. The reading policy
+    is applied to `entity` where the document holds none; if it is None, only services
+    get the event.
     """
 
     position: str
@@ -160,7 +159,6 @@ class LiveEvent:
     subject: str
     document: bytes
     touches: frozenset[str] = frozenset()
-    former_targets: frozenset[str] = frozenset()
     entity: Entity | None = field(default=None, hash=False)
     owner: str | None = None
 

@@ -37,10 +37,6 @@ def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
     ) -> Response:
         """Events as they happen; resumes after `Last-Event-ID` (or `after`).
 
-        `entity` selects the events of an entity, of what begins to relate to it, and of
-        what is deleted while it relates to it; for those who may see every entity, also
-        of what ceases to relate to it.
-
         `event` is the topic and `data` the whole CloudEvent; the event `reset` means
         that some may have been missed: read what you show again.
         """

@@ -85,12 +85,11 @@ class LiveFeed:
         if ref in self._documented:
             entity = data.get("entity")
             self._documented[ref] = Entity(entity) if entity else None
-        touches = frozenset({ref}) | _targets(data, "relations_added")
-        former_targets = _targets(data, "relations_removed") - touches
-        if not data.get("entity"):
-            # Who sees a deletion was a reader of the last state.
-            touches |= former_targets
-        return replace(event, touches=touches, former_targets=former_targets)
+        touches = {ref}
+        for name in ("relations_added", "relations_removed"):
+            for relation in data.get(name) or ():
+                touches.add(str(relation["targetRef"]).lower())
+        return replace(event, touches=frozenset(touches))
 
     async def _documented_entity(self, event: LiveEvent) -> Entity | None:
         ref = event.subject
@@ -105,9 +104,3 @@ class LiveFeed:
             if len(self._documented) > DOCUMENTED_ENTITIES:
                 self._documented.popitem(last=False)
         return self._documented[ref]
-
-
-def _targets(data: Mapping[str, Any], name: str) -> frozenset[str]:
-    """The refs that a list of relations points to."""
-    relations = data.get(name) or ()
-    return frozenset(str(relation["targetRef"]).lower() for relation in relations)

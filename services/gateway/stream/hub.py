@@ -51,10 +51,6 @@ class _Reader:
     def wants(self, event: LiveEvent) -> bool:
         if self.topics and event.topic not in self.topics:
             return False
-        return self.is_about(event) or self.entity in event.former_targets
-
-    def is_about(self, event: LiveEvent) -> bool:
-        """Whether the event matches for those who might not see the state before it."""
         return self.entity is None or self.entity in event.touches
 
     def put(self, item: LiveEvent | _End | None) -> bool:
@@ -175,7 +171,7 @@ class LiveHub:
             yield None
         for event in backlog or ():
             if reader.wants(event):
-                visible_event = await self._visible(identity, reader, event)
+                visible_event = await self._visible(identity, event)
                 if visible_event is not None:
                     yield visible_event
         while True:
@@ -185,13 +181,11 @@ class LiveHub:
             if item is None:
                 yield None
                 continue
-            visible_event = await self._visible(identity, reader, item)
+            visible_event = await self._visible(identity, item)
             if visible_event is not None:
                 yield visible_event
 
-    async def _visible(
-        self, identity: Identity, reader: _Reader, event: LiveEvent
-    ) -> LiveEvent | None:
+    async def _visible(self, identity: Identity, event: LiveEvent) -> LiveEvent | None:
         """What the reader may see of an event; None: nothing."""
         if identity.is_service:
             return event
@@ -203,9 +197,7 @@ class LiveHub:
         if event.topic == TEMPLATE_RUN:
             is_visible = event.owner == identity.subject
         else:
-            is_visible = reader.is_about(event) and self._meets(
-                decision.conditions or {}, event
-            )
+            is_visible = self._meets(decision.conditions or {}, event)
         if not is_visible or event.topic != ENTITY_CHANGED:
             return event if is_visible else None
         return replace(event, document=self._shown_document(event.document))
