@@ -37,6 +37,9 @@ def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
     ) -> Response:
         """Events as they happen; resumes after `Last-Event-ID` (or `after`).
 
+        `entity` selects the events of an entity, and of those that begin or cease to
+        relate to it.
+
         `event` is the topic and `data` the whole CloudEvent; the event `reset` means
         that some may have been missed: read what you show again.
         """
