@@ -1,6 +1,6 @@
 """States of documentation sites, for pages that list them: whose build failed, and why.
 
-Each page asks techdocs once; while techdocs does not answer, pages show no states.
+Each page asks techdocs once, and is shown without the states if it does not answer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -48,13 +48,22 @@ def has_docs(entity: Entity) -> bool:
     )
 
 
-async def failed_builds_of(visit: Visit, refs: Iterable[str]) -> dict[str, FailedBuild]:
-    """Of these entities those whose latest build failed, by their refs."""
+async def failed_builds_of(
+    visit: Visit, refs: Iterable[str]
+) -> dict[str, FailedBuild] | None:
+    """Of these entities those whose latest build failed, by their refs.
+
+    None while techdocs does not answer.
+    """
     unique_refs = list(dict.fromkeys(refs))
     if not unique_refs:
         return {}
-    answer = await visit.ask("POST", BY_REFS, json={"entityRefs": unique_refs})
-    items = (answer.json() or {}).get("items") if answer.ok else None
+    answer = await visit.ask(
+        "POST", BY_REFS, json={"entityRefs": unique_refs}, is_secondary=True
+    )
+    if not answer.ok:
+        return None
+    items = (answer.json() or {}).get("items")
     failed = [item for item in items or () if item and item.get("status") == "failed"]
     return {build.ref: build for build in map(_failed_build, failed)}
 
@@ -62,7 +71,7 @@ async def failed_builds_of(visit: Visit, refs: Iterable[str]) -> dict[str, Faile
 async def latest_failed_builds(visit: Visit) -> FailedBuilds:
     """The failed builds that the reader may see, the last first."""
     params = [("limit", str(BUILDS_SHOWN))]
-    answer = await visit.ask("GET", FAILED, params=params)
+    answer = await visit.ask("GET", FAILED, params=params, is_secondary=True)
     body = (answer.json() or {}) if answer.ok else {}
     # The status page is shown whatever a service answers.
     items = tuple(map(_failed_build, body.get("items") or ()))

@@ -87,7 +87,7 @@ async def _locations(visit: Visit, conditions: Iterable[str]) -> list[Entity]:
         ("fields", ",".join([*FIELDS, "metadata.annotations"])),
         ("limit", str(LOCATIONS_READ)),
     ]
-    answer = await visit.ask("GET", BY_QUERY, params=params)
+    answer = await visit.ask("GET", BY_QUERY, params=params, is_secondary=True)
     return entities_of(answer.json()["items"]) if answer.ok else []
 
 
@@ -95,7 +95,7 @@ async def _is_owned(visit: Visit, owners: set[str], location: Entity) -> bool:
     """Whether the owners have all entities with an owner that a location provides."""
     origin = annotation(location, MANAGED_BY_ORIGIN)
     params = [("facet", OWNED_BY), ("filter", f"{ORIGIN_FIELD}={origin}")]
-    answer = await visit.ask("GET", ENTITY_FACETS, params=params)
+    answer = await visit.ask("GET", ENTITY_FACETS, params=params, is_secondary=True)
     if not answer.ok:
         return False
     refs = {

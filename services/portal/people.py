@@ -42,7 +42,9 @@ class People:
         if visitor.is_service:
             return Person(ref.partition(":")[2], "A service token")
         note = "Guest: may read" if visitor.is_guest else ref
-        answer = await self._api.call(visitor, "GET", entity_path(ref))
+        answer = await self._api.call(
+            visitor, "GET", entity_path(ref), is_secondary=True
+        )
         if not answer.ok:
             return Person("Guest" if visitor.is_guest else ref_title(ref), note)
         return Person(title_of(Entity(answer.json())), note, entity_href(ref))

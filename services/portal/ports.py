@@ -19,10 +19,12 @@ class Api(Protocol):
         *,
         params: Params | None = None,
         json: Any = None,
+        is_secondary: bool = False,
     ) -> ApiAnswer:
         """What `METHOD path?params` answers to `visitor`; None sends no token.
 
         `path` begins with `/api/`. An API that does not answer raises nothing: the
-        answer has the status 503.
+        answer has the status 503. A read is secondary if its page can be shown without
+        the answer: it ends sooner.
         """
         ...

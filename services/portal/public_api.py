@@ -28,6 +28,8 @@ CONNECT_SECONDS = 3.0
 CHANGE_SECONDS = 630.0
 #: What a page waits for a read, far longer than any takes.
 READ_SECONDS = 8.0
+#: What a page waits for a read that is not about its subject.
+SECONDARY_SECONDS = 2.0
 #: After so many late reads in a row no page waits for the service, and one read in each
 #: rest finds out whether it answers again, for which its page waits only so long.
 LATE_READS = 2
@@ -53,8 +55,11 @@ class PublicApi:
         """No read takes longer than `most_seconds`."""
         self._replicas = Replicas(addresses)
         self._most_seconds = most_seconds
-        #: By the name of the API in its paths.
-        self._breakers: defaultdict[str, CircuitBreaker] = defaultdict(_read_breaker)
+        #: By the name of the API in its paths, and the kind of read: an API that is too
+        #: slow for secondary reads may be quick enough for the others.
+        self._breakers: defaultdict[tuple[str, bool], CircuitBreaker] = defaultdict(
+            _read_breaker
+        )
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -83,6 +88,7 @@ class PublicApi:
         *,
         params: Params | None = None,
         json: Any = None,
+        is_secondary: bool = False,
     ) -> ApiAnswer:
         """What the API answers; see the port."""
         query = urlencode(params, doseq=True) if params else ""
@@ -94,7 +100,7 @@ class PublicApi:
         request = _Request(method, path, headers, body)
         order = [*self._replicas.order(visitor.subject if visitor else NOBODY)]
         if request.is_reading:
-            return await self._read(order, request)
+            return await self._read(order, request, is_secondary=is_secondary)
         return await self._change(order, request)
 
     async def _change(self, order: Sequence[str], request: "_Request") -> ApiAnswer:
@@ -108,10 +114,14 @@ class PublicApi:
                 break
         return _unanswered("gateway")
 
-    async def _read(self, order: Sequence[str], request: "_Request") -> ApiAnswer:
+    async def _read(
+        self, order: Sequence[str], request: "_Request", *, is_secondary: bool
+    ) -> ApiAnswer:
         """Ask one gateway after the other, within the time of a read."""
-        breaker = self._breakers[request.api]
-        seconds = TRIAL_SECONDS if breaker.is_open else READ_SECONDS
+        breaker = self._breakers[request.api, is_secondary]
+        seconds = SECONDARY_SECONDS if is_secondary else READ_SECONDS
+        if breaker.is_open:
+            seconds = min(seconds, TRIAL_SECONDS)
         try:
             with breaker.call():
                 async with asyncio.timeout(min(seconds, self._most_seconds)):

@@ -12,7 +12,7 @@ async def starred_refs(visit: Visit) -> tuple[str, ...]:
     """Canonical refs, oldest star first; guests have none."""
     if visit.visitor.kind != "user":
         return ()
-    return _refs(await visit.ask("GET", SETTING))
+    return _refs(await visit.ask("GET", SETTING, is_secondary=True))
 
 
 async def star(visit: Visit, ref: str, *, on: bool) -> None:

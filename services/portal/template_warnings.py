@@ -57,7 +57,7 @@ async def expression_errors(
     specs = [_rendered_parts(template) for template in templates]
     if not any(specs):
         return [[] for _ in templates]
-    answer = await visit.ask("POST", CHECKS, json={"specs": specs})
+    answer = await visit.ask("POST", CHECKS, json={"specs": specs}, is_secondary=True)
     body = mapping_of(answer.json() if answer.ok else None)
     errors = [_errors_in(item) for item in list_of(body.get("items"))[: len(specs)]]
     return errors + [[] for _ in range(len(specs) - len(errors))]
@@ -79,7 +79,7 @@ def _errors_in(item: Any) -> list[ExpressionWarning]:
 
 async def installed_actions(visit: Visit) -> frozenset[str] | None:
     """The ids of the installed actions; None if the scaffolder does not answer."""
-    answer = await visit.ask("GET", ACTIONS)
+    answer = await visit.ask("GET", ACTIONS, is_secondary=True)
     actions = answer.json() if answer.ok else None
     if not isinstance(actions, list):
         return None

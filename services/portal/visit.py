@@ -112,11 +112,25 @@ class Visit:
         return address_of(self.request)
 
     async def ask(
-        self, method: str, path: str, *, params: Params | None = None, json: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        json: Any = None,
+        is_secondary: bool = False,
     ) -> ApiAnswer:
-        """What the public API answers, also if that is an error."""
+        """What the public API answers, also if that is an error.
+
+        `is_secondary`: the page can be shown without the answer, and waits less for it.
+        """
         answer = await self.state.api.call(
-            self.visitor, method, path, params=params, json=json
+            self.visitor,
+            method,
+            path,
+            params=params,
+            json=json,
+            is_secondary=is_secondary,
         )
         seconds = answer.headers.get(STALE, "")
         self.stale = max(self.stale, int(seconds) if seconds.isdecimal() else 0)

@@ -36,6 +36,9 @@ class FakeApi:
         self.hidden: set[str] = set()
         self.denied: set[str] = set()
         self.away = False
+        #: Beginnings of paths that are not answered; those that a page waited long for.
+        self.hanging: tuple[str, ...] = ()
+        self.waited_for: list[str] = []
         #: Paths that the policy refuses.
         self.forbidden: set[str] = set()
         #: Seconds since the catalog last reached its store.
@@ -63,9 +66,13 @@ class FakeApi:
         *,
         params: Params | None = None,
         json: Any = None,
+        is_secondary: bool = False,
     ) -> ApiAnswer:
         pairs = list(params.items() if isinstance(params, Mapping) else params or ())
         self.calls.append((method, path, json if json is not None else pairs))
+        if path.startswith(self.hanging):
+            self.waited_for += [] if is_secondary else [path]
+            return _error(503, "ServiceUnavailableError", "The service does not answer")
         if self.away:
             return _error(503, "ServiceUnavailableError", "catalog is away")
         if path in self.forbidden:

@@ -14,6 +14,7 @@ import orjson
 import pytest
 from aiohttp import web
 
+from services.portal import public_api
 from services.portal.api_paths import entity_path
 from services.portal.configuration import PagesConfig
 from services.portal.main import create_app
@@ -155,6 +156,28 @@ async def test_no_page_waits_long_for_a_service_that_hangs(serve: Serve) -> None
             while not (await search()).ok:
                 await asyncio.sleep(0.1)
         assert (await search()).ok
+
+
+async def test_a_secondary_read_ends_sooner(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It decides nothing for reads of the same service that are a page's subject."""
+    monkeypatch.setattr(public_api, "SECONDARY_SECONDS", 0.1)
+    gate = asyncio.Event()
+
+    async def hanging(_: web.Request) -> web.Response:
+        await gate.wait()
+        return web.json_response({})
+
+    async with PublicApi(await serve(hanging)) as api:
+        read = partial(api.call, visitor(ANN), "GET", "/api/techdocs/sites")
+        subject = asyncio.create_task(read())
+        answers = [await read(is_secondary=True) for _ in range(4)]
+        assert {answer.error for answer in answers} == {"The techdocs does not answer"}
+        assert not subject.done()
+        gate.set()
+        assert (await subject).ok
+        assert (await read()).ok
 
 
 async def test_a_change_may_take_long(serve: Serve) -> None:

@@ -71,6 +71,7 @@ class LocalGateway:
         *,
         params: Any = None,
         json: Any = None,
+        is_secondary: bool = False,  # noqa: ARG002
     ) -> ApiAnswer:
         _, _, plugin, *below = path.split("/", 3)
         if plugin == "permission":

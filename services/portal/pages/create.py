@@ -91,7 +91,7 @@ async def create(visit: Visiting, text: str = "") -> Response:
 async def _own_runs(visit: Visit) -> list[RunSummary]:
     """The reader's latest runs; none if the scaffolder does not answer."""
     params = {"createdBy": visit.visitor.subject, "limit": str(LATEST_RUNS)}
-    answer = await visit.ask("GET", TASKS, params=params)
+    answer = await visit.ask("GET", TASKS, params=params, is_secondary=True)
     tasks = (answer.json() or {}).get("tasks", []) if answer.ok else []
     return [run_of(task) for task in tasks[:LATEST_RUNS]]
 

@@ -148,12 +148,17 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
     )
 
 
-async def latest(visit: Visit, ref: str, limit: int) -> list[TimelineEntry]:
-    """The newest revisions in words; none where the catalog keeps none."""
+async def latest(visit: Visit, ref: str, limit: int) -> list[TimelineEntry] | None:
+    """The newest revisions in words; None if they cannot be read now."""
     answer = await visit.ask(
-        "GET", f"{entity_path(ref)}/history", params={"limit": str(limit)}
+        "GET",
+        f"{entity_path(ref)}/history",
+        params={"limit": str(limit)},
+        is_secondary=True,
     )
-    items = answer.json()["items"] if answer.ok else []
+    if not answer.ok:
+        return None
+    items = answer.json()["items"]
     people = await visit.summaries(actor_refs(items))
     return await run_beside(moments_of, items, people)
 

@@ -110,10 +110,11 @@ async def home(visit: Visiting) -> Response:
         :DOCS_SHOWN
     ]
     documented = [str(entity.ref) for entity in entities if has_docs(entity)]
-    attention, failed = await gather(
+    attention, builds = await gather(
         _attention(visit, entities, broken),
         failed_builds_of(visit, [*documented, *(site.ref for site in sites)]),
     )
+    failed = builds or {}
     return visit.page(
         "home.html",
         steps=steps,
@@ -129,6 +130,7 @@ async def home(visit: Visiting) -> Response:
         attention=attention + _failed_docs(summaries, failed),
         changes=changes,
         docs=[(site, docs_href(site.ref), site.ref in failed) for site in sites],
+        knows_builds=builds is not None,
         templates=list(map(summary_of, entities_of(templates["items"]))),
     )
 
@@ -205,10 +207,17 @@ def _shown_counts(counts: Mapping[str, int], own: str) -> list[KindCount]:
     ]
 
 
-async def _changes(visit: Visit) -> list[TimelineEntry]:
-    """The latest changes by commit, newest first; those of locations are left out."""
-    answer = await visit.get(CHANGES_PATH, [("limit", str(CHANGES_READ))])
-    items = [item for item in answer["items"] if item["kind"].lower() != "location"]
+async def _changes(visit: Visit) -> list[TimelineEntry] | None:
+    """The latest changes by commit, newest first; those of locations are left out.
+
+    None if they cannot be read now.
+    """
+    params = [("limit", str(CHANGES_READ))]
+    answer = await visit.ask("GET", CHANGES_PATH, params=params, is_secondary=True)
+    if not answer.ok:
+        return None
+    changes = answer.json()["items"]
+    items = [item for item in changes if item["kind"].lower() != "location"]
     people = await visit.summaries(actor_refs(items))
     moments = (moment_of(item, people, changed_entity(item)) for item in items)
     return by_commit(moments)[:CHANGES_SHOWN]

@@ -136,7 +136,7 @@ async def _sources(visit: Visit) -> tuple[list[FailingLocation], int]:
     params = by_name_params(
         f"kind=location,{HAS_ERRORS}", fields=SOURCE_FIELDS, limit=SOURCES_SHOWN
     )
-    answer = await visit.ask("GET", BY_QUERY, params=params)
+    answer = await visit.ask("GET", BY_QUERY, params=params, is_secondary=True)
     if not answer.ok:
         return [], 0
     body = answer.json()
