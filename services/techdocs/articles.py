@@ -5,12 +5,11 @@ frames, forms and SVG never pass; pictures and files go through the assets route
 """
 
 import posixpath
-import re
 from collections.abc import Callable, Container
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urlunsplit
 
-from services.techdocs.generator.cleaning import clean
+from services.techdocs.generator.cleaning import clean, with_media_addresses
 from services.techdocs.generator.pages import page_key
 from shared.contracts.errors import Invalid
 from shared.guards.addresses import split_address
@@ -18,9 +17,6 @@ from shared.guards.addresses import split_address
 #: What is shown as text: a page of the docs is none of the portal.
 HTML = (".html", ".htm", ".xhtml")
 PICTURES = ("data:image/png", "data:image/jpeg", "data:image/gif", "data:image/svg+xml")
-MEDIA = frozenset({"img", "video", "audio", "source", "track"})
-SOURCES = 50
-DESCRIPTOR = re.compile(r"[0-9.]{1,10}[wxh]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +68,6 @@ class Surroundings:
         # It may say the scheme of colours, a part of a drawing, a time in a film.
         return urlunsplit(("", "", place, "", parts.fragment))
 
-    def pictures(self, value: str) -> str | None:
-        """The addresses of a `srcset` as the portal shows them; None if it has none."""
-        candidates: list[str] = []
-        rest = " ".join(value.split())
-        for _ in range(SOURCES):
-            address, _, rest = rest.lstrip(" ,").partition(" ")
-            descriptor = ""
-            if not address.endswith(","):
-                descriptor, _, rest = rest.partition(",")
-            picture = self.picture(address.rstrip(",")) if address else None
-            if picture and DESCRIPTOR.fullmatch(descriptor.strip()):
-                candidates.append(f"{picture} {descriptor.strip()}")
-            elif picture:
-                candidates.append(picture)
-        return ", ".join(candidates) or None
-
     def _place(self, path: str) -> str:
         """The address of the page or file that a path within the site means."""
         key = page_key(path)
@@ -126,10 +106,6 @@ def safe_article(html: str, around: Surroundings) -> str:
     def attribute(tag: str, name: str, value: str) -> str | None:
         if tag == "a" and name == "href":
             return around.link(value)
-        if name == "poster" or (tag in MEDIA and name == "src"):
-            return around.picture(value)
-        if name == "srcset":
-            return around.pictures(value)
-        return value
+        return with_media_addresses(tag, name, value, around.picture)
 
     return clean(html, attribute)

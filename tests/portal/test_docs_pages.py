@@ -120,6 +120,18 @@ async def test_a_page_whose_name_has_a_dot_is_a_page(
     assert (await client().get(f"{BOOKING}/2.1%20notes/")).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "page"),
+    [("a/subindex.html", "a/subindex.html"), ("rules/index.html", "rules")],
+)
+async def test_only_the_index_of_a_folder_has_the_name_of_its_folder(
+    client: Client, api: FakeServices, path: str, page: str
+) -> None:
+    """A page whose name ends like it has its own."""
+    api.pages[f"{KEY}/{page}"] = article(page)
+    assert (await client().get(f"{BOOKING}/{path}")).status_code == 200
+
+
 async def test_page_names_are_escaped_once(client: Client, api: FakeServices) -> None:
     """`#`, `%` and umlauts are in addresses as browsers send them back."""
     for name, address in (("F#", "F%23"), ("50%25", "50%2525"), ("Maß", "Ma%C3%9F")):

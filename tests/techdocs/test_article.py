@@ -26,7 +26,7 @@ def test_inline_drawings_become_pictures() -> None:
     html = (
         '<span><svg viewBox="0 0 1 1"><script>x()</script><path d="M0 0"/></svg></span>'
     )
-    result, _ = finished(html, "a.md")
+    result = finished(html, "a.md").html
     assert 'class="drawing"' in result
     assert 'src="data:image/svg+xml;base64,' in result
     assert "<svg" not in result
@@ -41,7 +41,7 @@ def test_columns_keep_their_side(side: str) -> None:
 
 def test_a_too_long_article_is_cut_with_a_warning() -> None:
     """The beginning is shown; the warning names the page."""
-    result, warnings = finished("<p>word</p>" * (CHARACTERS // 8), "big.md")
+    result, warnings, _ = finished("<p>word</p>" * (CHARACTERS // 8), "big.md")
     assert len(result) <= CHARACTERS
     assert warnings[0].startswith("big.md: is longer than")
 
@@ -68,11 +68,11 @@ def test_elements_that_are_left_out_are_named_once_with_their_page() -> None:
         '<input type="checkbox"><svg><script>1</script></svg><!-- <object> -->'
         "<code>&lt;embed&gt;</code><video></video><script>1</script>"
     )
-    _, warnings = finished(html, "a.md")
+    warnings = finished(html, "a.md").warnings
     [warning] = warnings
     assert warning.startswith("a.md: ")
     assert warning.endswith("<iframe>, <form>, <input>, <script>")
-    assert finished("<p>a</p>", "b.md") == ("<p>a</p>", [])
+    assert finished("<p>a</p>", "b.md") == ("<p>a</p>", [], set())
 
 
 def test_unclosed_comments_are_read_fast() -> None:
@@ -80,3 +80,33 @@ def test_unclosed_comments_are_read_fast() -> None:
     for part in ("<!-- ", "<input ", "<input type=", '<input a="'):
         with limit_processor_time(5):
             finished(part * (CHARACTERS // len(part)), "a.md")
+
+
+@pytest.mark.parametrize(
+    "media",
+    [
+        '<img src="ADDRESS">',
+        '<img alt="a > b" src="ADDRESS">',
+        '<img src="a.png" srcset="a.png 1x, ADDRESS 2x">',
+        '<video src="ADDRESS"></video>',
+        '<video src="a.mp4" poster="ADDRESS"></video>',
+        '<video><source src="ADDRESS"><track src="a.vtt"></video>',
+        '<video src="a.mp4"><track src="ADDRESS"></video>',
+        '<audio src="ADDRESS"></audio>',
+        '<picture><source srcset="b.png, ADDRESS"><img src="c.png"></picture>',
+    ],
+)
+@pytest.mark.parametrize("scheme", ["https:", "http:", ""])
+def test_all_that_other_hosts_would_give_is_noticed(media: str, scheme: str) -> None:
+    """One rule for all elements and attributes that load something."""
+    html = media.replace("ADDRESS", f"{scheme}//i.example/x?a&amp;b")
+    assert finished(html, "a.md").foreign_hosts == {"i.example"}
+
+
+def test_links_and_own_files_are_of_no_other_host() -> None:
+    """Readers follow a link themselves."""
+    html = (
+        '<a href="https://i.example/x">x</a><img src="//" srcset="/a.png 2x">'
+        '<video src="a.mp4" poster="data:image/png;base64,AA"></video>'
+    )
+    assert finished(html, "a.md").foreign_hosts == set()

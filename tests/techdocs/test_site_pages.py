@@ -66,12 +66,15 @@ async def test_links_of_a_readme_as_first_page_keep_their_targets(
         " ![logo](art/logo.png) [mit](LICENSE) [top](/docs/adr.md) [dir](src/)"
         '\n\n<p><img src="docs/d.svg"> <a href=\'x\'>q</a> <a href="docs/adr.md">r</a>'
         '</p>\n\n`<img src="docs/d.svg">`\n'
+        '\n<picture><source srcset="docs/d.svg 1x, art/logo.png 2x"></picture>'
+        '<video src="docs/d.mp4" poster="docs/d.svg"></video>\n'
     )
     generated, site, _ = await generate(
         {
             "docs/index.md": readme,
             "docs/adr.md": "# A\n\n## Why\n\n[b](../README.md) [c](../src/a.py)\n",
             "docs/d.svg": "<svg/>",
+            "docs/d.mp4": "film",
             "docs/_readme/art/logo.png": "x",
         },
         readme="README.md",
@@ -86,6 +89,8 @@ async def test_links_of_a_readme_as_first_page_keep_their_targets(
     assert 'href="https://git.example/r/blob/main/LICENSE"' in html
     assert 'href="https://git.example/r/blob/main/src"' in html
     assert '<code>&lt;img src="docs/d.svg"&gt;</code>' in html
+    assert 'srcset="d.svg 1x, _readme/art/logo.png 2x"' in html
+    assert 'src="d.mp4" poster="d.svg"' in html
     adr = article(generated, "adr")["html"]
     assert 'href="../"' in adr
     assert 'href="https://git.example/r/blob/main/src/a.py"' in adr
@@ -208,7 +213,7 @@ async def test_pictures_of_other_hosts_are_named_by_a_warning(generate: Make) ->
     )
     assert len(site["warnings"]) == 1
     assert site["warnings"][0].startswith(
-        "b.md, index.md: pictures of i.example are not shown"
+        "b.md, index.md: pictures, films and sounds of i.example are not shown"
     )
 
 

@@ -143,7 +143,8 @@ async def page(
 
 
 def _key(path: str) -> str:
-    return path.removesuffix("index.html").strip("/")
+    folder, _, name = path.rpartition("/")
+    return (folder if name == "index.html" else path).strip("/")
 
 
 async def _elsewhere(visit: Visit, triplet: str, path: str, answer: ApiAnswer) -> str:

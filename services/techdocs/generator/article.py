@@ -8,9 +8,13 @@ import base64
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from html import unescape
+from typing import NamedTuple
 
-from services.techdocs.generator.cleaning import clean, removed_elements
+from services.techdocs.generator.cleaning import (
+    clean,
+    removed_elements,
+    with_media_addresses,
+)
 from shared.contracts.errors import Invalid
 from shared.guards.addresses import split_address
 
@@ -22,10 +26,6 @@ _EMOJI_CODE = re.compile(r"/([0-9a-f]{2,6}(?:-[0-9a-f]{2,6}){0,9})\.(?:svg|png)\
 _SIDE = re.compile(
     r'(<t[dh]\b[^<>]*?) style="\s*text-align:\s*(left|center|right);?\s*"',
     re.IGNORECASE,
-)
-#: The address of a picture of another host, in an article that is cleaned.
-_FOREIGN = re.compile(
-    r'<img\b[^<>]*? src="((?:https?:)?//[^"<>]{1,2000})"', re.IGNORECASE
 )
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*)")
 #: Elements that end by themselves, or hold nothing: they do not nest.
@@ -39,8 +39,20 @@ DRAWING_CHARACTERS = 500_000
 TITLE_CHARACTERS = 300
 
 
-def finished(html: str, page: str) -> tuple[str, list[str]]:
-    """The article of `page`, and warnings of what was left out.
+class FinishedArticle(NamedTuple):
+    """An article that is cleaned, and warnings of what was left out.
+
+    From `foreign_hosts` it has pictures, films or sounds, which readers' browsers
+    refuse.
+    """
+
+    html: str
+    warnings: list[str]
+    foreign_hosts: set[str]
+
+
+def finished(html: str, page: str) -> FinishedArticle:
+    """The article of `page`.
 
     Raises:
         Invalid: if its elements nest deeper than `DEPTH` levels.
@@ -59,17 +71,17 @@ def finished(html: str, page: str) -> tuple[str, list[str]]:
     if names := removed_elements(html):
         elements = ", ".join(f"<{name}>" for name in names)
         warnings.append(f"{page}: pages of the portal do not show {elements}")
-    return clean(html), warnings
-
-
-def foreign_hosts(article: str) -> set[str]:
-    """The hosts from which an article has pictures: readers' browsers refuse them."""
     hosts: set[str] = set()
-    for match in _FOREIGN.finditer(article):
+
+    def note(address: str) -> str:
         with suppress(Invalid):
-            parts = split_address(unescape(match[1]))
-            hosts |= {parts.netloc} - {""}
-    return hosts
+            hosts.add(split_address(address).netloc)
+        return address
+
+    cleaned = clean(
+        html, lambda tag, name, value: with_media_addresses(tag, name, value, note)
+    )
+    return FinishedArticle(cleaned, warnings, hosts - {""})
 
 
 def deepest(html: str) -> int:

@@ -4,7 +4,7 @@ What is not on the lists is removed. Scripts, styles, frames, forms and SVG neve
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 
 import nh3
 
@@ -52,6 +52,11 @@ _REMOVED = re.compile(
 )
 _MARK_TYPE = re.compile(r"""\btype=["']?(?:checkbox|radio)\b""", re.IGNORECASE)
 SCHEMES = {"http", "https", "mailto", "tel", "data"}
+#: The elements that load what their `src` names.
+_MEDIA = frozenset({"img", "video", "audio", "source", "track"})
+#: Candidates of a `srcset` that are read.
+_CANDIDATES = 50
+_DESCRIPTOR = re.compile(r"[0-9.]{1,10}[wxh]")
 
 
 def clean(
@@ -68,6 +73,40 @@ def clean(
         set_tag_attribute_values=_ALWAYS,
     )
     return _INPUT.sub(_input, cleaned)
+
+
+def with_media_addresses(
+    tag: str, name: str, value: str, address: Callable[[str], str | None]
+) -> str | None:
+    """The value of an attribute with the addresses that its element loads changed.
+
+    `address` gives the new one, None for none. None if no address is left.
+    """
+    if name == "srcset":
+        candidates = ((address(old), size) for old, size in _candidates(value))
+        return _srcset((new, size) for new, size in candidates if new) or None
+    if name == "poster" or (name == "src" and tag in _MEDIA):
+        return address(value)
+    return value
+
+
+def _candidates(srcset: str) -> Iterator[tuple[str, str]]:
+    """The addresses of a `srcset`, each with its descriptor, "" for none."""
+    rest = " ".join(srcset.split())
+    for _ in range(_CANDIDATES):
+        address, _, rest = rest.lstrip(" ,").partition(" ")
+        descriptor = ""
+        if not address.endswith(","):
+            descriptor, _, rest = rest.partition(",")
+        if address:
+            yield address.rstrip(","), descriptor.strip()
+
+
+def _srcset(candidates: Iterable[tuple[str, str]]) -> str:
+    return ", ".join(
+        f"{address} {descriptor}" if _DESCRIPTOR.fullmatch(descriptor) else address
+        for address, descriptor in candidates
+    )
 
 
 def removed_elements(html: str) -> list[str]:

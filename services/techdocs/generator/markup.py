@@ -14,13 +14,14 @@ from markdown.extensions import Extension
 from markdown.preprocessors import Preprocessor
 from markdown.treeprocessors import Treeprocessor
 
+from services.techdocs.generator.cleaning import with_media_addresses
+
 #: Extensions that run a program, and what to install for it.
 PROGRAMS = {"plantuml_markdown": "plantuml", "markdown_inline_graphviz": "dot"}
 PACKAGES = {"plantuml": "plantuml", "dot": "graphviz"}
-#: The link of a tag in raw HTML; tags in code are escaped.
-_RAW_LINK = re.compile(
-    r'(<(?:a|img|video|audio|source|track)\s(?:[^<>]*?\s)?(?:href|src)=")([^"<>]{1,2000})"'
-)
+#: A tag with links in raw HTML, and its links; tags in code are escaped.
+_RAW_TAG = re.compile(r"<(a|img|video|audio|source|track)\s[^<>]*")
+_RAW_LINK = re.compile(r'(\s(href|src|poster|srcset)=")([^"<>]{1,2000})"')
 _FENCE = re.compile(r"[ ]*(`{3,}|~{3,})[ ]*(.*)$")
 _PLANTUML = re.compile(r"\{?\.?((?:c4)?(?:plant)?uml|puml)\b")
 _GRAPHVIZ = re.compile(r"graphviz[ ]+\w+[ ]+\S+")
@@ -75,11 +76,21 @@ class _Links(Treeprocessor):  # type: ignore[misc]
         blocks = self.md.htmlStash.rawHtmlBlocks
         for number, block in enumerate(blocks):
             if isinstance(block, str):
-                blocks[number] = _RAW_LINK.sub(self._resolved, block)
+                blocks[number] = _RAW_TAG.sub(self._resolved_tag, block)
 
-    def _resolved(self, match: re.Match[str]) -> str:
-        link = html.unescape(match[2])
-        return f'{match[1]}{html.escape(self._markup.resolve_raw(link))}"'
+    def _resolved_tag(self, tag: re.Match[str]) -> str:
+        resolve = self._markup.resolve_raw
+
+        def resolved(match: re.Match[str]) -> str:
+            before, name, value = match[1], match[2], html.unescape(match[3])
+            link = (
+                resolve(value)
+                if name == "href"
+                else with_media_addresses(tag[1], name, value, resolve)
+            )
+            return f'{before}{html.escape(link or "")}"'
+
+        return _RAW_LINK.sub(resolved, tag[0])
 
 
 class _Sources(Preprocessor):  # type: ignore[misc]

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 def page_key(path: str) -> str:
     """A page's decoded path without what only a file server needs."""
-    key = path.removesuffix("index.html").strip("/")
+    folder, _, name = path.rpartition("/")
+    key = (folder if name == "index.html" else path).strip("/")
     return "" if key == "." else key
 
 

@@ -20,11 +20,7 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 from pymdownx.superfences import fence_code_format
 
-from services.techdocs.generator.article import (
-    TITLE_CHARACTERS,
-    finished,
-    foreign_hosts,
-)
+from services.techdocs.generator.article import TITLE_CHARACTERS, finished
 from services.techdocs.generator.job import PAGE_FILE, PAGES_FOLDER, Job
 from services.techdocs.generator.markup import (
     PACKAGES,
@@ -145,9 +141,9 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
 
     def on_page_content(self, html: str, *, page: Page, **_: Any) -> str:
         key = key_of_url(page.url)
-        article, warnings = finished(html, page.file.src_uri)
-        self.warnings += warnings
-        for host in foreign_hosts(article):
+        article = finished(html, page.file.src_uri)
+        self.warnings += article.warnings
+        for host in article.foreign_hosts:
             self._foreign.setdefault(host, set()).add(page.file.src_uri)
         summary: PageSummary = {
             "path": key,
@@ -162,7 +158,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self.titles |= {f"{page.url}#{entry['id']}": entry["title"] for entry in toc}
         folder = self._record / PAGES_FOLDER
         folder.mkdir(parents=True, exist_ok=True)
-        stored: StoredPage = {**summary, "html": article, "toc": toc}
+        stored: StoredPage = {**summary, "html": article.html, "toc": toc}
         text = json.dumps(stored, ensure_ascii=False)
         (folder / page_file(key)).write_text(text, errors="replace")
         return html
@@ -188,8 +184,9 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         names = _first_names(self._lfs_files, "files")
         lfs = [f"{names}: {ADVICE}"] if names else []
         foreign = [
-            f"{_first_names(pages, 'pages')}: pictures of {host} are not shown, as "
-            "pages load nothing from other hosts: keep them beside the pages"
+            f"{_first_names(pages, 'pages')}: pictures, films and sounds of {host} "
+            "are not shown, as pages load nothing from other hosts: keep them beside "
+            "the pages"
             for host, pages in sorted(self._foreign.items())
         ]
         return [*self.warnings, *drawn, *lfs, *foreign]

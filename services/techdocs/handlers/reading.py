@@ -163,6 +163,8 @@ class DocsReader:
         redirect = summary.get("redirects", {}).get(requested_path)
         if path is None and redirect is not None:
             path, anchor = redirect["path"], redirect["anchor"]
+        if path is None and not self._is_file(site, f"{requested_path}/index.html"):
+            path = _first_page_below(requested_path, pages)
         if path is None or path not in pages:
             raise NotFound(f"The docs of '{ref}' have no page '{requested_path}'")
         name = f"{PAGES_FOLDER}/{page_file(path)}"
@@ -247,6 +249,11 @@ def _existing_path(path: str, pages: Mapping[str, PageSummary]) -> str | None:
         return path if path in pages else next(iter(pages))
     spellings = (path, quote(path), unquote(path))
     return next((spelling for spelling in spellings if spelling in pages), None)
+
+
+def _first_page_below(folder: str, pages: Mapping[str, PageSummary]) -> str | None:
+    """The path of the first page in a folder, in the order of reading."""
+    return next((path for path in pages if path.startswith(f"{folder}/")), None)
 
 
 def _remember(cache: dict[Any, Any], key: Any, value: Any) -> None:
