@@ -47,6 +47,7 @@ from services.portal.assets import FOREVER, Assets
 from services.portal.definitions import DefinitionReader
 from services.portal.frame import Frame
 from services.portal.pages import (
+    actions,
     backstage_addresses,
     catalog,
     catalog_export,
@@ -94,6 +95,7 @@ PAGES: tuple[APIRouter, ...] = (
     docs.router,
     diagrams.router,
     create.router,
+    actions.router,
     template_form.router,
     runs.router,
     register.router,

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 import orjson
 
 from services.portal.model import ApiAnswer
+from services.scaffolder.actions import registry
 from services.scaffolder.templates.expression_syntax import expression_errors
 from tests.portal.answers import (
     NEW,
@@ -27,6 +28,9 @@ from tests.portal.answers import (
 )
 from tests.portal.company import Entity
 from tests.portal.fakes import FakeApi
+
+#: The actions that the scaffolder has, as it describes them.
+DOCUMENTS = {action.id: action.document() for action in registry.load().all()}
 
 
 def checked(spec: dict[str, Any]) -> dict[str, Any]:
@@ -94,7 +98,9 @@ class FakeServices(FakeApi):
         if collection == "template-checks":
             return ok({"items": [checked(spec) for spec in json["specs"]]})
         if collection == "actions":
-            return ok([{"id": name} for name in self.actions])
+            return ok(
+                [{**DOCUMENTS.get(name, {}), "id": name} for name in self.actions]
+            )
         if not tail:
             self.started.append(json) if method == "POST" else None
             return self._tasks(method, query)

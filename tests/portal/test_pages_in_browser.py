@@ -45,6 +45,8 @@ PAGES = {
     "docs-failed": "/docs/default/component/ledger/",
     "docs-none": "/docs/default/component/basket/",
     "create": "/create",
+    "actions": "/create/actions",
+    "actions-none": "/create/actions?q=nothing",
     "form": FORM,
     "form-wrong": f"{FORM}?page=0&go=next&p.name=X",
     "form-more": f"{FORM}?page=1&{GOOD}&p.database=true",

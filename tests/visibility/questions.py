@@ -143,6 +143,7 @@ PAGE_PATHS: dict[str, tuple[str, ...]] = {
     "/diagrams/frame": (),
     "/create": ("/create",),
     "/create/templates/{namespace}/{name}": ("/create/templates/default/{name}",),
+    "/create/actions": (),
     "/create/tasks": (),
     "/create/tasks/{task}": (),
     "/create/register": (),
