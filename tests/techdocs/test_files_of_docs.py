@@ -37,9 +37,9 @@ FILES: dict[str, str | bytes] = {
     "docs/file.pdf": b"%PDF-1.4",
     "docs/a.mp3": b"ID3",
 }
-STATIC = "/api/techdocs/static/docs/default/component/box/"
+DOCS = "/docs/default/component/box/"
 ASSETS = "/api/techdocs/assets/default/component/box/"
-UPPER = f"{STATIC}pl%C3%A4ne/Gr%C3%B6%C3%9Fe%20und%20Ma%C3%9F.HTML"
+UPPER = f"{DOCS}pl%C3%A4ne/Gr%C3%B6%C3%9Fe%20und%20Ma%C3%9F.HTML/"
 
 
 async def publish(techdocs: Running, directories: str) -> None:
@@ -55,7 +55,7 @@ async def publish(techdocs: Running, directories: str) -> None:
 async def test_files_in_the_navigation_have_their_addresses(
     techdocs: Running, directories: str, guide: str
 ) -> None:
-    """Whatever their names; pages with an anchor are pages."""
+    """Whatever their names; those of HTML and pages with an anchor are pages."""
     await publish(techdocs, directories)
     nav = (await techdocs.state("box"))["nav"]
     section = next(item for item in nav if item["children"])
@@ -64,40 +64,40 @@ async def test_files_in_the_navigation_have_their_addresses(
         for item in [*nav, *section["children"]]
         if item["path"] is None
     }
+    pages = {item["title"]: item["path"] for item in nav if item["path"]}
+    assert pages == {
+        "One file": "api.html",
+        "Javadoc": "javadoc",
+        "Upper": "pläne/Größe und Maß.HTML",
+        "Guide": guide.rstrip("/"),
+    }
     assert places == {
-        "One file": f"{STATIC}api.html",
-        "Javadoc": f"{STATIC}javadoc/index.html",
-        "Folder": f"{STATIC}javadoc/index.html",
-        "Upper": UPPER,
+        "Folder": f"{DOCS}javadoc/",
         "PDF": f"{ASSETS}file.pdf",
-        "Query": f"{STATIC}api.html?a=1#b",
+        "Query": f"{DOCS}api.html/?a=1#b",
         "Section": None,
         "Part": f"/docs/default/component/box/{guide}#zwei",
         "Else": "https://else.example/x.html",
     }
 
 
-async def test_links_to_files_of_html_show_them_as_text(techdocs: Running) -> None:
-    """With the headers of foreign content; other files are downloads."""
+async def test_links_to_files_of_html_lead_to_their_pages(techdocs: Running) -> None:
+    """Other files are downloads, with the headers of foreign content."""
     await publish(techdocs, "true")
     page = (await techdocs.get("/pages/default/component/box/")).json()
-    links = re.findall(r'<a href="(/api/[^"]+)"', page["html"])
-    folder = f"{STATIC}javadoc/index.html"
-    assert links == [
-        f"{STATIC}api.html?a=1#b",
+    folder = f"{DOCS}javadoc/"
+    assert re.findall(r'<a href="(/[^"]+)"', page["html"]) == [
+        f"{DOCS}api.html/?a=1#b",
         f"{folder}#m",
         folder,
         f"{ASSETS}file.pdf",
         UPPER,
         folder,
     ]
-    for link in links:
-        answer = await techdocs.get(link.removeprefix("/api/techdocs"))
-        assert answer.status_code == 200, link
-        assert "sandbox" in answer.headers["content-security-policy"]
-        media = answer.headers["content-type"]
-        is_html = link.startswith(STATIC)
-        assert media.startswith("text/plain" if is_html else "application/octet")
+    answer = await techdocs.get("/assets/default/component/box/file.pdf")
+    assert answer.status_code == 200
+    assert "sandbox" in answer.headers["content-security-policy"]
+    assert answer.headers["content-type"].startswith("application/octet")
 
 
 @pytest.mark.parametrize(
@@ -136,5 +136,5 @@ async def test_links_to_absent_headings_are_warned_of(techdocs: Running) -> None
     techdocs.host.commit("box", {**FILES, "mkdocs.yml": config, "docs/index.md": page})
     await techdocs.document("box")
     warnings = (await techdocs.built("box"))["warnings"]
-    names = {re.findall(r"#\w+", line)[0] for line in warnings}
+    names = {name for line in warnings for name in re.findall(r"#\w+", line)[:1]}
     assert names == {"#drei", "#vier"}

@@ -87,6 +87,7 @@ def build(job: Job, templates: CompiledTemplates) -> None:
     docs_dir = configured.values["docs_dir"]
     if not recorder.pages:
         raise Invalid(f"{docs_dir}: there is no page (no .md file)")
+    recorder.record_html_pages()
     for line in recorder.all_warnings():
         _warn(line)
     lines = [*configured.warnings, *recorder.all_warnings(), *warnings.lines]

@@ -20,7 +20,12 @@ from mkdocs.structure.pages import Page
 from mkdocs.utils import get_relative_url
 from pymdownx.superfences import fence_code_format
 
-from services.techdocs.generator.article import TITLE_CHARACTERS, finished
+from services.techdocs.generator.article import (
+    TITLE_CHARACTERS,
+    FinishedArticle,
+    finished,
+)
+from services.techdocs.generator.html_pages import html_files, html_page
 from services.techdocs.generator.job import PAGE_FILE, PAGES_FOLDER, Job
 from services.techdocs.generator.markup import (
     PACKAGES,
@@ -85,6 +90,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self._output_bytes = 0
         self._sources: dict[str, set[str]] = {}
         self._lfs_files: list[str] = []
+        self._cut_files: list[str] = []
         self._foreign: dict[str, set[str]] = {}
         self.page = ""
         self.pages: list[PageSummary] = []
@@ -124,7 +130,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         return nav
 
     def on_page_read_source(self, *, page: Page, **_: Any) -> str | None:
-        self._begin(page)
+        self._name_page(page.file)
         if page.file.src_uri in self._lfs_files:
             return f"This page is {ADVICE}."
         return None
@@ -134,7 +140,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         if page.meta.get("title") in (None, ""):
             # mkdocs would name the page so, in place of its heading.
             page.meta.pop("title", None)
-        edit_url = self._places.edit_url(self._source(page))
+        edit_url = self._places.edit_url(self._source(page.file))
         own = _with_escaped_name(page.edit_url, page.file.edit_uri)
         page.edit_url = own if edit_url is None else edit_url
         return markdown
@@ -143,8 +149,6 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         key = key_of_url(page.url)
         article = finished(html, page.file.src_uri)
         self.warnings += article.warnings
-        for host in article.foreign_hosts:
-            self._foreign.setdefault(host, set()).add(page.file.src_uri)
         summary: PageSummary = {
             "path": key,
             "url": "" if page.url == "./" else page.url,
@@ -152,19 +156,14 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             "source": page.file.src_uri,
             "edit_url": page.edit_url,
         }
-        self.pages.append(summary)
         toc = [entry for item in page.toc.items for entry in _toc(item)][:ENTRIES]
         self.titles[page.url] = summary["title"]
         self.titles |= {f"{page.url}#{entry['id']}": entry["title"] for entry in toc}
-        folder = self._record / PAGES_FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        stored: StoredPage = {**summary, "html": article.html, "toc": toc}
-        text = json.dumps(stored, ensure_ascii=False)
-        (folder / page_file(key)).write_text(text, errors="replace")
+        self._store(summary, article, toc)
         return html
 
     def on_page_context(self, context: Any, *, page: Page, **_: Any) -> Any:
-        self._begin(page)
+        self._name_page(page.file)
         return context
 
     def on_post_page(self, output: str, **_: Any) -> str:
@@ -173,6 +172,31 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             limit = self._job.output_bytes // 1024**2
             raise TooLarge(f"the site is larger than {limit} MB")
         return output
+
+    def record_html_pages(self) -> None:
+        """Record what authors wrote as HTML, once mkdocs has read the other pages."""
+        paths = {page["path"] for page in self.pages}
+        for file in html_files(self._files or (), self._job.pages - len(paths)):
+            key = key_of_url(file.url)
+            if key in paths or file.src_uri in self._lfs_files:
+                continue
+            self._name_page(file)
+            try:
+                title, article = html_page(file)
+            except Invalid as error:
+                self.warnings.append(error.message)
+                continue
+            source = self._source(file) if file.abs_src_path else None
+            summary: PageSummary = {
+                "path": key,
+                "url": "" if file.url == "./" else file.url,
+                "title": title,
+                "source": file.src_uri,
+                "edit_url": self._places.edit_url(source) if source else None,
+            }
+            self._store(summary, article, [])
+            if article.warnings:
+                self._cut_files.append(file.src_uri)
 
     def all_warnings(self) -> list[str]:
         """The warnings about the pages, once mkdocs has read them all."""
@@ -189,7 +213,9 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             "the pages"
             for host, pages in sorted(self._foreign.items())
         ]
-        return [*self.warnings, *drawn, *lfs, *foreign]
+        names = _first_names(self._cut_files, "files")
+        cut = [f"{names}: scripts, forms and frames are not shown"] if names else []
+        return [*self.warnings, *drawn, *lfs, *foreign, *cut]
 
     def navigation(self) -> list[NavigationItem]:
         """The tree that the site's `nav` gives, titles as the pages have them."""
@@ -226,17 +252,29 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             return link
         return urlunsplit(("", "", file.url, parts.query, parts.fragment))
 
-    def _begin(self, page: Page) -> None:
+    def _store(
+        self, summary: PageSummary, article: FinishedArticle, toc: list[TocEntry]
+    ) -> None:
+        self.pages.append(summary)
+        for host in article.foreign_hosts:
+            self._foreign.setdefault(host, set()).add(summary["source"])
+        folder = self._record / PAGES_FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        stored: StoredPage = {**summary, "html": article.html, "toc": toc}
+        text = json.dumps(stored, ensure_ascii=False)
+        (folder / page_file(summary["path"])).write_text(text, errors="replace")
+
+    def _name_page(self, file: File) -> None:
         # A file, as the service that stops this process names the page.
-        self.page = page.file.src_uri
+        self.page = file.src_uri
         (self._record / PAGE_FILE).write_text(self.page)
 
     def _on_source(self, program: str) -> None:
         self._sources.setdefault(program, set()).add(self.page)
 
-    def _source(self, page: Page) -> str:
-        """The page's source, relative to the place that the docs are of."""
-        path = os.path.relpath(page.file.abs_src_path or "", self._job.source)
+    def _source(self, file: File) -> str:
+        """A page's source, relative to the place that the docs are of."""
+        path = os.path.relpath(file.abs_src_path or "", self._job.source)
         first = posixpath.normpath(f"{self._places.roots[0][0]}/index.md")
         return self._places.readme or path if path == first else path
 
@@ -247,14 +285,14 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         return self._places.target(
             link,
             page=page.file.src_uri,
-            source=self._source(page),
+            source=self._source(page.file),
             has=lambda uri: files.get_file_from_path(uri) is not None,
         )
 
     def _resolved_raw(self, link: str) -> str:
         """The link of raw HTML in the README, which mkdocs does not resolve."""
         page, files = self._current, self._files
-        if page is None or self._source(page) != self._places.readme:
+        if page is None or self._source(page.file) != self._places.readme:
             return link
         parts = split_address(self._resolved(link))
         path = unquote(parts.path)
