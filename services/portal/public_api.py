@@ -29,7 +29,7 @@ CHANGE_SECONDS = 630.0
 #: What a page waits for a read, far longer than any takes.
 READ_SECONDS = 8.0
 #: What a page waits for a read that is not about its subject.
-SECONDARY_SECONDS = 2.0
+SECONDARY_SECONDS = 3.0
 #: After so many late reads in a row no page waits for the service, and one read in each
 #: rest finds out whether it answers again, for which its page waits only so long.
 LATE_READS = 2
