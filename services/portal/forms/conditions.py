@@ -15,6 +15,7 @@ from services.portal.forms.alternatives import (
     choice_name,
     most_answered,
 )
+from services.portal.forms.form_size import FormSize
 from services.portal.forms.model import Path, Schema, Values
 from shared.contracts.entity import list_of, mapping_of
 from shared.guards.budgets import Budget, BudgetExceeded
@@ -30,6 +31,8 @@ CONDITIONS = frozenset(
 TESTS = frozenset({"const", "enum"})
 #: Sets of alternatives on one page.
 MOST_CHOICES = 100
+#: Conditions that are no schemas, each as often as it is checked.
+MOST_FAILED_CHECKS = 20
 #: What an alternative is called in the choice, and not what its object is called.
 TEXTS = frozenset({"title", "description"})
 
@@ -51,6 +54,16 @@ class ConditionContext:
     first_number: int = 0
     choices: list[Choice] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    failed_checks: int = 0
+    size: FormSize = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Begins to decide the schema anew, for other answers."""
+        self.choices.clear()
+        self.size = FormSize(self.budget)
 
     def add_fault(self, reason: str) -> None:
         """Adds what makes the schema none, once."""
@@ -70,28 +83,53 @@ def without_conditions(
     Raises:
         BudgetExceeded: if the schema asks for too much work.
     """
-    schema = _resolve(schema, context)
-    plain: dict[str, Any] = {k: v for k, v in schema.items() if k not in CONDITIONS}
-    plain["properties"] = dict(mapping_of(schema.get("properties")))
-    plain["required"] = [str(name) for name in list_of(schema.get("required"))]
-    context.budget.pay_nodes(1 + len(plain["properties"]) + len(plain["required"]))
-    if depth > DEEPEST:
-        return plain
-    plain["allOf"] = list(_demands(schema))
-    for after, part in _parts(schema, values, context, path):
-        more = without_conditions(part, values, context, depth + 1, path)
-        context.budget.pay_nodes(len(plain["properties"]) + len(plain["required"]))
-        _merge(plain, more, after)
+    plain = _with_parts(schema, values, context, path)
     for name, part in plain["properties"].items():
         inner = _resolve(mapping_of(part), context)
-        if is_object(inner):
+        if is_object(inner) and depth <= DEEPEST:
             below = mapping_of(values.get(name))
             plain["properties"][name] = without_conditions(
                 inner, below, context, depth + 1, (*path, str(name))
             )
-        else:
-            plain["properties"][name] = _with_items(inner, context)
+            continue
+        context.size.add_question()
+        plain["properties"][name] = (
+            _as_yaml(inner) if is_object(inner) else _with_items(inner, context)
+        )
     return plain
+
+
+def _with_parts(
+    schema: Schema,
+    values: Values,
+    context: ConditionContext,
+    path: Path,
+    depth: int = 0,
+) -> dict[str, Any]:
+    """The object and its parts as one; what its properties ask is not decided yet."""
+    schema = _resolve(schema, context)
+    properties = mapping_of(schema.get("properties"))
+    required = list_of(schema.get("required"))
+    lists = (list_of(schema.get(key)) for key in ("allOf", "oneOf", "anyOf"))
+    context.size.add_part(len(properties) + len(required) + sum(map(len, lists)))
+    plain: dict[str, Any] = {k: v for k, v in schema.items() if k not in CONDITIONS}
+    plain["properties"] = dict(properties)
+    plain["required"] = [str(name) for name in required]
+    if depth > DEEPEST:
+        return plain
+    plain["allOf"] = list(_demands(schema))
+    for after, part in _parts(schema, values, context, path):
+        more = _with_parts(part, values, context, path, depth + 1)
+        _merge(plain, more, after, context)
+    plain["required"] = list(dict.fromkeys(plain["required"]))
+    return plain
+
+
+def _as_yaml(schema: Schema) -> dict[str, Any]:
+    """An object that is too deep for questions of its own: one asks for all of it."""
+    rules = CONDITIONS | {"properties", "required"}
+    plain = {name: value for name, value in schema.items() if name not in rules}
+    return {**plain, "type": "object"}
 
 
 def _with_items(schema: Schema, context: ConditionContext) -> dict[str, Any]:
@@ -107,7 +145,11 @@ def is_object(schema: Schema) -> bool:
     return (
         "properties" in schema
         or (schema.get("type") == "object" and bool(CONDITIONS & schema.keys()))
-        or any("properties" in part for _, parts in _branches(schema) for part in parts)
+        or any(
+            "properties" in mapping_of(branch)
+            for key in ("oneOf", "anyOf")
+            for branch in list_of(schema.get(key))
+        )
     )
 
 
@@ -224,6 +266,7 @@ def _alternative(
     context.choices.append(Choice(path, number, title, branches, index, keyword))
     if len(context.choices) > MOST_CHOICES:
         raise BudgetExceeded(f"the form: more than {MOST_CHOICES} oneOf and anyOf")
+    context.size.add_question()
     return {k: v for k, v in branches[index].items() if k not in TEXTS}
 
 
@@ -241,29 +284,55 @@ def _without_tests(branch: Schema, names: Collection[str]) -> Schema:
 
 
 def accepts(schema: Schema, value: object, context: ConditionContext) -> bool:
-    """Whether a schema takes a value; one that is itself wrong takes nothing."""
+    """Whether a schema takes a value; one that is itself wrong takes nothing.
+
+    Raises:
+        NotASchema: if too many of the form's schemas are wrong: each costs its check.
+    """
     try:
         return is_valid(schema, value, root=context.root, budget=context.budget)
     except NotASchema as error:
         context.add_fault(error.message)
+        context.failed_checks += 1
+        if context.failed_checks > MOST_FAILED_CHECKS:
+            raise
         return False
 
 
-def _merge(target: dict[str, Any], part: Schema, after: str) -> None:
+def _merge(
+    target: dict[str, Any], part: Schema, after: str, context: ConditionContext
+) -> None:
     """Adds a part; new questions come right after the one that added them."""
-    added = dict(part["properties"])
-    properties: dict[str, Any] = {}
-    for name, schema in target["properties"].items():
-        properties[name] = {**schema, **mapping_of(added.pop(name, None))}
-        if name == after:
-            fresh = [new for new in added if new not in target["properties"]]
-            properties |= {new: added.pop(new) for new in fresh}
-    target["properties"] = {**properties, **added}
-    target["required"] = list(dict.fromkeys([*target["required"], *part["required"]]))
-    target["allOf"] = [*target.get("allOf", ()), *part.get("allOf", ())]
+    properties: dict[str, Any] = target["properties"]
+    fresh: dict[str, Any] = {}
+    for name, schema in part["properties"].items():
+        added = _resolve(mapping_of(schema), context)
+        if name in properties:
+            properties[name] = {**mapping_of(properties[name]), **added}
+        else:
+            fresh[name] = added
+    if fresh and after in properties:
+        context.budget.pay_nodes(len(properties))
+        target["properties"] = _with_names_after(properties, fresh, after)
+    else:
+        properties |= fresh
+    target["required"] += part["required"]
+    target["allOf"] += part.get("allOf", ())
     for key, value in part.items():
         if key == "ui:order" or key not in target:
             target[key] = value
+
+
+def _with_names_after(
+    properties: Mapping[str, Any], fresh: Mapping[str, Any], after: str
+) -> dict[str, Any]:
+    """The properties, fresh ones after the one of this name."""
+    joined: dict[str, Any] = {}
+    for name, schema in properties.items():
+        joined[name] = schema
+        if name == after:
+            joined |= fresh
+    return joined
 
 
 def _resolve(schema: Schema, context: ConditionContext) -> Schema:
@@ -278,6 +347,7 @@ def _resolve(schema: Schema, context: ConditionContext) -> Schema:
         target = value_at(context.root, pointer[1:])
         if target is ABSENT:
             context.add_fault(f"$ref {pointer[:200]!r} leads nowhere")
+        context.size.add_target(target)
         context.budget.pay_nodes(1 + len(schema) + len(mapping_of(target)))
         rest = {key: value for key, value in schema.items() if key != "$ref"}
         schema = {**mapping_of(target), **rest}

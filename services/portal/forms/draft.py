@@ -3,8 +3,8 @@
 Pages use this module of `forms` alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -32,6 +32,7 @@ from services.portal.forms.conditions import (
     without_conditions,
 )
 from services.portal.forms.fields import fields_of
+from services.portal.forms.form_size import MOST_ELEMENTS
 from services.portal.forms.model import FormField, FormPage, Path, Values
 from services.portal.forms.repositories import (
     repository_errors,
@@ -43,21 +44,20 @@ from services.portal.forms.whole_check import (
     with_placeholders,
     without_secret_rules,
 )
-from services.portal.forms.yaml_help import with_yaml_help
+from services.portal.forms.yaml_help import help_budget, with_yaml_help
 from shared.contracts.errors import Invalid
 from shared.guards.budgets import Budget
 from shared.guards.trees import check_tree
 
 # An answer may add a question whose default adds another one.
 ROUNDS = 4
-#: What one page's schema may hold, and what deciding and checking it may cost.
-MOST_ELEMENTS = 20_000
-MOST_FIELDS = 500
 #: What is wrong with a schema, as far as it is named.
 MOST_FAULTS = 3
+#: Choices of all questions of one page.
 MOST_OPTIONS = 4_000
-STEPS = 200_000
-SECONDS = 0.5
+#: What deciding and checking all pages may cost.
+STEPS = 60_000
+SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,12 +138,25 @@ def draft_of(
     `prefilled` are values from the address, `host_types` the types of the
     configured Git hosts.
     """
-    filled = [
-        _filled_page(page, form_texts, prefilled or {}, host_types) for page in pages
-    ]
+    inputs = _Inputs(form_texts, prefilled or {}, host_types)
+    filled = [_filled_page(page, inputs) for page in pages]
     draft = Draft(filled, form_texts)
     values = with_placeholders(draft.values, _coming_secrets(draft))
-    return replace(draft, pages=[_checked_page(page, values) for page in filled])
+    pages_of_draft = [_checked_page(page, values, inputs.budget) for page in filled]
+    return replace(draft, pages=pages_of_draft)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inputs:
+    """What all pages of a form are filled with, and what that may cost together."""
+
+    form_texts: FormTexts
+    prefilled: Values
+    host_types: Mapping[str, str]
+    budget: Budget = field(
+        default_factory=lambda: Budget("the form", seconds=SECONDS, nodes=STEPS)
+    )
+    help_budget: Budget = field(default_factory=help_budget)
 
 
 def _coming_secrets(draft: Draft) -> list[Path]:
@@ -157,45 +170,34 @@ def _coming_secrets(draft: Draft) -> list[Path]:
     ]
 
 
-def _checked_page(filled: FilledPage, values: Values) -> FilledPage:
+def _checked_page(filled: FilledPage, values: Values, budget: Budget) -> FilledPage:
     """The page, checked as the scaffolder does where the form found no error."""
     if filled.errors:
         return filled
     schema = filled.page.schema
     if filled.secrets:
         schema = without_secret_rules(schema)
-    budget = Budget("the form", seconds=SECONDS, nodes=STEPS)
     check = WholeCheck(schema, filled.fields, filled.choices, budget)
     return replace(filled, errors=check.errors(values))
 
 
-def _filled_page(
-    page: FormPage,
-    form_texts: FormTexts,
-    prefilled: Values,
-    host_types: Mapping[str, str],
-) -> FilledPage:
+def _filled_page(page: FormPage, inputs: _Inputs) -> FilledPage:
     try:
         check_tree(page.schema, label="the form", nodes=MOST_ELEMENTS, depth=60)
-        return _page_with_answers(page, form_texts, prefilled, host_types)
+        return _page_with_answers(page, inputs)
     except Invalid as error:
         return FilledPage(page, [], {}, {(): cannot_check(error.message)})
 
 
-def _page_with_answers(
-    page: FormPage,
-    form_texts: FormTexts,
-    prefilled: Values,
-    host_types: Mapping[str, str],
-) -> FilledPage:
+def _page_with_answers(page: FormPage, inputs: _Inputs) -> FilledPage:
     """The page with its answers.
 
     Raises:
         Invalid: if its schema asks for too much work.
     """
+    form_texts, prefilled, budget = inputs.form_texts, inputs.prefilled, inputs.budget
     values: dict[str, Any] = {}
     controls = controllers(page.schema)
-    budget = Budget("the form", seconds=SECONDS, nodes=STEPS)
     answers = [n for n, texts in form_texts.items() if n[:2] == "p." and any(texts)]
     context = ConditionContext(
         page.schema,
@@ -206,16 +208,14 @@ def _page_with_answers(
         first_number=page.number * MOST_CHOICES,
     )
     for _ in range(ROUNDS):
-        context.choices.clear()
+        context.begin()
         schema = without_conditions(page.schema, values, context)
         fields = [
-            with_hosts(field, host_types) if field.kind == "repo" else field
-            for field in fields_of(schema, controls, choices=context.choices)
+            with_hosts(field, inputs.host_types) if field.kind == "repo" else field
+            for field in _with_counted_options(
+                fields_of(schema, controls, choices=context.choices)
+            )
         ]
-        if len(fields) > MOST_FIELDS:
-            raise Invalid(f"the form: more than {MOST_FIELDS} questions")
-        if sum(len(field.options) for field in fields) > MOST_OPTIONS:
-            raise Invalid(f"the form: more than {MOST_OPTIONS} choices on one page")
         new_values = values_of(fields, form_texts, prefilled, context)
         add_required_objects(schema, new_values)
         if new_values == values:
@@ -227,11 +227,23 @@ def _page_with_answers(
     if context.faults:
         errors[()] = cannot_check("; ".join(context.faults[:MOST_FAULTS]))
     shown_fields = with_yaml_help(
-        (_with_answer(field, values, form_texts) for field in fields), page.schema
+        (_with_answer(field, values, form_texts) for field in fields),
+        page.schema,
+        inputs.help_budget,
     )
     errors |= yaml_errors(fields, values, errors)
     errors = {**repository_errors(shown_fields), **errors}
     return FilledPage(page, shown_fields, values, errors, tuple(context.choices))
+
+
+def _with_counted_options(fields: Iterable[FormField]) -> Iterator[FormField]:
+    """The same fields, as far as a page may have their choices."""
+    options = 0
+    for form_field in fields:
+        options += len(form_field.options)
+        if options > MOST_OPTIONS:
+            raise Invalid(f"the form: more than {MOST_OPTIONS} choices on one page")
+        yield form_field
 
 
 def _with_answer(field: FormField, values: Values, form_texts: FormTexts) -> FormField:

@@ -46,7 +46,7 @@ def fields_of(
     controls: frozenset[str] = frozenset(),
     path: Path = (),
     choices: Sequence[Choice] = (),
-) -> list[FormField]:
+) -> Iterator[FormField]:
     """The fields of a decided schema, in the order that it asks for.
 
     A choice stands before the questions of the chosen alternative. The fields of an
@@ -55,21 +55,18 @@ def fields_of(
     """
     defaults = mapping_of(schema.get("default"))
     required = frozenset(map(str, schema.get("required") or ()))
-    fields: list[FormField] = []
     left = [choice for choice in choices if choice.path == path]
     for name in _sorted_names(schema):
         for choice in [choice for choice in left if name in choice.questions]:
-            fields.append(_choice_field(choice))
+            yield _choice_field(choice)
             left.remove(choice)
         part = _with_default(schema["properties"][name], defaults.get(name))
         place = (*path, name)
         if is_object(part):
-            fields += _fields_of_object(part, place, choices)
+            yield from _fields_of_object(part, place, choices)
         else:
-            fields.append(
-                _field(part, place, name in required, controls=name in controls)
-            )
-    return fields + [_choice_field(choice) for choice in left]
+            yield _field(part, place, name in required, controls=name in controls)
+    yield from map(_choice_field, left)
 
 
 def _fields_of_object(

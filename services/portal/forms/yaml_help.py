@@ -24,15 +24,21 @@ LONGEST_KEY = 40
 MOST_VALUES = 40
 DEEPEST = 3
 LONGEST_EXAMPLE = 600
-#: What the help of all fields of a page may cost.
+#: What the help of all fields of a form may cost.
 STEPS = 20_000
 MOST_REFERENCES = 12
 ABSENT = object()
 
 
-def with_yaml_help(fields: Iterable[FormField], root: Schema) -> list[FormField]:
+def help_budget() -> Budget:
+    """What the help of a form may cost; what is beyond it has none."""
+    return Budget("help for YAML", nodes=STEPS)
+
+
+def with_yaml_help(
+    fields: Iterable[FormField], root: Schema, budget: Budget
+) -> list[FormField]:
     """The fields, those for YAML with their help; references lead into `root`."""
-    budget = Budget("help for YAML", nodes=STEPS)
     return [
         _with_help(field, root, budget) if field.kind == "yaml" else field
         for field in fields
