@@ -77,6 +77,7 @@ def test_a_repository_url_is_split_into_its_fields() -> None:
         ("bb.x", ["project", "repo"]),
         ("github.com", ["owner", "repo"]),
         ("git.x", ["owner", "repo"]),
+        ("local.x", ["repo"]),
     ],
 )
 def test_the_type_of_a_host_says_which_parts_it_has(
@@ -89,7 +90,7 @@ def test_the_type_of_a_host_says_which_parts_it_has(
     assert form.values == {"it": f"{host}?{pairs}"}
     assert form.first_wrong_page() is None
     incomplete = typed(picker(), host=host, repo="r").pages[0]
-    assert bool(incomplete.errors) is (host != "git.x")
+    assert bool(incomplete.errors) is (host not in {"git.x", "local.x"})
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,6 @@ def test_a_host_of_owned_repositories_needs_the_owner(host: str) -> None:
     ("host", "label", "required"),
     [
         ("github.com", "Owner", True),
-        ("local.x", "Owner, if the host has them", False),
         ("git.unknown", "Owner, if the host has them", False),
     ],
 )
@@ -122,6 +122,15 @@ def test_only_hosts_that_may_have_no_owners_leave_the_owner_out(
     owner, repo = page.fields[0].repo["parts"]
     assert (owner.label, owner.required, repo.required) == (label, required, True)
     assert bool(page.errors) is required
+
+
+def test_no_owner_is_asked_for_at_a_local_host() -> None:
+    """The scaffolder refuses one there: what was typed for another host is dropped."""
+    schema = picker(allowedHosts=["local.x", "github.com"], allowedOwners=["o"])
+    page = typed(schema, host="local.x", owner="o", repo="r").pages[0]
+    assert [part.name for part in page.fields[0].repo["parts"]] == ["repo"]
+    assert page.values == {"it": "local.x?repo=r"}
+    assert page.errors == {}
 
 
 def test_a_picker_without_a_list_offers_the_configured_hosts() -> None:

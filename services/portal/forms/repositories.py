@@ -22,6 +22,8 @@ PARTS = {
     "azure": ("organization", "project", "repo"),
     "bitbucketCloud": ("workspace", "project", "repo"),
     "bitbucketServer": ("project", "repo"),
+    # The scaffolder refuses an owner there.
+    "local": ("repo",),
 }
 OWNERS = "/choices?what=repository-owners"
 SOURCES = {
