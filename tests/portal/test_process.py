@@ -26,6 +26,7 @@ from shared.kit.config.sections import load_config
 from shared.kit.observability import logs, tracing
 from tests.portal.company import ANN, GUEST
 from tests.portal.fakes import FakeApi, bearer, visitor
+from tests.waiting import until
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 NOWHERE = "http://127.0.0.1:9"
@@ -152,9 +153,11 @@ async def test_no_page_waits_long_for_a_service_that_hangs(serve: Serve) -> None
         assert taken == ["/api/search/query"] * 2
         assert (await api.call(visitor(ANN), "GET", "/api/catalog/entities")).ok
         gate.set()
-        async with asyncio.timeout(30):
-            while not (await search()).ok:
-                await asyncio.sleep(0.1)
+
+        async def is_answered() -> bool:
+            return (await search()).ok
+
+        await until(is_answered, condition="the search is tried again")
         assert (await search()).ok
 
 
@@ -182,15 +185,23 @@ async def test_a_secondary_read_ends_sooner(
 
 async def test_a_change_may_take_long(serve: Serve) -> None:
     """A registration reads thousands of files."""
+    gate = asyncio.Event()
+    taken: list[str] = []
 
-    async def slow(_: web.Request) -> web.Response:
-        await asyncio.sleep(0.5)
+    async def slow(request: web.Request) -> web.Response:
+        taken.append(request.method)
+        await gate.wait()
         return web.json_response({})
 
     async with PublicApi(await serve(slow), most_seconds=0.1) as api:
         path = "/api/catalog/locations"
-        assert (await api.call(visitor(ANN), "POST", path, json={})).ok
+        change = asyncio.create_task(api.call(visitor(ANN), "POST", path, json={}))
+        await until(lambda: taken == ["POST"], condition="the change is under way")
+        # A read that began after the change is given up.
         assert not (await api.call(visitor(ANN), "GET", path)).ok
+        assert not change.done()
+        gate.set()
+        assert (await change).ok
 
 
 @pytest.mark.parametrize(
