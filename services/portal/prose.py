@@ -5,7 +5,7 @@ elsewhere), and only links that a browser may follow are links.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -13,6 +13,10 @@ from markdown_it.token import Token
 from markupsafe import Markup, escape
 
 from shared.guards.workers import run_beside
+
+#: Runs `_rendered` with the texts, outside of the event loop.
+Rendering = Callable[[Sequence[object]], list[Markup]]
+RunRendering = Callable[[Rendering, Sequence[object]], Awaitable[list[Markup]]]
 
 MOST_CHARACTERS = 50_000
 #: The longest that rendering one sign may take, in microseconds.
@@ -59,14 +63,16 @@ _RULE_SIGNS = "-:| \t>*+0123456789.)"
 _QUOTE_SIGNS = "> \t-*+0123456789.)"
 
 
-async def render_texts(texts: Sequence[object]) -> list[Markup]:
-    """The texts of a page as safe HTML; beside the loop if that may take long."""
+async def render_texts(
+    texts: Sequence[object], run: RunRendering = run_beside
+) -> list[Markup]:
+    """The texts of a page as safe HTML; `run` runs what may take long."""
     cost = 0
     for text in texts:
         cost += _cost_of(_written(text)) if cost <= LOOP_MICROSECONDS else 0
     if cost <= LOOP_MICROSECONDS:
         return _rendered(texts)
-    return await run_beside(_rendered, texts)
+    return await run(_rendered, texts)
 
 
 def _rendered(texts: Sequence[object]) -> list[Markup]:

@@ -5,9 +5,9 @@ Pages take `visit: Visiting` and never touch cookies or headers themselves.
 
 import asyncio
 import functools
-from collections.abc import Collection, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ParamSpec, TypeVar, cast
 from urllib.parse import quote
 
 from fastapi import Depends, Request
@@ -22,6 +22,7 @@ from services.portal.model import ApiAnswer, Visitor, visitor_of
 from services.portal.people import People
 from services.portal.ports import Api, Params
 from services.portal.preferences import DisplayPreferences
+from services.portal.reader_turns import ReaderTurns
 from shared.contracts.entity import Entity
 from shared.contracts.errors import (
     CallboardError,
@@ -36,6 +37,9 @@ from shared.contracts.errors import (
     Unsupported,
 )
 from shared.contracts.headers import POSITION, STALE
+
+P = ParamSpec("P")
+Result = TypeVar("Result")
 
 ERRORS: dict[int, type[CallboardError]] = {
     kind.status: kind
@@ -79,6 +83,7 @@ class PortalState:
     is_policy_enabled: bool = True
     #: The types of the configured Git hosts by their names.
     host_types: Mapping[str, str] = field(default_factory=dict)
+    turns: ReaderTurns = field(default_factory=ReaderTurns)
 
 
 @dataclass(slots=True)
@@ -135,6 +140,16 @@ class Visit:
         seconds = answer.headers.get(STALE, "")
         self.stale = max(self.stale, int(seconds) if seconds.isdecimal() else 0)
         return answer
+
+    async def run_in_turn(
+        self, function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
+    ) -> Result:
+        """Run bounded work beside the event loop, one piece of a reader's at a time.
+
+        Raises:
+            TooMany: if too much of the reader's work waits already.
+        """
+        return await self.state.turns.run(self.visitor, function, *args, **kwargs)
 
     async def get(self, path: str, params: Params | None = None) -> Any:
         """The JSON at an API path.

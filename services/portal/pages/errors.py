@@ -18,7 +18,12 @@ from services.portal.pages.sign_in import sign_in_address
 from services.portal.preferences import DisplayPreferences
 from services.portal.template_warnings import FaultyTemplate
 from services.portal.visit import Visit, address_of, redirect, state_of, visit_of
-from shared.contracts.errors import CallboardError, Unauthenticated
+from shared.contracts.errors import (
+    CallboardError,
+    TooMany,
+    Unauthenticated,
+    Unavailable,
+)
 from shared.kit.observability import logs
 
 
@@ -57,6 +62,11 @@ ADVICE = {
         "This was changed meanwhile",
         "Somebody else changed it before you did; nothing was lost.",
         ("Open the page again to see what it is now.",),
+    ),
+    429: Advice(
+        "Too much at once",
+        "Others use the portal as well. Nothing was changed.",
+        ("Wait for the pages that are still loading, then try again.",),
     ),
     500: Advice(
         "This page broke",
@@ -119,7 +129,10 @@ async def error_page(request: Request, error: Exception) -> Response:
             visit = visit or await visit_of(request)
             matches = await suggestions(visit, _last_word(request), limit=MOST_MATCHES)
     template = error.ref if isinstance(error, FaultyTemplate) else ""
-    return _page(request, status, message, visit, matches, template=template)
+    response = _page(request, status, message, visit, matches, template=template)
+    if isinstance(error, TooMany | Unavailable):
+        response.headers["retry-after"] = str(error.retry_after)
+    return response
 
 
 def _last_word(request: Request) -> str:
@@ -188,7 +201,4 @@ def _page(
         person=visit.person if visit else None,
         preferences=DisplayPreferences.of(request.headers.get("cookie")),
     )
-    response = frame.response(html, status)
-    if status == 503:
-        response.headers["retry-after"] = "2"
-    return response
+    return frame.response(html, status)

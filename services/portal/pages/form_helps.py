@@ -5,16 +5,17 @@ from dataclasses import replace
 
 from services.portal.forms.model import FormField, Option
 from services.portal.prose import render_texts
+from services.portal.visit import Visit
 
 
 async def render_helps(
-    texts: Sequence[str], fields: Sequence[FormField]
+    visit: Visit, texts: Sequence[str], fields: Sequence[FormField]
 ) -> tuple[list[str], list[FormField]]:
     """The texts of a page as HTML, and its fields with theirs; one budget for all.
 
     The help of a group is given to the field with which the group begins.
     """
-    rendered = iter(await render_texts([*texts, *_helps(fields)]))
+    rendered = iter(await render_texts([*texts, *_helps(fields)], visit.run_in_turn))
     return [next(rendered) for _ in texts], [
         replace(
             field,

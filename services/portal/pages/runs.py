@@ -21,7 +21,6 @@ from services.portal.runs import (
 )
 from services.portal.tables import Paging, columns
 from services.portal.visit import Visit, Visiting, gather, with_query
-from shared.guards.workers import run_beside
 
 PAGE_SIZE = 20
 # The API holds a request for events until there are some: a new run may have none.
@@ -83,7 +82,7 @@ async def run(visit: Visiting, task: str) -> Response:
     """One run; a script follows its events and replaces the parts that change."""
     body, events = await gather(visit.get(_path(task)), _events(visit, task))
     state = run_of(body)
-    progress = await run_beside(progress_of, body, events)
+    progress = await visit.run_in_turn(progress_of, body, events)
     names, answers = await gather(
         visit.summaries(
             ref for ref in (state.template, state.created_by) if _is_entity(ref)

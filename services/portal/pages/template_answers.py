@@ -17,7 +17,6 @@ from services.portal.forms.model import FormField, FormPage, pages_of
 from services.portal.pages.pickers import chosen_in
 from services.portal.visit import Visit
 from shared.contracts.entity import mapping_of
-from shared.guards.workers import run_beside
 
 TEMPLATES = "/api/scaffolder/v2/templates"
 
@@ -68,7 +67,7 @@ async def answers_of_run(
         return []
     ref = str(mapping_of(spec.get("templateInfo")).get("entityRef") or "")
     pages = await _pages(visit, ref)
-    filled = await run_beside(_filled, pages, parameters)
+    filled = await visit.run_in_turn(_filled, pages, parameters)
     current_names = {
         field.path[0] for page in filled for field in page.fields if field.path
     }

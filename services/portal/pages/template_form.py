@@ -37,7 +37,6 @@ from shared.contracts.entity import Entity, mapping_of
 from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.numbers import whole_number
-from shared.guards.workers import run_beside
 
 SCAFFOLDER = "/api/scaffolder/v2"
 #: What a link to a form may bring with it.
@@ -154,7 +153,7 @@ async def _draft(
 ) -> Draft:
     """The form for these answers; a template's author may make it costly."""
     host_types = visit.state.host_types
-    draft = await run_beside(_fill, template_form, pairs, prefilled, host_types)
+    draft = await visit.run_in_turn(_fill, template_form, pairs, prefilled, host_types)
     return await check_choices(visit, draft)
 
 
@@ -221,7 +220,7 @@ async def _page(
         _always_allowed() if is_part else _allowed(visit),
     )
     (lead, about), fields = await render_helps(
-        [template_form.about, filled.page.about], fields
+        visit, [template_form.about, filled.page.about], fields
     )
     shown_places = {field.place for field in fields}
     return visit.page(
@@ -273,7 +272,7 @@ async def _review(
         for page in draft.pages
         for field in page.secrets
     ]
-    (lead,), secrets = await render_helps([template_form.about], secrets)
+    (lead,), secrets = await render_helps(visit, [template_form.about], secrets)
     pages, allowed = await gather(answers_of_pages(visit, draft.pages), _allowed(visit))
     return visit.page(
         "create/review.html",
