@@ -24,7 +24,9 @@ from shared.guards.yaml_events import events
 from shared.guards.yaml_scalars import (
     CORE_KINDS,
     TAGGED,
+    KeepWritten,
     Resolver,
+    WrittenBoolean,
     as_written,
     read_binary,
     resolve,
@@ -90,9 +92,9 @@ class Composer:
     """Composes the documents of one text; limits apply to the whole text.
 
     With `old`, plain scalars and `<<` have the meaning of YAML 1.1. `read_tag` converts
-    values with custom tags; without it such tags are ignored. With `keep_numbers`,
-    numbers keep their written form. With `settings`, `<<` merges and keys are texts as
-    they are written.
+    values with custom tags; without it such tags are ignored. With `keep_written`,
+    such scalars keep their written form. With `settings`, `<<` merges and keys are
+    texts as they are written.
     """
 
     def __init__(
@@ -102,12 +104,12 @@ class Composer:
         old: bool = False,
         read_tag: TagReader | None = None,
         unique_keys: bool = True,
-        keep_numbers: bool = False,
+        keep_written: KeepWritten = "",
         settings: bool = False,
     ) -> None:
         self._limits = limits
         self._settings = settings
-        self._keep_numbers = keep_numbers
+        self._keep_written = keep_written
         self._unique_keys = unique_keys
         self._default: Resolver = resolve_old if old else resolve
         self._read_tag = read_tag
@@ -160,8 +162,10 @@ class Composer:
             value = event.value
         else:
             value = self._tagged(event.tag, event.value, event.start_mark)
-        if self._keep_numbers and value.__class__ is not str:
+        if self._keep_written and value.__class__ is not str:
             value = as_written(event.value, value)
+            if value.__class__ is bool and self._keep_written != "numbers":
+                value = WrittenBoolean(value, event.value)
         size = 1 + len(event.value) // _TEXT_WEIGHT
         if event.anchor is not None:
             self._anchors[event.anchor] = _Anchor(value, size, 1)
@@ -275,7 +279,7 @@ def _key_text(value: Any, event: Any) -> str:
     """A key that is not a string, as JSON would write it."""
     if value is None:
         return ""
-    if isinstance(value, bool):
+    if isinstance(value, bool | WrittenBoolean):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)

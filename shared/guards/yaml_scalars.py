@@ -9,7 +9,7 @@ import binascii
 import math
 import re
 from collections.abc import Callable
-from typing import Self
+from typing import Literal, Self
 
 
 class WrittenNumber(float):
@@ -32,6 +32,20 @@ class WrittenNumber(float):
         return self.text
 
 
+class WrittenBoolean(int):
+    """A truth value that keeps its written form in `text`: `True`, `FALSE`."""
+
+    text: str
+
+    def __new__(cls, value: bool, text: str) -> Self:
+        """Make the truth value of the written form `text`."""
+        instance = super().__new__(cls, value)
+        instance.text = text
+        return instance
+
+
+#: The scalars that keep their written form.
+KeepWritten = Literal["", "numbers", "numbers and booleans"]
 Scalar = str | int | float | bool | dict[str, object] | None
 Resolver = Callable[[str], Scalar]
 

@@ -14,6 +14,7 @@ from shared.guards.yaml_composer import Composer, TagReader, YamlLimits, syntax_
 from shared.guards.yaml_encoding import decode
 from shared.guards.yaml_events import REPAIR_LIMIT, repaired, with_standins
 from shared.guards.yaml_hints import hint
+from shared.guards.yaml_scalars import KeepWritten
 from shared.guards.yaml_writer import dump_yaml
 
 __all__ = [
@@ -51,7 +52,7 @@ def load_yaml(
     old: bool = False,
     read_tag: TagReader | None = None,
     unique_keys: bool = True,
-    keep_numbers: bool = False,
+    keep_written: KeepWritten = "",
     settings: bool = False,
 ) -> Any:
     """The value of a text that holds one document; None if it is empty.
@@ -63,8 +64,8 @@ def load_yaml(
         old: Whether words and numbers have the meaning of YAML 1.1.
         read_tag: Converts values with custom tags.
         unique_keys: Whether a repeated key is an error; otherwise the last one counts.
-        keep_numbers: Whether numbers keep their written form (`WrittenNumber`) if the
-            value alone would lose it.
+        keep_written: The scalars that keep their written form: numbers if the value
+            alone would lose it (`WrittenNumber`), truth values (`WrittenBoolean`).
         settings: Whether `<<` merges mappings, as in YAML 1.1, and keys are texts as
             they are written.
 
@@ -79,7 +80,7 @@ def load_yaml(
             old=old,
             read_tag=read_tag,
             unique_keys=unique_keys,
-            keep_numbers=keep_numbers,
+            keep_written=keep_written,
             settings=settings,
         )
 

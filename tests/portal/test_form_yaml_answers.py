@@ -25,7 +25,10 @@ def value_of(schema: dict[str, Any], text: str) -> Any:
     return form.values["it"]
 
 
-@pytest.mark.parametrize("text", ["007", "1.10", "0x1f", "1e3", ".inf", "12", "true"])
+WRITTEN = ["007", "1.10", "0x1f", "1e3", ".inf", "12", "true", "True", "FALSE"]
+
+
+@pytest.mark.parametrize("text", WRITTEN)
 @pytest.mark.parametrize(
     ("schema", "line"),
     [
@@ -39,7 +42,7 @@ def value_of(schema: dict[str, Any], text: str) -> Any:
 def test_a_scalar_is_the_text_that_the_schema_asks_for(
     schema: dict[str, Any], line: str, text: str
 ) -> None:
-    """Its digits stay as they were typed, in objects of a list too."""
+    """It stays as it was typed, in objects of a list too."""
     if "properties" in schema and "enum" in schema["properties"]["k"]:
         schema = {**schema, "properties": {"k": {"enum": [text]}}}
     definitions = {"pair": {"properties": {"k": {"type": ["string", "null"]}}}}
@@ -60,6 +63,27 @@ def test_a_scalar_is_a_number_where_numbers_are_accepted(
     schema = one(type="object", additionalProperties=kind)
     answer = value_of(schema, f"k: {text}")["k"]
     assert (answer, answer.__class__) == (value, value.__class__)
+
+
+@pytest.mark.parametrize("text", ["true", "True", "TRUE"])
+@pytest.mark.parametrize("kind", [{}, {"type": ["boolean", "string"]}])
+def test_a_truth_value_is_one_where_it_is_accepted(
+    kind: dict[str, Any], text: str
+) -> None:
+    """However it is written; a key is a text, as JSON writes it."""
+    schema = one(type="object", additionalProperties=kind)
+    assert value_of(schema, f"k: {text}\n{text}: &a {text}\nagain: *a") == {
+        "k": True,
+        "true": True,
+        "again": True,
+    }
+
+
+def test_a_default_is_a_text_as_json_writes_it() -> None:
+    """The catalog stores entities as JSON: how their author wrote it is lost."""
+    items = {"type": "object", "properties": {"k": {"type": "string"}}}
+    form = draft(one(type="array", items=items, default=[{"k": True}]))
+    assert form.values == {"it": [{"k": "true"}]}
 
 
 def test_a_tuple_has_a_schema_for_each_place() -> None:

@@ -60,7 +60,7 @@ def read_part(body: bytes, label: str) -> Any:
     Raises:
         Invalid: naming the file, line and column.
     """
-    return load_yaml(body, label=label, limits=LIMITS, keep_numbers=True)
+    return load_yaml(body, label=label, limits=LIMITS, keep_written="numbers")
 
 
 def targets_in(body: bytes, label: str) -> list[str]:

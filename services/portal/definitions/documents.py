@@ -151,4 +151,4 @@ def _json(text: str) -> Any:
 
 
 def _yaml(text: str) -> Any:
-    return load_yaml(text, label="", limits=YAML, keep_numbers=True)
+    return load_yaml(text, label="", limits=YAML, keep_written="numbers")

@@ -1,6 +1,7 @@
 """Lists and objects that are answered as YAML, read as their schema says.
 
-A scalar is a text where the schema asks for a text: `1.10` is a version, not a number.
+A scalar is a text where the schema asks for a text, as it was written: `1.10` is a
+version and no number, `True` a word.
 What was not answered gets its default, as each question of a form does.
 """
 
@@ -18,7 +19,7 @@ from services.portal.forms.model import Schema
 from shared.contracts.entity import list_of, mapping_of
 from shared.contracts.errors import CallboardError
 from shared.guards.json_pointers import value_at
-from shared.guards.yaml_scalars import WrittenNumber, resolve
+from shared.guards.yaml_scalars import WrittenBoolean, WrittenNumber, resolve
 from shared.guards.yaml_text import FIELD, load_yaml
 
 DEEPEST = 20
@@ -27,6 +28,7 @@ TEXT_WEIGHT = 64
 #: Types of JSON Schema by Python's, for scalars that YAML does not read as texts.
 SCALAR_TYPES: Mapping[type, frozenset[str]] = {
     bool: frozenset({"boolean"}),
+    WrittenBoolean: frozenset({"boolean"}),
     int: frozenset({"integer", "number"}),
     float: frozenset({"integer", "number"}),
     WrittenNumber: frozenset({"integer", "number"}),
@@ -40,7 +42,9 @@ def yaml_value(text: str, schema: Schema, context: ConditionContext) -> Any:
         BudgetExceeded: if the schema asks for too much work.
     """
     try:
-        value = load_yaml(text, label="answer", limits=FIELD, keep_numbers=True)
+        value = load_yaml(
+            text, label="answer", limits=FIELD, keep_written="numbers and booleans"
+        )
     except CallboardError:
         return text
     return value_by_schema(value, schema, context)
@@ -158,7 +162,7 @@ def _scalar(value: Any, schema: Schema) -> Any:
     plain = _without_spelling(value)
     if types is None:
         return plain
-    text = str(value).lower() if isinstance(value, bool) else str(value)
+    text = _spelling(value)
     kind = schema.get("type")
     kinds = frozenset(map(str, kind if isinstance(kind, list) else [kind]))
     if kind is None:
@@ -168,10 +172,20 @@ def _scalar(value: Any, schema: Schema) -> Any:
     return text if "string" in kinds and not types & kinds else plain
 
 
+def _spelling(value: Any) -> str:
+    """A scalar as it was written; of a default, which is JSON, as JSON writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    is_written = isinstance(value, WrittenBoolean | WrittenNumber)
+    return value.text if is_written else str(value)
+
+
 def _without_spelling(value: Any) -> Any:
     """The value of YAML as JSON has it."""
     if isinstance(value, Mapping):
         return {name: _without_spelling(item) for name, item in value.items()}
     if isinstance(value, list):
         return [_without_spelling(item) for item in value]
+    if isinstance(value, WrittenBoolean):
+        return bool(value)
     return resolve(value.text) if isinstance(value, WrittenNumber) else value
