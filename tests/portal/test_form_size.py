@@ -111,6 +111,15 @@ def test_lists_of_themselves_are_one_question() -> None:
     assert calls_of(lambda: draft(schema)) < calls_of_a_large_form() / 10
 
 
+def test_defaults_within_an_item_have_a_limit() -> None:
+    """Each object of an item that is not answered has its own defaults."""
+    chain = doubled("properties", {"properties": {"a": TEXT}})
+    question = {"type": "array", "items": chain["properties"]["it"], "default": [{}]}
+    schema = {**chain, "properties": {"it": question}}
+    assert draft(schema).pages[0].errors[()]
+    assert calls_of(lambda: draft(schema)) < 2 * calls_of_a_large_form()
+
+
 def test_all_pages_of_a_form_share_one_budget() -> None:
     """Hundreds of pages that have no end cost no more than a few."""
     pages = [FORMS["properties"]] * 300

@@ -56,8 +56,10 @@ MOST_FAULTS = 3
 #: Choices of all questions of one page.
 MOST_OPTIONS = 4_000
 #: What deciding and checking all pages may cost.
-STEPS = 60_000
+STEPS = 80_000
 SECONDS = 1.0
+#: What making a field costs, in the same steps.
+FIELD_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,8 +214,8 @@ def _page_with_answers(page: FormPage, inputs: _Inputs) -> FilledPage:
         schema = without_conditions(page.schema, values, context)
         fields = [
             with_hosts(field, inputs.host_types) if field.kind == "repo" else field
-            for field in _with_counted_options(
-                fields_of(schema, controls, choices=context.choices)
+            for field in _counted(
+                fields_of(schema, controls, choices=context.choices), budget
             )
         ]
         new_values = values_of(fields, form_texts, prefilled, context)
@@ -236,10 +238,11 @@ def _page_with_answers(page: FormPage, inputs: _Inputs) -> FilledPage:
     return FilledPage(page, shown_fields, values, errors, tuple(context.choices))
 
 
-def _with_counted_options(fields: Iterable[FormField]) -> Iterator[FormField]:
-    """The same fields, as far as a page may have their choices."""
+def _counted(fields: Iterable[FormField], budget: Budget) -> Iterator[FormField]:
+    """The same fields, each paid for, as far as a page may have their choices."""
     options = 0
     for form_field in fields:
+        budget.pay_nodes(FIELD_STEPS)
         options += len(form_field.options)
         if options > MOST_OPTIONS:
             raise Invalid(f"the form: more than {MOST_OPTIONS} choices on one page")

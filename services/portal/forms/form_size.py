@@ -14,9 +14,6 @@ MOST_QUESTIONS = 500
 MOST_PARTS = 2_000
 #: Values of what references lead to, each counted as often as it is referred to.
 MOST_ELEMENTS = 20_000
-#: What making them costs, in steps of a check.
-QUESTION_STEPS = 10
-PART_STEPS = 5
 
 
 @dataclass(slots=True)
@@ -36,14 +33,14 @@ class FormSize:
         self.questions += 1
         if self.questions > MOST_QUESTIONS:
             raise BudgetExceeded(f"the form: more than {MOST_QUESTIONS} questions")
-        self.budget.pay_nodes(QUESTION_STEPS)
+        self.budget.pay_nodes()
 
     def add_part(self, length: int) -> None:
         """Count one object or one part of an object, which names `length` things."""
         self.parts += 1
         if self.parts > MOST_PARTS:
             raise BudgetExceeded(f"the form: more than {MOST_PARTS} objects and parts")
-        self.budget.pay_nodes(PART_STEPS + length)
+        self.budget.pay_nodes(1 + length)
 
     def add_target(self, target: Any) -> None:
         """Count what a reference leads to as if it stood in the reference's place."""

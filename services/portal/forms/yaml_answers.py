@@ -25,6 +25,8 @@ from shared.guards.yaml_text import FIELD, load_yaml
 DEEPEST = 20
 #: So many characters of a default count as one element of the form.
 TEXT_WEIGHT = 64
+#: What the defaults of one object cost besides, in steps of a check.
+OBJECT_STEPS = 10
 #: Types of JSON Schema by Python's, for scalars that YAML does not read as texts.
 SCALAR_TYPES: Mapping[type, frozenset[str]] = {
     bool: frozenset({"boolean"}),
@@ -129,6 +131,7 @@ def _default(
         return default
     if default is None and "properties" not in decided:
         return None
+    context.budget.pay_nodes(OBJECT_STEPS)
     return _object(mapping_of(default), decided, context, depth, refs) or default
 
 
