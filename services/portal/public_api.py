@@ -190,7 +190,7 @@ class _Request:
 
 
 def _unanswered(name: str) -> ApiAnswer:
-    error = Unavailable(f"The {name} does not answer")
+    error = Unavailable(f"The service {name} does not answer")
     body = {"error": {"name": error.name, "message": error.message}}
     return ApiAnswer(error.status, {}, orjson.dumps(body))
 

@@ -103,7 +103,7 @@ async def test_an_unavailable_service_is_a_response(
 ) -> None:
     """Its error names the service."""
     answer = await questions.ask("search", "/query")
-    assert (answer.status, answer.error) == (503, "The search does not answer")
+    assert (answer.status, answer.error) == (503, "The service search does not answer")
 
 
 async def test_the_error_message_of_a_service_is_read(

@@ -110,7 +110,10 @@ async def test_an_unavailable_gateway_is_a_503_response(serve: Serve) -> None:
     """No exception: pages check the status. Another replica is tried first."""
     async with PublicApi(NOWHERE) as api:
         answer = await api.call(visitor(ANN), "GET", "/api/status")
-        assert (answer.status, answer.error) == (503, "The gateway does not answer")
+        assert (answer.status, answer.error) == (
+            503,
+            "The service gateway does not answer",
+        )
     async with PublicApi(f"{NOWHERE},{await serve(echo)}") as api:
         for reader in (ANN, GUEST, "user:default/bao"):
             assert (await api.call(visitor(reader), "GET", "/api/status")).ok
@@ -149,7 +152,9 @@ async def test_no_page_waits_long_for_a_service_that_hangs(serve: Serve) -> None
     async with PublicApi(await serve(hanging), most_seconds=0.2) as api:
         search = partial(api.call, visitor(ANN), "GET", "/api/search/query")
         answers = [await search() for _ in range(4)]
-        assert {answer.error for answer in answers} == {"The search does not answer"}
+        assert {answer.error for answer in answers} == {
+            "The service search does not answer"
+        }
         assert taken == ["/api/search/query"] * 2
         assert (await api.call(visitor(ANN), "GET", "/api/catalog/entities")).ok
         gate.set()
@@ -176,7 +181,9 @@ async def test_a_secondary_read_ends_sooner(
         read = partial(api.call, visitor(ANN), "GET", "/api/techdocs/sites")
         subject = asyncio.create_task(read())
         answers = [await read(is_secondary=True) for _ in range(4)]
-        assert {answer.error for answer in answers} == {"The techdocs does not answer"}
+        assert {answer.error for answer in answers} == {
+            "The service techdocs does not answer"
+        }
         assert not subject.done()
         gate.set()
         assert (await subject).ok

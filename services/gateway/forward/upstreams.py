@@ -185,7 +185,7 @@ class Upstream:
         return session
 
     def _unavailable(self) -> Unavailable:
-        return Unavailable(f"The {self._plugin} does not answer", retry_after=1)
+        return Unavailable(f"The service {self._plugin} does not answer", retry_after=1)
 
 
 class _Attempt:

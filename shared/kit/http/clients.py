@@ -122,7 +122,7 @@ class ServiceCalls:
                 if rest:
                     yield orjson.loads(rest)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"The {service} does not answer") from error
+            raise Unavailable(f"The service {service} does not answer") from error
 
     async def as_user(
         self,
@@ -169,7 +169,7 @@ class ServiceCalls:
                 body = orjson.loads(raw) if raw else None
                 return ServiceResponse(response.status, body, dict(response.headers))
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"The {service} does not answer") from error
+            raise Unavailable(f"The service {service} does not answer") from error
         except orjson.JSONDecodeError as error:
             raise Unavailable(f"The {service} answered something else") from error
 
