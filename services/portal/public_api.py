@@ -5,8 +5,9 @@ after a few of them the service counts as away until one of its answers comes in
 """
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import urlencode
@@ -30,11 +31,13 @@ CHANGE_SECONDS = 630.0
 READ_SECONDS = 8.0
 #: What a page waits for a read that is not about its subject.
 SECONDARY_SECONDS = 3.0
-#: After so many late reads in a row no page waits for the service, and one read in each
-#: rest finds out whether it answers again, for which its page waits only so long.
+#: After so many late reads in a row no page waits for the service, and in each rest the
+#: reads of one page find out whether it answers again, for which it waits only so long.
 LATE_READS = 2
 REST_SECONDS = 4.0
 TRIAL_SECONDS = 2.0
+#: No page reads more of one service at once.
+READS_AT_ONCE = 16
 #: The gateway keeps an idle connection for 75 s: ours must end first.
 KEEPALIVE_SECONDS = 60.0
 MOST_CONNECTIONS = 256
@@ -51,14 +54,20 @@ class PublicApi:
     `addresses` is the gateway's, or those of its replicas with commas between them.
     """
 
-    def __init__(self, addresses: str, *, most_seconds: float = READ_SECONDS) -> None:
+    def __init__(
+        self,
+        addresses: str,
+        *,
+        most_seconds: float = READ_SECONDS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """No read takes longer than `most_seconds`."""
         self._replicas = Replicas(addresses)
         self._most_seconds = most_seconds
         #: By the name of the API in its paths, and the kind of read: an API that is too
         #: slow for secondary reads may be quick enough for the others.
         self._breakers: defaultdict[tuple[str, bool], CircuitBreaker] = defaultdict(
-            _read_breaker
+            lambda: _read_breaker(clock)
         )
         self._session: aiohttp.ClientSession | None = None
 
@@ -163,9 +172,13 @@ class PublicApi:
             return ApiAnswer(answer.status, answer.headers, await answer.read())
 
 
-def _read_breaker() -> CircuitBreaker:
+def _read_breaker(clock: Callable[[], float]) -> CircuitBreaker:
     return CircuitBreaker(
-        failures=LATE_READS, rest_seconds=REST_SECONDS, on=(TimeoutError,)
+        failures=LATE_READS,
+        rest_seconds=REST_SECONDS,
+        trials=READS_AT_ONCE,
+        on=(TimeoutError,),
+        clock=clock,
     )
 
 

@@ -24,6 +24,7 @@ from services.portal.public_api import PublicApi
 from services.portal.settings import Settings
 from shared.kit.config.sections import load_config
 from shared.kit.observability import logs, tracing
+from tests.clock import Clock
 from tests.portal.company import ANN, GUEST
 from tests.portal.fakes import FakeApi, bearer, visitor
 from tests.waiting import until
@@ -164,6 +165,24 @@ async def test_no_page_waits_long_for_a_service_that_hangs(serve: Serve) -> None
 
         await until(is_answered, condition="the search is tried again")
         assert (await search()).ok
+
+
+async def test_the_first_page_after_a_service_hung_is_whole(serve: Serve) -> None:
+    """All reads of a page find out together that the service answers again."""
+    clock, gate = Clock(), asyncio.Event()
+
+    async def hanging(_: web.Request) -> web.Response:
+        await gate.wait()
+        return web.json_response({})
+
+    async with PublicApi(await serve(hanging), most_seconds=0.2, clock=clock) as api:
+        read = partial(api.call, visitor(ANN), "GET", "/api/techdocs/sites")
+        for _ in range(2):
+            assert not (await read()).ok
+        clock.now += public_api.REST_SECONDS
+        gate.set()
+        answers = await asyncio.gather(*(read() for _ in range(4)))
+        assert all(answer.ok for answer in answers)
 
 
 async def test_a_secondary_read_ends_sooner(

@@ -70,6 +70,20 @@ def test_one_probe_runs_after_the_pause(breaker: CircuitBreaker, clock: Clock) -
     assert not refused(breaker)
 
 
+def test_several_calls_may_be_probes(clock: Clock) -> None:
+    """Calls that belong together are let through together, until one fails."""
+    breaker = CircuitBreaker(failures=1, rest_seconds=1, trials=2, clock=clock)
+    fail(breaker)
+    clock.now += 1.1
+    with breaker.call(), breaker.call():
+        assert refused(breaker)
+    assert not breaker.is_open
+    fail(breaker)
+    clock.now += 1.1
+    fail(breaker)
+    assert refused(breaker)
+
+
 def test_a_failed_probe_starts_another_pause(
     breaker: CircuitBreaker, clock: Clock
 ) -> None:

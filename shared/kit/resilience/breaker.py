@@ -1,7 +1,8 @@
 """A circuit breaker: nobody waits for the refusal of a server that does not answer.
 
-After a row of failures no call is let through for a rest; then one call in each rest
-finds out whether the server answers again. An answer at any time closes the circuit.
+After a row of failures no call is let through for a rest; then one call in each rest,
+or a few, find out whether the server answers again. An answer at any time closes the
+circuit.
 """
 
 import time
@@ -16,8 +17,9 @@ RETRY_AFTER = 1
 class CircuitBreaker:
     """Counts failures in a row; `failures` of them open it for `rest_seconds`.
 
-    `on` are the errors that count as failures: any other error is an answer. `changed`
-    hears whether the circuit is open now, and the reason.
+    After the rest, `trials` calls at most are let through until one of them fails or
+    another rest is over. `on` are the errors that count as failures: any other error is
+    an answer. `changed` hears whether the circuit is open now, and the reason.
     """
 
     def __init__(
@@ -25,17 +27,20 @@ class CircuitBreaker:
         *,
         failures: int,
         rest_seconds: float,
+        trials: int = 1,
         on: tuple[type[Exception], ...] = (Unavailable,),
         changed: Callable[[bool, str], None] = lambda _is_open, _reason: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limit = failures
         self._rest_seconds = rest_seconds
+        self._trials = trials
         self._on = on
         self._changed = changed
         self._clock = clock
         self._failed = 0
         self._resting_until = 0.0
+        self._trials_left = 0
         self._reason = ""
 
     @property
@@ -70,14 +75,18 @@ class CircuitBreaker:
 
     def _admit(self) -> None:
         now = self._clock()
-        if now < self._resting_until:
+        if now >= self._resting_until:
+            self._resting_until = now + self._rest_seconds
+            self._trials_left = self._trials
+        if not self._trials_left:
             raise Unavailable(self._reason, retry_after=RETRY_AFTER)
-        self._resting_until = now + self._rest_seconds
+        self._trials_left -= 1
 
     def _fail(self, reason: str) -> None:
         self._failed += 1
         self._reason = reason
         self._resting_until = self._clock() + self._rest_seconds
+        self._trials_left = 0
         if self._failed == self._limit:
             self._changed(True, reason)
 
