@@ -85,6 +85,23 @@ async def test_a_restricted_entity_is_shown_to_its_owners_only(
     assert "location:default/plan" not in text
 
 
+@pytest.mark.parametrize("path", READS)
+async def test_a_remembered_answer_is_for_equal_readers_only(
+    model: ReadModel, tokens: PrincipalTokens, principal_headers: Headers, path: str
+) -> None:
+    """One process answers its owner first, then another reader, then everybody."""
+    owner, other = (
+        principal_headers(conditions=builders.open_or_owned(*refs))
+        for refs in (("user:default/bo", OWNERS), ("user:default/ann",))
+    )
+    async with client_of(reading_app(model, tokens)) as client:
+        first = await client.get(path, headers=owner)
+        text = (await client.get(path, headers=other)).text
+        assert (await client.get(path, headers=owner)).text == first.text
+    assert "vault" not in text
+    assert "location:default/plan" not in text
+
+
 async def test_totals_and_facets_count_readable_entities_only(
     stranger: AsyncClient, guard: AsyncClient
 ) -> None:

@@ -1,6 +1,7 @@
 """Lists, pages and facets as a client sees them."""
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -8,10 +9,12 @@ import pytest
 from httpx import AsyncClient
 
 from services.catalog.readmodel import ReadModel
+from shared.kit.http.service_tokens import PrincipalTokens
 from tests import builders
-from tests.catalog.entities_app import ask, names, refused
+from tests.catalog.entities_app import ask, client_of, names, reading_app, refused
 from tests.catalog.readmodels import stored
 
+Headers = Callable[..., dict[str, str]]
 #: More than any value has that entities are searched by.
 LONG = "\u0e01" + "\u0e48\u0e38" * 501
 
@@ -42,6 +45,26 @@ async def test_entities_page_by_links(client: AsyncClient) -> None:
         link = answer.headers.get("link")
         path = link.partition("<")[2].partition(">")[0] if link else None
     assert names_of_pages == ["audit", "billing", "cart", "search", "web"]
+
+
+async def test_a_list_is_made_once_until_something_changes(
+    model: ReadModel, tokens: PrincipalTokens, principal_headers: Headers
+) -> None:
+    """The bytes are remembered, but not those of a page whose header leads on."""
+    query, first_page = "fields=metadata.name", "fields=metadata.name&limit=2"
+    app = reading_app(model, tokens)
+    async with client_of(app, principal_headers()) as client:
+        answers = [
+            await client.get(f"/entities?{text}")
+            for text in (query, first_page, query, first_page)
+        ]
+    remembered = app.state.reads.answers
+    assert remembered.find(("entities", query.encode(), b"")) == answers[0].content
+    assert remembered.find(("entities", first_page.encode(), b"")) is None
+    assert [answer.headers.get("link") for answer in answers[:2]] == [
+        answer.headers.get("link") for answer in answers[2:]
+    ]
+    assert answers[0].text == answers[2].text
 
 
 async def test_cursors_page_in_both_directions(

@@ -81,6 +81,10 @@ async def entities(request: Request) -> ReadResponse:
     """All entities that match; with `limit` a page whose Link header leads onward."""
     reads, scope = await begin(request)
     text = request.scope["query_string"]
+    key = ("entities", text, scope.key)
+    body = reads.answers.find(key)
+    if body is not None:
+        return reads.answer(body)
     query = query_as(text, EntityListQuery)
     limit, offset = _window(query)
     orders, fields = parse_orders(query.order), parse_fields(query.fields)
@@ -97,6 +101,9 @@ async def entities(request: Request) -> ReadResponse:
     response = await array(reads, records, fields, scope, revision=revision)
     if limit is not None and offset + limit < len(matching_ids):
         response.headers.append((b"link", _link(text, limit, offset + limit)))
+    elif isinstance(response, FinishedResponse) and reads.renew(scope).key == key[2]:
+        # Only a body is remembered, so none that has a link.
+        reads.answers.keep(key, response)
     return response
 
 

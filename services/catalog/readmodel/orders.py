@@ -177,6 +177,7 @@ class SortIndex:
             order = range(last if after is None else min(start, last), -1, -1)
         for at in order:
             block = self._blocks[at]
+            members: BitMap | set[int] = within
             if after is not None and at == start:
                 block = self._part(block, after, backwards)
             else:
@@ -184,9 +185,10 @@ class SortIndex:
                 if count <= skip:
                     skip -= count
                     continue
+                members = set(self._bitmaps[at] & within)
                 if backwards:
                     block = block[::-1]
-            hits = [entity for entity in block if entity in within]
+            hits = [entity for entity in block if entity in members]
             yield from hits[skip:]
             skip = max(0, skip - len(hits))
 
