@@ -126,19 +126,22 @@ def by_commit(changes: Iterable[TimelineEntry]) -> list[TimelineEntry]:
     Changes without a commit are one if the same person did the same in the same second.
     Of an entity that is named twice, the first summary stands.
     """
-    merged: dict[str, TimelineEntry] = {}
+    groups: dict[str, list[TimelineEntry]] = {}
     for change in changes:
         key = change.commit or f"{change.at[:SECOND]} {change.title} {change.author}"
-        if key not in merged:
-            merged[key] = change
-            continue
-        newer = merged[key].entities
-        by_ref = {entity.ref: entity for entity in (*newer, *change.entities)}
-        by_ref |= {entity.ref: entity for entity in newer}
-        merged[key] = replace(
-            merged[key], entities=tuple(by_ref.values()), changes=(), paths=()
-        )
-    return sorted(merged.values(), key=lambda change: _second(change.at), reverse=True)
+        groups.setdefault(key, []).append(change)
+    merged = map(_merged, groups.values())
+    return sorted(merged, key=lambda change: _second(change.at), reverse=True)
+
+
+def _merged(changes: Sequence[TimelineEntry]) -> TimelineEntry:
+    if len(changes) == 1:
+        return changes[0]
+    by_ref: dict[str, Summary] = {}
+    for change in changes:
+        for entity in change.entities:
+            by_ref.setdefault(entity.ref, entity)
+    return replace(changes[0], entities=tuple(by_ref.values()), changes=(), paths=())
 
 
 def _second(at: str) -> float:

@@ -69,20 +69,13 @@ router = APIRouter()
 async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Response:
     """The first tab: description, relations, latest changes, owner and contacts."""
     ref = ref_from(namespace, kind, name)
-    entity, past, actions, stars = await gather(
-        visit.entity(ref),
+    parts, past, actions, stars = await gather(
+        _with_neighbours(visit, ref),
         latest(visit, ref, LATEST),
         allowed_actions(visit, ref),
         starred_refs(visit),
     )
-    owner = next(iter(related_refs(entity, "ownedBy")), "")
-    relations = list_of(entity.raw.get("relations"))[:MENTIONED]
-    summaries, contact, warnings, refused = await gather(
-        visit.summaries(str(relation["targetRef"]) for relation in relations),
-        _contact(visit, owner),
-        _warnings(visit, entity),
-        refused_documents(visit, [entity]),
-    )
+    entity, summaries, contact, warnings, refused = parts
     return entity_page(
         visit,
         entity,
@@ -100,6 +93,20 @@ async def overview(namespace: str, kind: str, name: str, visit: Visiting) -> Res
         warnings=warnings,
         refused=refused,
     )
+
+
+async def _with_neighbours(visit: Visit, ref: str) -> list[Any]:
+    """The entity, then what the page shows of its neighbours."""
+    entity = await visit.entity(ref)
+    owner = next(iter(related_refs(entity, "ownedBy")), "")
+    relations = list_of(entity.raw.get("relations"))[:MENTIONED]
+    neighbours = await gather(
+        visit.summaries(str(relation["targetRef"]) for relation in relations),
+        _contact(visit, owner),
+        _warnings(visit, entity),
+        refused_documents(visit, [entity]),
+    )
+    return [entity, *neighbours]
 
 
 async def _warnings(visit: Visit, entity: Entity) -> list[TemplateWarning]:

@@ -96,16 +96,33 @@ class KindCount:
 async def home(visit: Visiting) -> Response:
     """The reader's own page; a newcomer's is a tour."""
     owned = _own_filter(visit)
-    (own, broken, kinds), docs, templates, stars, changes = await gather(
-        _owned(visit, owned) if owned else _whole_catalog(visit),
-        _list(visit, DOCS_FILTER, OWN_READ),
+    reader, templates, stars, changes = await gather(
+        _of_reader(visit, owned),
         _list(visit, "kind=template", TEMPLATES_SHOWN),
         _stars(visit),
         _changes(visit),
     )
+    return visit.page(
+        "home.html",
+        title="Home",
+        nav="home",
+        greeting=_greeting(visit, now()),
+        guest=visit.visitor.is_guest and visit.state.is_policy_enabled,
+        stars=stars,
+        changes=changes,
+        templates=list(map(summary_of, entities_of(templates["items"]))),
+        **reader,
+    )
+
+
+async def _of_reader(visit: Visit, owned: str) -> dict[str, Any]:
+    """The parts of the page that follow from what the reader owns."""
+    (own, broken, kinds), docs = await gather(
+        _owned(visit, owned) if owned else _whole_catalog(visit),
+        _list(visit, DOCS_FILTER, OWN_READ),
+    )
     entities = entities_of(own["items"])
     summaries = list(map(summary_of, entities))
-    steps = None if owned else await first_steps(visit, kinds)
     sites = _own_first(docs["items"], {summary.ref for summary in summaries})[
         :DOCS_SHOWN
     ]
@@ -115,24 +132,16 @@ async def home(visit: Visiting) -> Response:
         failed_builds_of(visit, [*documented, *(site.ref for site in sites)]),
     )
     failed = builds or {}
-    return visit.page(
-        "home.html",
-        steps=steps,
-        title="Home",
-        nav="home",
-        greeting=_greeting(visit, now()),
-        newcomer=not entities,
-        guest=visit.visitor.is_guest and visit.state.is_policy_enabled,
-        kinds=kinds,
-        own=summaries[:OWN_SHOWN],
-        stars=stars,
-        own_total=own["totalItems"],
-        attention=attention + _failed_docs(summaries, failed),
-        changes=changes,
-        docs=[(site, docs_href(site.ref), site.ref in failed) for site in sites],
-        knows_builds=builds is not None,
-        templates=list(map(summary_of, entities_of(templates["items"]))),
-    )
+    return {
+        "steps": None if owned else await first_steps(visit, kinds),
+        "newcomer": not entities,
+        "kinds": kinds,
+        "own": summaries[:OWN_SHOWN],
+        "own_total": own["totalItems"],
+        "attention": attention + _failed_docs(summaries, failed),
+        "knows_builds": builds is not None,
+        "docs": [(site, docs_href(site.ref), site.ref in failed) for site in sites],
+    }
 
 
 def _own_filter(visit: Visit) -> str:
