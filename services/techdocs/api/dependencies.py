@@ -33,7 +33,7 @@ class DocsDependencies:
     sources: DocsSources
 
 
-def dependencies_of(request: Request) -> DocsDependencies:
+async def dependencies_of(request: Request) -> DocsDependencies:
     """The dependencies of the app that serves this request."""
     return cast("DocsDependencies", request.app.state.dependencies)
 
