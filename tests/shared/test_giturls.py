@@ -11,6 +11,7 @@ from shared.kit.git.addresses import (
     GitTarget,
     LinkKind,
     NotInRepository,
+    is_folder,
     parse_url,
     resolve,
 )
@@ -283,6 +284,19 @@ def test_a_written_address_is_parsed_back(target: GitTarget, link: LinkKind) -> 
     assert target.ref in [ref for ref, _ in read.readings()]
 
 
+@settings(max_examples=300, deadline=None)
+@given(TARGETS)
+def test_a_written_folder_is_what_its_files_are_relative_to(target: GitTarget) -> None:
+    """Wherever the host writes the ref; a file's name has no slash at its end."""
+    folder = target.folder_url
+    read = parse_url(folder, HOSTS)
+    assert read == target
+    assert is_folder(folder, read)
+    assert is_folder(target.url(), target) == (not target.path)
+    path = f"{target.path}/x".lstrip("/")
+    assert parse_url(resolve(folder, read, "./x"), HOSTS) == target.at(path)
+
+
 @settings(max_examples=200, deadline=None)
 @given(TARGETS)
 def test_a_written_repository_address_is_parsed_back(target: GitTarget) -> None:
@@ -367,6 +381,9 @@ AZURE = "https://dev.azure.com/o/p/_git/r"
             "/y.yaml",
             f"{AZURE}?path=/y.yaml&version=GTv1",
         ),
+        (f"{AZURE}?path=/a/&version=GBdev", "./y", f"{AZURE}?path=/a/y&version=GBdev"),
+        (f"{AZURE}?path=/a/", "./y", f"{AZURE}?path=/a/y"),
+        (f"{BB}/a/?at=dev", "./y", f"{BB}/a/y?at=dev"),
         (
             "https://plain.example/a/x.yaml?t=1",
             "./y.yaml?u=2",

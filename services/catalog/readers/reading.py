@@ -190,11 +190,10 @@ class SourceReading:
         if target is None:
             return {VIEW_URL: location.target}
         folder = target.path.rpartition("/")[0]
-        tree = target.at(folder).url("tree").rstrip("/")
         return {
             VIEW_URL: target.url("blob"),
             EDIT_URL: target.url("edit"),
-            SOURCE_LOCATION: f"url:{tree}/",
+            SOURCE_LOCATION: f"url:{target.at(folder).folder_url}",
         }
 
     def resolve(

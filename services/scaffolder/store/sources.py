@@ -12,7 +12,7 @@ from services.scaffolder.workspace.folder_sources import (
     read_file,
 )
 from shared.contracts.errors import CallboardError, Invalid, NotFound
-from shared.kit.git.addresses import GitTarget
+from shared.kit.git.addresses import GitTarget, is_folder
 from shared.kit.git.not_found import repository_not_found_message
 from shared.kit.git.url_reader import UrlReader
 
@@ -92,7 +92,9 @@ class UrlSources:
         target = self._reader.locate(base)
         if target is None:
             return self._reader.resolve(base, url)
-        folder = target.path if base.endswith("/") else target.path.rpartition("/")[0]
+        folder = target.path
+        if not is_folder(base, target):
+            folder = folder.rpartition("/")[0]
         return _beside(target, folder, url).url()
 
 

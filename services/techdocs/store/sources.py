@@ -63,7 +63,7 @@ class GitAndFolders(DocsSources):
 
     def url(self, source: DocsSource) -> str:
         place = self.locate(source)
-        return self._target(place).url("tree").rstrip("/") + "/"
+        return self._target(place).folder_url
 
     def _target(self, place: DocsFolder, path: str = "") -> GitTarget:
         assert place.host is not None  # noqa: S101 - checked by the caller

@@ -7,7 +7,7 @@ inverse: `parse_url(target.url(), hosts) == target`.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from urllib.parse import quote, unquote, urlunsplit
+from urllib.parse import parse_qs, quote, unquote, urlunsplit
 
 from shared.contracts.errors import Forbidden, Invalid
 from shared.guards.addresses import join_address, parse_address, split_address
@@ -84,11 +84,23 @@ class GitTarget:
 
     def url(self, kind: LinkKind = "blob") -> str:
         """The web page of the file or folder on its host."""
+        return self._url(kind, quote(self.path, safe="/*"))
+
+    @property
+    def folder_url(self) -> str:
+        """The web page of the folder, to which other paths are relative.
+
+        Its path ends with a slash, also where the ref follows it as an argument.
+        """
+        path = quote(self.path, safe="/*")
+        return self._url("tree", f"{path}/" if path else "")
+
+    def _url(self, kind: LinkKind, path: str) -> str:
         place = EncodedPlace(
             quote(self.repository, safe="/~@+"),
             # In an open address, slashes of the path stay: they may belong to the ref.
             quote(self.ref, safe=""),
-            quote(self.path, safe="/*"),
+            path,
         )
         return f"https://{self.host}/{DIALECTS[self.kind].write(place, kind)}"
 
@@ -164,12 +176,22 @@ def resolve(base: str, target: GitTarget | None, relative: str) -> str:
     if target is None or is_absolute(relative):
         return join_address(base, relative)
     if target.kind == "azure" or relative.startswith("/"):
-        path = join_address(f"/{quote(target.path)}", _quoted(relative))
+        end = "/" if target.path and is_folder(base, target) else ""
+        path = join_address(f"/{quote(target.path)}{end}", _quoted(relative))
         return target.at(unquote(path)).url()
     parts = split_address(base)
     path = join_address(parts.path, _quoted(relative))
     query = parts.query if "=" in parts.query else ""
     return urlunsplit((parts.scheme, parts.netloc, path, query, ""))
+
+
+def is_folder(address: str, target: GitTarget) -> bool:
+    """Whether the address of a target is a folder's: its path ends with a slash."""
+    parts = split_address(address)
+    path = parts.path
+    if target.kind == "azure":
+        path = parse_qs(parts.query).get("path", ["/"])[0]
+    return path.endswith("/")
 
 
 def _quoted(relative: str) -> str:
