@@ -83,6 +83,7 @@ class GatewayDependencies:
     forwarder: Forwarder
     pages: PageForwarder
     open_requests: OpenRequests
+    attempts: Attempts
 
     @property
     def secure(self) -> bool:
@@ -119,7 +120,8 @@ def build(
         conditions.matches,
         life_seconds=settings.stream_seconds,
     )
-    open_requests = OpenRequests(settings.requests_per_user)
+    failed_attempts = attempts(settings)
+    open_requests = OpenRequests(settings.requests_per_user, failed_attempts.client)
     return GatewayDependencies(
         base_url=base_url,
         connections=connections,
@@ -138,6 +140,7 @@ def build(
         ),
         pages=_pages(connections, identity, hub, open_requests),
         open_requests=open_requests,
+        attempts=failed_attempts,
     )
 
 

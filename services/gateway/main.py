@@ -35,6 +35,7 @@ from services.gateway.settings import Settings
 from services.gateway.status import ServiceStatus
 from services.gateway.stream.api import make_router as stream_router
 from services.gateway.stream.events import LiveFeed
+from services.gateway.stream.openings import StreamOpenings
 from services.gateway.webhooks.api import LastDeliveries
 from services.gateway.webhooks.api import make_router as webhooks_router
 from services.gateway.webhooks.events import BusPushLog
@@ -106,9 +107,10 @@ def create_app(
         forwarder=dependencies.forwarder,
         pages=dependencies.pages,
         hosts=assembly.own_hosts(dependencies, settings, config),
-        attempts=assembly.attempts(settings),
+        attempts=dependencies.attempts,
     )
     app.add_middleware(SafeAnswers)
+    app.add_middleware(StreamOpenings)
     return app
 
 

@@ -28,7 +28,8 @@ class Identity:
     claims: their own canonical ref and those of their groups; it is empty for services.
     `by_cookie`: a browser's session proved the identity, not a token. `by_service`: one
     of Callboard's services requests on their behalf. `by_front_end`: the front end
-    requests for them, as part of a page.
+    requests for them, as part of a page. `session` is the id of the session or token of
+    the sign-in, "" without one.
     """
 
     subject: str
@@ -37,6 +38,7 @@ class Identity:
     by_cookie: bool = False
     by_service: bool = field(default=False, compare=False)
     by_front_end: bool = field(default=False, compare=False)
+    session: str = field(default="", compare=False)
 
     @property
     def is_service(self) -> bool:

@@ -41,7 +41,7 @@ class Settings(ServiceSettings):
     trusted_proxies: str | None = Field(
         default=None, validation_alias="CALLBOARD_GATEWAY_TRUSTED_PROXIES"
     )
-    #: How many requests one person may have open at a time, live streams among them.
+    #: How many requests one person may have open at a time, and how many live streams.
     requests_per_user: int = Field(
         default=128, gt=0, validation_alias="CALLBOARD_GATEWAY_REQUESTS_PER_USER"
     )

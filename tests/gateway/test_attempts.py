@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -12,9 +11,6 @@ import pytest
 
 from services.gateway.forward import attempts
 from services.gateway.forward.attempts import Attempts
-from services.gateway.model import Identity
-from services.gateway.open_requests import OpenRequests
-from shared.contracts.errors import TooMany
 from tests.gateway.running import (
     HOOK_SECRET,
     configuration,
@@ -142,21 +138,3 @@ async def test_too_many_forged_webhooks_answer_429(ask: httpx.AsyncClient) -> No
     headers = {**event, "x-gitea-signature": signature}
     answer = await ask.post("/api/webhooks/gitea", content=body, headers=headers)
     assert answer.status_code == 202
-
-
-def test_open_streams_are_limited_per_user() -> None:
-    """Other users are not affected; closing one makes room; guests count apart."""
-    counted = OpenRequests(2)
-    ann, bob = (Identity(f"user:default/{name}", "user") for name in ("ann", "bob"))
-    guest = Identity("user:default/guest", "guest")
-    with counted.hold(ann), counted.hold(ann):
-        with pytest.raises(TooMany, match="2 requests open"):
-            counted.check(ann)
-        for other in (bob, guest):
-            counted.check(other)
-    counted.check(ann)
-    with ExitStack() as stack:
-        for _ in range(16):
-            stack.enter_context(counted.hold(guest))
-        with pytest.raises(TooMany):
-            counted.check(guest)

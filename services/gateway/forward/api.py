@@ -86,7 +86,11 @@ class Forwarder:
         request = await self._request(identity, plugin, rest, scope)
         # A request of the front end is part of the page's own request.
         is_part_of_page = identity.by_front_end
-        with nullcontext() if is_part_of_page else self._open_requests.hold(identity):
+        with (
+            nullcontext()
+            if is_part_of_page
+            else self._open_requests.hold(identity, scope)
+        ):
             await exchange(self._services[plugin], request, body, receive, reply)
 
     async def _request(

@@ -82,7 +82,8 @@ class PageForwarder:
         body = RequestBody(scope["headers"], receive, BODY_LIMIT)
         reader = await self._reader(scope["headers"])
         request = self._request(scope, reader)
-        with self._open_requests.hold(reader) if reader else nullcontext():
+        open_requests = self._open_requests
+        with open_requests.hold(reader, scope) if reader else nullcontext():
             await exchange(self._front_end, request, body, receive, reply)
 
     async def _reader(self, headers: hdr.Headers) -> Identity | None:

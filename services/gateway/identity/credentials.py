@@ -131,7 +131,13 @@ class Credentials:
 
     async def _user(self, claims: Claims, *, by_cookie: bool) -> Identity:
         ownership = await self._memberships.ownership(claims.subject)
-        return Identity(claims.subject, claims.kind, ownership, by_cookie)
+        return Identity(
+            claims.subject,
+            claims.kind,
+            ownership,
+            by_cookie,
+            session=claims.token_id,
+        )
 
 
 def digest(token: str) -> bytes:

@@ -3,9 +3,11 @@
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from contextlib import AbstractContextManager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query
+from starlette.requests import Request
 from starlette.responses import Response
 
 from services.gateway.callers import require_identity
@@ -29,6 +31,7 @@ def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
 
     @router.get("/stream", **EVENTS)
     async def stream(
+        request: Request,
         identity: Annotated[Identity, Depends(require_identity)],
         topic: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI's default
         entity: Annotated[str | None, Query()] = None,
@@ -50,19 +53,20 @@ def make_router(live: LiveEvents, open_requests: OpenRequests) -> APIRouter:
                 raise Invalid(f"topic: {name!r} is none of {topic_names}")
         ref = str(parse_ref(entity)) if entity else None
         # Checked before the response begins; counted while it is sent.
-        open_requests.check(identity)
+        open_requests.check(identity, request.scope, "streams")
         frames = _frames(live, identity, topics, ref, last_event_id or after)
-        return sse(_counted_frames(open_requests, identity, frames))
+        place = open_requests.hold(identity, request.scope, "streams")
+        return sse(_counted_frames(place, frames))
 
     return router
 
 
 async def _counted_frames(
-    open_requests: OpenRequests, identity: Identity, frames: AsyncIterator[bytes]
+    place: AbstractContextManager[None], frames: AsyncIterator[bytes]
 ) -> AsyncIterator[bytes]:
-    """The frames of a stream that counts as an open request while it is sent."""
+    """The frames of a stream that counts as open while it is sent."""
     # A simultaneous request may have taken the last place: this stream ends.
-    with contextlib.suppress(TooMany), open_requests.hold(identity):
+    with contextlib.suppress(TooMany), place:
         async with contextlib.aclosing(frames) as open_frames:  # type: ignore[type-var]
             async for frame in open_frames:
                 yield frame
