@@ -6,6 +6,7 @@ from pydantic import Field
 
 from services.catalog.location_types import LOCATION_TYPES
 from shared.kit.config.integrations import Backend, Integrations
+from shared.kit.config.rules import SharedAddress
 from shared.kit.config.sections import Section
 
 
@@ -33,7 +34,7 @@ class ConfiguredLocation(Section):
     type: str
     """`url`, or `file` for a path from the configuration's folder; locations of other
     types are ignored."""
-    target: str
+    target: SharedAddress
     """The address or path; wildcards are allowed."""
     rules: list[CatalogRuleSection] = Field(default_factory=list)
     """Kinds that may come from here, beside those of `catalog.rules`."""

@@ -40,7 +40,7 @@ class StaticToken(Section):
     subject: str
     """The program's name."""
     token: Token
-    """The token itself, of at least 8 characters."""
+    """The token itself, of at least 8 characters without white space."""
 
 
 class Auth(Section):

@@ -92,3 +92,13 @@ class Unavailable(CallboardError):
     def __init__(self, message: str, *, retry_after: int = 2) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+def message_of(error: BaseException) -> str:
+    """An error's message for people; an OSError's is without this machine's paths."""
+    text = str(error)
+    if isinstance(error, OSError):
+        # Without the system's message there is one text, or a list of paths.
+        argument = error.args[0] if error.args else ""
+        text = error.strerror or (argument if isinstance(argument, str) else "")
+    return text or type(error).__name__

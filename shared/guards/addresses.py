@@ -26,6 +26,8 @@ _DOT = re.compile(r"%2e", re.IGNORECASE)
 #: The authority as Python's parser sees it: after blanks and a scheme, without tabs and
 #: line breaks.
 _AUTHORITY = re.compile(r"[\x00-\x20]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#]*)")
+#: What stands before the host of an http(s) address, after the type of a location.
+_START = re.compile(r"[\x00-\x20]*(?:(?:[a-z]+[:+])?https?:)?[/\\]{2,}", re.IGNORECASE)
 _DROPPED = str.maketrans("", "", "\t\r\n")
 #: A separator that is escaped twice: a server that unescapes twice sees another path.
 _TWICE = re.compile(r"%(2e|2f|5c|25)", re.IGNORECASE)
@@ -124,6 +126,32 @@ def split_address(text: str, label: str = "url") -> SplitResult:
         return urlsplit(text)
     except ValueError as error:
         raise Invalid(f"{label}: {_quoted(text)} is no address") from error
+
+
+def require_no_password(text: str, label: str) -> None:
+    """Check that an http(s) address, or `url:address`, holds no password.
+
+    For addresses that are stored and shown to others. An address that cannot be read
+    counts too, if what stands before an `@` may be a password.
+
+    Raises:
+        Invalid: naming `label`, without the address.
+    """
+    text = text.translate(_DROPPED)
+    start = _START.match(text)
+    if start is None or "@" not in text:
+        return
+    rest = text[start.end() :]
+    authority = re.split(r"[/\\?#]", rest, maxsplit=1)[0]
+    user, has_user, host = authority.rpartition("@")
+    port = host.rpartition("]")[2].partition(":")[2]
+    # A password may hold a slash that should have been escaped.
+    is_cut = not has_user and not re.fullmatch(r"[0-9]*", port)
+    if is_cut or ":" in unquote(user):
+        raise Invalid(
+            f"{label}: must not hold a password, because it is shown to others; the "
+            "credentials of a host belong in integrations"
+        )
 
 
 def join_address(base: str, relative: str, label: str = "url") -> str:
@@ -226,7 +254,7 @@ def _resolved(names: Sequence[str]) -> list[str]:
 
 
 def _quoted(url: str) -> str:
-    return repr(re.sub(r"//[^/]*@", "//***@", url[:200]))
+    return repr(re.sub(r"//.*@", "//***@", url)[:200])
 
 
 def local_address(address: str) -> str:

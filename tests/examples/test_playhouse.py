@@ -117,6 +117,49 @@ def test_a_rewritten_branch_names_no_files(
     assert push["total_commits"] > 0
 
 
+def test_no_text_of_a_commit_hides_a_push(
+    tmp_path: Path, portal: tuple[str, Queue[tuple[dict[str, str], bytes]]]
+) -> None:
+    """Neither control characters, nor names like a commit's or a kind of change."""
+    address, heard = portal
+    copy = load(tmp_path, address=address, secret=SECRET).workshop / "payments"
+    odd = "\x01a\x02b\x01" + "0" * 40
+    files = ["A", git(copy, "rev-parse", "HEAD").strip(), "new\nline", "\x01\x02"]
+    for name in files:
+        (copy / name).write_text("x", "utf-8")
+    git(copy, "add", "--all")
+    git(copy, "config", "user.name", f"Ben{odd}x")
+    git(copy, "commit", "--message", f"{odd}\n\n{odd * 1000}")
+    git(copy, "commit", "--allow-empty", "--allow-empty-message", "--message", "")
+    assert "not told" not in git(copy, "push")
+    push = json.loads(heard.get(timeout=10)[1])
+    empty, commit = push["commits"]
+    assert empty["message"] == ""
+    assert empty["added"] == []
+    assert commit["author"]["name"] == f"Ben{odd}x"
+    assert commit["message"].startswith(f"{odd}\n\n{odd}")
+    assert len(commit["message"]) == 10_000
+    assert sorted(commit["added"]) == sorted(files)
+    assert commit["url"].endswith(f"/payments/commit/{commit['id']}")
+
+
+def test_a_push_of_very_many_files_names_none(
+    tmp_path: Path, portal: tuple[str, Queue[tuple[dict[str, str], bytes]]]
+) -> None:
+    """The portal would refuse the list; without any, it reads everything again."""
+    address, heard = portal
+    copy = load(tmp_path, address=address, secret=SECRET).workshop / "payments"
+    (copy / "many").mkdir()
+    for number in range(10_001):
+        (copy / "many" / str(number)).touch()
+    git(copy, "add", "--all")
+    git(copy, "commit", "--quiet", "--message", "Many")
+    git(copy, "push")
+    push = json.loads(heard.get(timeout=10)[1])
+    assert push["commits"] == []
+    assert push["total_commits"] == 1
+
+
 def test_a_push_succeeds_while_the_portal_is_down(tmp_path: Path) -> None:
     """The hook reports on stderr that there was no answer, and the push stays."""
     loaded = load(tmp_path, address="http://127.0.0.1:9", secret=SECRET)

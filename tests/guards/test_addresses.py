@@ -11,6 +11,7 @@ from shared.guards.addresses import (
     local_address,
     normal_netloc,
     parse_address,
+    require_no_password,
     split_address,
 )
 from tests.costs import limit_processor_time
@@ -259,3 +260,57 @@ def test_the_longest_address_of_marks_is_refused_fast() -> None:
 def test_a_redirect_target_stays_on_this_site(requested: str, address: str) -> None:
     """A link to the sign-in page must not redirect people to another site."""
     assert local_address(requested) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://ben:secret1@host.example/a.yaml",
+        "url:https://ben:secret1@host.example/a.yaml",
+        "HTTP://ben:secret1@host.example:8080/",
+        "//ben:secret1@host.example/",
+        "https:\\\\ben:secret1@host.example/",
+        "ht\ntps://ben:secret1@host.example/",
+        "https://:secret1@host.example/",
+        "https://ben@corp:secret1@host.example/",
+        "https://ben:secret1@[::1]:80/",
+        "https://ben%3Asecret1@host.example/",
+        "https://ben:secret1/with/slash@host.example/",
+        "https://ben:secret1#x@host.example/",
+        "git+https://ben:secret1@host.example/",
+    ],
+)
+def test_an_address_that_is_shown_holds_no_password(address: str) -> None:
+    """However it is written, and the message does not repeat it."""
+    with pytest.raises(Invalid, match=r"^target: must not hold a password") as error:
+        require_no_password(address, "target")
+    assert "secret1" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://host.example/a:b@c/x.yaml",
+        "https://host.example:8080/a@b",
+        "https://[::1]:80/a@b",
+        "https://[::1]/a@b",
+        "https://org@dev.azure.com/org/project/_git/repo",
+        "https://host.example?mail=a:b@c",
+        "url:https://host.example/@scope/a:b.yaml",
+        "./a:b@c.yaml",
+        "docker://shop/nginx:1.2@sha256:abc",
+        "a:b@c",
+        "",
+    ],
+)
+def test_what_is_no_password_is_allowed(address: str) -> None:
+    """Ports, paths, users alone, and what is no http(s) address."""
+    require_no_password(address, "target")
+
+
+def test_errors_mask_passwords_with_slashes() -> None:
+    """An address that is malformed for its password alone."""
+    with pytest.raises(Invalid) as error:
+        parse_address("https://ben:pa/ss@host.example/")
+    assert "ss@" not in str(error.value)
+    assert "pa/" not in str(error.value)

@@ -78,6 +78,16 @@ async def test_registering_a_location_twice_is_no_error(bench: Bench) -> None:
         )
 
 
+async def test_an_address_with_a_password_is_not_registered(bench: Bench) -> None:
+    """Neither the log nor the message repeats it."""
+    with pytest.raises(Invalid, match="catalogInfoUrl: must not hold a password"):
+        await bench.run(
+            "catalog:register", catalogInfoUrl=f"https://ben:hunter2@{HOST}/a.yaml"
+        )
+    assert bench.catalog.registered == []
+    assert "hunter2" not in str(bench.lines)
+
+
 @pytest.mark.parametrize(
     ("root", "url"),
     [

@@ -67,3 +67,28 @@ async def test_an_invalid_repository_url_is_refused(bench: Bench, url: str) -> N
     """No host, no name, a path as a name, an unknown host."""
     with pytest.raises((Invalid, NotFound)):
         await bench.run("publish:git", repoUrl=url)
+
+
+@pytest.mark.parametrize("length", [101, 300, 5000])
+async def test_a_name_that_is_too_long_names_the_limit(
+    bench: Bench, repositories: Path, length: int
+) -> None:
+    """Before a file system refuses it with a path of this machine."""
+    before = sorted(repositories.iterdir())
+    with pytest.raises(Invalid, match=r"^repository: a name has at most 100 char"):
+        await bench.run("publish:git", repoUrl=f"{HOST}?repo={'n' * length}")
+    assert sorted(repositories.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    "branch",
+    ["HEAD", "-x", "refs/heads/main", "a..b", "x.lock", "@{-1}", "a b", "n" * 201],
+)
+async def test_a_branch_that_git_refuses_makes_no_repository(
+    bench: Bench, repositories: Path, branch: str
+) -> None:
+    """The rule is Git's own, and comes before the repository is made."""
+    before = sorted(repositories.iterdir())
+    with pytest.raises(Invalid, match=r"^branch: "):
+        await bench.run("publish:git", repoUrl=f"{HOST}?repo=new", defaultBranch=branch)
+    assert sorted(repositories.iterdir()) == before

@@ -1,5 +1,6 @@
 """What a run says: its log, its stream, its events, and never its secrets."""
 
+from pathlib import Path
 from typing import Any
 
 from shared.contracts.envelope import Envelope
@@ -191,3 +192,19 @@ async def test_a_run_publishes_its_events(
     ]
     assert published[-1].data["output"] == {"entityRef": "a:b/c"}
     assert len({e.traceparent.split("-")[1] for e in published if e.traceparent}) == 1
+
+
+async def test_a_failure_of_the_system_has_no_path_of_this_machine(
+    start: Any, catalog: Any, ann: Any, repositories: Path
+) -> None:
+    """Such as that of a Git host's folder that is gone."""
+    steps = [step("publish:git", repoUrl="git.example.test?repo=new")]
+    catalog.add(template("t", steps=steps))
+    async with start() as client:
+        repositories.rmdir()
+        task_id = await create(client, ann, "t")
+        run = await wait_for_status(client, ann, task_id)
+        lines = await log(client, ann, task_id)
+    assert run["status"] == "failed"
+    assert "FileNotFoundError: No such file or directory" in str(lines)
+    assert str(repositories) not in f"{run}{lines}"

@@ -226,12 +226,17 @@ catalog:
         (
             "backend: {baseUrl: VALUE}",
             "backend.baseUrl",
-            ["hunter2.example", "http://"],
+            ["hunter2.example", "http://", "https://ben:hunter2@portal.example"],
+        ),
+        (
+            "catalog: {locations: [{type: url, target: VALUE}]}",
+            "catalog.locations.0.target",
+            ["https://ben:hunter2@host.example/a.yaml"],
         ),
         (
             "auth: {staticTokens: [{subject: a, token: VALUE}]}",
             "auth.staticTokens.0.token",
-            ["hunter2"],
+            ["hunter2", " " * 8, "hunter2 hunter2", "hunter2\thunter2", " hunter2x"],
         ),
         (
             "auth: {providers: {guest: {userEntityRef: VALUE}}}",

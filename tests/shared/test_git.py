@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from shared.contracts.errors import Conflict, Invalid, NotFound
+from shared.contracts.errors import Conflict, Invalid, NotFound, Unavailable
 from shared.kit.config.integrations import Integration, Integrations
+from shared.kit.git.command import run_git
 from shared.kit.git.mirrors import RepositoryMirrors
 
 HOST = "git.example.org"
@@ -229,3 +230,15 @@ async def test_names_of_other_hosts_have_mirrors_of_their_own(tmp_path: Path) ->
     ):
         with pytest.raises(Invalid):
             mirrors._mirror(mirrors.target("github.com", name, ""))
+
+
+async def test_errors_of_git_have_no_path_of_this_machine(tmp_path: Path) -> None:
+    """The file's name alone; web addresses stay whole."""
+    missing = tmp_path / "secret-folder" / "missing.git"
+    for address in (str(missing), f"file://{missing}"):
+        with pytest.raises(NotFound) as error:
+            await run_git(["fetch", address], cwd=tmp_path)
+        assert "missing.git" in str(error.value) or "git repository" in str(error.value)
+        assert "secret-folder" not in str(error.value)
+    with pytest.raises(Unavailable, match=r"'http://127\.0\.0\.1:1/a/b\.git/'"):
+        await run_git(["ls-remote", "http://127.0.0.1:1/a/b.git"], cwd=tmp_path)

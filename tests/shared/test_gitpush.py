@@ -68,7 +68,19 @@ async def test_the_published_tree_equals_the_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "branch",
-    ["main:refs/heads/other", "--upload-pack=x", "a..b", "x.lock", "a\nb", "", "a\0"],
+    [
+        "main:refs/heads/other",
+        "--upload-pack=x",
+        "a..b",
+        "x.lock",
+        "a\nb",
+        "",
+        "a\0",
+        "HEAD",
+        "refs/heads/main",
+        "@{-1}",
+        "n" * 201,
+    ],
 )
 async def test_invalid_branch_names_are_refused(
     tmp_path: Path, raw: RawRepository, branch: str

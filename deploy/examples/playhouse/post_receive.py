@@ -18,8 +18,11 @@ from urllib.parse import urlsplit
 
 NO_COMMIT = "0" * 40
 COMMITS_LIMIT = 50
-FIELDS = "%H%x02%an%x02%ae%x02%cn%x02%ce%x02%cI%x02%B%x02"
+FILES_LIMIT = 10_000
+MESSAGE_LIMIT = 10_000
+FIELDS = "%H%x00%an%x00%ae%x00%cn%x00%ce%x00%cI%x00%B"
 KINDS = {"A": "added", "D": "removed"}
+FILE_KINDS = ("added", "removed", "modified")
 
 
 def git(*arguments):
@@ -33,34 +36,56 @@ def person(name, email):
     return {"name": name, "email": email, "username": email.partition("@")[0]}
 
 
-def commit_of(record, url):
-    """One commit of the payload, from a record of `git log`."""
-    sha, name, email, committer, committer_email, at, message, files = record.split(
-        "\x02", 7
-    )
-    commit = {
+def commits_of(*options):
+    """The payload's commits of a `git log` with these options, newest first.
+
+    Fields end with NUL, which is in no field and no path, whatever their authors write.
+    """
+    *fields, _ = git("log", "-z", f"--format={FIELDS}", *options).split("\0")
+    size = FIELDS.count("%x00") + 1
+    return [commit_of(*fields[at : at + size]) for at in range(0, len(fields), size)]
+
+
+def commit_of(sha, name, email, committer, committer_email, at, message):
+    """One commit of the payload, without its address and files."""
+    return {
         "id": sha,
-        "message": message,
-        "url": f"{url}/commit/{sha}",
+        "message": message[:MESSAGE_LIMIT],
         "author": person(name, email),
         "committer": person(committer, committer_email),
         "verification": None,
         "timestamp": at,
-        "added": [],
-        "removed": [],
-        "modified": [],
+        **{kind: [] for kind in FILE_KINDS},
     }
-    parts = files.strip("\0\n").split("\0")
-    for status, path in zip(parts[::2], parts[1::2]):
-        commit[KINDS.get(status[:1], "modified")].append(path)
-    return commit
 
 
-def commits_between(before, after, url):
+def add_files(commits, *options):
+    """Add the files that commits changed, from a `git log` with these options.
+
+    It lists commits, each with pairs of a letter and a path.
+    """
+    by_sha = {commit["id"]: commit for commit in commits}
+    commit = {}
+    parts = iter(
+        git(
+            *("log", "-z", "-m", "--root", "--no-renames", "--name-status"),
+            *("--format=%H", *options),
+        ).split("\0")
+    )
+    for part in parts:
+        if part in by_sha:
+            commit = by_sha[part]
+        elif part:
+            # The first letter of a commit comes after a line break.
+            kind = KINDS.get(part.lstrip("\n"), "modified")
+            commit[kind].append(next(parts))
+
+
+def commits_between(before, after):
     """The pushed commits, newest first, and their number.
 
-    A rewritten branch lists no commits, because the list would be incomplete: the portal
-    reads an empty list as "anything may have changed". A deleted one has none either.
+    A rewritten branch lists no commits, because the list would be incomplete, and one with
+    very many changed files none, because the portal would refuse it: the portal reads an empty list as "anything may have changed". A deleted one has none either.
     """
     if after == NO_COMMIT:
         return [], 0
@@ -69,23 +94,21 @@ def commits_between(before, after, url):
     # Commits that the branch had and has no more; its histories may share none.
     if before != NO_COMMIT and git("rev-list", "-1", before, f"^{after}"):
         return [], count + 1
-    log = git(
-        *("log", f"-{COMMITS_LIMIT}", "--first-parent", "-m", "--root", "-z"),
-        *("--no-renames", "--name-status", f"--format=%x01{FIELDS}", span),
-    )
-    return [commit_of(record, url) for record in log.split("\x01")[1:]], count
+    options = (f"-{COMMITS_LIMIT}", "--first-parent", span)
+    commits = commits_of(*options)
+    add_files(commits, *options)
+    files = sum(len(commit[kind]) for commit in commits for kind in FILE_KINDS)
+    return commits if files <= FILES_LIMIT else [], count
 
 
 def payload(settings, name, before, after, ref):
     """A push in Gitea's format."""
     url = f"{settings['url']}/{name}"
-    commits, count = commits_between(before, after, url)
+    commits, count = commits_between(before, after)
     tip = before if after == NO_COMMIT else after
-    head_commit = (
-        commits[0]
-        if commits
-        else commit_of(git("log", "-1", f"--format={FIELDS}", tip), url)
-    )
+    head_commit = commits[0] if commits else commits_of("-1", tip)[0]
+    for commit in (*commits, head_commit):
+        commit["url"] = f"{url}/commit/{commit['id']}"
     committer = head_commit["committer"]
     pusher = {
         "login": committer["username"],
@@ -140,27 +163,32 @@ def send(settings, body):
         raise OSError(f"it answered {response.status}: {body_text}")
 
 
-def main():
-    """Read `before after ref` lines, which Git passes to the hook."""
-    repository = Path.cwd()
+def tell(settings, repository, before, after, ref):
+    """Send one pushed branch; on failure say so, so that the next one is sent."""
     try:
-        settings = json.loads((repository.parent / "hook.json").read_text("utf-8"))
-        for line in sys.stdin.read().splitlines():
-            before, after, ref = line.split(" ", 2)
-            if not ref.startswith("refs/heads/"):
-                continue
-            push = payload(
-                settings, repository.name.removesuffix(".git"), before, after, ref
-            )
-            send(settings, json.dumps(push).encode())
-    except (OSError, ValueError, http.client.HTTPException) as problem:
+        push = payload(settings, repository, before, after, ref)
+        send(settings, json.dumps(push).encode())
+    except (
+        OSError,
+        ValueError,
+        http.client.HTTPException,
+        subprocess.CalledProcessError,
+    ) as problem:
         print(
             f"the portal was not told ({problem}); it will see the push at its next "
             "scan",
             file=sys.stderr,
         )
-    except subprocess.CalledProcessError as problem:
-        print(f"the portal was not told: {problem}", file=sys.stderr)
+
+
+def main():
+    """Read `before after ref` lines, which Git passes to the hook."""
+    repository = Path.cwd()
+    settings = json.loads((repository.parent / "hook.json").read_text("utf-8"))
+    for line in sys.stdin.read().splitlines():
+        before, after, ref = line.split(" ", 2)
+        if ref.startswith("refs/heads/"):
+            tell(settings, repository.name.removesuffix(".git"), before, after, ref)
 
 
 if __name__ == "__main__":

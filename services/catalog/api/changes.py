@@ -16,6 +16,7 @@ from services.catalog.model import (
 )
 from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.contracts.ref import parse_ref
+from shared.guards.addresses import require_no_password
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.models import ErrorDetails, RequestModel, ResponseModel
 
@@ -133,6 +134,7 @@ async def validate(
 ) -> Response:
     """Check an entity without storing it. 400 with `errors` if it breaks a rule."""
     try:
+        require_no_password(body.location, "location")
         location = parse_location(body.location)
         await analysis.validate(writes.catalog, body.entity, location, reader)
     except Unavailable:
@@ -150,6 +152,7 @@ async def analyse(
     """What could be registered at an address."""
     if body.location.type != "url":
         raise Invalid("request/body/location/type must be url")
+    require_no_password(body.location.target, "request/body/location/target")
     result = await analysis.analyse(
         writes.catalog,
         LocationRef(body.location.type, body.location.target),

@@ -30,7 +30,7 @@ from shared.contracts.annotations import (
 )
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Conflict, Forbidden, Invalid
-from shared.guards.addresses import split_address
+from shared.guards.addresses import require_no_password, split_address
 from shared.guards.globs import is_pattern
 from shared.guards.trees import check_tree
 
@@ -253,9 +253,25 @@ def _complete(
     if rule_problems:
         problems = [*rule_problems, *_hints(document, rule_problems)]
         raise BrokenFields("; ".join(problems), problems)
+    _require_no_passwords(entity)
     if entity.kind == "Location":
         _require_few_patterns(entity)
     return kinds.in_order(entity, known_kinds[entity.kind])
+
+
+def _require_no_passwords(entity: Entity) -> None:
+    """Refuse addresses with a password: readers, events and the index would have it.
+
+    Raises:
+        Invalid: naming the field.
+    """
+    for name, value in entity.annotations.items():
+        require_no_password(value, f"metadata.annotations.{name}")
+    for number, link in enumerate(entity.links):
+        require_no_password(link.url, f"metadata.links[{number}].url")
+    if entity.kind == "Location":
+        for target in targets_of(entity)[1]:
+            require_no_password(target, "spec.targets")
 
 
 def _require_few_patterns(entity: Entity) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.addresses import require_no_password
 from shared.guards.json_text import JsonLimits, load_json
 from shared.guards.yaml_text import load_documents
 
@@ -113,11 +114,14 @@ def fill(value: Any, contents: Mapping[Placeholder, Any]) -> Any:
     """A copy of the document with each placeholder's content in its place.
 
     Raises:
-        Invalid: if the content of one of them is an error.
+        Invalid: if the content of one of them is an error, or its address has a
+            password.
     """
     if isinstance(value, Mapping):
         placeholder = _placeholder(value)
         if placeholder is not None:
+            # An error's message would repeat it.
+            require_no_password(placeholder[1], placeholder[0])
             replacement = contents[placeholder]
             if isinstance(replacement, CallboardError):
                 label = " ".join(placeholder)

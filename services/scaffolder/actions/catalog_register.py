@@ -14,13 +14,15 @@ from services.scaffolder.actions.action import (
 from services.scaffolder.model import JsonObject
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Conflict, Invalid
-from shared.guards.addresses import split_address
+from shared.guards.addresses import require_no_password, split_address
 
 _PATH = "/catalog-info.yaml"
 
 
 async def _run(context: ActionContext) -> None:
     url = _url(context.input)
+    # Before the log repeats it.
+    require_no_password(url, "catalogInfoUrl")
     context.log(f"Registering {url} in the catalog")
     context.output("catalogInfoUrl", url)
     try:

@@ -27,7 +27,7 @@ from services.scaffolder.runs.stepping import EARLIER_FAILURE, StepRun
 from services.scaffolder.templates import template_entity
 from shared.contracts import disk_space
 from shared.contracts.envelope import Payload
-from shared.contracts.errors import CallboardError
+from shared.contracts.errors import CallboardError, message_of
 from shared.contracts.scaffolder import (
     RunCancelled,
     RunChange,
@@ -266,4 +266,4 @@ def _drop_secrets(task: Task) -> None:
 def _error_text(error: BaseException) -> tuple[str, str]:
     """An error's name and message, as people see them."""
     name = error.name if isinstance(error, CallboardError) else type(error).__name__
-    return name, str(error) or name
+    return name, message_of(error)

@@ -39,7 +39,7 @@ from services.techdocs.stages.prepare import prepare
 from services.techdocs.stages.publish import publish
 from shared.contracts import disk_space
 from shared.contracts.annotations import TECHDOCS_REF
-from shared.contracts.errors import CallboardError, Unavailable
+from shared.contracts.errors import CallboardError, Unavailable, message_of
 
 FIRST_LINES, LAST_LINES = 100, 200
 #: The pause after a build that a limit stopped: the first, doubled, and the longest.
@@ -119,7 +119,7 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
     except (CallboardError, OSError) as error:
         if disk_space.is_disk_full(error):
             raise
-        reason = without_paths(workspace)(str(error))
+        reason = without_paths(workspace)(message_of(error))
         tell(f"error: Failed to build the docs page for entity {record.ref}: {reason}")
         is_stopped = isinstance(error, CallboardError) and error.code == STOPPED
         final = isinstance(error, CallboardError) and not is_stopped

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, SecretStr
 
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
-from shared.guards.addresses import AddressRule, split_address
+from shared.guards.addresses import AddressRule, require_no_password, split_address
 
 #: As Backstage's for tokens of programs.
 TOKEN_LENGTH = 8
@@ -44,11 +44,20 @@ def _web_address(value: str | None) -> str | None:
         return None
     try:
         parts = split_address(value)
+        require_no_password(value, "")
         is_address = parts.scheme in {"http", "https"} and bool(parts.hostname)
     except Invalid:
         is_address = False
     if not is_address:
-        raise ValueError("must be an address that begins with http:// or https://")
+        raise ValueError("must be an http:// or https:// address without a password")
+    return value
+
+
+def _shared_address(value: str) -> str:
+    try:
+        require_no_password(value, "")
+    except Invalid as error:
+        raise ValueError(error.message.removeprefix(": ")) from error
     return value
 
 
@@ -68,9 +77,12 @@ def _owner_ref(value: str) -> str:
 
 
 def _token(value: SecretStr) -> SecretStr:
+    token = value.get_secret_value()
     # A process that does not need the token gets an empty one.
-    if 0 < len(value.get_secret_value()) < TOKEN_LENGTH:
-        raise ValueError(f"must have at least {TOKEN_LENGTH} characters")
+    if token and (len(token) < TOKEN_LENGTH or re.search(r"\s", token)):
+        raise ValueError(
+            f"must have at least {TOKEN_LENGTH} characters and no white space"
+        )
     return value
 
 
@@ -78,8 +90,10 @@ def _token(value: SecretStr) -> SecretStr:
 Host = Annotated[str, AfterValidator(_host)]
 #: `host[:port]`, or `*.domain` for all hosts below the domain.
 HostPattern = Annotated[str, AfterValidator(_host_pattern)]
-#: An http(s) address; an empty one counts as absent.
+#: An http(s) address without a password; an empty one counts as absent.
 WebAddress = Annotated[str | None, AfterValidator(_web_address)]
+#: An address that is shown to others: it holds no password.
+SharedAddress = Annotated[str, AfterValidator(_shared_address)]
 UserRef = Annotated[str, AfterValidator(_user_ref)]
 OwnerRef = Annotated[str, AfterValidator(_owner_ref)]
 Token = Annotated[SecretStr, AfterValidator(_token)]

@@ -29,6 +29,8 @@ MISSING_MESSAGES = (
     "not a valid object",
 )
 FILE_LIMIT = 10 * 1024 * 1024
+#: The folders of an absolute path, also in the address of a file; not of a web address.
+_OWN_FOLDER = re.compile(r"(?:file://|(?<![\w:/.~%-]))/(?:[^\s'\":/]+/)+")
 OUTPUT_LIMIT = 2 * FILE_LIMIT
 SECONDS = 60.0
 
@@ -151,9 +153,10 @@ def _error_of(
 
 
 def _error_line(text: str) -> str:
-    """The line of the error message, with secrets masked."""
+    """The line of the error message, without secrets and paths of this machine."""
     line = next(
         (x for x in text.splitlines() if x.startswith(("fatal", "error"))), text
     )
     line = re.sub(r"//[^/@\s]+@", "//***@", line.strip())
+    line = _OWN_FOLDER.sub("", line)
     return re.sub(r"(?i)(authorization: *\w+) +\S+", r"\1 ***", line)[:300]

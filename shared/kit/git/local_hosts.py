@@ -6,6 +6,8 @@ from pathlib import Path
 
 from shared.contracts.errors import Invalid
 
+#: Characters of a repository's name, as hosts have it.
+NAME_LENGTH = 100
 LOCAL_NAME = re.compile(r"[A-Za-z0-9._][\w.-]*")
 #: Names that are valid in addresses, but not for a folder `NAME.git`.
 UNUSABLE_NAME = re.compile(r"/|\.\.|(\.git|\.lock|\.)$")
@@ -22,6 +24,8 @@ def check_new_name(host: str, repository: str) -> None:
         raise Invalid(
             f"repository: {host} has no owners: write {name!r} without {owner!r}"
         )
+    if len(repository) > NAME_LENGTH:
+        raise Invalid(f"repository: a name has at most {NAME_LENGTH} characters")
     if not LOCAL_NAME.fullmatch(repository) or UNUSABLE_NAME.search(repository):
         raise Invalid(
             f"repository: {repository!r} may hold letters, digits and -_. and "

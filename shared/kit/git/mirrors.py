@@ -29,7 +29,7 @@ from shared.kit.git.command import OUTPUT_LIMIT, run_git
 from shared.kit.git.local_hosts import LOCAL_NAME, check_new_name, default_branches
 from shared.kit.git.mirror_updates import CoalescedRuns, update
 from shared.kit.git.not_found import ref_not_found_message, repository_not_found_message
-from shared.kit.git.push import push_folder
+from shared.kit.git.push import check_branch, push_folder
 from shared.kit.git.trees import ExportedTree, GitTrees
 from shared.kit.observability import tracing
 
@@ -242,7 +242,7 @@ class RepositoryMirrors:
 
         Raises:
             Conflict: if it exists.
-            Invalid: if the name breaks the rule, or the host is of another type.
+            Invalid: if a name breaks its rule, or the host is of another type.
         """
         kind, integration = self._integration(host)
         if kind != "local" or integration.directory is None:
@@ -250,6 +250,7 @@ class RepositoryMirrors:
                 f"{host}: repositories can be made at hosts of type local only"
             )
         check_new_name(host, repository)
+        await check_branch(branch)
         path = integration.directory / f"{repository}.git"
         if path.exists():
             raise Conflict(f"There is a repository {repository} at {host} already")

@@ -17,6 +17,8 @@ from shared.guards.foreign_trees import ForeignEntry, TreeLimits, check_entries
 from shared.kit.git.command import run_git
 
 _BRANCH = "refs/heads/first"
+#: A branch is a file, for which Git needs a longer name while it writes it.
+BRANCH_BYTES = 200
 _PLAIN = frozenset(
     b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./"
 )
@@ -39,7 +41,7 @@ async def push_folder(
         Conflict: if the branch exists.
         Invalid: naming the branch or a path that breaks a rule.
     """
-    await _check_branch(branch)
+    await check_branch(branch)
     with tempfile.TemporaryDirectory() as parent, tempfile.TemporaryFile() as stream:
         repository = Path(parent) / "first.git"
         await run_git(["init", "--quiet", "--bare", "--template=", repository])
@@ -56,15 +58,22 @@ async def push_folder(
     return output.decode().strip()
 
 
-async def _check_branch(branch: str) -> None:
-    name = f"refs/heads/{branch}"
-    if branch.startswith("-") or "\0" in branch:
-        raise Invalid(f"branch: {branch!r} is not a branch's name")
-    valid = await run_git(
-        ["check-ref-format", "--normalize", name], allowed_exit_codes=(1,)
-    )
-    if valid.decode(errors="replace").strip() != name:
-        raise Invalid(f"branch: {branch!r} is not a branch's name")
+async def check_branch(branch: str) -> None:
+    """Check the name of a branch that is to be made, by Git's own rule.
+
+    Raises:
+        Invalid: if it is none, or too long for the name of a file.
+    """
+    if len(branch.encode("utf-8", "replace")) > BRANCH_BYTES:
+        raise Invalid(f"branch: a name has at most {BRANCH_BYTES} bytes")
+    # Git would take `refs/heads/main` for a branch below `refs/heads/refs`.
+    if branch and not branch.startswith("refs/") and "\0" not in branch:
+        valid = await run_git(
+            ["check-ref-format", "--branch", branch], allowed_exit_codes=(128, 129)
+        )
+        if valid.decode(errors="replace").removesuffix("\n") == branch != "HEAD":
+            return
+    raise Invalid(f"branch: {branch!r} is not a branch's name")
 
 
 def _write_commit(
