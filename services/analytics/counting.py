@@ -59,7 +59,8 @@ def occurrence_of(envelope: Envelope) -> Occurrence | None:
         key, outcome = _text(data, "entity_ref"), BUILDS[event_type]
         return Occurrence("docs-builds", key.lower(), outcome, envelope.time)
     if event_type == gateway.RepositoryPushed.TYPE and _is_first_ref(envelope):
-        key = f"{_text(data, 'host')}/{_text(data, 'repository')}".lower()
+        # As the host writes it: to some hosts another case is another repository.
+        key = f"{_text(data, 'host')}/{_text(data, 'repository')}"
         return Occurrence("pushes", key, "pushed", envelope.time)
     return None
 

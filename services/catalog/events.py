@@ -66,7 +66,8 @@ class Pushes:
             Invalid: if one of them is no push.
             Unavailable: if a needed server does not answer.
         """
-        pushes = merge_pushes((_push(envelope), envelope.trace) for envelope in batch)
+        events = ((_push(envelope), envelope.trace) for envelope in batch)
+        pushes = merge_pushes(events, self._catalog.sources.folds_case)
         outcomes = await asyncio.gather(
             *map(self._bring, pushes), return_exceptions=True
         )

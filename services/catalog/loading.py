@@ -11,12 +11,14 @@ from dataclasses import dataclass
 
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.recent import RecentChangesUpdater, newest_of
+from services.catalog.handlers.spellings import restore_root
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.model import StoredEntity
 from services.catalog.readmodel import ReadModel
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.turns import in_turns
 from shared.kit.observability import logs
 
 #: How long catching up with the store may take, at the end and in between.
@@ -51,8 +53,8 @@ class ReadModelLoader:
         started = time.monotonic()
         await self.store.prepare()
         state = self.catalog.state
-        for root in await self.catalog.roots.every():
-            state.put_root(root)
+        async for root in in_turns(await self.catalog.roots.every()):
+            await restore_root(self.catalog, root)
         self.is_restored = await self._restore()
         if not self.is_restored:
             await self._read()

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from shared.contracts.catalog import Cause
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
-from shared.contracts.gateway import push_key
 
 EntityJson = Mapping[str, Any]
 """An entity as JSON, where `Entity` does not fit: not checked yet, or cut to fields."""
@@ -107,17 +106,22 @@ def parse_location(text: str) -> LocationRef:
 
 @dataclass(frozen=True, slots=True)
 class RepositoryPath:
-    """A path in a repository, as a push names it; `branch` "" is the default one."""
+    """A path in a repository, as a push names it; `branch` "" is the default one.
+
+    `folds_case`: its host has one repository under all spellings of its name.
+    """
 
     host: str
     repository: str
     branch: str
     path: str
+    folds_case: bool = False
 
     @property
     def key(self) -> str:
-        """What pushes are matched by."""
-        return push_key(f"{self.host}/{self.repository}")
+        """What pushes are matched by, and what names the source."""
+        name = self.repository.lower() if self.folds_case else self.repository
+        return f"{self.host.lower()}/{name}"
 
     @property
     def text(self) -> str:

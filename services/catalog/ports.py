@@ -106,6 +106,9 @@ class DescriptorSources(Protocol):
         Different spellings of one place are equal. Outside Git the host is the source.
         """
 
+    def folds_case(self, host: str) -> bool:
+        """Whether a host has one repository under all spellings of its name."""
+
     async def missing(self, location: LocationRef) -> CallboardError:
         """The error of a missing source, after about the same time as a reading."""
 

@@ -46,12 +46,16 @@ class DocsSource:
 
 @dataclass(frozen=True, slots=True)
 class DocsFolder:
-    """A folder with docs: in a repository (`host` is set) or on this machine."""
+    """A folder with docs: in a repository (`host` is set) or on this machine.
+
+    `folds_case`: its host has one repository under all spellings of its name.
+    """
 
     folder: str
     host: str | None = None
     repository: str | None = None
     ref: str = ""
+    folds_case: bool = False
 
     @property
     def repository_key(self) -> str | None:

@@ -13,10 +13,11 @@ NO_COMMIT = "0" * 40
 
 
 def push_key(repository: str) -> str:
-    """The key that pushes of `host/repository` are matched by.
+    """The key that pushes of `host/repository` are looked up by.
 
-    Git hosts ignore the case of repository names, so the name in a webhook may be
-    written differently from the registered address.
+    Most Git hosts ignore the case of repository names, so the name in a webhook may be
+    written differently from the registered address. Where a host tells names apart by
+    case, what was looked up is compared with the name itself.
     """
     return repository.lower()
 

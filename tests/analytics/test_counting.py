@@ -65,7 +65,7 @@ def test_runs_and_builds_count_by_their_outcome() -> None:
         ("runs", "template:default/service", "failed"),
         ("docs-builds", "component:default/web", "built"),
         ("docs-builds", "component:default/web", "failed"),
-        ("pushes", "git.example.com/ushers/web", "pushed"),
+        ("pushes", "git.example.com/Ushers/Web", "pushed"),
     ]
 
 

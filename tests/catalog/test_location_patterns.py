@@ -1,5 +1,6 @@
 """Targets that are patterns: of repositories, of folders, of providers and rules."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -188,7 +189,7 @@ async def test_a_push_checks_each_target_of_a_location_once(
             return get(ref)
 
         state.get = counting_get
-        push = Push(host.name, "MONO", "main", frozenset(["other.txt"]), "ann")
+        push = Push(host.name, "mono", "main", frozenset(["other.txt"]), "ann")
         await apply_push(catalog.work.catalog, [], push)
         assert count_of_reads < file_count
 
@@ -216,11 +217,19 @@ def test_targets_that_may_match_several_files_are_detected(
 
 def test_pushes_match_addresses_in_any_case() -> None:
     """People write `acme/shop` where the host writes `Acme/Shop`."""
-    push = Push("git.example.org", "Acme/Shop", "main", frozenset(["x"]), "ann")
-    assert push.touches(RepositoryPath("git.example.org", "acme/shop", "main", "x"))
-    assert not push.touches(
-        RepositoryPath("git.example.org", "acme/shop2", "main", "x")
+    place = RepositoryPath("git.example.org", "acme/shop", "main", "x", folds_case=True)
+    push = Push(
+        "git.example.org",
+        "Acme/Shop",
+        "main",
+        frozenset(["x"]),
+        "ann",
+        folds_case=True,
     )
+    assert push.touches(place)
+    assert not push.touches(replace(place, repository="acme/shop2"))
+    # To a host that tells names apart by case, that is another repository.
+    assert not replace(push, folds_case=False).touches(replace(place, folds_case=False))
 
 
 async def test_a_pattern_leaves_out_its_own_file(database: Any, data: Path) -> None:

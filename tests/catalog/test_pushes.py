@@ -367,14 +367,14 @@ async def test_a_replica_shows_the_changes_of_another_one(
 def test_pushes_to_one_branch_are_merged() -> None:
     """A batch costs one reading per branch; a push with unknown paths prevails."""
     [joined_push] = merge_pushes(
-        [(event("web", "a"), {}), (event("web", "b", pusher_name=None), {})]
+        [(event("web", "a"), {}), (event("web", "b", pusher_name=None), {})], bool
     )
     assert joined_push.paths == {"a", "b"}
     assert joined_push.actor == "bo"
     [whole_push] = merge_pushes(
-        [(event("web", "a"), {}), (event("web"), {}), (event("web", "b"), {})]
+        [(event("web", "a"), {}), (event("web"), {}), (event("web", "b"), {})], bool
     )
     assert whole_push.paths is None
-    assert merge_pushes([(event("web", ref="refs/tags/x"), {})]) == []
-    [deletion] = merge_pushes([(event("web", "a", after="0" * 40), {})])
+    assert merge_pushes([(event("web", ref="refs/tags/x"), {})], bool) == []
+    [deletion] = merge_pushes([(event("web", "a", after="0" * 40), {})], bool)
     assert deletion.paths is None

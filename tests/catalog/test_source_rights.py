@@ -121,7 +121,7 @@ async def test_a_source_of_restricted_entities_only_is_closed(catalog, host) -> 
         host.url("vault", "other.yaml"),
         f"{root}/vault",
         f"{root}/vault.git",
-        f"{root}/Vault/tree/main/docs",
+        f"{root}/vault/tree/main/docs",
         f"{root}/vault/blob/elsewhere/x.yaml",
         f"{root}/vault/tree/HEAD/",
         f"https://me@{host.name}/vault/blob/main/catalog-info.yaml",

@@ -41,6 +41,17 @@ async def test_an_existing_repository_is_not_overwritten(
     assert git("rev-parse", "main", cwd=repositories / "kit.git") == before
 
 
+async def test_a_name_that_exists_in_another_case_is_refused(
+    bench: Bench, kit: str, repositories: Path
+) -> None:
+    """Other file systems and hosts take both names for one; the field is named."""
+    for _ in range(2):
+        with pytest.raises(Conflict, match=r"repoUrl: There is a repository kit at"):
+            await bench.run("publish:git", repoUrl=f"{HOST}?repo=KIT")
+    assert not (repositories / "KIT.git").exists()
+    assert bench.checkpoints.get("claimed") is None
+
+
 async def test_an_owner_at_a_host_without_owners_is_named(bench: Bench) -> None:
     """The error says what to write."""
     with pytest.raises(Invalid, match="has no owners: write 'new' without 'acme'"):

@@ -229,10 +229,21 @@ async def test_entities_are_found_by_their_repository(records: MongoRecords) -> 
     assert await records.of_repository("h/other") == []
 
 
+async def test_a_host_may_tell_repositories_apart_by_case(
+    records: MongoRecords,
+) -> None:
+    """The push of a repository `Docs` is none of the repository `docs`."""
+    await records.remember(record())
+    await records.located(REF, DocsFolder("", "git.example", "docs", "main"))
+    assert await records.of_repository("git.example/docs")
+    assert await records.of_repository("git.example/Docs") == []
+
+
 async def test_repositories_are_compared_in_any_case(records: MongoRecords) -> None:
     """A host's spelling need not be that of the annotation."""
     await records.remember(record())
-    await records.located(REF, DocsFolder("", "git.example", "Acme/Docs", "main"))
+    folder = DocsFolder("", "git.example", "Acme/Docs", "main", folds_case=True)
+    await records.located(REF, folder)
     await records.ask([REF], CHECK)
     await records.finish(await claimed(records), Unchanged())
     push = RepositoryPushed(

@@ -99,8 +99,27 @@ async def reconcile_repository(
         root = await ensure_root(catalog, location, provider.provider_id)
         return await ingest(catalog, root, context)
     if is_there is False and root is not None and is_discovered:
-        await release_root(catalog, root, provider.provider_id, context)
+        await _release_if_gone(catalog, root, provider, location, context)
     return None
+
+
+async def _release_if_gone(
+    catalog: CatalogContext,
+    root: RootLocation,
+    provider: Provider,
+    location: LocationRef,
+    context: CommandContext,
+) -> None:
+    """Take a provider from a root whose own descriptor was read and is gone.
+
+    That there is none at `location`, another spelling of it, is no proof of that.
+    """
+    is_gone = (
+        root.location == location
+        or await has_descriptor(catalog, root.location) is False
+    )
+    if is_gone:
+        await release_root(catalog, root, provider.provider_id, context)
 
 
 async def discover(

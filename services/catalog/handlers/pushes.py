@@ -1,6 +1,6 @@
 """A push: reads the files that changed, and adds or removes discovered roots."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
@@ -28,11 +28,12 @@ class Push:
     paths: frozenset[str] | None
     actor: str
     trace: Trace = field(default_factory=dict, compare=False)
+    folds_case: bool = False
 
     @property
     def key(self) -> str:
         """The repository as places are matched by it."""
-        return RepositoryPath(self.host, self.repository, "", "").key
+        return RepositoryPath(self.host, self.repository, "", "", self.folds_case).key
 
     def joined_with(self, earlier: "Push | None") -> "Push":
         """This push and an earlier one to the same branch as one."""
@@ -49,10 +50,13 @@ class Push:
         )
 
 
-def merge_pushes(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]:
+def merge_pushes(
+    events: Iterable[tuple[RepositoryPushed, Trace]], folds_case: Callable[[str], bool]
+) -> list[Push]:
     """Pushes of whole branches, each in its event's trace; several to one are one.
 
-    A deleted branch may have changed anything. Tags are none.
+    `folds_case` tells of a host whether it has one repository under all spellings. A
+    deleted branch may have changed anything. Tags are none.
     """
     pushes: dict[tuple[str, str, str], Push] = {}
     for event, trace in events:
@@ -63,7 +67,15 @@ def merge_pushes(events: Iterable[tuple[RepositoryPushed, Trace]]) -> list[Push]
         if event.changed_paths is not None and event.after != NO_COMMIT:
             paths = frozenset(path.strip("/") for path in event.changed_paths)
         actor = event.pusher_name or event.pusher
-        push = Push(event.host, event.repository, branch, paths, actor, trace)
+        push = Push(
+            event.host,
+            event.repository,
+            branch,
+            paths,
+            actor,
+            trace,
+            folds_case(event.host),
+        )
         key = (event.host, event.repository, branch)
         pushes[key] = push.joined_with(pushes.get(key))
     return list(pushes.values())
@@ -104,7 +116,11 @@ async def _reconcile(
 ) -> RootLocation | None:
     """Reconcile the repository if the push may have added or removed its descriptor."""
     place = RepositoryPath(
-        push.host, push.repository, push.branch, provider.path.strip("/")
+        push.host,
+        push.repository,
+        push.branch,
+        provider.path.strip("/"),
+        push.folds_case,
     )
     if not provider.branch and not await _is_default(catalog, push):
         return None

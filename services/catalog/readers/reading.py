@@ -265,9 +265,13 @@ class CatalogSources:
         target = self._urls.locate(location.target)
         if target is not None:
             branch = "" if target.ref == "HEAD" else target.ref
-            repository = _normal(target.repository.lower())
+            repository = _normal(target.repository)
             return RepositoryPath(
-                target.host.lower(), repository, branch, _normal(target.path)
+                target.host.lower(),
+                repository.lower() if target.folds_case else repository,
+                branch,
+                _normal(target.path),
+                target.folds_case,
             )
         try:
             parts = split_address(location.target)
@@ -276,6 +280,9 @@ class CatalogSources:
             return RepositoryPath(location.target, "", "", "")
         host = parts.netloc.rpartition("@")[2].lower()
         return RepositoryPath(host, "", "", _normal(unquote(parts.path)))
+
+    def folds_case(self, host: str) -> bool:
+        return self._urls.mirrors.folds_case(host)
 
     async def missing(self, location: LocationRef) -> CallboardError:
         if location.type == "file":
@@ -316,4 +323,6 @@ def _require_url(location: LocationRef) -> None:
 
 
 def _place(target: GitTarget) -> RepositoryPath:
-    return RepositoryPath(target.host, target.repository, target.ref, target.path)
+    return RepositoryPath(
+        target.host, target.repository, target.ref, target.path, target.folds_case
+    )

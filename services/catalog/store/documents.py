@@ -141,14 +141,20 @@ def _state(item: Sequence[Any]) -> FileState:
         location,
         digest,
         etag,
-        RepositoryPath(*place) if place else None,
-        tuple(RepositoryPath(*included) for included in includes),
+        _stored_place(place) if place else None,
+        tuple(map(_stored_place, includes)),
         tuple(errors),
     )
 
 
-def _place(place: RepositoryPath) -> list[str]:
-    return [place.host, place.repository, place.branch, place.path]
+def _place(place: RepositoryPath) -> list[Any]:
+    return [place.host, place.repository, place.branch, place.path, place.folds_case]
+
+
+def _stored_place(item: Sequence[Any]) -> RepositoryPath:
+    # Versions before this was stored took all names for the same in any case.
+    host, repository, branch, path, *more = item
+    return RepositoryPath(host, repository, branch, path, *(more or (True,)))
 
 
 def revision_id(ref: str, revision: int) -> str:

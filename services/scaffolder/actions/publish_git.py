@@ -51,11 +51,12 @@ async def _create(context: ActionContext, place: RepositoryPlace, branch: str) -
     context.log(f"Creating the repository {place.slug} at {place.host}")
     try:
         await repositories.create(place.host, place.slug, branch)
-    except Conflict:
+    except Conflict as error:
         if not is_ours:
-            # Another run created it first: a retry must not take it for its own.
+            # Another run created it first, or it exists in another case: a retry must
+            # not take it for its own.
             await context.checkpoint(_CLAIMED, None)
-            raise
+            raise Conflict(f"repoUrl: {error.message}") from error
 
 
 async def _exists(context: ActionContext, place: RepositoryPlace, branch: str) -> bool:

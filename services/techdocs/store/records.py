@@ -160,12 +160,15 @@ class MongoRecords:
         return [
             (documented(item), item.get("branch") or "", item.get("folder") or "")
             for item in documents
+            if item.get("exact_repository") in (None, key)
         ]
 
     async def located(self, ref: str, place: DocsFolder | None) -> None:
         key = place.repository_key if place else None
         fields = {
             "repository": push_key(key) if key else None,
+            # Only where the host tells names apart by case.
+            "exact_repository": None if place and place.folds_case else key,
             "branch": place.ref if place else None,
             "folder": place.folder if place else None,
         }

@@ -51,6 +51,7 @@ class GitAndFolders(DocsSources):
             host=target.host,
             repository=target.repository,
             ref=target.ref,
+            folds_case=target.folds_case,
         )
 
     async def settle(self, source: DocsSource) -> DocsFolder:

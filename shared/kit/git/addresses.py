@@ -18,6 +18,7 @@ from shared.kit.git.host_dialects import (
     AddressParts,
     EncodedPlace,
     LinkKind,
+    folds_case,
 )
 
 #: The most path segments that a ref's name may have.
@@ -55,6 +56,11 @@ class GitTarget:
             "vcs.provider.name": self.kind,
             "vcs.repository.name": self.repository,
         }
+
+    @property
+    def folds_case(self) -> bool:
+        """Whether other spellings of the repository's name mean it too."""
+        return folds_case(self.kind)
 
     @property
     def clone_url(self) -> str:

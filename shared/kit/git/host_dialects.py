@@ -63,13 +63,17 @@ class EncodedPlace:
 
 @dataclass(frozen=True, slots=True)
 class HostDialect:
-    """The format of one kind of host; `example` is an address without its host."""
+    """The format of one kind of host; `example` is an address without its host.
+
+    `folds_case`: to the host `Acme/Shop` and `acme/shop` are one repository.
+    """
 
     example: str
     read: Callable[[AddressParts], DecodedPlace | None]
     write: Callable[[EncodedPlace, LinkKind], str]
     clone_path: Callable[[str], str] = "{}.git".format
     page_path: Callable[[str], str] = "{}".format
+    folds_case: bool = True
 
 
 def clean_path(path: str) -> str:
@@ -283,5 +287,17 @@ DIALECTS: Mapping[str, HostDialect] = {
         _write_azure,
         "{}".format,
     ),
-    "local": HostDialect("NAME/blob/BRANCH/PATH", _read_local, _write_with_keyword),
+    "local": HostDialect(
+        "NAME/blob/BRANCH/PATH", _read_local, _write_with_keyword, folds_case=False
+    ),
 }
+
+
+def folds_case(kind: str | None) -> bool:
+    """Whether a kind of host has one repository under all spellings of its name.
+
+    A host of unknown kind may have two repositories whose names differ by case alone:
+    to take one for the other would give its rights away.
+    """
+    dialect = DIALECTS.get(kind or "")
+    return dialect is not None and dialect.folds_case

@@ -33,6 +33,37 @@ def check_new_name(host: str, repository: str) -> None:
         )
 
 
+def similar_name(directory: Path, repository: str) -> str | None:
+    """The name of a repository of a folder that differs by case alone, or not at all.
+
+    People's file systems and other hosts may take two such names for one.
+    """
+    folder = f"{repository}.git"
+    if (directory / folder).exists():
+        return repository
+    names = (
+        path.name.removesuffix(".git")
+        for path in directory.iterdir()
+        if path.name.casefold() == folder.casefold()
+    )
+    return next(names, None)
+
+
+def has_repository(path: Path) -> bool:
+    """Whether there is a repository of exactly this name.
+
+    A file system that folds case opens `shop.git` as `Shop.git` too; the repository
+    would have a second name, with rights of its own.
+    """
+    if not path.is_dir():
+        return False
+    other_path = path.with_name(path.name.swapcase())
+    with contextlib.suppress(OSError):
+        if other_path.samefile(path):
+            return any(entry.name == path.name for entry in path.parent.iterdir())
+    return True
+
+
 def default_branches(directory: Path) -> dict[str, str]:
     """The default branch of each bare repository of a folder (gitrepository-layout)."""
     branches: dict[str, str] = {}

@@ -26,7 +26,14 @@ from shared.kit.git.addresses import (
     parse_url,
 )
 from shared.kit.git.command import OUTPUT_LIMIT, run_git
-from shared.kit.git.local_hosts import LOCAL_NAME, check_new_name, default_branches
+from shared.kit.git.host_dialects import folds_case
+from shared.kit.git.local_hosts import (
+    LOCAL_NAME,
+    check_new_name,
+    default_branches,
+    has_repository,
+    similar_name,
+)
 from shared.kit.git.mirror_updates import CoalescedRuns, update
 from shared.kit.git.not_found import ref_not_found_message, repository_not_found_message
 from shared.kit.git.push import check_branch, push_folder
@@ -85,6 +92,10 @@ class RepositoryMirrors:
         kind, _ = self._integration(host)
         return GitTarget(kind, normal_netloc(host), repository, ref, path)
 
+    def folds_case(self, host: str) -> bool:
+        """Whether a host has one repository under all spellings of its name."""
+        return folds_case(self._kinds.get(normal_netloc(host)))
+
     async def fetch(self, target: GitTarget) -> str:
         """Update the mirror; returns the current commit id of the target's ref.
 
@@ -142,7 +153,7 @@ class RepositoryMirrors:
             coalesced = self._fetches.setdefault(mirror, CoalescedRuns())
             environment = self._access(target)
             await coalesced.run(lambda: update(mirror, target.clone_url, environment))
-        elif not mirror.is_dir():
+        elif not await asyncio.to_thread(has_repository, mirror):
             raise NotFound(repository_not_found_message(target))
 
     async def read(self, target: GitTarget, commit: str, path: str) -> bytes:
@@ -241,7 +252,7 @@ class RepositoryMirrors:
         """Create an empty repository at a host of type `local`.
 
         Raises:
-            Conflict: if it exists.
+            Conflict: if it exists, also if its name is written in another case.
             Invalid: if a name breaks its rule, or the host is of another type.
         """
         kind, integration = self._integration(host)
@@ -252,8 +263,11 @@ class RepositoryMirrors:
         check_new_name(host, repository)
         await check_branch(branch)
         path = integration.directory / f"{repository}.git"
-        if path.exists():
-            raise Conflict(f"There is a repository {repository} at {host} already")
+        existing_name = await asyncio.to_thread(
+            similar_name, integration.directory, repository
+        )
+        if existing_name is not None:
+            raise Conflict(f"There is a repository {existing_name} at {host} already")
         arguments = ["init", "--quiet", "--bare", f"--initial-branch={branch}"]
         if integration.hook_template is not None:
             arguments.append(f"--template={integration.hook_template}")
