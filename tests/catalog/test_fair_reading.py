@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +28,9 @@ from tests import builders
 from tests.catalog.running import Host, pointing, running, write
 from tests.catalog.test_pushes import event
 from tests.waiting import until
+
+#: Pushes need no more of a catalog while nothing is read.
+CATALOG: Any = SimpleNamespace(sources=SimpleNamespace(folds_case=bool))
 
 
 def work_for(seconds: float) -> None:
@@ -212,8 +216,7 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Reader:
 
 async def test_a_slow_repository_does_not_delay_others(reader: Reader) -> None:
     """It is read in the background; pushes meanwhile cause one more reading."""
-    none: Any = None
-    async with Pushes(none, ()) as pushes:
+    async with Pushes(CATALOG, ()) as pushes:
         await pushes(envelopes(event("slow", "a"), event("quick", "a")))
         for path in ("b", "c"):
             await pushes(envelopes(event("slow", path), event("quick", path)))
@@ -228,8 +231,7 @@ async def test_a_slow_repository_does_not_delay_others(reader: Reader) -> None:
 
 async def test_a_failed_push_is_returned_or_retried(reader: Reader) -> None:
     """A waiting caller gets the error; in the background the push is retried."""
-    none: Any = None
-    async with Pushes(none, ()) as pushes:
+    async with Pushes(CATALOG, ()) as pushes:
         reader.errors = [Unavailable("away")]
         with pytest.raises(Unavailable):
             await pushes(envelopes(event("quick", "a")))
@@ -245,8 +247,7 @@ async def test_background_readings_are_limited(
 ) -> None:
     """At the limit a batch waits, so that readings do not pile up."""
     monkeypatch.setattr(events, "MOST_BEHIND", 0)
-    none: Any = None
-    async with Pushes(none, ()) as pushes:
+    async with Pushes(CATALOG, ()) as pushes:
         waiting = asyncio.ensure_future(pushes(envelopes(event("slow", "a"))))
         await until(lambda: reader.paths("slow"), condition="it began")
         # Twenty times the patience after which it would be read behind.

@@ -53,7 +53,7 @@ async def source_reader(request: Request, caller: Caller) -> SourceReader:
     try:
         reader = caller.granted(SOURCE_READ)
     except Forbidden:
-        return SourceReader(lambda _: False, explores)
+        return SourceReader(lambda _: False, explores, caller.subject)
     if reader.decision == "allow":
         return SourceReader(None, explores)
     reads = reads_of(request)
@@ -62,7 +62,7 @@ async def source_reader(request: Request, caller: Caller) -> SourceReader:
         record = reads.model.record(ref)
         return record is not None and reads.scope(reader).holds(record.entity)
 
-    return SourceReader(sees, explores)
+    return SourceReader(sees, explores, caller.subject)
 
 
 Sources = Annotated[SourceReader, Depends(source_reader)]

@@ -156,6 +156,8 @@ class CatalogState:
         """Take over a root's state."""
         before = self.drop_root(root.name)
         self.roots[root.name] = root
+        if self.sources is not None:
+            self.sources.refused.add(root)
         for ref in self.refused.add(root):
             # Its owner may have gone while this root was being read.
             if ref not in before and ref not in self._placements:
@@ -171,6 +173,8 @@ class CatalogState:
         root = self.roots.pop(name, None)
         if root is None:
             return set()
+        if self.sources is not None:
+            self.sources.refused.discard(name)
         if root.id is not None:
             self._by_id[root.id].pop(name)
             if not self._by_id[root.id]:

@@ -47,7 +47,7 @@ async def ingest(
                 catalog, current_root, context, effort, only=only, force=force
             )
             try:
-                with catalog.traced(root):
+                with catalog.traced(root), catalog.rights.reading(root):
                     await plan_in_stages(reader, catalog.state, writer)
                 return _as_read(catalog, current_root)
             except Overtaken:

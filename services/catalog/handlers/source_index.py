@@ -7,8 +7,9 @@ read: if it counted, registering a source would be enough to gain access to it.
 import asyncio
 from collections.abc import Callable, Collection, Iterable
 
+from services.catalog.handlers.refused_files import RefusedFiles
 from services.catalog.model import LocationRef, RepositoryPath, parse_location
-from shared.contracts.errors import Invalid
+from shared.contracts.errors import CallboardError
 from shared.guards.turns import in_turns
 
 REMEMBERED_PLACES = 5_000
@@ -37,6 +38,7 @@ class SourceIndex:
         self._lock = asyncio.Lock()
         self._is_complete = False
         self._is_current = False
+        self.refused = RefusedFiles(self.place)
 
     async def complete(self) -> None:
         """Add the targets that existed before the first use."""
@@ -78,7 +80,7 @@ class SourceIndex:
         if place is None:
             try:
                 place = self._locate(parse_location(location))
-            except Invalid:
+            except CallboardError:
                 place = RepositoryPath("", location, "", "")
             if len(self._places) >= REMEMBERED_PLACES:
                 self._places.clear()

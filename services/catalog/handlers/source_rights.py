@@ -4,7 +4,8 @@ The portal reads with its own credentials, which open more than one reader may r
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field, replace
 
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_index import SourceIndex
@@ -27,11 +28,15 @@ class SourceReader:
     `sees` tells whether they see an entity (its ref), which makes its source readable;
     None: they may read every source. `explores`: they may read sources that no entity
     comes from yet. `views` are their views of some sources, each with the clock of the
-    catalog's state that it was made of.
+    catalog's state that it was made of. Who registered a location (`subject`) may read
+    its source although its descriptor cannot be read; `root` is the name of the one
+    location that is read for them, whose own files do not count.
     """
 
     sees: Sees | None
     explores: bool
+    subject: str = ""
+    root: str = ""
     views: dict[str, tuple[int, SourceView]] = field(default_factory=dict)
 
 
@@ -42,6 +47,9 @@ class SourceRights:
     come from it, and not at all if they see none. Otherwise they may read what lies
     around the entities that they see, on the default branch and on the refs of those
     entities, but not files that hidden entities come from or include.
+
+    A refused document that asks to be restricted is as good as a hidden entity. Where
+    no entity is visible, any known descriptor that brings none closes its repository.
     """
 
     def __init__(self, state: CatalogState, sources: DescriptorSources) -> None:
@@ -63,12 +71,34 @@ class SourceRights:
         place = self._index.place(str(location))
         view = await self._view(place, reader, reader.sees)
         if not view.has_hidden:
-            return view.has_visible or reader.explores
+            return view.has_visible or self._explores(place, reader, raw=raw)
         verdict = view.lies_around(place.path, raw=raw)
         if not place.repository:
             # A web server or this machine: as much of it as its descriptors are about.
             return reader.explores if verdict is None else verdict
         return view.has_visible and view.has_branch(place) and bool(verdict)
+
+    def _explores(
+        self, place: RepositoryPath, reader: SourceReader, *, raw: bool
+    ) -> bool:
+        """Whether the reader may read a source that no entity comes from."""
+        if not reader.explores or not place.repository:
+            return reader.explores
+        refused = self._index.refused
+        if raw and refused.is_unread(place.key):
+            # Its own registration meanwhile is as good as one before.
+            return False
+        return not any(
+            file.is_descriptor
+            and file.root != reader.root
+            # To be restricted would close it to its registrant as well.
+            and (file.is_restricted or file.registrant != (reader.subject or None))
+            for file in refused.of(place.key)
+        )
+
+    def reading(self, root: RootLocation) -> AbstractContextManager[None]:
+        """Entered while a root is read, for what is not known meanwhile."""
+        return self._index.refused.reading(root)
 
     async def _view(
         self, place: RepositoryPath, reader: SourceReader, sees: Sees
@@ -85,8 +115,20 @@ class SourceRights:
             for target, target_place in self._index.targets(place)
             for ref in self._state.emitted(*target)
         )
+        refused_files = [
+            file
+            for file in self._index.refused.of(place.key)
+            if file.is_restricted and file.root != reader.root
+        ]
+        owned_paths: set[str] = set()
         async for target_place, ref in in_turns(emitted):
-            view.add(target_place, is_visible=sees(ref))
+            is_visible = sees(ref)
+            view.add(target_place, is_visible=is_visible)
+            if refused_files and is_visible and self._state.is_restricted(ref):
+                owned_paths.add(target_place.path)
+        async for file in in_turns(refused_files):
+            if file.place.path not in owned_paths:
+                view.add(file.place, is_visible=False)
         if view.has_hidden:
             await self._hide_includes(view, place.key, sees)
         if len(reader.views) >= REMEMBERED_VIEWS:
@@ -126,7 +168,7 @@ class SourceRights:
             return
         place = self._index.place(str(location))
         view = await self._view(place, reader, reader.sees)
-        is_hidden = view.has_hidden or not reader.explores
+        is_hidden = view.has_hidden or not self._explores(place, reader, raw=False)
         if place.repository and is_hidden and not view.has_visible:
             raise await self._sources.missing(location)
 
@@ -187,6 +229,8 @@ class Admission:
         self._rights = rights
         self._root = root
         self._reader = reader or rights.nobody()
+        #: What is wrong with a location's own files does not keep it from them.
+        self._own_reader = replace(self._reader, root=root.name, views={})
         self._by_operator = any(b.startswith(CONFIGURED) for b in root.providers)
         self._sources_by_parent: dict[str, frozenset[str]] = {}
 
@@ -199,7 +243,8 @@ class Admission:
         """
         if await self._is_trusted(location, parent, origin):
             return
-        await self._rights.require(location, self._reader, raw=False)
+        reader = self._own_reader if origin is None else self._reader
+        await self._rights.require(location, reader, raw=False)
 
     async def is_shown(self, location: LocationRef) -> bool:
         """Whether the reader may see what entities there are in a file."""

@@ -4,12 +4,14 @@ Versions before took all names for the same in any case, and a host may get an
 integration of another type.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.ingestion import reload_root
 from services.catalog.model import FileState, RepositoryPath, RootLocation
 from services.catalog.ports import DescriptorSources
+from shared.contracts.errors import CallboardError
 
 
 async def restore_root(catalog: CatalogContext, root: RootLocation) -> None:
@@ -42,8 +44,10 @@ def _respelled(root: RootLocation, sources: DescriptorSources) -> RootLocation:
             includes=tuple(map(place, state.includes)),
         )
 
-    return replace(
-        root,
-        files={key: file(state) for key, state in root.files.items()},
-        source=sources.source(root.location).text if root.source else "",
-    )
+    source = root.source
+    if source:
+        # The address may be none of its host any more.
+        with suppress(CallboardError):
+            source = sources.source(root.location).text
+    files = {key: file(state) for key, state in root.files.items()}
+    return replace(root, files=files, source=source)

@@ -19,7 +19,6 @@ from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
     Candidate,
     Context,
-    asks_to_be_restricted,
     candidate,
     targets_of,
 )
@@ -28,6 +27,7 @@ from services.catalog.ingest.problems import (
     BrokenFile,
     failure_item,
     items_of_file,
+    may_ask_to_be_restricted,
     refused_name_items,
 )
 from services.catalog.ingest.refusals import (
@@ -322,7 +322,10 @@ class Walk:
                 load_documents, fetched.body
             )
         except Invalid as error:
-            raise BrokenFile(f"{target.location}: {error.message}") from error
+            raise BrokenFile(
+                f"{target.location}: {error.message}",
+                is_restricted=may_ask_to_be_restricted(fetched.body),
+            ) from error
         return documents
 
     def _candidates(
@@ -343,12 +346,18 @@ class Walk:
         for document in documents:
             item = candidate(document, context, contents)
             if isinstance(item, Refusal) and item.ref is None:
-                item = Refusal(None, broken_fields(str(target.location), item.error))
+                item = replace(
+                    item, error=broken_fields(str(target.location), item.error)
+                )
             if item.ref == target.parent:
                 # A Location that names its own file would keep itself alive.
                 continue
             if isinstance(item, Candidate) and item.ref in refs:
-                item = Refusal(None, Invalid(f"{item.ref}: is declared twice"))
+                item = Refusal(
+                    None,
+                    Invalid(f"{item.ref}: is declared twice"),
+                    is_restricted=item.entity.is_restricted,
+                )
             refs.add(item.ref or "")
             items.append(item)
         return items
@@ -375,7 +384,6 @@ def _located(file: str, item: Refusal, lines: DocumentLines, document: Any) -> R
         line=lines.start,
         fields=lines.fields,
         owner=owner_named_by(document),
-        is_restricted=asks_to_be_restricted(document),
     )
 
 

@@ -28,7 +28,7 @@ from shared.contracts.annotations import (
     RESTRICTED,
     VISIBILITY,
 )
-from shared.contracts.entity import Entity
+from shared.contracts.entity import Entity, mapping_of
 from shared.contracts.errors import CallboardError, Conflict, Forbidden, Invalid
 from shared.guards.addresses import require_no_password, split_address
 from shared.guards.globs import is_pattern
@@ -321,7 +321,7 @@ def candidate(
         entity, definition = definitions.separate_definition(entity)
         etag = etag_of(entity, relations)
     except CallboardError as error:
-        return Refusal(ref, error)
+        return Refusal(ref, error, is_restricted=asks_to_be_restricted(document))
     return Candidate(
         ref=ref,
         entity=entity,
@@ -346,7 +346,17 @@ def asks_to_be_restricted(document: Any) -> bool:
     """Whether a document that may be invalid asks to be hidden, or may mean to."""
     if not isinstance(document, Mapping):
         return False
-    return Entity(document).visibility not in ("", PUBLIC)
+    metadata = mapping_of(document.get("metadata"))
+    for pairs in (metadata.get("annotations"), metadata.get("labels")):
+        if pairs and not isinstance(pairs, Mapping):
+            # Whatever it was meant to say.
+            return True
+        for key, value in mapping_of(pairs).items():
+            if isinstance(key, str) and key.strip().lower() == VISIBILITY:
+                text = value if isinstance(value, str) else str(value or "")[:40]
+                if text.strip().lower() not in ("", PUBLIC):
+                    return True
+    return False
 
 
 def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidate:

@@ -15,7 +15,14 @@ from services.catalog.model import (
     FileState,
     StatusItemJson,
 )
-from shared.contracts.errors import CallboardError, Forbidden, Invalid, Unavailable
+from shared.contracts.annotations import RESTRICTED, VISIBILITY
+from shared.contracts.errors import (
+    CallboardError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Unavailable,
+)
 
 #: A host that does not answer for so long is a problem of its entities as well.
 UNAVAILABLE_GRACE = timedelta(hours=1)
@@ -29,11 +36,42 @@ REFUSED_NAMES = 1000
 ENTITY_ITEMS = 3
 #: The last place in a message: advice may follow it, a quoted key may go before it.
 _LINE = re.compile(r"(?s).* at line (\d+), column (\d+)(?:$|: )")
+_VISIBILITY = re.compile(
+    re.escape(VISIBILITY.encode()) + rb"[\"']?[ \t]*+:[ \t]*+[\"']?+(?!public\b)",
+    re.IGNORECASE,
+)
 _SINCE = "%Y-%m-%d %H:%M UTC"
 
 
 class BrokenFile(Invalid):
-    """A file that was read, but that cannot be parsed into documents."""
+    """A file that was read, but that cannot be parsed into documents.
+
+    `is_restricted`: one of them seems to ask to be hidden.
+    """
+
+    def __init__(self, message: str, *, is_restricted: bool = False) -> None:
+        super().__init__(message)
+        self.is_restricted = is_restricted
+
+
+def may_ask_to_be_restricted(body: bytes) -> bool:
+    """Whether a text that cannot be parsed has a visibility other than public."""
+    return _VISIBILITY.search(body) is not None
+
+
+def asks_to_be_restricted(item: StatusItemJson) -> bool:
+    """Whether an item is about a document that asks to be hidden, or may mean to."""
+    return bool(item["error"].get(RESTRICTED))
+
+
+def restricted_item(item: StatusItemJson) -> StatusItemJson:
+    """The item, as one about a document that asks to be hidden."""
+    return {**item, "error": {**item["error"], RESTRICTED: True}}
+
+
+def is_about_contents(item: StatusItemJson) -> bool:
+    """Whether an item is about what a file holds, and not about that there is none."""
+    return bool(item["error"].get("name") != NotFound.name)
 
 
 def failure_item(
@@ -41,10 +79,16 @@ def failure_item(
 ) -> StatusItemJson:
     """The item of a file that cannot be read; the earlier item of the same problem."""
     item = status_item(error)
+    # What the file asked for while it could be read, it still asks for.
+    if getattr(error, "is_restricted", False) or any(
+        map(asks_to_be_restricted, before)
+    ):
+        item = restricted_item(item)
     for old_item in before:
         old_error = old_item["error"]
         if "since" in old_error and _same(old_error, item["error"]):
-            return old_item
+            is_restricted = asks_to_be_restricted(item)
+            return restricted_item(old_item) if is_restricted else old_item
     message = f"{item['message']} (since {now.strftime(_SINCE)}). {_advice(error)}"
     since = {"since": now.isoformat(timespec="seconds"), **_place_of(error)}
     return {**item, "message": message, "error": {**item["error"], **since}}
@@ -61,7 +105,7 @@ def refusal_item(refusal: Refusal) -> StatusItemJson:
     if refusal.owner:
         marks["owner"] = refusal.owner
     if refusal.is_restricted:
-        marks["restricted"] = True
+        marks[RESTRICTED] = True
     return {**item, "error": {**item["error"], **marks}}
 
 
@@ -82,7 +126,10 @@ def items_of_file(refusals: Sequence[Refusal]) -> tuple[StatusItemJson, ...]:
     Only as many are made as are stored: a file may have 100,000 such documents.
     """
     items = [refusal_item(refusal) for refusal in refusals[:FILE_ITEMS]]
-    return limit_items(items, FILE_ITEMS, len(refusals))
+    limited_items = limit_items(items, FILE_ITEMS, len(refusals))
+    if any(refusal.is_restricted for refusal in refusals[FILE_ITEMS:]):
+        return (*limited_items[:-1], restricted_item(limited_items[-1]))
+    return limited_items
 
 
 def items_of_entity(ref: str, state: FileState) -> tuple[StatusItemJson, ...]:

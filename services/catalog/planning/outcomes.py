@@ -224,9 +224,15 @@ def _items_for_readers(
 ) -> tuple[StatusItemJson, ...]:
     """A file's items as the readers of one of its entities may see them."""
     other_refs = hidden - {ref} if ref in hidden else hidden
+
+    def is_own(error: Mapping[str, object]) -> bool:
+        # What is wrong with a file concerns the only hidden entity of it.
+        is_of_file = "since" in error and not other_refs
+        return ref in hidden and (error.get("entityRef") == ref or is_of_file)
+
     return tuple(
         item
-        if ref in hidden and item["error"].get("entityRef") == ref
+        if is_own(item["error"])
         else without_private_words(item, location, other_refs)
         for item in items
     )

@@ -12,8 +12,10 @@ from services.catalog.ingest.problems import (
     FILE_ITEMS,
     LOCATION_ITEMS,
     REFUSED_NAMES,
+    asks_to_be_restricted,
     items_of_entity,
     limit_items,
+    restricted_item,
 )
 from services.catalog.model import (
     FileState,
@@ -142,10 +144,18 @@ def _with_refused_names(
         for parent in candidate.parents:
             key = (parent, candidate.location)
             state = states.get(key)
-            if state is None or len(state.errors) > FILE_ITEMS + REFUSED_NAMES:
+            if state is None:
+                continue
+            is_restricted = candidate.entity.is_restricted
+            is_full = len(state.errors) > FILE_ITEMS + REFUSED_NAMES
+            if is_full and not (
+                is_restricted and not any(map(asks_to_be_restricted, state.errors))
+            ):
                 continue
             error = foreign_error(candidate, view.get(candidate.ref))
-            states[key] = _with_item(state, status_item(error))
+            item = status_item(error)
+            item = restricted_item(item) if is_restricted else item
+            states[key] = _with_item(state, item)
     return replace(outcome, states=states)
 
 

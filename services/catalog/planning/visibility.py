@@ -7,6 +7,7 @@ is told of to others in general words alone.
 from services.catalog.ingest.problems import in_general
 from services.catalog.model import StatusItemJson, TargetKey
 from services.catalog.planning.view import CatalogView
+from shared.contracts.annotations import RESTRICTED
 
 
 def hidden_refs(view: CatalogView, key: TargetKey) -> frozenset[str]:
@@ -24,5 +25,5 @@ def without_private_words(
         return item
     concerned = error.get("entityRef")
     is_private = concerned in hidden if concerned is not None else bool(hidden)
-    is_private = is_private or bool(error.get("restricted"))
+    is_private = is_private or bool(error.get(RESTRICTED))
     return in_general(item, location) if is_private else item

@@ -28,7 +28,7 @@ from shared.kit.git.output import PathIsFolder
 from shared.kit.git.url_reader import UrlReader
 
 #: A missing source and an unreadable one have the same message.
-OR_HIDDEN = ", or it is not readable for you"
+OR_HIDDEN = ", it is not readable for you, or its descriptor cannot be read yet"
 #: Listings of folders that one reading remembers.
 MOST_LISTINGS = 8
 #: Files that it remembers, and the bytes of the longest of them.

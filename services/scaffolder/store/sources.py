@@ -17,7 +17,9 @@ from shared.kit.git.not_found import repository_not_found_message
 from shared.kit.git.url_reader import UrlReader
 
 #: A missing source and one that a run may not read have the same error.
-OR_HIDDEN = ", or it is not readable for who started this"
+OR_HIDDEN = (
+    ", it is not readable for who started this, or its descriptor cannot be read yet"
+)
 
 
 class UrlSources:

@@ -1,0 +1,114 @@
+"""Files that the portal knows as descriptors and has no entities of, by their source.
+
+Nobody can tell whom such a file is for: its source must not count as one that nothing
+comes from, which many people may read.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from services.catalog.ingest.problems import asks_to_be_restricted, is_about_contents
+from services.catalog.model import FileState, RepositoryPath, RootLocation, TargetKey
+
+CONFIG = "config"
+REGISTERED = "registered"
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedFile:
+    """A file with documents that are no entities, or that could not be read at all.
+
+    `is_restricted`: one of them asks to be hidden, or may mean to. `is_descriptor`: the
+    source itself, or the operator, names it; anybody's Location may name any file.
+    `root` is the name of the location above it, `registrant` who registered that, as
+    long as it is registered.
+    """
+
+    target: TargetKey
+    place: RepositoryPath
+    is_restricted: bool
+    is_descriptor: bool
+    root: str
+    registrant: str
+
+
+class RefusedFiles:
+    """Refused files and unread locations by source; follows the state of the roots.
+
+    `locate` finds the place of a location (its text).
+    """
+
+    def __init__(self, locate: Callable[[str], RepositoryPath]) -> None:
+        self._locate = locate
+        self._files: dict[str, dict[str, list[RefusedFile]]] = {}
+        self._unsettled: dict[str, set[str]] = {}
+        self._sources: dict[str, set[str]] = {}
+        self._being_read: Counter[str] = Counter()
+
+    def of(self, source: str) -> Iterator[RefusedFile]:
+        """The refused files of a source (its key)."""
+        for files in list(self._files.get(source, {}).values()):
+            yield from files
+
+    def is_unread(self, source: str) -> bool:
+        """Whether a location of a source was never read whole, or is read just now."""
+        return source in self._unsettled or source in self._being_read
+
+    @contextmanager
+    def reading(self, root: RootLocation) -> Iterator[None]:
+        """While a root is read, what it brought may be gone and the rest not there."""
+        source = self._locate(str(root.location)).key
+        self._being_read[source] += 1
+        try:
+            yield
+        finally:
+            self._being_read -= Counter({source: 1})
+
+    def add(self, root: RootLocation) -> None:
+        """Take in a root's state."""
+        states = [state for state in root.files.values() if state.errors]
+        if root.settled and not states:
+            return
+        own_source = self._locate(str(root.location)).key
+        sources = self._sources.setdefault(root.name, set())
+        if not root.settled:
+            self._unsettled.setdefault(own_source, set()).add(root.name)
+            sources.add(own_source)
+        for file in self._refused(root, own_source, states):
+            files = self._files.setdefault(file.place.key, {})
+            files.setdefault(root.name, []).append(file)
+            sources.add(file.place.key)
+
+    def discard(self, name: str) -> None:
+        """Forget a root's state."""
+        for source in self._sources.pop(name, ()):
+            files = self._files.get(source, {})
+            files.pop(name, None)
+            if not files:
+                self._files.pop(source, None)
+            names = self._unsettled.get(source, set())
+            names.discard(name)
+            if not names:
+                self._unsettled.pop(source, None)
+
+    def _refused(
+        self, root: RootLocation, own_source: str, states: Sequence[FileState]
+    ) -> Iterator[RefusedFile]:
+        by_operator = CONFIG in root.providers
+        for state in states:
+            place = self._locate(state.location)
+            is_restricted = any(map(asks_to_be_restricted, state.errors))
+            is_descriptor = (by_operator or place.key == own_source) and any(
+                map(is_about_contents, state.errors)
+            )
+            if is_restricted or is_descriptor:
+                yield RefusedFile(
+                    (state.parent, state.location),
+                    place,
+                    is_restricted,
+                    is_descriptor,
+                    root.name,
+                    root.registrant if REGISTERED in root.providers else "",
+                )
