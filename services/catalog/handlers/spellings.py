@@ -4,6 +4,7 @@ Versions before took all names for the same in any case, and a host may get an
 integration of another type.
 """
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -29,25 +30,25 @@ async def restore_root(catalog: CatalogContext, root: RootLocation) -> None:
 
 
 def _respelled(root: RootLocation, sources: DescriptorSources) -> RootLocation:
-    hosts = {place.host for state in root.files.values() for place in state.places}
-    folds_case = {host: sources.folds_case(host) for host in hosts}
-
-    def place(old: RepositoryPath) -> RepositoryPath:
-        if old.folds_case == folds_case[old.host]:
-            return old
-        return replace(old, folds_case=folds_case[old.host])
-
-    def file(state: FileState) -> FileState:
-        return replace(
-            state,
-            place=place(state.place) if state.place else None,
-            includes=tuple(map(place, state.includes)),
-        )
-
+    places = [place for state in root.files.values() for place in state.places]
+    folds_case = {host: sources.folds_case(host) for host in {p.host for p in places}}
+    files = root.files
+    if any(place.folds_case != folds_case[place.host] for place in places):
+        files = {key: _file(state, folds_case) for key, state in root.files.items()}
     source = root.source
     if source:
         # The address may be none of its host any more.
         with suppress(CallboardError):
             source = sources.source(root.location).text
-    files = {key: file(state) for key, state in root.files.items()}
     return replace(root, files=files, source=source)
+
+
+def _file(state: FileState, folds_case: Mapping[str, bool]) -> FileState:
+    def place(old: RepositoryPath) -> RepositoryPath:
+        return replace(old, folds_case=folds_case[old.host])
+
+    return replace(
+        state,
+        place=place(state.place) if state.place else None,
+        includes=tuple(map(place, state.includes)),
+    )
