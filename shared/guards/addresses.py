@@ -254,7 +254,10 @@ def _resolved(names: Sequence[str]) -> list[str]:
 
 
 def _quoted(url: str) -> str:
-    return repr(re.sub(r"//.*@", "//***@", url)[:200])
+    scheme, has_host, rest = url.partition("//")
+    if has_host and "@" in rest:
+        url = f"{scheme}//***@{rest.rpartition('@')[2]}"
+    return repr(url[:200])
 
 
 def local_address(address: str) -> str:

@@ -15,7 +15,7 @@ from services.catalog.model import (
     FileState,
     StatusItemJson,
 )
-from shared.contracts.annotations import RESTRICTED, VISIBILITY
+from shared.contracts.annotations import RESTRICTED
 from shared.contracts.errors import (
     CallboardError,
     Forbidden,
@@ -36,9 +36,9 @@ REFUSED_NAMES = 1000
 ENTITY_ITEMS = 3
 #: The last place in a message: advice may follow it, a quoted key may go before it.
 _LINE = re.compile(r"(?s).* at line (\d+), column (\d+)(?:$|: )")
+#: `VISIBILITY` as the key of a text that cannot be parsed, and not public.
 _VISIBILITY = re.compile(
-    re.escape(VISIBILITY.encode()) + rb"[\"']?[ \t]*+:[ \t]*+[\"']?+(?!public\b)",
-    re.IGNORECASE,
+    rb"(?i)callboard\.dev/visibility[\"']?[ \t]*+:[ \t]*+[\"']?+(?!public\b)"
 )
 _SINCE = "%Y-%m-%d %H:%M UTC"
 
