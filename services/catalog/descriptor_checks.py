@@ -14,7 +14,8 @@ from services.catalog.descriptor import envelope
 from services.catalog.descriptor.kinds import read_kinds
 from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
-from services.catalog.ingest.candidates import check_document, targets_of
+from services.catalog.ingest.candidates import check_document
+from services.catalog.ingest.location_targets import targets_of
 from services.catalog.ingest.refusals import Refusal, paths_of
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import FetchedFile

@@ -11,8 +11,8 @@ from services.catalog.ingest.candidates import (
     Context,
     candidate,
     location_entity,
-    targets_of,
 )
+from services.catalog.ingest.location_targets import targets_of
 from services.catalog.ingest.problems import failure_item, refusal_item
 from services.catalog.ingest.refusals import Refusal
 from services.catalog.ingest.rules import DEFAULT, Rules

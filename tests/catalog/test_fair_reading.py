@@ -17,7 +17,8 @@ from services.catalog.handlers.catalog import CatalogContext, context_for
 from services.catalog.handlers.effort import Effort, RestingRoots
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.pushes import Push
-from services.catalog.ingest.candidates import MOST_PATTERNS, check_document
+from services.catalog.ingest.candidates import check_document
+from services.catalog.ingest.location_targets import MOST_PATTERNS
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed

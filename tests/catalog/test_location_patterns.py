@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from services.catalog.handlers.pushes import Push, apply_push
-from services.catalog.ingest.candidates import may_spread
+from services.catalog.ingest.location_targets import may_spread
 from services.catalog.ingest.rules import LocationPattern, rule_glob
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.readers.reading import CatalogSources

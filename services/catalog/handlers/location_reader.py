@@ -10,7 +10,8 @@ from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.reading_ahead import read_ahead
 from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.walk import Walk
-from services.catalog.ingest.candidates import Candidate, location_entity, targets_of
+from services.catalog.ingest.candidates import Candidate, location_entity
+from services.catalog.ingest.location_targets import targets_of
 from services.catalog.model import LocationRef, RootLocation, TargetKey, parse_location
 from services.catalog.planning.reading import NamedTargets, Target, TargetReading
 from services.catalog.ports import SourceSnapshot

@@ -7,7 +7,7 @@ from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.discovery import Provider, reconcile_repository
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.roots import find_root
-from services.catalog.ingest.candidates import may_spread, targets_of
+from services.catalog.ingest.location_targets import may_spread, targets_of
 from services.catalog.model import FileState, RepositoryPath, RootLocation, TargetKey
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import NotFound

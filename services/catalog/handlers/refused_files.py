@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from services.catalog.ingest.problems import asks_to_be_restricted, is_about_contents
+from services.catalog.ingest.problems import is_about_contents, is_about_restricted
 from services.catalog.model import FileState, RepositoryPath, RootLocation, TargetKey
 
 CONFIG = "config"
@@ -99,7 +99,7 @@ class RefusedFiles:
         by_operator = CONFIG in root.providers
         for state in states:
             place = self._locate(state.location)
-            is_restricted = any(map(asks_to_be_restricted, state.errors))
+            is_restricted = any(map(is_about_restricted, state.errors))
             is_descriptor = (by_operator or place.key == own_source) and any(
                 map(is_about_contents, state.errors)
             )

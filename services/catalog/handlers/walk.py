@@ -20,14 +20,13 @@ from services.catalog.ingest.candidates import (
     Candidate,
     Context,
     candidate,
-    targets_of,
 )
+from services.catalog.ingest.location_targets import targets_of
 from services.catalog.ingest.problems import (
     FILE_ITEMS,
     BrokenFile,
     failure_item,
     items_of_file,
-    may_ask_to_be_restricted,
     refused_name_items,
 )
 from services.catalog.ingest.refusals import (
@@ -37,6 +36,7 @@ from services.catalog.ingest.refusals import (
     path_of,
     paths_of,
 )
+from services.catalog.ingest.restriction import may_ask_to_be_restricted
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import (
     FileState,

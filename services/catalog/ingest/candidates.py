@@ -1,19 +1,18 @@
 """One document of a source to a candidate for the catalog, or why it is none."""
 
 import hashlib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice
 from typing import Any
-from urllib.parse import parse_qs, unquote
 
 import orjson
 
 from services.catalog.descriptor import definitions, envelope, kinds
 from services.catalog.descriptor.relations import relations_of
 from services.catalog.ingest import placeholders
+from services.catalog.ingest.location_targets import require_few_patterns, targets_of
 from services.catalog.ingest.refusals import BrokenFields, Refusal, broken_fields
+from services.catalog.ingest.restriction import asks_to_be_restricted
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import (
     EntityJson,
@@ -24,25 +23,19 @@ from services.catalog.model import (
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     MANAGED_BY_ORIGIN,
-    PUBLIC,
     RESTRICTED,
     VISIBILITY,
 )
-from shared.contracts.entity import Entity, mapping_of
+from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Conflict, Forbidden, Invalid
-from shared.guards.addresses import require_no_password, split_address
-from shared.guards.globs import is_pattern
+from shared.guards.addresses import require_no_password
 from shared.guards.trees import check_tree
 
-#: Characters of which every pattern has one, written or escaped.
-_MAY_BE_PATTERN = re.compile(r"[*?\[{(%]")
 #: Bytes of an entity beside its definition: an event of it fits into a message.
 ENTITY_LIMIT = 900_000
 #: Values of an entity: each is a row of the index or a relation, and more of them would
 #: hold up all requests as they come and go. A group of 40,000 members has fewer.
 ELEMENTS_LIMIT = 50_000
-#: Targets of one Location entity that are patterns.
-MOST_PATTERNS = 100
 #: Characters of an error's message in a status.
 MESSAGE_LENGTH = 2_000
 _PROVIDED_BY = ": is already provided by "
@@ -255,7 +248,7 @@ def _complete(
         raise BrokenFields("; ".join(problems), problems)
     _require_no_passwords(entity)
     if entity.kind == "Location":
-        _require_few_patterns(entity)
+        require_few_patterns(entity)
     return kinds.in_order(entity, known_kinds[entity.kind])
 
 
@@ -272,20 +265,6 @@ def _require_no_passwords(entity: Entity) -> None:
     if entity.kind == "Location":
         for target in targets_of(entity)[1]:
             require_no_password(target, "spec.targets")
-
-
-def _require_few_patterns(entity: Entity) -> None:
-    """Refuse a Location of very many patterns: each lists all files of its source.
-
-    Raises:
-        Invalid: naming the field and the limit.
-    """
-    patterns = filter(may_spread, targets_of(entity)[1])
-    if next(islice(patterns, MOST_PATTERNS, None), None) is not None:
-        raise Invalid(
-            f"spec.targets: over {MOST_PATTERNS} patterns with wildcards; name folders "
-            "by one pattern, such as ./services/*/catalog-info.yaml, or files without"
-        )
 
 
 def _hints(document: EntityJson, problems: Sequence[str]) -> list[str]:
@@ -342,23 +321,6 @@ def _require_allowed(entity: Entity, ref: str, context: Context) -> None:
         )
 
 
-def asks_to_be_restricted(document: Any) -> bool:
-    """Whether a document that may be invalid asks to be hidden, or may mean to."""
-    if not isinstance(document, Mapping):
-        return False
-    metadata = mapping_of(document.get("metadata"))
-    for pairs in (metadata.get("annotations"), metadata.get("labels")):
-        if pairs and not isinstance(pairs, Mapping):
-            # Whatever it was meant to say.
-            return True
-        for key, value in mapping_of(pairs).items():
-            if isinstance(key, str) and key.strip().lower() == VISIBILITY:
-                text = value if isinstance(value, str) else str(value or "")[:40]
-                if text.strip().lower() not in ("", PUBLIC):
-                    return True
-    return False
-
-
 def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidate:
     """The Location entity that stands for a root location."""
     ref = str(location)
@@ -384,31 +346,3 @@ def location_entity(location: LocationRef, links: Mapping[str, str]) -> Candidat
         parents=(),
         etag=etag_of(entity, ()),
     )
-
-
-def targets_of(entity: Entity) -> tuple[str | None, list[str], bool]:
-    """A Location entity's type, its targets and whether they may be missing."""
-    spec = entity.spec
-    targets = [spec["target"]] if isinstance(spec.get("target"), str) else []
-    targets += spec.get("targets") or []
-    kind = spec.get("type")
-    return kind, list(dict.fromkeys(targets)), spec.get("presence") == "optional"
-
-
-def may_spread(target: str) -> bool:
-    """Whether a target's path is a pattern, which means several files."""
-    if not _MAY_BE_PATTERN.search(target):
-        return False
-    if not target.startswith(("http://", "https://")):
-        return is_pattern(target)
-    try:
-        parts = split_address(target)
-    except Invalid:
-        # The reading of it raises the error.
-        return False
-    # Azure DevOps writes the path of a file as an argument.
-    paths = [unquote(parts.path), *parse_qs(parts.query).get("path", ())]
-    if parts.query and "=" not in parts.query:
-        # No arguments, but a sign in a path.
-        paths.append(f"?{unquote(parts.query)}")
-    return any(is_pattern(path) for path in paths)

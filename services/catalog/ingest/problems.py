@@ -36,10 +36,6 @@ REFUSED_NAMES = 1000
 ENTITY_ITEMS = 3
 #: The last place in a message: advice may follow it, a quoted key may go before it.
 _LINE = re.compile(r"(?s).* at line (\d+), column (\d+)(?:$|: )")
-#: `VISIBILITY` as the key of a text that cannot be parsed, and not public.
-_VISIBILITY = re.compile(
-    rb"(?i)callboard\.dev/visibility[\"']?[ \t]*+:[ \t]*+[\"']?+(?!public\b)"
-)
 _SINCE = "%Y-%m-%d %H:%M UTC"
 
 
@@ -54,12 +50,7 @@ class BrokenFile(Invalid):
         self.is_restricted = is_restricted
 
 
-def may_ask_to_be_restricted(body: bytes) -> bool:
-    """Whether a text that cannot be parsed has a visibility other than public."""
-    return _VISIBILITY.search(body) is not None
-
-
-def asks_to_be_restricted(item: StatusItemJson) -> bool:
+def is_about_restricted(item: StatusItemJson) -> bool:
     """Whether an item is about a document that asks to be hidden, or may mean to."""
     return bool(item["error"].get(RESTRICTED))
 
@@ -80,14 +71,12 @@ def failure_item(
     """The item of a file that cannot be read; the earlier item of the same problem."""
     item = status_item(error)
     # What the file asked for while it could be read, it still asks for.
-    if getattr(error, "is_restricted", False) or any(
-        map(asks_to_be_restricted, before)
-    ):
+    if getattr(error, "is_restricted", False) or any(map(is_about_restricted, before)):
         item = restricted_item(item)
     for old_item in before:
         old_error = old_item["error"]
         if "since" in old_error and _same(old_error, item["error"]):
-            is_restricted = asks_to_be_restricted(item)
+            is_restricted = is_about_restricted(item)
             return restricted_item(old_item) if is_restricted else old_item
     message = f"{item['message']} (since {now.strftime(_SINCE)}). {_advice(error)}"
     since = {"since": now.isoformat(timespec="seconds"), **_place_of(error)}

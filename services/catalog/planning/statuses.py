@@ -12,7 +12,7 @@ from services.catalog.ingest.problems import (
     FILE_ITEMS,
     LOCATION_ITEMS,
     REFUSED_NAMES,
-    asks_to_be_restricted,
+    is_about_restricted,
     items_of_entity,
     limit_items,
     restricted_item,
@@ -149,7 +149,7 @@ def _with_refused_names(
             is_restricted = candidate.entity.is_restricted
             is_full = len(state.errors) > FILE_ITEMS + REFUSED_NAMES
             if is_full and not (
-                is_restricted and not any(map(asks_to_be_restricted, state.errors))
+                is_restricted and not any(map(is_about_restricted, state.errors))
             ):
                 continue
             error = foreign_error(candidate, view.get(candidate.ref))

@@ -1,0 +1,57 @@
+"""What the targets of a Location entity are: addresses, paths and patterns."""
+
+import re
+from itertools import islice
+from urllib.parse import parse_qs, unquote
+
+from shared.contracts.entity import Entity
+from shared.contracts.errors import Invalid
+from shared.guards.addresses import split_address
+from shared.guards.globs import is_pattern
+
+#: Characters of which every pattern has one, written or escaped.
+_MAY_BE_PATTERN = re.compile(r"[*?\[{(%]")
+#: Targets of one Location entity that are patterns.
+MOST_PATTERNS = 100
+
+
+def targets_of(entity: Entity) -> tuple[str | None, list[str], bool]:
+    """A Location entity's type, its targets and whether they may be missing."""
+    spec = entity.spec
+    targets = [spec["target"]] if isinstance(spec.get("target"), str) else []
+    targets += spec.get("targets") or []
+    kind = spec.get("type")
+    return kind, list(dict.fromkeys(targets)), spec.get("presence") == "optional"
+
+
+def may_spread(target: str) -> bool:
+    """Whether a target's path is a pattern, which means several files."""
+    if not _MAY_BE_PATTERN.search(target):
+        return False
+    if not target.startswith(("http://", "https://")):
+        return is_pattern(target)
+    try:
+        parts = split_address(target)
+    except Invalid:
+        # The reading of it raises the error.
+        return False
+    # Azure DevOps writes the path of a file as an argument.
+    paths = [unquote(parts.path), *parse_qs(parts.query).get("path", ())]
+    if parts.query and "=" not in parts.query:
+        # No arguments, but a sign in a path.
+        paths.append(f"?{unquote(parts.query)}")
+    return any(is_pattern(path) for path in paths)
+
+
+def require_few_patterns(entity: Entity) -> None:
+    """Refuse a Location of very many patterns: each lists all files of its source.
+
+    Raises:
+        Invalid: naming the field and the limit.
+    """
+    patterns = filter(may_spread, targets_of(entity)[1])
+    if next(islice(patterns, MOST_PATTERNS, None), None) is not None:
+        raise Invalid(
+            f"spec.targets: over {MOST_PATTERNS} patterns with wildcards; name folders "
+            "by one pattern, such as ./services/*/catalog-info.yaml, or files without"
+        )

@@ -1,0 +1,35 @@
+"""Whether a document that is no entity asks to be hidden, as far as can be told."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from shared.contracts.annotations import PUBLIC, VISIBILITY
+from shared.contracts.entity import mapping_of
+
+#: `VISIBILITY` as the key of a text that cannot be parsed, and not public.
+_VISIBILITY = re.compile(
+    rb"(?i)callboard\.dev/visibility[\"']?[ \t]*+:[ \t]*+[\"']?+(?!public\b)"
+)
+
+
+def asks_to_be_restricted(document: Any) -> bool:
+    """Whether a document that may be invalid asks to be hidden, or may mean to."""
+    if not isinstance(document, Mapping):
+        return False
+    metadata = mapping_of(document.get("metadata"))
+    for pairs in (metadata.get("annotations"), metadata.get("labels")):
+        if pairs and not isinstance(pairs, Mapping):
+            # Whatever it was meant to say.
+            return True
+        for key, value in mapping_of(pairs).items():
+            if isinstance(key, str) and key.strip().lower() == VISIBILITY:
+                text = value if isinstance(value, str) else str(value or "")[:40]
+                if text.strip().lower() not in ("", PUBLIC):
+                    return True
+    return False
+
+
+def may_ask_to_be_restricted(body: bytes) -> bool:
+    """Whether a text that cannot be parsed has a visibility other than public."""
+    return _VISIBILITY.search(body) is not None
