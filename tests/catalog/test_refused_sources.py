@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from services.catalog.ingest.candidates import asks_to_be_restricted
-from services.catalog.ingest.restriction import may_ask_to_be_restricted
+from services.catalog.ingest.restriction import (
+    asks_to_be_restricted,
+    may_ask_to_be_restricted,
+)
 from shared.kit.http.service_tokens import Grant, Principal
 from tests.catalog.running import Host, Running, pointing, running
 from tests.catalog.test_repository_names import FILE, push
