@@ -33,6 +33,10 @@ class OpenRequests:
         self._client = client
         self._open: Counter[Key] = Counter()
 
+    def client(self, scope: Scope) -> str:
+        """The address by which the client of a request is counted."""
+        return self._client(scope)
+
     def check(self, identity: Identity, scope: Scope, kind: Kind = "requests") -> None:
         """Check that the caller may open another request.
 

@@ -23,13 +23,15 @@ class Visitor:
     `subject` is a canonical entity ref (`user:default/ann`) or `service:NAME`. `kind`
     tells a guest from somebody who signed in as a person. `ownership` are the visitor's
     own ref and those of their groups; a service has none. `token` goes with each
-    request to the API.
+    request to the API. `client` is their address and a digest of their sign-in, which
+    tell guests apart.
     """
 
     subject: str
     kind: VisitorKind
     ownership: tuple[str, ...] = ()
     token: str = field(default="", repr=False)
+    client: tuple[str, str] = field(default=("", ""), compare=False)
 
     @property
     def is_service(self) -> bool:
@@ -40,8 +42,10 @@ class Visitor:
         return self.kind == "guest"
 
 
-def visitor_of(authorization: str | None) -> Visitor | None:
+def visitor_of(authorization: str | None, client: str = "") -> Visitor | None:
     """The visitor that the gateway sent a request for; None: nobody is signed in.
+
+    `client` is what its header of that name says.
 
     The API checks the token's signature: a forged token shows empty pages.
     """
@@ -49,11 +53,13 @@ def visitor_of(authorization: str | None) -> Visitor | None:
     claims = _claims(token) if scheme.lower() == "bearer" else None
     if claims is None:
         return None
+    address, _, sign_in = client.partition(" ")
     return Visitor(
         subject=claims.sub,
         kind=OTHER_KINDS.get(claims.kind, "user"),
         ownership=tuple(claims.ent or ()),
         token=token,
+        client=(address, sign_in),
     )
 
 

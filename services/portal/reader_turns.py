@@ -2,11 +2,13 @@
 
 There are few threads, and anybody may write a template whose form is costly. One piece
 of a reader's work is under way at a time and the rest of it waits in order, so that a
-thread that becomes free serves another reader.
+thread that becomes free serves another reader. Many guests have one subject: their
+sign-ins have turns at their address, and their addresses at the thread of all guests.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
@@ -17,16 +19,19 @@ from shared.guards.workers import run_beside
 P = ParamSpec("P")
 Result = TypeVar("Result")
 
-#: Pieces of work of one reader, the one under way among them.
+#: Pieces of work of one reader or sign-in, the one under way among them.
 MOST_AT_ONCE = 16
-#: Factor of that limit for guests: many people share the subject.
+#: Factor of that limit for an address: many guests may share it.
 SHARED_FACTOR = 4
 RETRY_SECONDS = 5
+
+#: "subject", "sign-in", "address" or "guests", and which one.
+Key = tuple[str, str]
 
 
 @dataclass(slots=True)
 class _Line:
-    """One reader's work: `length` pieces, of which the lock's owner is under way."""
+    """Work that has one turn: `length` pieces, the one under way among them."""
 
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     length: int = 0
@@ -36,7 +41,13 @@ class ReaderTurns:
     """The work of all readers, each of whom has one thread at most; guests are one."""
 
     def __init__(self) -> None:
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[Key, _Line] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Pieces of work that wait or are under way."""
+        own = ("subject", "sign-in")
+        return sum(line.length for key, line in self._lines.items() if key[0] in own)
 
     async def run(
         self,
@@ -50,18 +61,12 @@ class ReaderTurns:
         Raises:
             TooMany: if too much of the reader's work waits already.
         """
-        reader = visitor.kind if visitor.is_guest else visitor.subject
-        most = MOST_AT_ONCE * (SHARED_FACTOR if visitor.is_guest else 1)
-        line = self._lines.setdefault(reader, _Line())
-        if line.length >= most:
-            raise TooMany(
-                f"{most} of your pages are being made already; wait for them, then try "
-                "again",
-                retry_after=RETRY_SECONDS,
-            )
-        line.length += 1
+        keys = _keys(visitor)
+        self._join(keys)
         try:
-            async with line.lock:
+            async with AsyncExitStack() as turns:
+                for key in keys:
+                    await turns.enter_async_context(self._lines[key].lock)
                 work = asyncio.ensure_future(run_beside(function, *args, **kwargs))
                 try:
                     return await asyncio.shield(work)
@@ -69,6 +74,33 @@ class ReaderTurns:
                     # A thread cannot be stopped: the turn lasts as long as its work.
                     await asyncio.wait({work})
         finally:
+            self._leave(keys)
+
+    def _join(self, keys: Sequence[Key]) -> None:
+        lines = [self._lines.get(key) or _Line() for key in keys]
+        for (kind, _), line in zip(keys, lines, strict=True):
+            most = MOST_AT_ONCE * (SHARED_FACTOR if kind == "address" else 1)
+            if kind != "guests" and line.length >= most:
+                raise TooMany(
+                    f"{most} of your pages are being made already; wait for them, then "
+                    "try again",
+                    retry_after=RETRY_SECONDS,
+                )
+        for line in lines:
+            line.length += 1
+        self._lines.update(zip(keys, lines, strict=True))
+
+    def _leave(self, keys: Sequence[Key]) -> None:
+        for key in keys:
+            line = self._lines[key]
             line.length -= 1
             if not line.length:
-                del self._lines[reader]
+                del self._lines[key]
+
+
+def _keys(visitor: Visitor) -> list[Key]:
+    """The lines in which a reader's work waits, one after the other."""
+    if not visitor.is_guest:
+        return [("subject", visitor.subject)]
+    address, sign_in = visitor.client
+    return [("sign-in", sign_in), ("address", address), ("guests", "")]

@@ -36,7 +36,7 @@ from shared.contracts.errors import (
     Unavailable,
     Unsupported,
 )
-from shared.contracts.headers import POSITION, STALE
+from shared.contracts.headers import CLIENT, POSITION, STALE
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -251,7 +251,9 @@ async def visit_of(request: Request) -> Visit:
         Unauthenticated: if nobody is signed in; the error page offers to.
     """
     state = state_of(request)
-    visitor = visitor_of(request.headers.get("authorization"))
+    visitor = visitor_of(
+        request.headers.get("authorization"), request.headers.get(CLIENT, "")
+    )
     if visitor is None:
         raise Unauthenticated("Missing credentials")
     person = await state.people.person(visitor)

@@ -17,3 +17,6 @@ NOSNIFF = {"x-content-type-options": "nosniff"}
 #: To the front end: where the event stream stands when a page is asked for. A page that
 #: listens from there misses no change of what it shows.
 POSITION = "callboard-position"
+#: To the front end: the client's address and the digest of a reader's sign-in, with a
+#: space between them. Many guests have one subject; this tells them apart.
+CLIENT = "callboard-client"

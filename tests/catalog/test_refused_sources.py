@@ -226,6 +226,9 @@ async def test_a_source_is_closed_until_it_was_read_whole(
         ("callboard.dev/visibility: restricted", True),
         ('"callboard.dev/visibility" : yes', True),
         ("Callboard.dev/Visibility: ' restricted'", True),
+        ('{"callboard.dev\\/visibility": "restricted"', True),
+        ("? callboard.dev/visibility\n: restricted", True),
+        ("\0".join("callboard.dev/visibility: restricted"), True),
         ("callboard.dev/visibility: public", False),
         ("callboard.dev/visibility: 'public'", False),
         ("kind: [", False),
@@ -244,13 +247,13 @@ def test_a_broken_text_may_ask_to_be_restricted(text: str, expected: bool) -> No
         ({"annotations": {"Callboard.dev/Visibility": True}}, True),
         ({"labels": {VISIBILITY: "restricted"}}, True),
         ({"annotations": [f"{VISIBILITY}: restricted"]}, True),
+        ([{"annotations": {VISIBILITY: "restricted"}}], True),
+        ({"$yaml": "./metadata.yaml"}, True),
         ({"annotations": {VISIBILITY: " Public"}}, False),
         ({"annotations": {VISIBILITY: ""}}, False),
         ({}, False),
     ],
 )
-def test_a_document_may_ask_to_be_restricted(
-    metadata: dict[str, Any], expected: bool
-) -> None:
+def test_a_document_may_ask_to_be_restricted(metadata: Any, expected: bool) -> None:
     """Any value counts that is not known to be public."""
     assert asks_to_be_restricted({"metadata": metadata}) == expected

@@ -23,7 +23,7 @@ from services.gateway.identity.readers import REMAINING_SECONDS, ReaderTokens
 from services.gateway.identity.tokens import API, READER, UserTokens
 from services.gateway.model import DOCS_COOKIE, SESSION_COOKIE, Identity
 from shared.contracts.errors import Unauthenticated
-from shared.contracts.headers import POSITION
+from shared.contracts.headers import CLIENT, POSITION
 from shared.kit.http.request_limits import BODY_LIMIT
 from tests.gateway.running import (
     STATIC,
@@ -162,6 +162,9 @@ async def test_the_session_stays_at_the_gateway(reader) -> None:
     reader.cookies.set("theme", "dark")
     sent_headers = (await reader.get("/")).json()["headers"]
     assert sent_headers["cookie"] == "theme=dark"
+    address, sign_in = sent_headers[CLIENT].split(" ")
+    assert address == "127.0.0.1"
+    assert len(sign_in) == 64
     claims = claims_of(sent_headers)
     assert (claims["sub"], claims["kind"]) == ("user:default/ann", "user")
     assert claims["ent"] == ["user:default/ann", "group:default/box-office"]

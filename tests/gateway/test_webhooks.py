@@ -15,8 +15,9 @@ from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Forbidden, Unavailable
 from shared.contracts.gateway import RepositoryPushed
+from tests.clock import Clock
 from tests.costs import limit_processor_time
-from tests.gateway.hooks import gitea, signed
+from tests.gateway.hooks import bitbucket, gitea, gitlab, signed
 from tests.gateway.running import HOOK_SECRET
 from tests.waiting import until
 
@@ -138,6 +139,40 @@ async def test_a_new_delivery_id_does_not_bypass_replay_detection(database) -> N
     for again in (delivery("2"), delivery("3", **{"x-gitea-event": "repo:push"})):
         assert await receive(again, SECRETS, log, deliveries) == "duplicate"
     assert len(log.published) == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "host", "payload", "number"),
+    [
+        ("gitlab", "gitlab.com", gitlab(), "idempotency-key"),
+        ("bitbucket", "bitbucket.org", bitbucket(), "x-request-uuid"),
+    ],
+)
+async def test_a_branch_may_be_pushed_to_the_same_commit_again(
+    database, provider, host, payload, number
+) -> None:
+    """Their bodies have no time; a repeated request keeps its number."""
+    body = json.dumps(payload).encode()
+    signature = {
+        "x-gitlab-token": HOOK_SECRET,
+        "x-hub-signature": f"sha256={signed(body)}",
+    }
+    event = {"x-gitlab-event": "Push Hook", "x-event-key": "repo:push"}
+    secrets = [HookSecret(provider, host, HOOK_SECRET)]
+    log, deliveries, clock = Log(), MongoDeliveries(database["deliveries"]), Clock()
+
+    async def send(value: str) -> str:
+        headers = {**event, **signature, number: value}
+        sent = Delivery(provider, headers, body)
+        return await receive(sent, secrets, log, deliveries, clock)
+
+    assert [await send("a"), await send("a")] == ["accepted", "duplicate"]
+    pushes_once = len(log.published)
+    clock.now += 3600
+    assert [await send("b"), await send("b")] == ["accepted", "duplicate"]
+    clock.now += 3600
+    assert await send("a") == "duplicate"
+    assert len(log.published) == 2 * pushes_once
 
 
 def hook_headers(body: bytes, number: str | None = None) -> dict[str, str]:

@@ -2,10 +2,12 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from services.portal.model import Visitor
 from services.portal.reader_turns import MOST_AT_ONCE, SHARED_FACTOR, ReaderTurns
 from shared.contracts.errors import Invalid, TooMany
 from shared.guards.workers import run_beside
@@ -81,23 +83,59 @@ async def test_an_error_of_work_is_its_readers() -> None:
     assert await turns.run(visitor(ANN), len, "four") == 4
 
 
+def guest(address: str, sign_in: str) -> Visitor:
+    return replace(visitor(GUEST), client=(address, sign_in))
+
+
 @pytest.mark.parametrize(
-    ("subject", "limit"), [(ANN, MOST_AT_ONCE), (GUEST, MOST_AT_ONCE * SHARED_FACTOR)]
+    ("readers", "limit"),
+    [
+        ([visitor(ANN)], MOST_AT_ONCE),
+        ([guest("192.0.2.1", "one")], MOST_AT_ONCE),
+        (
+            [guest("192.0.2.1", str(number)) for number in range(50)],
+            MOST_AT_ONCE * SHARED_FACTOR,
+        ),
+    ],
+    ids=["person", "sign-in", "address"],
 )
-async def test_too_much_work_of_a_reader_is_refused(subject: str, limit: int) -> None:
-    """All guests are one reader, who may have more."""
+async def test_too_much_work_of_a_reader_is_refused(
+    readers: list[Visitor], limit: int
+) -> None:
+    """Of a person, of a guest's sign-in, and of all guests at one address."""
     turns, gate = ReaderTurns(), Gate()
     pieces = [
-        asyncio.create_task(turns.run(visitor(subject), gate.work))
-        for _ in range(limit)
+        asyncio.create_task(turns.run(readers[number % len(readers)], gate.work))
+        for number in range(limit)
     ]
     await until(lambda: gate.started, condition="the first piece is under way")
     with pytest.raises(TooMany) as refusal:
-        await turns.run(visitor(subject), gate.work)
+        await turns.run(readers[-1], gate.work)
     assert str(limit) in refusal.value.message
     gate.open()
     await asyncio.gather(*pieces)
-    await turns.run(visitor(subject), gate.work)
+    await turns.run(readers[-1], gate.work)
+
+
+async def test_one_guest_leaves_turns_to_others() -> None:
+    """Sign-ins take turns at their address, addresses at the thread of all guests."""
+    turns, gate, order = ReaderTurns(), Gate(), list[str]()
+    first = asyncio.create_task(turns.run(guest("192.0.2.1", "a"), gate.work))
+    await until(lambda: gate.started, condition="the first piece is under way")
+    pieces = [
+        asyncio.create_task(turns.run(guest(address, name), order.append, name))
+        for address, name in [
+            *[("192.0.2.1", "a")] * 10,
+            *[("192.0.2.1", "b")] * 10,
+            ("192.0.2.1", "of the same address"),
+            ("192.0.2.2", "of another address"),
+        ]
+    ]
+    await until(lambda: turns.waiting == len(pieces) + 1, condition="all wait")
+    gate.open()
+    await asyncio.gather(first, *pieces)
+    assert order.index("of another address") <= 1
+    assert order.index("of the same address") <= 4
 
 
 async def test_a_form_is_shown_while_many_of_another_reader_wait(
@@ -106,14 +144,14 @@ async def test_a_form_is_shown_while_many_of_another_reader_wait(
     """The guest's form has its turn before most of those that Ann requested first."""
     questions = {f"q{number}": {"type": "string"} for number in range(200)}
     api.steps = [{"title": "Many", "schema": {"properties": questions}}]
-    ann, guest, order = client(), client(GUEST), list[str]()
+    ann, other, order = client(), client(GUEST), list[str]()
 
     async def show(name: str, reader: Any) -> None:
         assert (await reader.get(FORM)).status_code == 200
         order.append(name)
 
     forms = [show("Ann", ann) for _ in range(MOST_AT_ONCE)]
-    await asyncio.gather(*forms, show("guest", guest))
+    await asyncio.gather(*forms, show("guest", other))
     assert order.index("guest") < MOST_AT_ONCE // 2
 
 

@@ -72,7 +72,8 @@ async def test_publishing_resumes_after_a_kill(
 
 
 @pytest.mark.parametrize(
-    "url", ["", "no place", f"{HOST}", f"{HOST}?repo=../x", "x?repo=a"]
+    "url",
+    ["", "no place", f"{HOST}", f"{HOST}?repo=../x", "x?repo=a", f"{HOST}?repo=A.GIT"],
 )
 async def test_an_invalid_repository_url_is_refused(bench: Bench, url: str) -> None:
     """No host, no name, a path as a name, an unknown host."""

@@ -9,7 +9,7 @@ from shared.contracts.entity import mapping_of
 
 #: `VISIBILITY` as the key of a text that cannot be parsed, and not public.
 _VISIBILITY = re.compile(
-    rb"(?i)callboard\.dev/visibility[\"']?[ \t]*+:[ \t]*+[\"']?+(?!public\b)"
+    rb"(?i)callboard\.dev\\?/visibility[\"']?\s*+:\s*+[\"']?+(?!public\b)"
 )
 
 
@@ -17,7 +17,12 @@ def asks_to_be_restricted(document: Any) -> bool:
     """Whether a document that may be invalid asks to be hidden, or may mean to."""
     if not isinstance(document, Mapping):
         return False
-    metadata = mapping_of(document.get("metadata"))
+    metadata = document.get("metadata") or {}
+    if not isinstance(metadata, Mapping) or any(
+        str(k).startswith("$") for k in metadata
+    ):
+        # Whatever it, or the text that it is read from, was meant to say.
+        return True
     for pairs in (metadata.get("annotations"), metadata.get("labels")):
         if pairs and not isinstance(pairs, Mapping):
             # Whatever it was meant to say.
@@ -32,4 +37,5 @@ def asks_to_be_restricted(document: Any) -> bool:
 
 def may_ask_to_be_restricted(body: bytes) -> bool:
     """Whether a text that cannot be parsed has a visibility other than public."""
-    return _VISIBILITY.search(body) is not None
+    # Without NUL, UTF-16 reads as UTF-8.
+    return _VISIBILITY.search(body.replace(b"\0", b"")) is not None

@@ -4,6 +4,7 @@ The front end is a client of the public API: it sends the token with its request
 the reader, and never gets the reader's session.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from urllib.parse import quote
@@ -19,7 +20,7 @@ from services.gateway.model import DOCS_COOKIE, SESSION_COOKIE, Identity
 from services.gateway.open_requests import OpenRequests
 from services.gateway.ports import Authenticator, Readers
 from shared.contracts.errors import CallboardError, Unauthenticated, Unavailable
-from shared.contracts.headers import ON_BEHALF_OF, POSITION
+from shared.contracts.headers import CLIENT, ON_BEHALF_OF, POSITION
 from shared.contracts.permissions import SAFE_METHODS
 from shared.kit.http.request_limits import BODY_LIMIT
 from shared.kit.observability import tracing
@@ -115,6 +116,8 @@ class PageForwarder:
             headers.append(("cookie", cookies))
         if reader is not None:
             headers.append(("authorization", f"Bearer {self._readers.token(reader)}"))
+            sign_in = hashlib.sha256(reader.session.encode()).hexdigest()
+            headers.append((CLIENT, f"{self._open_requests.client(scope)} {sign_in}"))
         return ServiceRequest(
             method,
             _target(scope),

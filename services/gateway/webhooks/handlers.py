@@ -6,7 +6,8 @@ is also accepted while the records are unavailable, because some hosts send only
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -46,6 +47,9 @@ DELIVERY_HEADERS: dict[str, tuple[str, ...]] = {
     "bitbucket": ("x-request-uuid", "x-request-id"),
 }
 MUST_NUMBER = frozenset({"github", "gitea"})
+#: Seconds within which a body of Bitbucket's that comes again is a replay. It holds no
+#: time: a branch that is reset and pushed once more has the same body.
+REPLAY_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +66,7 @@ async def receive(
     secrets: Sequence[HookSecret],
     log: PushLog,
     deliveries: Deliveries,
+    clock: Callable[[], float] = time.time,
 ) -> Outcome:
     """Publish the pushes of a delivery, once.
 
@@ -80,13 +85,15 @@ async def receive(
     for push in repository_pushes:
         if push.host not in hosts:
             raise Forbidden(f"The delivery is about {push.host}, which did not sign it")
-    key = _fingerprint(delivery, hosts)
+    keys = _fingerprints(delivery, hosts, clock())
     with suppress(Unavailable):
-        if await deliveries.was_published(key):
-            return "duplicate"
+        for key in keys:
+            if await deliveries.was_published(key):
+                return "duplicate"
     await log.publish(repository_pushes)
     with suppress(Unavailable):
-        await deliveries.mark(key)
+        for key in keys:
+            await deliveries.mark(key)
     return "accepted"
 
 
@@ -102,10 +109,22 @@ def _read(delivery: Delivery) -> list[RepositoryPushed]:
     return pushes(delivery.provider, _payload(delivery), number)
 
 
-def _fingerprint(delivery: Delivery, hosts: Iterable[str]) -> str:
-    """The digest of what is signed: the body, not its number or another header."""
+def _fingerprints(
+    delivery: Delivery, hosts: Iterable[str], now: float
+) -> Sequence[str]:
+    """What the same delivery has as well: any of them makes it a duplicate.
+
+    GitHub and Gitea sign a body with the push's time, and no header. GitLab's request
+    holds the secret itself: who could change its number could make any request.
+    """
     body = hashlib.sha256(delivery.body).hexdigest()
-    return f"{delivery.provider}:{','.join(sorted(hosts))}:{body}"
+    key = f"{delivery.provider}:{','.join(sorted(hosts))}:{body}"
+    if delivery.provider in MUST_NUMBER:
+        return [key]
+    number = hashlib.sha256(_number(delivery).encode()).hexdigest()
+    if delivery.provider == "gitlab":
+        return [f"{key}:{number}"]
+    return [f"{key}:{number}", f"{key}:{now // REPLAY_SECONDS:.0f}"]
 
 
 def _number(delivery: Delivery) -> str:

@@ -10,7 +10,7 @@ from shared.contracts.errors import Invalid
 NAME_LENGTH = 100
 LOCAL_NAME = re.compile(r"[A-Za-z0-9._][\w.-]*")
 #: Names that are valid in addresses, but not for a folder `NAME.git`.
-UNUSABLE_NAME = re.compile(r"/|\.\.|(\.git|\.lock|\.)$")
+UNUSABLE_NAME = re.compile(r"(?i)/|\.\.|(\.git|\.lock|\.)$")
 
 
 def check_new_name(host: str, repository: str) -> None:
