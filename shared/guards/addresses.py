@@ -26,8 +26,13 @@ _DOT = re.compile(r"%2e", re.IGNORECASE)
 #: The authority as Python's parser sees it: after blanks and a scheme, without tabs and
 #: line breaks.
 _AUTHORITY = re.compile(r"[\x00-\x20]*(?:[A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#]*)")
-#: What stands before the host of an http(s) address, after the type of a location.
-_START = re.compile(r"[\x00-\x20]*(?:(?:[a-z]+[:+])?https?:)?[/\\]{2,}", re.IGNORECASE)
+#: What stands before the host of an address of the web, after the type of a location.
+_START = re.compile(
+    r"(?i)[\x00-\x20]*(?:[a-z]+[:+][\x00-\x20]*){0,3}"
+    r"(?:(?:https?|ftps?|ssh|git):[/\\]+|(?<![:+])[/\\]{2})"
+)
+#: User names that are tokens of GitHub, GitLab and Bitbucket, or as long as one.
+_TOKEN = re.compile(r"(?i)(?:gh[a-z]_|github_pat_|gl[a-z]{1,8}-|atbb|atctt)|(?s:.{40})")
 _DROPPED = str.maketrans("", "", "\t\r\n")
 #: A separator that is escaped twice: a server that unescapes twice sees another path.
 _TWICE = re.compile(r"%(2e|2f|5c|25)", re.IGNORECASE)
@@ -129,7 +134,7 @@ def split_address(text: str, label: str = "url") -> SplitResult:
 
 
 def require_no_password(text: str, label: str) -> None:
-    """Check that an http(s) address, or `url:address`, holds no password.
+    """Check that an address, or `url:address`, holds no password and no token.
 
     For addresses that are stored and shown to others. An address that cannot be read
     counts too, if what stands before an `@` may be a password.
@@ -147,10 +152,10 @@ def require_no_password(text: str, label: str) -> None:
     port = host.rpartition("]")[2].partition(":")[2]
     # A password may hold a slash that should have been escaped.
     is_cut = not has_user and not re.fullmatch(r"[0-9]*", port)
-    if is_cut or ":" in unquote(user):
+    if is_cut or ":" in unquote(user) or _TOKEN.match(user):
         raise Invalid(
-            f"{label}: must not hold a password, because it is shown to others; the "
-            "credentials of a host belong in integrations"
+            f"{label}: must not hold a password or a token, because it is shown to "
+            "others; the credentials of a host belong in integrations"
         )
 
 

@@ -249,6 +249,7 @@ def test_a_broken_text_may_ask_to_be_restricted(text: str, expected: bool) -> No
         ({"annotations": [f"{VISIBILITY}: restricted"]}, True),
         ([{"annotations": {VISIBILITY: "restricted"}}], True),
         ({"$yaml": "./metadata.yaml"}, True),
+        ({"annotations": {"$yaml": "./annotations.yaml"}}, True),
         ({"annotations": {VISIBILITY: " Public"}}, False),
         ({"annotations": {VISIBILITY: ""}}, False),
         ({}, False),

@@ -143,15 +143,32 @@ def test_no_text_of_a_commit_hides_a_push(
     assert commit["url"].endswith(f"/payments/commit/{commit['id']}")
 
 
-def test_a_push_of_very_many_files_names_none(
+def test_who_commits_without_an_address_is_named(
     tmp_path: Path, portal: tuple[str, Queue[tuple[dict[str, str], bytes]]]
+) -> None:
+    """The portal refuses a push of nobody."""
+    address, heard = portal
+    copy = load(tmp_path, address=address, secret=SECRET).workshop / "payments"
+    git(copy, "config", "user.email", "")
+    git(copy, "config", "user.name", "Ben")
+    git(copy, "commit", "--allow-empty", "--message", "Nothing")
+    git(copy, "push")
+    assert json.loads(heard.get(timeout=10)[1])["pusher"]["login"] == "Ben"
+
+
+@pytest.mark.parametrize(("count", "length"), [(10_001, 5), (2_000, 200)])
+def test_a_push_of_very_many_files_names_none(
+    tmp_path: Path,
+    portal: tuple[str, Queue[tuple[dict[str, str], bytes]]],
+    count: int,
+    length: int,
 ) -> None:
     """The portal would refuse the list; without any, it reads everything again."""
     address, heard = portal
     copy = load(tmp_path, address=address, secret=SECRET).workshop / "payments"
     (copy / "many").mkdir()
-    for number in range(10_001):
-        (copy / "many" / str(number)).touch()
+    for number in range(count):
+        (copy / "many" / f"{number:0{length}}").touch()
     git(copy, "add", "--all")
     git(copy, "commit", "--quiet", "--message", "Many")
     git(copy, "push")
@@ -168,6 +185,11 @@ def test_a_push_succeeds_while_the_portal_is_down(tmp_path: Path) -> None:
     assert "was not told" in git(copy, "push")
     pushed = git(loaded.host / "handbook.git", "rev-parse", "main")
     assert pushed == git(copy, "rev-parse", "HEAD")
+    (loaded.host / "hook.json").unlink()
+    git(copy, "commit", "--allow-empty", "--message", "Nothing")
+    report = git(copy, "push")
+    assert "was not told" in report
+    assert "Traceback" not in report
 
 
 def test_loading_twice_keeps_existing_repositories(tmp_path: Path) -> None:

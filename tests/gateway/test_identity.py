@@ -12,6 +12,7 @@ import pytest
 
 from services.gateway.identity.keys import KeyRing
 from services.gateway.identity.memberships import (
+    HANGING_SECONDS,
     OWNERSHIP_LENGTH,
     OWNERSHIP_REFS,
     PARENT_LEVELS,
@@ -149,10 +150,13 @@ class Groups:
         self.children: dict[str, list[str]] = {}
         self.requests = 0
         self.away = False
+        self.hangs = False
 
     async def entity(self, _: str) -> Any:
         self.requests += 1
         await asyncio.sleep(0)
+        if self.hangs:
+            await asyncio.Event().wait()
         if self.away:
             raise Unavailable("away")
         relations = [{"type": "memberOf", "targetRef": name} for name in self.direct]
@@ -315,6 +319,22 @@ class TestMemberships:
         clock.now = 1000
         assert await memberships.ownership("user:d/a") == ownership
         assert await memberships.ownership("user:d/b") == ("user:d/b",)
+
+    async def test_a_catalog_that_hangs_holds_up_a_reader_once(self) -> None:
+        """Then the memberships before it hung apply, until it is tried again."""
+        groups, clock = Groups(), Clock(0)
+        memberships = CatalogMemberships(groups, clock=clock, lookup_seconds=0.01)
+        ownership = await memberships.ownership("user:d/a")
+        groups.hangs = True
+        clock.now = 1000
+        requests = groups.requests
+        for _ in range(5):
+            assert await memberships.ownership("user:d/a") == ownership
+        assert groups.requests == requests + 1
+        groups.hangs = False
+        clock.now += HANGING_SECONDS
+        assert await memberships.ownership("user:d/a") == ownership
+        assert groups.requests > requests + 1
 
 
 class TestEndedSessions:

@@ -137,6 +137,38 @@ async def test_a_guest_with_many_streams_leaves_room(
             assert answer.status_code == 200
 
 
+SCOPE = {"type": "http", "method": "GET", "path": STREAM, "headers": []}
+
+
+async def ignore(_message: Any) -> None:
+    return
+
+
+def client(*messages: str) -> Any:
+    """What an application receives of a client, which then stays silent."""
+    types = iter(["http.request", *messages])
+
+    async def receive() -> dict[str, Any]:
+        if kind := next(types, None):
+            return {"type": kind, "body": b"", "more_body": False}
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    return receive
+
+
+class Opened:
+    """An application that sends a stream's first bytes; `paths` are requested."""
+
+    def __init__(self) -> None:
+        self.paths: list[str] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        assert (await receive())["type"] == "http.request"
+        self.paths.append(scope["path"])
+        await send({"type": "http.response.body", "body": b""})
+
+
 async def test_streams_are_opened_a_few_at_a_time(monkeypatch) -> None:
     """A turn ends with the first bytes, and the stream goes on."""
     monkeypatch.setattr(openings, "PAUSE_SECONDS", 0)
@@ -153,12 +185,9 @@ async def test_streams_are_opened_a_few_at_a_time(monkeypatch) -> None:
         started.release()
         await end.wait()
 
-    async def ignore(_message: Any) -> None:
-        return
-
     opening = StreamOpenings(app)
     tasks = [
-        asyncio.create_task(opening({"type": "http", "path": STREAM}, ignore, ignore))
+        asyncio.create_task(opening(SCOPE, client(), ignore))
         for _ in range(5 * openings.OPENINGS)
     ]
     async with asyncio.timeout(20):
@@ -172,25 +201,83 @@ async def test_streams_are_opened_a_few_at_a_time(monkeypatch) -> None:
 async def test_a_pause_follows_each_opening(monkeypatch) -> None:
     """The turn is not free at once; other requests have no turns."""
     monkeypatch.setattr(openings, "PAUSE_SECONDS", 3600)
-    paths: list[str] = []
-
-    async def app(app_scope: Any, _receive: Any, send: Any) -> None:
-        paths.append(app_scope["path"])
-        await send({"type": "http.response.body", "body": b""})
-
-    async def ignore(_message: Any) -> None:
-        return
-
+    app = Opened()
     opening = StreamOpenings(app)
     for _ in range(openings.OPENINGS):
-        await opening({"type": "http", "path": STREAM}, ignore, ignore)
-    late = asyncio.create_task(
-        opening({"type": "http", "path": STREAM}, ignore, ignore)
-    )
+        await opening(SCOPE, client(), ignore)
+    late = asyncio.create_task(opening(SCOPE, client(), ignore))
     for _ in range(10):
         # Each round of the loop, the late one could go on.
         await asyncio.sleep(0)
-        await opening({"type": "http", "path": "/healthz"}, ignore, ignore)
+        await opening({**SCOPE, "path": "/healthz"}, client(), ignore)
     assert not late.done()
-    assert paths == [STREAM] * openings.OPENINGS + ["/healthz"] * 10
+    assert app.paths == [STREAM] * openings.OPENINGS + ["/healthz"] * 10
     late.cancel()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"method": "POST"},
+        {"headers": [(b"content-length", b"900000")]},
+        {"headers": [(b"transfer-encoding", b"chunked")]},
+    ],
+    ids=["post", "body", "chunked"],
+)
+async def test_a_request_whose_body_may_be_late_has_no_turn(
+    monkeypatch, changes
+) -> None:
+    """It would keep the turn of a stream for as long as its client likes."""
+    monkeypatch.setattr(openings, "LONGEST_SECONDS", 3600)
+    late = asyncio.Event()
+
+    async def app(scope: Any, _receive: Any, send: Any) -> None:
+        if scope != SCOPE:
+            await late.wait()
+        await send({"type": "http.response.body", "body": b""})
+
+    opening = StreamOpenings(app)
+    slow = [
+        asyncio.create_task(opening({**SCOPE, **changes}, client(), ignore))
+        for _ in range(2 * openings.OPENINGS)
+    ]
+    await asyncio.sleep(0)
+    async with asyncio.timeout(20):
+        await opening(SCOPE, client(), ignore)
+        late.set()
+        await asyncio.gather(*slow)
+
+
+async def test_who_hung_up_costs_the_next_stream_no_pause(monkeypatch) -> None:
+    """However many closed their connections while they waited."""
+    monkeypatch.setattr(openings, "PAUSE_SECONDS", 3600)
+    app = Opened()
+    opening = StreamOpenings(app)
+    for _ in range(100):
+        await opening(SCOPE, client("http.disconnect"), ignore)
+    assert app.paths == []
+    await opening(SCOPE, client(), ignore)
+    assert app.paths == [STREAM]
+
+
+async def test_a_turn_ends_in_time(monkeypatch) -> None:
+    """An opening that waits for another service holds up no others."""
+    monkeypatch.setattr(openings, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(openings, "LONGEST_SECONDS", 0.01)
+    end, app = asyncio.Event(), Opened()
+
+    async def hang(scope: Any, receive: Any, send: Any) -> None:
+        if len(tasks) < openings.OPENINGS:
+            await end.wait()
+        await app(scope, receive, send)
+
+    tasks: list[Any] = []
+    opening = StreamOpenings(hang)
+    for _ in range(openings.OPENINGS):
+        task = asyncio.create_task(opening(SCOPE, client(), ignore))
+        await asyncio.sleep(0)
+        tasks.append(task)
+    async with asyncio.timeout(20):
+        await opening(SCOPE, client(), ignore)
+    end.set()
+    await asyncio.gather(*tasks)

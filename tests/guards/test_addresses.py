@@ -278,6 +278,13 @@ def test_a_redirect_target_stays_on_this_site(requested: str, address: str) -> N
         "https://ben:secret1/with/slash@host.example/",
         "https://ben:secret1#x@host.example/",
         "git+https://ben:secret1@host.example/",
+        "url: https://ben:secret1@host.example/",
+        "view:source:https://ben:secret1@host.example/",
+        "https:/ben:secret1@host.example/",
+        "url:ftp://ben:secret1@host.example/",
+        "https://ghp_secret1@host.example/",
+        "url:https://github_pat_secret1@host.example/",
+        f"https://secret1{'x' * 40}@host.example/",
     ],
 )
 def test_an_address_that_is_shown_holds_no_password(address: str) -> None:
@@ -299,6 +306,8 @@ def test_an_address_that_is_shown_holds_no_password(address: str) -> None:
         "url:https://host.example/@scope/a:b.yaml",
         "./a:b@c.yaml",
         "docker://shop/nginx:1.2@sha256:abc",
+        "docker://nginx:1.2@sha256:abc",
+        "ssh://git@host.example/shop.git",
         "a:b@c",
         "",
     ],

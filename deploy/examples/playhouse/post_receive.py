@@ -18,7 +18,9 @@ from urllib.parse import urlsplit
 
 NO_COMMIT = "0" * 40
 COMMITS_LIMIT = 50
+#: Files, and the characters of their paths, that a delivery may name: the portal reads 5 MB.
 FILES_LIMIT = 10_000
+PATHS_LIMIT = 300_000
 MESSAGE_LIMIT = 10_000
 FIELDS = "%H%x00%an%x00%ae%x00%cn%x00%ce%x00%cI%x00%B"
 KINDS = {"A": "added", "D": "removed"}
@@ -32,8 +34,9 @@ def git(*arguments):
 
 
 def person(name, email):
-    """A person in Gitea's format; the login is the part before the @."""
-    return {"name": name, "email": email, "username": email.partition("@")[0]}
+    """A person in Gitea's format; the login is the part before the @, or else the name."""
+    login = email.partition("@")[0] or name or "unknown"
+    return {"name": name, "email": email, "username": login}
 
 
 def commits_of(*options):
@@ -85,7 +88,8 @@ def commits_between(before, after):
     """The pushed commits, newest first, and their number.
 
     A rewritten branch lists no commits, because the list would be incomplete, and one with
-    very many changed files none, because the portal would refuse it: the portal reads an empty list as "anything may have changed". A deleted one has none either.
+    very many changed files none, because the portal would refuse it: the portal reads an
+    empty list as "anything may have changed". A deleted one has none either.
     """
     if after == NO_COMMIT:
         return [], 0
@@ -97,8 +101,9 @@ def commits_between(before, after):
     options = (f"-{COMMITS_LIMIT}", "--first-parent", span)
     commits = commits_of(*options)
     add_files(commits, *options)
-    files = sum(len(commit[kind]) for commit in commits for kind in FILE_KINDS)
-    return commits if files <= FILES_LIMIT else [], count
+    paths = [path for commit in commits for kind in FILE_KINDS for path in commit[kind]]
+    is_too_long = len(paths) > FILES_LIMIT or sum(map(len, paths)) > PATHS_LIMIT
+    return [] if is_too_long else commits, count
 
 
 def payload(settings, name, before, after, ref):
@@ -163,10 +168,12 @@ def send(settings, body):
         raise OSError(f"it answered {response.status}: {body_text}")
 
 
-def tell(settings, repository, before, after, ref):
+def tell(repository, before, after, ref):
     """Send one pushed branch; on failure say so, so that the next one is sent."""
     try:
-        push = payload(settings, repository, before, after, ref)
+        settings = json.loads((repository.parent / "hook.json").read_text("utf-8"))
+        name = repository.name.removesuffix(".git")
+        push = payload(settings, name, before, after, ref)
         send(settings, json.dumps(push).encode())
     except (
         OSError,
@@ -184,11 +191,10 @@ def tell(settings, repository, before, after, ref):
 def main():
     """Read `before after ref` lines, which Git passes to the hook."""
     repository = Path.cwd()
-    settings = json.loads((repository.parent / "hook.json").read_text("utf-8"))
     for line in sys.stdin.read().splitlines():
         before, after, ref = line.split(" ", 2)
         if ref.startswith("refs/heads/"):
-            tell(settings, repository.name.removesuffix(".git"), before, after, ref)
+            tell(repository, before, after, ref)
 
 
 if __name__ == "__main__":

@@ -17,15 +17,12 @@ def asks_to_be_restricted(document: Any) -> bool:
     """Whether a document that may be invalid asks to be hidden, or may mean to."""
     if not isinstance(document, Mapping):
         return False
-    metadata = document.get("metadata") or {}
-    if not isinstance(metadata, Mapping) or any(
-        str(k).startswith("$") for k in metadata
-    ):
-        # Whatever it, or the text that it is read from, was meant to say.
+    metadata = document.get("metadata")
+    if _is_unclear(metadata):
         return True
-    for pairs in (metadata.get("annotations"), metadata.get("labels")):
-        if pairs and not isinstance(pairs, Mapping):
-            # Whatever it was meant to say.
+    parts = mapping_of(metadata)
+    for pairs in (parts.get("annotations"), parts.get("labels")):
+        if _is_unclear(pairs):
             return True
         for key, value in mapping_of(pairs).items():
             if isinstance(key, str) and key.strip().lower() == VISIBILITY:
@@ -33,6 +30,13 @@ def asks_to_be_restricted(document: Any) -> bool:
                 if text.strip().lower() not in ("", PUBLIC):
                     return True
     return False
+
+
+def _is_unclear(part: Any) -> bool:
+    """Whether it cannot be told what a part was meant to say, or its placeholder."""
+    if not isinstance(part, Mapping):
+        return bool(part)
+    return any(isinstance(key, str) and key.startswith("$") for key in part)
 
 
 def may_ask_to_be_restricted(body: bytes) -> bool:

@@ -32,6 +32,10 @@ GROUPS_A_LEVEL = 2 * OWNERSHIP_REFS
 Groups = Mapping[str, Entity]
 #: While the catalog is unavailable, the last claims count; nobody gains rights.
 RETRY_SECONDS = 1.0
+#: What a lookup may take, and how long it then counts as failed: a catalog that hangs
+#: holds up each reader once in a while.
+LOOKUP_SECONDS = 5.0
+HANGING_SECONDS = 10.0
 
 
 class CatalogMemberships:
@@ -42,12 +46,14 @@ class CatalogMemberships:
         resources: Resources,
         *,
         cache_seconds: float = CACHE_SECONDS,
+        lookup_seconds: float = LOOKUP_SECONDS,
         parent_groups: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._resources = resources
         self._parent_groups = parent_groups
         self._cache_seconds = cache_seconds
+        self._lookup_seconds = lookup_seconds
         self._clock = clock
         self._cache: dict[str, tuple[float, tuple[str, ...]]] = {}
         self._lookups: dict[str, asyncio.Task[tuple[str, ...]]] = {}
@@ -87,20 +93,25 @@ class CatalogMemberships:
     async def _look_up(self, user_ref: str) -> tuple[str, ...]:
         generation = self._generation
         try:
-            entity = await self._resources.entity(user_ref)
-            groups = _targets(entity, "memberOf") if entity else set()
-            refs = (user_ref, *sorted(groups - {user_ref}))
-            if self._parent_groups:
-                refs = await self._with_parents(refs)
-        except CallboardError:
+            async with asyncio.timeout(self._lookup_seconds):
+                refs = await self._read(user_ref)
+        except (CallboardError, TimeoutError) as error:
             stale = self._cache.get(user_ref)
             refs = stale[1] if stale is not None else (user_ref,)
-            self._cache[user_ref] = (self._clock() + RETRY_SECONDS, refs)
+            is_late = isinstance(error, TimeoutError)
+            rest = HANGING_SECONDS if is_late else RETRY_SECONDS
+            self._cache[user_ref] = (self._clock() + rest, refs)
             return refs
         # After a change during the lookup, the claims count for this request only.
         if generation == self._generation:
             self._cache[user_ref] = (self._clock() + self._cache_seconds, refs)
         return refs
+
+    async def _read(self, user_ref: str) -> tuple[str, ...]:
+        entity = await self._resources.entity(user_ref)
+        groups = _targets(entity, "memberOf") if entity else set()
+        refs = (user_ref, *sorted(groups - {user_ref}))
+        return await self._with_parents(refs) if self._parent_groups else refs
 
     async def _with_parents(self, refs: tuple[str, ...]) -> tuple[str, ...]:
         """The refs and those of their parent groups, level by level."""
