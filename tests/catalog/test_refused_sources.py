@@ -258,3 +258,4 @@ def test_a_broken_text_may_ask_to_be_restricted(text: str, expected: bool) -> No
 def test_a_document_may_ask_to_be_restricted(metadata: Any, expected: bool) -> None:
     """Any value counts that is not known to be public."""
     assert asks_to_be_restricted({"metadata": metadata}) == expected
+    assert asks_to_be_restricted({"metadata": metadata, "$yaml": "./all.yaml"})

@@ -18,7 +18,7 @@ def asks_to_be_restricted(document: Any) -> bool:
     if not isinstance(document, Mapping):
         return False
     metadata = document.get("metadata")
-    if _is_unclear(metadata):
+    if _is_unclear(document) or _is_unclear(metadata):
         return True
     parts = mapping_of(metadata)
     for pairs in (parts.get("annotations"), parts.get("labels")):
