@@ -118,6 +118,41 @@ async def test_a_repository_without_a_descriptor_stays_open(
     assert await readable(catalog, f"https://{host.name}/skeleton/tree/main/docs")
 
 
+@pytest.mark.parametrize(
+    "descriptor",
+    [
+        entity("${{ values.name }}"),
+        "metadata:\n  name: ${{ values.name }}\n{% if x %}\nkind: API\n{% endif %}\n",
+    ],
+    ids=["a name", "a text"],
+)
+async def test_a_skeleton_with_a_descriptor_stays_open(
+    catalog: Running, host: Host, descriptor: Any
+) -> None:
+    """The portal discovers it, and it is no entity before a template renders it."""
+    await pushed(catalog, host, "skeleton", descriptor)
+    url = f"https://{host.name}/skeleton/tree/main/docs"
+    assert await readable(catalog, url)
+    await pushed(catalog, host, "skeleton", refused("${{ values.name }}"))
+    assert not await readable(catalog, url)
+
+
+async def test_a_dry_run_names_no_hidden_document(catalog: Running, host: Host) -> None:
+    """Of a file with others for everybody, whose hidden one was broken by its owner."""
+    await pushed(catalog, host, "mixed", entity("open"), refused("veiled"))
+    assert "component:veiled" in await catalog.refs()
+    broken = refused("veiled")
+    broken["spec"]["type"] = ["told-by-the-error"]
+    await pushed(catalog, host, "mixed", entity("open"), broken)
+    await pushed(catalog, host, "own", pointing("own", host.url("mixed")))
+    for name in ("mixed", "own"):
+        answer = await dry(catalog, host.url(name))
+        assert answer.status_code == 400
+        assert "an entity that not everybody may see is invalid" in answer.text
+        assert not {"veiled", "told-by"} & set(answer.text.replace("'", " ").split())
+        assert "veiled" not in answer.text
+
+
 async def test_a_restricted_entity_that_takes_a_taken_name_stays_closed(
     catalog: Running, host: Host
 ) -> None:
@@ -181,10 +216,10 @@ async def test_the_owner_of_a_restricted_entity_reads_its_broken_source(
     assert answer.json()["items"][0]["readable"]
 
 
-async def test_who_registered_a_location_reads_its_broken_source(
+async def test_a_registration_alone_closes_no_source(
     database: Any, data: Path, host: Host
 ) -> None:
-    """Others do not, and the location itself is read again and recovers."""
+    """Anybody may register any file of a skeleton; it is read again and recovers."""
     host.commit("new", {FILE: "kind: [\n", "docs/secret.md": MARK})
     async with running(database, data, host.config()) as catalog:
         target = {"type": "url", "target": host.url("new")}
@@ -192,7 +227,7 @@ async def test_who_registered_a_location_reads_its_broken_source(
         assert answer.status_code == 201, answer.text
         url = host.url("new", "docs/secret.md")
         assert await readable(catalog, url, ANNA)
-        assert not await readable(catalog, url, BO)
+        assert await readable(catalog, url, BO)
         host.commit("new", {FILE: entity("new")})
         [root] = catalog.work.catalog.state.roots.values()
         body = {"entityRef": root.location.entity_ref}

@@ -21,7 +21,8 @@ class RefusedFile:
     """A file with documents that are no entities, or that could not be read at all.
 
     `is_restricted`: one of them asks to be hidden, or may mean to. `is_descriptor`: the
-    source itself, or the operator, names it; anybody's Location may name any file.
+    portal discovered it, or the operator's configuration names it; anybody may register
+    any file, or name it in a Location.
     `root` is the name of the location above it, `registrant` who registered that, as
     long as it is registered.
     """
@@ -73,7 +74,7 @@ class RefusedFiles:
             return
         own_source = self._locate(str(root.location)).key
         sources = self._sources.setdefault(root.name, set())
-        if not root.settled:
+        if not root.settled and _is_by_operator(root):
             self._unsettled.setdefault(own_source, set()).add(root.name)
             sources.add(own_source)
         for file in self._refused(root, own_source, states):
@@ -96,12 +97,16 @@ class RefusedFiles:
     def _refused(
         self, root: RootLocation, own_source: str, states: Sequence[FileState]
     ) -> Iterator[RefusedFile]:
-        by_operator = CONFIG in root.providers
+        by_operator = _is_by_operator(root)
         for state in states:
-            place = self._locate(state.location)
             is_restricted = any(map(is_about_restricted, state.errors))
-            is_descriptor = (by_operator or place.key == own_source) and any(
-                map(is_about_contents, state.errors)
+            has_contents = by_operator and any(map(is_about_contents, state.errors))
+            if not (is_restricted or has_contents):
+                # Most are files that are not there: their places are not looked up.
+                continue
+            place = self._locate(state.location)
+            is_descriptor = has_contents and (
+                CONFIG in root.providers or place.key == own_source
             )
             if is_restricted or is_descriptor:
                 yield RefusedFile(
@@ -112,3 +117,8 @@ class RefusedFiles:
                     root.name,
                     root.registrant if REGISTERED in root.providers else "",
                 )
+
+
+def _is_by_operator(root: RootLocation) -> bool:
+    """Whether a root is not only somebody's registration."""
+    return bool(root.providers - {REGISTERED})

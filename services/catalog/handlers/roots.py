@@ -16,6 +16,7 @@ from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.ingest.refusals import error_of_all
 from services.catalog.model import LocationRef, RepositoryPath, RootLocation
+from services.catalog.planning.reading import TargetReading
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
 
@@ -292,7 +293,7 @@ async def preview(
         if target_reading.error is not None:
             raise target_reading.error
         if target_reading.refusals:
-            raise error_of_all(target_reading.refusals)
+            raise await _error_of_all(catalog, target_reading, reader)
         for candidate in target_reading.candidates:
             first_location = locations.get(candidate.ref)
             if first_location is not None and first_location != candidate.location:
@@ -302,6 +303,27 @@ async def preview(
             locations[candidate.ref] = candidate.location
             emitted.setdefault(target_reading.target.parent, []).append(candidate)
     return _in_order(own_entity, emitted)
+
+
+async def _error_of_all(
+    catalog: CatalogContext, reading: TargetReading, reader: SourceReader
+) -> CallboardError:
+    """The error of a file's documents, as far as the reader may know of them.
+
+    A file's text may be another's although there are entities in it for everybody.
+    """
+    location = reading.target.location
+    is_private = any(
+        refusal.is_restricted
+        or (refusal.ref is not None and catalog.state.is_restricted(refusal.ref))
+        for refusal in reading.refusals
+    )
+    if is_private and not await catalog.rights.is_readable(location, reader, raw=True):
+        return Invalid(
+            f"{location}: an entity that not everybody may see is invalid; see its own "
+            "page"
+        )
+    return error_of_all(reading.refusals)
 
 
 def _in_order(

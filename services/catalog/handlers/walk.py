@@ -24,6 +24,7 @@ from services.catalog.ingest.candidates import (
 from services.catalog.ingest.location_targets import targets_of
 from services.catalog.ingest.problems import (
     FILE_ITEMS,
+    SKELETON,
     BrokenFile,
     failure_item,
     items_of_file,
@@ -322,8 +323,9 @@ class Walk:
                 load_documents, fetched.body
             )
         except Invalid as error:
+            hint = f"; {SKELETON}" if _has_template_marks(fetched.body) else ""
             raise BrokenFile(
-                f"{target.location}: {error.message}",
+                f"{target.location}: {error.message}{hint}",
                 is_restricted=may_ask_to_be_restricted(fetched.body),
             ) from error
         return documents
@@ -391,3 +393,7 @@ def _digest_of(fetched: FetchedFile, included: IncludedContents) -> str:
     """Covers the descriptor and everything that its placeholders stand for."""
     digests = f"{fetched.digest} {included.digest.hexdigest()}"
     return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()
+
+
+def _has_template_marks(body: bytes) -> bool:
+    return any(mark in body for mark in (b"${{", b"{%", b"{{ cookiecutter."))

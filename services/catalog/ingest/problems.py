@@ -39,6 +39,10 @@ _LINE = re.compile(r"(?s).* at line (\d+), column (\d+)(?:$|: )")
 _SINCE = "%Y-%m-%d %H:%M UTC"
 
 
+#: Of a text that cannot be parsed.
+SKELETON = "it reads like a file of a template's skeleton"
+
+
 class BrokenFile(Invalid):
     """A file that was read, but that cannot be parsed into documents.
 
@@ -61,8 +65,18 @@ def restricted_item(item: StatusItemJson) -> StatusItemJson:
 
 
 def is_about_contents(item: StatusItemJson) -> bool:
-    """Whether an item is about what a file holds, and not about that there is none."""
-    return bool(item["error"].get("name") != NotFound.name)
+    """Whether an item is about a descriptor's text.
+
+    It is about none if there is no file, or if that belongs to a template's skeleton.
+    """
+    error = item["error"]
+    return bool(error.get("name") != NotFound.name and not is_of_skeleton(item))
+
+
+def is_of_skeleton(item: StatusItemJson) -> bool:
+    """Whether a refused text has a template's marks, such as `${{ values.name }}`."""
+    message = item["message"]
+    return SKELETON in message or "{{" in message
 
 
 def failure_item(

@@ -4,6 +4,7 @@ A Location entity shows what is wrong with its targets. The last good version of
 entity stays.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
@@ -166,12 +167,18 @@ def _with_item(state: FileState, item: StatusItemJson) -> FileState:
 def _location_items(
     view: CatalogView, outcome: LocationOutcome
 ) -> dict[str, tuple[StatusItemJson, ...]]:
-    """The problems of each Location entity: those of its targets, and of its file."""
+    """The problems of each Location entity: those of its targets, and of its file.
+
+    Only as many items are made as are stored: thousands of targets may each have some.
+    """
     states = outcome.following_states
-    problems: dict[str, tuple[StatusItemJson, ...]] = {}
+    problems: dict[str, list[StatusItemJson]] = {}
+    counts = Counter[str]()
     for key, state in states.items():
-        items = _visible_items(view, key[0], key, state.errors)
-        problems[key[0]] = (*problems.get(key[0], ()), *items)
+        items = problems.setdefault(key[0], [])
+        counts[key[0]] += len(state.errors)
+        if len(items) < LOCATION_ITEMS:
+            items += _visible_items(view, key[0], key, state.errors)
     for ref in problems.keys() | outcome.locations:
         location = view.providing_location(ref) or ""
         for parent in view.parents(ref) or ():
@@ -179,8 +186,12 @@ def _location_items(
             if key in states:
                 entity_items = items_of_entity(ref, states[key])
                 visible_items = _visible_items(view, ref, key, entity_items)
-                problems[ref] = (*visible_items, *problems.get(ref, ()))
-    return {ref: limit_items(items, LOCATION_ITEMS) for ref, items in problems.items()}
+                problems[ref] = [*visible_items, *problems.get(ref, ())]
+                counts[ref] += len(visible_items)
+    return {
+        ref: limit_items(items, LOCATION_ITEMS, counts[ref])
+        for ref, items in problems.items()
+    }
 
 
 def _visible_items(
