@@ -32,7 +32,10 @@ _START = re.compile(
     r"(?:(?:https?|ftps?|ssh|git):[/\\]+|(?<![:+])[/\\]{2})"
 )
 #: User names that are tokens of GitHub, GitLab and Bitbucket, or as long as one.
-_TOKEN = re.compile(r"(?i)(?:gh[a-z]_|github_pat_|gl[a-z]{1,8}-|atbb|atctt)|(?s:.{40})")
+_TOKEN = re.compile(
+    r"(?i)gh[opsur]_|github_pat_|gl(?:pat|dt|rt|ft|ptt|cbt|soat|agent)-|atbb|atctt"
+    r"|[a-z0-9]{40}"
+)
 _DROPPED = str.maketrans("", "", "\t\r\n")
 #: A separator that is escaped twice: a server that unescapes twice sees another path.
 _TWICE = re.compile(r"%(2e|2f|5c|25)", re.IGNORECASE)

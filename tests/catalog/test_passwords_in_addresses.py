@@ -49,17 +49,6 @@ async def test_no_route_takes_an_address_with_a_password(
     [
         (pointing("more", "./ok.yaml", ADDRESS), "spec.targets"),
         (
-            builders.component(
-                "bad",
-                {"annotations": {"backstage.io/source-location": f"url:{ADDRESS}"}},
-            ),
-            "metadata.annotations.backstage.io/source-location",
-        ),
-        (
-            builders.component("bad", {"links": [{"url": ADDRESS}]}),
-            "metadata.links[0].url",
-        ),
-        (
             builders.component("bad", {"description": {"$text": ADDRESS}}),
             "$text",
         ),

@@ -284,6 +284,7 @@ def test_a_redirect_target_stays_on_this_site(requested: str, address: str) -> N
         "url:ftp://ben:secret1@host.example/",
         "https://ghp_secret1@host.example/",
         "url:https://github_pat_secret1@host.example/",
+        "https://glpat-secret1@host.example/",
         f"https://secret1{'x' * 40}@host.example/",
     ],
 )
@@ -308,6 +309,9 @@ def test_an_address_that_is_shown_holds_no_password(address: str) -> None:
         "docker://shop/nginx:1.2@sha256:abc",
         "docker://nginx:1.2@sha256:abc",
         "ssh://git@host.example/shop.git",
+        "https://global-corp@dev.azure.com/global-corp/p/_git/r",
+        "https://glass-works@dev.azure.com/glass-works/p/_git/r",
+        "https://somebody.with.a.long.name%40department.example@host.example/",
         "a:b@c",
         "",
     ],

@@ -253,15 +253,13 @@ def _complete(
 
 
 def _require_no_passwords(entity: Entity) -> None:
-    """Refuse addresses with a password: readers, events and the index would have it.
+    """Refuse addresses to read that have a password: readers and events would have it.
+
+    What links and annotations say is their author's.
 
     Raises:
         Invalid: naming the field.
     """
-    for name, value in entity.annotations.items():
-        require_no_password(value, f"metadata.annotations.{name}")
-    for number, link in enumerate(entity.links):
-        require_no_password(link.url, f"metadata.links[{number}].url")
     if entity.kind == "Location":
         for target in targets_of(entity)[1]:
             require_no_password(target, "spec.targets")
