@@ -158,6 +158,10 @@ class FileState:
         return (self.place, *self.includes) if self.place else self.includes
 
 
+#: What names a root: a person's registration, or the configuration.
+REGISTERED, CONFIG = "registered", "config"
+
+
 @dataclass(frozen=True, slots=True)
 class RootLocation:
     """A location that was registered, configured or discovered.

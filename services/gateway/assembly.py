@@ -114,12 +114,8 @@ def build(
     services = ServiceQuestions(connections, admission, tokens)
     catalog = CatalogClient(services, _visitor(sign_in_rules(config)))
     identity = _identity(settings, config, catalog, database, base_url)
-    hub = LiveHub(
-        guard,
-        identity.memberships,
-        conditions.matches,
-        life_seconds=settings.stream_seconds,
-    )
+    life = settings.stream_seconds
+    hub = LiveHub(guard, identity.memberships, conditions.matches, life_seconds=life)
     failed_attempts = attempts(settings)
     open_requests = OpenRequests(settings.requests_per_user, failed_attempts.client)
     return GatewayDependencies(

@@ -6,8 +6,7 @@ from typing import Any
 
 from services.catalog.handlers.catalog import context_for
 from services.catalog.handlers.discovery import reconcile_repository
-from services.catalog.handlers.roots import REGISTERED
-from services.catalog.model import LocationRef
+from services.catalog.model import REGISTERED, LocationRef
 from tests import builders
 from tests.catalog.running import Host, pointing, running, write
 from tests.waiting import until

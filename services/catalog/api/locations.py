@@ -22,7 +22,7 @@ from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.sources import Sources
 from services.catalog.api.writing import CatalogWrites, Writes, context_of
 from services.catalog.handlers import roots
-from services.catalog.model import LocationRef, RootLocation, parse_location
+from services.catalog.model import REGISTERED, LocationRef, RootLocation, parse_location
 from services.catalog.query.matching import matcher
 from services.catalog.query.predicates import Predicate, parse_predicate
 from services.catalog.query.scopes import ReaderScope
@@ -109,7 +109,7 @@ def _flat_item(document: Mapping[str, str | None]) -> dict[str, str]:
 
 def _visible_registrations(writes: Writes, scope: ReaderScope) -> list[RootLocation]:
     """What is registered, but for what leads to restricted entities alone."""
-    registrations = writes.catalog.state.provided_by(roots.REGISTERED)
+    registrations = writes.catalog.state.provided_by(REGISTERED)
     visible_roots = (
         root for root in registrations if not scope.hides(root.location.entity_ref)
     )
@@ -300,6 +300,6 @@ async def remove(location_id: str, caller: Caller, writes: CatalogWrites) -> Res
     root = await _known_root(writes, caller, location_id)
     await writes.require_removal(caller, root)
     await roots.release_root(
-        writes.catalog, root, roots.REGISTERED, context_of(caller, "delete")
+        writes.catalog, root, REGISTERED, context_of(caller, "delete")
     )
     return Response(status_code=204)

@@ -11,13 +11,12 @@ from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.roots import (
-    CONFIG,
     Report,
     ensure_root,
     find_root,
     release_root,
 )
-from services.catalog.model import LocationRef, RootLocation
+from services.catalog.model import CONFIG, LocationRef, RootLocation
 from shared.contracts.errors import CallboardError, NotFound, Unavailable
 from shared.guards.turns import in_turns
 

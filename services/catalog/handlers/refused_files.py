@@ -10,10 +10,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from services.catalog.ingest.problems import is_about_contents, is_about_restricted
-from services.catalog.model import FileState, RepositoryPath, RootLocation, TargetKey
-
-CONFIG = "config"
-REGISTERED = "registered"
+from services.catalog.model import (
+    CONFIG,
+    REGISTERED,
+    FileState,
+    RepositoryPath,
+    RootLocation,
+    TargetKey,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,14 +14,18 @@ from services.catalog.handlers.source_rights import Admission, SourceReader
 from services.catalog.handlers.state_follower import MARGIN
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
+from services.catalog.ingest.problems import HIDDEN_INVALID
 from services.catalog.ingest.refusals import error_of_all
-from services.catalog.model import LocationRef, RepositoryPath, RootLocation
+from services.catalog.model import (
+    REGISTERED,
+    LocationRef,
+    RepositoryPath,
+    RootLocation,
+)
 from services.catalog.planning.reading import TargetReading
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
 
-REGISTERED = "registered"
-CONFIG = "config"
 #: Called with a source and its problem where no request waits for the answer.
 Report = Callable[[str, str], None]
 TRIES = 5
@@ -319,10 +323,7 @@ async def _error_of_all(
         for refusal in reading.refusals
     )
     if is_private and not await catalog.rights.is_readable(location, reader, raw=True):
-        return Invalid(
-            f"{location}: an entity that not everybody may see is invalid; see its own "
-            "page"
-        )
+        return Invalid(f"{location}: {HIDDEN_INVALID}")
     return error_of_all(reading.refusals)
 
 

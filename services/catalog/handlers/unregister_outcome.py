@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.catalog_state import CatalogState
-from services.catalog.handlers.roots import REGISTERED
-from services.catalog.model import RootLocation
+from services.catalog.model import REGISTERED, RootLocation
 from services.catalog.planning.orphans import orphans_of
 from shared.guards.turns import in_turns, sort_in_turns
 

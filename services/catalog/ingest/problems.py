@@ -39,6 +39,8 @@ _LINE = re.compile(r"(?s).* at line (\d+), column (\d+)(?:$|: )")
 _SINCE = "%Y-%m-%d %H:%M UTC"
 
 
+#: Of a file in which an entity is invalid that not everybody may see.
+HIDDEN_INVALID = "an entity that not everybody may see is invalid; see its own page"
 #: Of a text that cannot be parsed.
 SKELETON = "it reads like a file of a template's skeleton"
 
@@ -168,7 +170,7 @@ def in_general(item: StatusItemJson, location: str) -> StatusItemJson:
     if has_position:
         place = f" at line {error['line']}, column {error['column']}"
     if "since" not in error:
-        text = "an entity that not everybody may see is invalid; see its own page"
+        text = HIDDEN_INVALID
     else:
         text = f"it cannot be read, because of an error{place}"
     message = f"{error['name']}: {location}: {text}"
