@@ -142,6 +142,7 @@ class FileState:
     `parent` is the Location entity that names the target, `digest` covers the file and
     everything included by placeholders; None: it could not be read or had errors, so
     that it is never skipped. `errors` are the items for the parent's status.
+    `is_closed`: entities that not everybody may see came from it last, and none does.
     """
 
     parent: str
@@ -151,6 +152,7 @@ class FileState:
     place: RepositoryPath | None = None
     includes: tuple[RepositoryPath, ...] = ()
     errors: tuple[StatusItemJson, ...] = ()
+    is_closed: bool = False
 
     @property
     def places(self) -> tuple[RepositoryPath, ...]:

@@ -21,8 +21,12 @@ from services.catalog.model import (
     StoredEntity,
 )
 from shared.contracts.catalog import Cause
-from shared.contracts.errors import CallboardError
+from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.workers import run_beside
+
+
+class UnknownCommit(Invalid):
+    """There is no such repository or branch, as far as the portal's token shows."""
 
 
 @dataclass(frozen=True, slots=True)

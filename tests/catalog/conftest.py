@@ -1,6 +1,7 @@
-"""A small catalog behind its reading routes."""
+"""A small catalog behind its reading routes, and a Git host."""
 
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import pytest
 from httpx import AsyncClient
@@ -10,10 +11,16 @@ from shared.kit.http.service_tokens import PrincipalTokens
 from tests import builders
 from tests.catalog.entities_app import client_of, reading_app
 from tests.catalog.readmodels import model_of, stored
+from tests.catalog.running import Host
 
 Headers = Callable[..., dict[str, str]]
 TEAM = "group:default/team-a"
 PARENT = "location:default/generated-1"
+
+
+@pytest.fixture
+def host(data: Path) -> Host:
+    return Host(data)
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ class MemoryReading:
         for item in reading.candidates:
             if item.entity.kind == "Location":
                 targets = [
-                    Target(item.ref, place_of(text))
+                    Target(item.ref, place_of(text), origin=reading.target.location)
                     for text in targets_of(item.entity)[1]
                 ]
                 self.names[item.ref] = {target.key for target in targets}

@@ -185,6 +185,8 @@ class Host:
                 (copy / name).unlink(missing_ok=True)
                 (copy / name).symlink_to(content)
             else:
+                if (copy / name).is_symlink():
+                    (copy / name).unlink()
                 documents = content if isinstance(content, list) else [content]
                 write(copy, name, *documents)
         run("git", "add", "-A", cwd=copy)

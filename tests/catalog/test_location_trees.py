@@ -15,11 +15,6 @@ INNER = "location:default/inner"
 
 
 @pytest.fixture
-def host(data: Path) -> Host:
-    return Host(data)
-
-
-@pytest.fixture
 async def catalog(database: Any, data: Path, host: Host) -> AsyncIterator[Running]:
     async with running(database, data, host.config()) as started:
         yield started

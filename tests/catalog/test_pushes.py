@@ -28,11 +28,6 @@ from tests.waiting import until
 FILE = "catalog-info.yaml"
 
 
-@pytest.fixture
-def host(data: Path) -> Host:
-    return Host(data)
-
-
 def event(
     repository: str, *paths: str, at: str = "git.example.org", **more: Any
 ) -> RepositoryPushed:

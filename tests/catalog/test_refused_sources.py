@@ -30,11 +30,6 @@ ANNA = replace(somebody(), subject="user:default/anna")
 
 
 @pytest.fixture
-def host(data: Path) -> Host:
-    return Host(data)
-
-
-@pytest.fixture
 async def catalog(database: Any, data: Path, host: Host) -> AsyncIterator[Running]:
     """A name that somebody has, and a skeleton without a descriptor."""
     host.commit("squatter", {FILE: entity("goal")})

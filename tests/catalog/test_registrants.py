@@ -14,11 +14,6 @@ ORIGIN = "backstage.io/managed-by-origin-location"
 OWN = {"rule": "IS_ENTITY_OWNER", "params": {"claims": ["group:default/b"]}}
 
 
-@pytest.fixture
-def host(data: Path) -> Host:
-    return Host(data)
-
-
 def bo(permission: str) -> Principal:
     """A member of group b: sees everything, changes what the group owns."""
     also = {

@@ -15,11 +15,6 @@ from tests.waiting import until
 DESCRIPTOR = "catalog-info.yaml"
 
 
-@pytest.fixture
-def host(data: Path) -> Host:
-    return Host(data)
-
-
 async def remaining_of(catalog: Running, identity: str) -> list[dict[str, Any]]:
     answer = await catalog.ask("GET", f"/locations/{identity}/remaining")
     assert answer.status_code == 200, answer.text

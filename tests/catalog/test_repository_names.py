@@ -24,11 +24,6 @@ FILE = "catalog-info.yaml"
 
 
 @pytest.fixture
-def host(data: Path) -> Host:
-    return Host(data)
-
-
-@pytest.fixture
 async def catalog(database: Any, data: Path, host: Host) -> AsyncIterator[Running]:
     """A discovered repository, which a twin of another case comes beside."""
     host.commit("website", {FILE: component("website")})

@@ -59,11 +59,6 @@ def entity(name: str, *, restricted: bool = False, **more: Any) -> dict[str, Any
 
 
 @pytest.fixture
-def host(data: Path) -> Host:
-    return Host(data)
-
-
-@pytest.fixture
 async def catalog(database: Any, data: Path, host: Host) -> AsyncIterator[Running]:
     """Repositories: all restricted, all open, both, and one that nothing comes from."""
     host.commit(

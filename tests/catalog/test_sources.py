@@ -18,11 +18,6 @@ from tests.catalog.running import OPEN, Host, pointing, running, write
 FILE = "catalog-info.yaml"
 
 
-@pytest.fixture
-def host(data: Path) -> Host:
-    return Host(data)
-
-
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         return

@@ -17,7 +17,14 @@ from services.catalog.handlers.roots import (
     release_root,
 )
 from services.catalog.model import CONFIG, LocationRef, RootLocation
-from shared.contracts.errors import CallboardError, NotFound, Unavailable
+from services.catalog.ports import SourceSnapshot, UnknownCommit
+from shared.contracts.errors import (
+    CallboardError,
+    Invalid,
+    NotFound,
+    TooLarge,
+    Unavailable,
+)
 from shared.guards.turns import in_turns
 
 #: A listing that lacks more than this share of the roots known is not believed.
@@ -68,17 +75,38 @@ async def retire(
 
 
 async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool | None:
-    """Whether there is a descriptor; None if that is not known now."""
+    """Whether there is a descriptor, be it a broken one; None: that is not known now.
+
+    One that is too large, or a link that leaves the repository, is there as well: its
+    root shows what is wrong with it.
+    """
     reading = catalog.sources.reading(location)
     try:
         matches = await reading.matching(location, compute)
-        if matches != [location]:
-            return bool(matches)
+    except NotFound:
+        return False
+    except Unavailable:
+        raise
+    except CallboardError:
+        return None
+    return bool(matches) and await _is_there(reading, matches, location)
+
+
+async def _is_there(
+    reading: SourceSnapshot, matches: Sequence[LocationRef], location: LocationRef
+) -> bool | None:
+    if matches != [location]:
+        return True
+    try:
         await reading.read(location)
     except NotFound:
         return False
     except Unavailable:
         raise
+    except UnknownCommit:
+        return None
+    except (Invalid, TooLarge):
+        return True
     except CallboardError:
         return None
     return True
@@ -111,14 +139,26 @@ async def _release_if_gone(
 ) -> None:
     """Take a provider from a root whose own descriptor was read and is gone.
 
-    That there is none at `location`, another spelling of it, is no proof of that.
+    That there is none at `location`, another spelling of it, is no proof of that. The
+    root of what not everybody may see stays: nothing else would close its source.
     """
+    if _is_closing(catalog, root):
+        return
     is_gone = (
         root.location == location
         or await has_descriptor(catalog, root.location) is False
     )
     if is_gone:
         await release_root(catalog, root, provider.provider_id, context)
+
+
+def _is_closing(catalog: CatalogContext, root: RootLocation) -> bool:
+    """Whether anything that a root brings, or brought last, is not for everybody."""
+    state = catalog.state
+    return any(
+        file.is_closed or any(map(state.is_restricted, state.emitted(*key)))
+        for key, file in root.files.items()
+    )
 
 
 async def discover(

@@ -48,8 +48,10 @@ async def ingest(
             )
             try:
                 with catalog.traced(root), catalog.rights.reading(root):
-                    await plan_in_stages(reader, catalog.state, writer)
-                return _as_read(catalog, current_root)
+                    targets = await plan_in_stages(reader, catalog.state, writer)
+                if not targets:
+                    return _as_read(catalog, current_root)
+                only, force = targets, True
             except Overtaken:
                 # What was read may be older than what is stored now: it is read again.
                 if await reload_root(catalog, root.name) is None:

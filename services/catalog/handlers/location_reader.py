@@ -77,7 +77,8 @@ class LocationReader:
 
     def named(self) -> NamedTargets:
         """What Location entities name now; complete once all slices are read."""
-        return NamedTargets(self._walk.named, self._walk.uncertain)
+        walk = self._walk
+        return NamedTargets(walk.named, walk.uncertain, walk.passed_over)
 
     async def removal_cause(self, cause: Cause) -> Cause:
         """The cause of what the location no longer names, with its commit."""
@@ -86,7 +87,14 @@ class LocationReader:
     def _targets(self) -> AsyncIterator[TargetReading]:
         if self._only is None:
             return self._walk.whole()
-        targets = [self._target(*key) for key in self._only]
+        locations = {location for _, location in self.root.files}
+        targets = [
+            self._target(*key)
+            for key in self._only
+            if key[0] == self.own_entity.ref
+            # A name may have gone to another location's entity meanwhile.
+            or self._catalog.state.providing_location(key[0]) in locations
+        ]
         return self._walk.below(targets, force=self._force)
 
     def _target(self, parent: str, text: str) -> Target:

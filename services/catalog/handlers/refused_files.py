@@ -24,9 +24,10 @@ from services.catalog.model import (
 class RefusedFile:
     """A file with documents that are no entities, or that could not be read at all.
 
-    `is_restricted`: one of them asks to be hidden, or may mean to. `is_descriptor`: the
-    portal discovered it, or the operator's configuration names it; anybody may register
-    any file, or name it in a Location.
+    `is_restricted`: one of them asks to be hidden, or may mean to, or was. What a
+    document asks counts where `is_descriptor` could: the portal discovered the file, or
+    the operator's configuration names it; anybody may register any file, or name it in
+    a Location.
     `root` is the name of the location above it, `registrant` who registered that, as
     long as it is registered.
     """
@@ -73,7 +74,9 @@ class RefusedFiles:
 
     def add(self, root: RootLocation) -> None:
         """Take in a root's state."""
-        states = [state for state in root.files.values() if state.errors]
+        states = [
+            state for state in root.files.values() if state.errors or state.is_closed
+        ]
         if root.settled and not states:
             return
         own_source = self._locate(str(root.location)).key
@@ -103,15 +106,15 @@ class RefusedFiles:
     ) -> Iterator[RefusedFile]:
         by_operator = _is_by_operator(root)
         for state in states:
-            is_restricted = any(map(is_about_restricted, state.errors))
+            asks_for_it = by_operator and any(map(is_about_restricted, state.errors))
             has_contents = by_operator and any(map(is_about_contents, state.errors))
-            if not (is_restricted or has_contents):
+            if not (state.is_closed or asks_for_it or has_contents):
                 # Most are files that are not there: their places are not looked up.
                 continue
             place = self._locate(state.location)
-            is_descriptor = has_contents and (
-                CONFIG in root.providers or place.key == own_source
-            )
+            is_own = CONFIG in root.providers or place.key == own_source
+            is_restricted = state.is_closed or (asks_for_it and is_own)
+            is_descriptor = has_contents and is_own
             if is_restricted or is_descriptor:
                 yield RefusedFile(
                     (state.parent, state.location),

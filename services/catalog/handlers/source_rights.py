@@ -48,8 +48,9 @@ class SourceRights:
     around the entities that they see, on the default branch and on the refs of those
     entities, but not files that hidden entities come from or include.
 
-    A refused document that asks to be restricted is as good as a hidden entity. Where
-    no entity is visible, any known descriptor that brings none closes its repository.
+    A refused document that asks to be restricted is as good as a hidden entity, and so
+    is a file that brings nothing any more after a restricted entity. Where no entity is
+    visible, any known descriptor that was refused closes its repository.
     """
 
     def __init__(self, state: CatalogState, sources: DescriptorSources) -> None:
@@ -176,6 +177,10 @@ class SourceRights:
         """The key of the source that a location (its text) lies in."""
         return self._index.place(location).key
 
+    def provider(self, ref: str) -> str | None:
+        """The location that an entity comes from; None: nobody has the name."""
+        return self._state.providing_location(ref)
+
     async def emitting(self, parent: str) -> frozenset[str]:
         """The sources that a Location entity has entities from."""
         sources: set[str] = set()
@@ -245,6 +250,10 @@ class Admission:
             return
         reader = self._own_reader if origin is None else self._reader
         await self._rights.require(location, reader, raw=False)
+
+    def is_named_from(self, location: LocationRef, ref: str) -> bool:
+        """Whether a Location entity's name is free, or has its place in this file."""
+        return self._rights.provider(ref) in (None, str(location))
 
     async def is_shown(self, location: LocationRef) -> bool:
         """Whether the reader may see what entities there are in a file."""

@@ -1,59 +1,31 @@
-"""Reads a root and all that it leads to; an unchanged file costs a hash.
+"""Walks over a root and all that it leads to.
 
 Yields one `TargetReading` per target. `services.catalog.planning` decides what follows
 for existing entities and other roots; nothing is stored here.
 """
 
 import asyncio
-import hashlib
 from collections import deque
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import Any
 
 from services.catalog.handlers.effort import Effort
-from services.catalog.handlers.including import IncludedContents, include
 from services.catalog.handlers.source_rights import Admission
-from services.catalog.ingest import placeholders
-from services.catalog.ingest.candidates import (
-    Candidate,
-    Context,
-    candidate,
-)
+from services.catalog.handlers.target_reader import TargetReader
 from services.catalog.ingest.location_targets import targets_of
-from services.catalog.ingest.problems import (
-    FILE_ITEMS,
-    SKELETON,
-    BrokenFile,
-    failure_item,
-    items_of_file,
-    refused_name_items,
-)
-from services.catalog.ingest.refusals import (
-    Refusal,
-    broken_fields,
-    owner_named_by,
-    path_of,
-    paths_of,
-)
-from services.catalog.ingest.restriction import may_ask_to_be_restricted
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import (
     FileState,
     LocationRef,
     RootLocation,
-    StatusItemJson,
     TargetKey,
 )
 from services.catalog.planning.reading import Target, TargetReading
 from services.catalog.planning.view import CatalogView
-from services.catalog.ports import FetchedFile, SourceSnapshot
+from services.catalog.ports import SourceSnapshot
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.budgets import BudgetExceeded
-from shared.guards.yaml_lines import DocumentLines, locate
-from shared.guards.yaml_text import load_documents
 
 AT_ONCE = 4
 TARGET_LIMIT = 20_000
@@ -78,7 +50,9 @@ class Walk:
     ) -> None:
         self._root = root
         self._sources = sources
-        self._rules = rules
+        self._reader = TargetReader(
+            root, sources, rules, state, admission, effort=effort
+        )
         self._state = state
         self._admission = admission
         self._visited_keys: set[TargetKey] = set()
@@ -88,6 +62,8 @@ class Walk:
         self.named: dict[str, set[TargetKey]] = {}
         #: Location entities whose patterns could not be resolved: their targets stay.
         self.uncertain: set[str] = set()
+        #: Location entities whose names other files have, with the target they are in.
+        self.passed_over: dict[str, TargetKey] = {}
         self._trusts_states = state is not None and root.rules == rules.fingerprint
 
     async def whole(self) -> AsyncIterator[TargetReading]:
@@ -162,8 +138,18 @@ class Walk:
         return [
             (ref, entity)
             for ref, entity in entities.items()
-            if entity.kind == "Location"
+            if entity.kind == "Location" and self._is_owner(reading.target, ref)
         ]
+
+    def _is_owner(self, target: Target, ref: str) -> bool:
+        """Whether a file's Location entity is, or may become, the one of that name.
+
+        Its targets would count as those of the entity that has the name.
+        """
+        is_owner = self._admission.is_named_from(target.location, ref)
+        if not is_owner:
+            self.passed_over[ref] = target.key
+        return is_owner
 
     async def _targets(
         self, ref: str, entity: Entity, reading: TargetReading
@@ -216,184 +202,9 @@ class Walk:
                 # A dry run leaves out files that the reader may not see.
                 state = FileState(target.parent, str(target.location), digest=None)
                 return TargetReading(target, state)
-            return await self._read(target, trusted_state)
+            return await self._reader.read(target, trusted_state)
         except CallboardError as error:
-            return self._failed_reading(target, state, error)
+            return self._reader.failed_reading(target, state, error)
 
     async def _require_admitted(self, target: Target) -> None:
         await self._admission.require(target.location, target.parent, target.origin)
-
-    def _failed_reading(
-        self, target: Target, state: FileState | None, error: CallboardError
-    ) -> TargetReading:
-        is_missing = isinstance(error, NotFound)
-        is_forgiven = is_missing and target.optional
-        place = self._sources.place(target.location)
-        # Only Git can tell for certain that there is no file: it read the commit.
-        is_certain = is_forgiven or (is_missing and place is not None)
-        errors: list[StatusItemJson] = []
-        if not is_forgiven:
-            before = state.errors if state else ()
-            errors.append(failure_item(error, before, datetime.now(UTC)))
-        if state is not None and not is_certain:
-            errors += refused_name_items(state)
-        failed_state = FileState(
-            target.parent,
-            str(target.location),
-            digest=None,
-            place=place,
-            includes=state.includes if state else (),
-            errors=tuple(errors),
-        )
-        return TargetReading(
-            target,
-            failed_state,
-            error=None if is_forgiven else error,
-            is_missing=is_certain,
-        )
-
-    async def _read(self, target: Target, state: FileState | None) -> TargetReading:
-        etag = state.etag if state and state.digest else None
-        fetched = await self._sources.read(target.location, etag)
-        if state is not None and fetched.is_unchanged:
-            return TargetReading(target, state, is_unchanged=True)
-        has_placeholders = placeholders.may_hold(fetched.body)
-        digest, etag = fetched.digest, fetched.etag
-        includes = fetched.links
-        if state is not None and not has_placeholders and digest == state.digest:
-            unchanged_state = replace(state, etag=etag, includes=includes)
-            return TargetReading(target, unchanged_state, is_unchanged=True)
-        documents = await self._parse(target, fetched)
-        contents: dict[placeholders.Placeholder, Any] = {}
-        if has_placeholders:
-            included = await self._include(target.location, documents)
-            contents = included.contents
-            includes = (*fetched.links, *included.places)
-            digest = _digest_of(fetched, included)
-            # The file's etag does not cover included files: read it every time.
-            etag = None
-            if state is not None and digest == state.digest:
-                return TargetReading(target, state, is_unchanged=True)
-        items = await self._effort.compute(
-            self._candidates, target, documents, contents
-        )
-        refusals = await self._refusals(target, fetched, documents, items)
-        new_state = FileState(
-            target.parent,
-            str(target.location),
-            digest=None if refusals else digest,
-            etag=etag,
-            place=fetched.place,
-            includes=includes,
-            errors=items_of_file(refusals),
-        )
-        candidates = [item for item in items if isinstance(item, Candidate)]
-        return TargetReading(target, new_state, candidates, refusals)
-
-    async def _refusals(
-        self,
-        target: Target,
-        fetched: FetchedFile,
-        documents: Sequence[Any],
-        items: Sequence[Candidate | Refusal],
-    ) -> list[Refusal]:
-        """The documents that are refused, with their lines as far as they are shown."""
-        refusals = {
-            n: item for n, item in enumerate(items) if isinstance(item, Refusal)
-        }
-        # Of documents without a name only the first are shown, the others are counted.
-        fields = {
-            number: paths_of(refusal.error)
-            for place, (number, refusal) in enumerate(refusals.items())
-            if place < FILE_ITEMS or refusal.ref is not None
-        }
-        if fields:
-            lines = await self._effort.compute(locate, fetched.body, fields)
-            source = self._sources.place(target.location)
-            file = path_of(target.location, self._root.location, source)
-            for number, document_lines in lines.items():
-                refusals[number] = _located(
-                    file, refusals[number], document_lines, documents[number]
-                )
-        return list(refusals.values())
-
-    async def _parse(self, target: Target, fetched: FetchedFile) -> list[Any]:
-        try:
-            documents: list[Any] = await self._effort.compute(
-                load_documents, fetched.body
-            )
-        except Invalid as error:
-            hint = f"; {SKELETON}" if _has_template_marks(fetched.body) else ""
-            raise BrokenFile(
-                f"{target.location}: {error.message}{hint}",
-                is_restricted=may_ask_to_be_restricted(fetched.body),
-            ) from error
-        return documents
-
-    def _candidates(
-        self,
-        target: Target,
-        documents: Sequence[Any],
-        contents: dict[placeholders.Placeholder, Any],
-    ) -> list[Candidate | Refusal]:
-        context = Context(
-            target.location,
-            self._root.location,
-            target.parent,
-            self._rules,
-            self._sources.links(target.location),
-        )
-        items: list[Candidate | Refusal] = []
-        refs: set[str] = set()
-        for document in documents:
-            item = candidate(document, context, contents)
-            if isinstance(item, Refusal) and item.ref is None:
-                item = replace(
-                    item, error=broken_fields(str(target.location), item.error)
-                )
-            if item.ref == target.parent:
-                # A Location that names its own file would keep itself alive.
-                continue
-            if isinstance(item, Candidate) and item.ref in refs:
-                item = Refusal(
-                    None,
-                    Invalid(f"{item.ref}: is declared twice"),
-                    is_restricted=item.entity.is_restricted,
-                )
-            refs.add(item.ref or "")
-            items.append(item)
-        return items
-
-    async def _include(
-        self, base: LocationRef, documents: Sequence[Any]
-    ) -> IncludedContents:
-        async def admit(location: LocationRef) -> None:
-            await self._admission.require_included(location, base)
-
-        return await include(
-            placeholders.find_all(documents),
-            base,
-            self._sources,
-            admit=admit,
-            compute=self._effort.compute,
-        )
-
-
-def _located(file: str, item: Refusal, lines: DocumentLines, document: Any) -> Refusal:
-    return replace(
-        item,
-        file=file,
-        line=lines.start,
-        fields=lines.fields,
-        owner=owner_named_by(document),
-    )
-
-
-def _digest_of(fetched: FetchedFile, included: IncludedContents) -> str:
-    """Covers the descriptor and everything that its placeholders stand for."""
-    digests = f"{fetched.digest} {included.digest.hexdigest()}"
-    return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()
-
-
-def _has_template_marks(body: bytes) -> bool:
-    return any(mark in body for mark in (b"${{", b"{%", b"{{ cookiecutter."))

@@ -1,6 +1,7 @@
 """One document of a source to a candidate for the catalog, or why it is none."""
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -38,6 +39,8 @@ ENTITY_LIMIT = 900_000
 ELEMENTS_LIMIT = 50_000
 #: Characters of an error's message in a status.
 MESSAGE_LENGTH = 2_000
+#: The refs of the Location entities that stand for locations (`LocationRef`).
+_OWN_NAME = re.compile("location:default/generated-[0-9a-f]{40}")
 _PROVIDED_BY = ": is already provided by "
 
 
@@ -292,6 +295,7 @@ def candidate(
     ref = None
     try:
         ref = str(envelope.identify(document))
+        _require_free_name(ref)
         entity, relations = check_document(document, contents, context.rules.kinds)
         entity = annotate(entity, context)
         _require_allowed(entity, ref, context)
@@ -309,6 +313,18 @@ def candidate(
         etag=etag,
         definition=definition,
     )
+
+
+def _require_free_name(ref: str) -> None:
+    """Keep the names of the entities that stand for registered locations.
+
+    A document of that name would be taken for the location's own entity.
+    """
+    if _OWN_NAME.fullmatch(ref):
+        raise Invalid(
+            f"{ref}: metadata.name: generated- and 40 hexadecimal digits are the name "
+            "of a registered location's own entity; choose another name"
+        )
 
 
 def _require_allowed(entity: Entity, ref: str, context: Context) -> None:

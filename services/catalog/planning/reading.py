@@ -53,11 +53,13 @@ class NamedTargets:
     """The targets that each Location entity names which was read whole.
 
     `uncertain` are Location entities of which not all targets are known now: what they
-    named before stays.
+    named before stays. `passed_over` are those whose names other files had, each with
+    the target that it is in.
     """
 
     keys: Mapping[str, Collection[TargetKey]] = field(default_factory=dict)
     uncertain: Collection[str] = ()
+    passed_over: Mapping[str, TargetKey] = field(default_factory=dict)
 
     def includes(self, key: TargetKey) -> bool:
         """Whether a target still counts: it is named, or not all targets are known."""

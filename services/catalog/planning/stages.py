@@ -5,17 +5,18 @@ last its Location entities with their status, and its own state. A crash anywher
 a location whose files look changed, so that the next reading makes the rest good.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Protocol
 
+from services.catalog.model import TargetKey
 from services.catalog.planning.deletions import (
     lost_edges,
     plan_deletions,
     plan_takeovers,
 )
-from services.catalog.planning.entities import plan_entities
+from services.catalog.planning.entities import is_location, plan_entities
 from services.catalog.planning.outcomes import (
     TargetOutcome,
     causes_of,
@@ -23,9 +24,9 @@ from services.catalog.planning.outcomes import (
     outcome_of,
 )
 from services.catalog.planning.plan import IngestionPlan, NameRefusal
-from services.catalog.planning.reading import LocationReading
+from services.catalog.planning.reading import LocationReading, TargetReading
 from services.catalog.planning.statuses import needed_changes, plan_statuses
-from services.catalog.planning.view import CatalogView
+from services.catalog.planning.view import CatalogView, is_named_by_its_file
 from shared.contracts.catalog import Cause
 
 
@@ -38,19 +39,25 @@ class PlanTarget(Protocol):
 
 async def plan_in_stages(
     reading: LocationReading, view: CatalogView, target: PlanTarget
-) -> None:
-    """Plan a reading, and have `target` apply each stage; `view` shows what it did."""
+) -> frozenset[TargetKey]:
+    """Plan a reading, and have `target` apply each stage; `view` shows what it did.
+
+    The targets to read once more: in them is a Location entity that got its name only
+    after the reading had passed over it.
+    """
     outcomes: list[TargetOutcome] = []
     refusals: list[NameRefusal] = []
     async with aclosing(reading.slices()) as slices:
         async for part in slices:
-            stage = [
-                outcome_of(view, target_reading, reading.cause)
-                for target_reading in part
-            ]
-            plan = await plan_slice(view, stage, reading.cause)
-            refusals += [*plan.refusals, *await target.apply(plan)]
-            outcomes += [target_reading.without_entities for target_reading in stage]
+            for group in _parents_first(part):
+                stage = [
+                    outcome_of(view, target_reading, reading.cause)
+                    for target_reading in group
+                    if is_named_by_its_file(view, target_reading.target)
+                ]
+                plan = await plan_slice(view, stage, reading.cause)
+                refusals += [*plan.refusals, *await target.apply(plan)]
+                outcomes += [outcome.without_entities for outcome in stage]
     outcome = location_outcome(reading, outcomes, refusals)
     lost = lost_edges(view, outcome)
     takeovers = await plan_takeovers(view, outcome, lost)
@@ -63,6 +70,28 @@ async def plan_in_stages(
     refusal = deletions.deletion_refusal
     statuses = await plan_statuses(view, outcome, remaining_refusals, refusal)
     await target.apply(statuses)
+    return frozenset(
+        key
+        for ref, key in outcome.named.passed_over.items()
+        if view.providing_location(ref) == key[1]
+    )
+
+
+def _parents_first(part: Sequence[TargetReading]) -> Iterator[list[TargetReading]]:
+    """Targets in groups, each after the Location entities that name its targets."""
+    group: list[TargetReading] = []
+    described_refs: set[str] = set()
+    for reading in part:
+        if reading.target.parent in described_refs:
+            yield group
+            group, described_refs = [], set()
+        group.append(reading)
+        described_refs.update(
+            candidate.ref
+            for candidate in reading.candidates
+            if is_location(candidate.ref)
+        )
+    yield group
 
 
 async def plan_slice(

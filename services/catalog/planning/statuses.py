@@ -209,10 +209,16 @@ def _following_root(
 ) -> RootLocation | None:
     """The root's state after this reading; None: it stays as it is."""
     root, reading = outcome.root, outcome.reading
+    states = outcome.following_states
+    locations = {location for _, location in states}
+    own_ref = root.location.entity_ref
+    keeps_own = own_entity is not None or view.parents(own_ref) is not None
     files = {
         key: state
-        for key, state in outcome.following_states.items()
-        if view.parents(key[0]) is not None or (own_entity and key[0] == own_entity.ref)
+        for key, state in states.items()
+        # A name may have gone to another location's entity meanwhile.
+        if (key[0] == own_ref and keeps_own)
+        or view.providing_location(key[0]) in locations
     }
     new_root = replace(
         root,

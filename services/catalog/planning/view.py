@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from services.catalog.model import StoredEntity
+from services.catalog.planning.reading import Target
 
 
 class CatalogView(Protocol):
@@ -28,3 +29,13 @@ class CatalogView(Protocol):
 
     def is_root(self, ref: str) -> bool:
         """Whether a Location entity stands for a registered location."""
+
+
+def is_named_by_its_file(view: CatalogView, target: Target) -> bool:
+    """Whether the Location entity above a target is the one in the file that names it.
+
+    A name alone proves nothing: a file may use one that another file's entity has.
+    """
+    if target.origin is None:
+        return True
+    return view.providing_location(target.parent) == str(target.origin)

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from services.catalog.location_types import LOCATION_TYPES, unread_type
 from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import Compute, FetchedFile
+from services.catalog.ports import Compute, FetchedFile, UnknownCommit
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader, digest_of
 from shared.contracts.annotations import EDIT_URL, SOURCE_LOCATION, VIEW_URL
 from shared.contracts.catalog import Cause
@@ -111,7 +111,7 @@ class SourceReading:
                     target
                 ):
                     message = f"{message}{OR_HIDDEN}"
-                raise Invalid(message) from error
+                raise UnknownCommit(message) from error
             key = (target.host, target.repository, resolved.ref)
             _, commit = self._commits.setdefault(key, (resolved.ref, commit))
             return resolved, commit

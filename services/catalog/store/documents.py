@@ -131,11 +131,13 @@ def _file(state: FileState) -> list[Any]:
         _place(state.place) if state.place else None,
         [_place(place) for place in state.includes],
         list(state.errors),
+        state.is_closed,
     ]
 
 
 def _state(item: Sequence[Any]) -> FileState:
-    parent, location, digest, etag, place, includes, errors = item
+    # Versions before the last of them was stored have none.
+    parent, location, digest, etag, place, includes, errors, *is_closed = item
     return FileState(
         parent,
         location,
@@ -144,6 +146,7 @@ def _state(item: Sequence[Any]) -> FileState:
         _stored_place(place) if place else None,
         tuple(map(_stored_place, includes)),
         tuple(errors),
+        *is_closed,
     )
 
 
