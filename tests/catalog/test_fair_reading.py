@@ -18,7 +18,7 @@ from services.catalog.handlers.effort import Effort, RestingRoots
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.pushes import Push
 from services.catalog.ingest.candidates import check_document
-from services.catalog.ingest.location_targets import MOST_PATTERNS
+from services.catalog.ingest.location_targets import MOST_PATTERNS, MOST_TARGETS
 from shared.contracts.envelope import Envelope
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
@@ -123,7 +123,7 @@ async def owner_of(catalog: Any) -> str:
     return str(entity["spec"]["owner"])
 
 
-def test_the_patterns_of_a_location_are_limited() -> None:
+def test_the_targets_of_a_location_are_limited() -> None:
     """The error names the field and the limit; plain files are not counted."""
     files = [f"./{n}/catalog-info.yaml" for n in range(MOST_PATTERNS * 2)]
     patterns = [f"./{n}/*.yaml" for n in range(MOST_PATTERNS)]
@@ -132,6 +132,10 @@ def test_the_patterns_of_a_location_are_limited() -> None:
     for more in (["./x/?.yaml"], urls):
         with pytest.raises(Invalid, match=r"spec\.targets: over 100 patterns"):
             check_document(pointing("many", *files, *patterns, *more))
+    files = [f"./{n}.yaml" for n in range(MOST_TARGETS)]
+    check_document(pointing("many", *files))
+    with pytest.raises(Invalid, match=r"spec\.targets: 20,001 targets, over the limit"):
+        check_document(pointing("many", *files, "./x.yaml"))
 
 
 async def test_repeated_targets_count_toward_the_limit(

@@ -12,7 +12,7 @@ from dataclasses import replace
 from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.target_reader import TargetReader
-from services.catalog.ingest.location_targets import targets_of
+from services.catalog.ingest.location_targets import MOST_TARGETS, targets_of
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import (
     FileState,
@@ -28,7 +28,6 @@ from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.budgets import BudgetExceeded
 
 AT_ONCE = 4
-TARGET_LIMIT = 20_000
 #: Targets that Location entities name in one reading, also those that are met again.
 NAMED_LIMIT = 50_000
 #: How many of them are looked up between two turns of others.
@@ -95,9 +94,9 @@ class Walk:
             target for target in targets if target.key not in self._visited_keys
         ]
         self._visited_keys.update(target.key for target in new_targets)
-        if len(self._visited_keys) > TARGET_LIMIT:
+        if len(self._visited_keys) > MOST_TARGETS:
             raise Invalid(
-                f"{self._root.location}: leads to over {TARGET_LIMIT} targets"
+                f"{self._root.location}: leads to over {MOST_TARGETS:,} targets"
             )
         return new_targets
 

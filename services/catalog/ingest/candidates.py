@@ -11,7 +11,7 @@ import orjson
 from services.catalog.descriptor import definitions, envelope, kinds
 from services.catalog.descriptor.relations import relations_of
 from services.catalog.ingest import placeholders
-from services.catalog.ingest.location_targets import require_few_patterns, targets_of
+from services.catalog.ingest.location_targets import require_few_targets, targets_of
 from services.catalog.ingest.refusals import BrokenFields, Refusal, broken_fields
 from services.catalog.ingest.restriction import asks_to_be_restricted
 from services.catalog.ingest.rules import Rules
@@ -251,7 +251,7 @@ def _complete(
         raise BrokenFields("; ".join(problems), problems)
     _require_no_passwords(entity)
     if entity.kind == "Location":
-        require_few_patterns(entity)
+        require_few_targets(entity)
     return kinds.in_order(entity, known_kinds[entity.kind])
 
 

@@ -11,7 +11,9 @@ from shared.guards.globs import is_pattern
 
 #: Characters of which every pattern has one, written or escaped.
 _MAY_BE_PATTERN = re.compile(r"[*?\[{(%]")
-#: Targets of one Location entity that are patterns.
+#: Targets of one Location entity, as many as one reading of a location has, and those
+#: of them that are patterns.
+MOST_TARGETS = 20_000
 MOST_PATTERNS = 100
 
 
@@ -43,13 +45,22 @@ def may_spread(target: str) -> bool:
     return any(is_pattern(path) for path in paths)
 
 
-def require_few_patterns(entity: Entity) -> None:
-    """Refuse a Location of very many patterns: each lists all files of its source.
+def require_few_targets(entity: Entity) -> None:
+    """Refuse a Location of very many targets before any of them is looked up.
+
+    Patterns are fewer still: each lists all files of its source.
 
     Raises:
         Invalid: naming the field and the limit.
     """
-    patterns = filter(may_spread, targets_of(entity)[1])
+    targets = targets_of(entity)[1]
+    if len(targets) > MOST_TARGETS:
+        raise Invalid(
+            f"spec.targets: {len(targets):,} targets, over the limit of "
+            f"{MOST_TARGETS:,}; name folders by patterns, such as "
+            "./services/*/catalog-info.yaml, or spread them over several locations"
+        )
+    patterns = filter(may_spread, targets)
     if next(islice(patterns, MOST_PATTERNS, None), None) is not None:
         raise Invalid(
             f"spec.targets: over {MOST_PATTERNS} patterns with wildcards; name folders "
