@@ -193,6 +193,11 @@ class RootLocation:
         return self.location.entity_name
 
     @property
+    def is_by_operator(self) -> bool:
+        """Whether it is configured or discovered, not only somebody's registration."""
+        return bool(self.providers - {REGISTERED})
+
+    @property
     def keys(self) -> set[str]:
         """The repositories that it was read from."""
         return {p.key for state in self.files.values() for p in state.places}

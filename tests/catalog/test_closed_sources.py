@@ -49,6 +49,8 @@ async def test_a_source_stays_closed_when_its_descriptor_is_gone(
     is_unread = isinstance(files[FILE], Path) or len(files[FILE] or "") > 100
     assert ("component:hush" in await catalog.refs()) == is_unread
     assert await is_closed(catalog, host, "hush")
+    name = generated(host.url("hush"), "url")
+    assert context.state.is_restricted(f"location:default/{name}")
     for _ in range(2):
         await scan(context, DesiredLocations((), (provider(host),)), 1, print)
         assert await is_closed(catalog, host, "hush")
@@ -74,6 +76,23 @@ async def test_a_descriptor_that_cannot_be_read_has_a_root(
     name = generated(host.url("heavy"), "url")
     [problem] = await catalog.problems(name)
     assert "over the limit" in problem or "leads outside the repository" in problem
+
+
+async def test_the_location_of_a_refused_restricted_descriptor_is_hidden(
+    catalog: Running, host: Host
+) -> None:
+    """It would tell that there is such a repository; who registers a file sees it."""
+    await pushed(catalog, host, "hush", refused("no name"))
+    name = generated(host.url("hush"), "url")
+    state = catalog.work.catalog.state
+    assert state.is_restricted(f"location:default/{name}")
+    await pushed(catalog, host, "hush", entity("open"))
+    assert not state.is_restricted(f"location:default/{name}")
+    host.commit("goal", {"own.yaml": refused("no name")})
+    answer = await catalog.register(host.url("goal", "own.yaml"))
+    assert answer.status_code == 201
+    own_name = generated(host.url("goal", "own.yaml"), "url")
+    assert not state.is_restricted(f"location:default/{own_name}")
 
 
 async def test_nobody_closes_a_repository_by_registering_a_file_of_it(

@@ -81,7 +81,7 @@ class RefusedFiles:
             return
         own_source = self._locate(str(root.location)).key
         sources = self._sources.setdefault(root.name, set())
-        if not root.settled and _is_by_operator(root):
+        if not root.settled and root.is_by_operator:
             self._unsettled.setdefault(own_source, set()).add(root.name)
             sources.add(own_source)
         for file in self._refused(root, own_source, states):
@@ -104,7 +104,7 @@ class RefusedFiles:
     def _refused(
         self, root: RootLocation, own_source: str, states: Sequence[FileState]
     ) -> Iterator[RefusedFile]:
-        by_operator = _is_by_operator(root)
+        by_operator = root.is_by_operator
         for state in states:
             asks_for_it = by_operator and any(map(is_about_restricted, state.errors))
             has_contents = by_operator and any(map(is_about_contents, state.errors))
@@ -124,8 +124,3 @@ class RefusedFiles:
                     root.name,
                     root.registrant if REGISTERED in root.providers else "",
                 )
-
-
-def _is_by_operator(root: RootLocation) -> bool:
-    """Whether a root is not only somebody's registration."""
-    return bool(root.providers - {REGISTERED})

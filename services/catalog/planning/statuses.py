@@ -82,20 +82,34 @@ async def needed_changes(
 def _own_entity(view: CatalogView, outcome: LocationOutcome) -> Candidate | None:
     """The root's own Location entity; None: it is not concerned.
 
-    It is as restricted as all that the root brings, or brought last: it names where
-    that lies, which would tell of its existence.
+    It is as restricted as all that the root brings, brought last, or asks to bring: it
+    names where that lies, which would tell of its existence.
     """
     own_entity = outcome.reading.own_entity
     exists = view.parents(own_entity.ref) is not None
     was_restricted = exists and view.is_restricted(own_entity.ref)
     brought_refs = _brought_refs(view, outcome)
-    is_restricted = (
-        all(map(view.is_restricted, brought_refs)) if brought_refs else was_restricted
-    )
+    if brought_refs:
+        is_restricted = all(map(view.is_restricted, brought_refs))
+    else:
+        is_restricted = was_restricted or _asks_to_be_restricted(outcome)
     changes = exists and was_restricted != is_restricted
     if not changes and not outcome.reading.is_whole:
         return None
     return own_entity.restricted() if is_restricted else own_entity
+
+
+def _asks_to_be_restricted(outcome: LocationOutcome) -> bool:
+    """Whether a descriptor that the portal discovered brings nothing, and is hidden.
+
+    Who registers a file by hand sees what is wrong with it.
+    """
+    own_ref = outcome.root.location.entity_ref
+    return outcome.root.is_by_operator and any(
+        state.is_closed or any(map(is_about_restricted, state.errors))
+        for (parent, _), state in outcome.following_states.items()
+        if parent == own_ref
+    )
 
 
 def _own_writes(
