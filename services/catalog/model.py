@@ -142,7 +142,6 @@ class FileState:
     `parent` is the Location entity that names the target, `digest` covers the file and
     everything included by placeholders; None: it could not be read or had errors, so
     that it is never skipped. `errors` are the items for the parent's status.
-    `is_closed`: entities that not everybody may see came from it last, and none does.
     """
 
     parent: str
@@ -152,12 +151,23 @@ class FileState:
     place: RepositoryPath | None = None
     includes: tuple[RepositoryPath, ...] = ()
     errors: tuple[StatusItemJson, ...] = ()
-    is_closed: bool = False
 
     @property
     def places(self) -> tuple[RepositoryPath, ...]:
         """Everything in Git that this target was made of."""
         return (self.place, *self.includes) if self.place else self.includes
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedFile:
+    """A file that an entity came from, or should have, which not everybody may see.
+
+    It stays closed if the entity goes: an author who moves, empties or breaks a file
+    does not mean to publish what lies around it.
+    """
+
+    location: str
+    place: RepositoryPath | None = None
 
 
 #: What names a root: a person's registration, or the configuration.
@@ -173,7 +183,9 @@ class RootLocation:
     it. `settled` is false until the first whole reading is stored: after a crash before
     that, the next start finishes it. `version` counts writes, by which concurrent
     writers notice each other. `source` is the file of a repository that it was made
-    for: a file has one root, however its address is written.
+    for: a file has one root, however its address is written. `closed` are its closed
+    files, by the refs of their entities; of a document that became none, by the
+    location.
     """
 
     location: LocationRef
@@ -186,6 +198,7 @@ class RootLocation:
     version: int = 0
     registrant: str = ""
     source: str = ""
+    closed: Mapping[str, ClosedFile] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

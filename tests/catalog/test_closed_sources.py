@@ -78,6 +78,125 @@ async def test_a_descriptor_that_cannot_be_read_has_a_root(
     assert "over the limit" in problem or "leads outside the repository" in problem
 
 
+LOCATION = pointing("all", "./svc/h.yaml")
+HIDDEN = refused("hidden")
+TAKEN = refused("goal")
+WEB = entity("web")
+
+
+async def is_hidden(catalog: Running, host: Host) -> bool:
+    """Whether neither the whole repository nor anything beside the file is readable."""
+    paths = ("tree/main/", "tree/main/svc", "blob/main/svc/h.yaml", "blob/main/svc/x")
+    answers = {
+        await readable(catalog, f"https://{host.name}/hush/{path}") for path in paths
+    }
+    assert len(answers) == 1, answers
+    return answers == {False}
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({FILE: "kind: [\nx: callboard.dev/visibility: a"}, id="broken"),
+        pytest.param({FILE: TAKEN}, id="its name is taken"),
+        pytest.param({FILE: None}, id="removed"),
+    ],
+)
+async def test_what_was_hidden_once_stays_so(
+    catalog: Running, host: Host, files: dict[str, Any]
+) -> None:
+    """Also if it comes back and is refused, and goes again."""
+    await pushed(catalog, host, "hush", HIDDEN)
+    for step in (files, {FILE: TAKEN}, {FILE: None}):
+        host.commit("hush", step)
+        await push(catalog, host, "hush", FILE)
+        assert await is_closed(catalog, host, "hush")
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({FILE: None, ".bs/info.yaml": LOCATION}, id="out of sight"),
+        pytest.param({FILE: pointing("all", "./x.yaml")}, id="names it no longer"),
+        pytest.param({FILE: WEB}, id="another entity"),
+        pytest.param({FILE: "kind: ["}, id="broken"),
+    ],
+)
+async def test_what_a_location_brought_hidden_stays_so(
+    catalog: Running, host: Host, files: dict[str, Any]
+) -> None:
+    """Whatever becomes of the Location: nobody says that the rest is for everybody."""
+    started = {FILE: LOCATION, "svc/h.yaml": HIDDEN, "svc/x": "x"}
+    host.commit("hush", started)
+    await push(catalog, host, "hush", *started)
+    assert await is_hidden(catalog, host)
+    for step in (files, {FILE: None}):
+        if (host.copies / "hush" / FILE).exists():
+            host.commit("hush", step)
+            await push(catalog, host, "hush", *step)
+        assert await is_hidden(catalog, host)
+
+
+async def test_a_refused_first_descriptor_closes_for_good(
+    catalog: Running, host: Host
+) -> None:
+    """It asked to be hidden; that it never was an entity makes no difference."""
+    await pushed(catalog, host, "hush", TAKEN)
+    host.commit("hush", {FILE: None})
+    await push(catalog, host, "hush", FILE)
+    assert await is_closed(catalog, host, "hush")
+
+
+@pytest.mark.parametrize("pattern", ["svc/h.yaml", "svc/*.yaml"])
+@pytest.mark.parametrize(
+    "change", [{"svc/h.yaml": TAKEN}, {"svc/h.yaml": None}], ids=["taken", "removed"]
+)
+async def test_what_was_registered_as_hidden_stays_so(
+    catalog: Running, host: Host, pattern: str, change: dict[str, Any]
+) -> None:
+    """Until it is unregistered."""
+    host.commit("hush", {"svc/h.yaml": HIDDEN, "docs/secret.md": MARK, "svc/x": "x"})
+    answer = await catalog.register(host.url("hush", pattern))
+    assert answer.status_code == 201
+    assert "component:hidden" in await catalog.refs()
+    assert await is_closed(catalog, host, "hush")
+    host.commit("hush", change)
+    await push(catalog, host, "hush", *change)
+    assert "component:hidden" not in await catalog.refs()
+    assert await is_closed(catalog, host, "hush")
+    own_id = answer.json()["location"]["id"]
+    assert (await catalog.ask("DELETE", f"/locations/{own_id}")).status_code == 204
+    assert await readable(catalog, host.url("hush", "docs/secret.md"))
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        pytest.param({"svc/h.yaml": entity("hidden")}, id="it is for everybody"),
+        pytest.param({"svc/h.yaml": WEB}, id="another takes its place"),
+        pytest.param(
+            {
+                FILE: pointing("all", "./svc/new.yaml"),
+                "svc/new.yaml": entity("hidden"),
+                "svc/h.yaml": None,
+            },
+            id="it moved, and is for everybody",
+        ),
+    ],
+)
+async def test_who_wrote_what_was_hidden_may_open_it(
+    catalog: Running, host: Host, files: dict[str, Any]
+) -> None:
+    """The whole repository is readable again."""
+    started = {FILE: LOCATION, "svc/h.yaml": HIDDEN, "svc/x": "x"}
+    host.commit("hush", started)
+    await push(catalog, host, "hush", *started)
+    assert await is_hidden(catalog, host)
+    host.commit("hush", files)
+    await push(catalog, host, "hush", *files)
+    assert not await is_hidden(catalog, host)
+
+
 async def test_the_location_of_a_refused_restricted_descriptor_is_hidden(
     catalog: Running, host: Host
 ) -> None:

@@ -93,6 +93,28 @@ async def test_a_location_that_moves_to_another_file_brings_its_targets(
     assert "component:web" not in refs
 
 
+async def test_of_two_files_with_one_new_name_the_first_has_targets(
+    catalog: Running, host: Host
+) -> None:
+    """And keeps them current; the other brings nothing."""
+    files = {
+        FILE: pointing("top", "./a.yaml", "./b.yaml"),
+        "a.yaml": pointing("twice", "./x.yaml"),
+        "b.yaml": pointing("twice", "./y.yaml"),
+        "x.yaml": WEB,
+        "y.yaml": CART,
+    }
+    await pushed(catalog, host, files)
+    refs = await catalog.refs()
+    assert "component:web" in refs
+    assert "component:cart" not in refs
+    await pushed(catalog, host, {"x.yaml": entity("renamed")})
+    assert "component:renamed" in await catalog.refs()
+    await pushed(catalog, host, {"a.yaml": pointing("other", "./x.yaml")})
+    await catalog.work.takeovers.settle()
+    assert await catalog.refs() >= {"component:renamed", "component:cart"}
+
+
 @pytest.mark.parametrize("name", ["vault", "innocent"])
 async def test_a_name_opens_no_source(catalog: Running, host: Host, name: str) -> None:
     """A dry run of a hidden repository's own Location tells nothing of its files."""

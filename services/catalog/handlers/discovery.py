@@ -155,9 +155,8 @@ async def _release_if_gone(
 def _is_closing(catalog: CatalogContext, root: RootLocation) -> bool:
     """Whether anything that a root brings, or brought last, is not for everybody."""
     state = catalog.state
-    return any(
-        file.is_closed or any(map(state.is_restricted, state.emitted(*key)))
-        for key, file in root.files.items()
+    return bool(root.closed) or any(
+        any(map(state.is_restricted, state.emitted(*key))) for key in root.files
     )
 
 

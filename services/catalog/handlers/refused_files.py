@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 
 from services.catalog.ingest.problems import is_about_contents, is_about_restricted
 from services.catalog.model import (
@@ -16,7 +17,6 @@ from services.catalog.model import (
     FileState,
     RepositoryPath,
     RootLocation,
-    TargetKey,
 )
 
 
@@ -24,15 +24,14 @@ from services.catalog.model import (
 class RefusedFile:
     """A file with documents that are no entities, or that could not be read at all.
 
-    `is_restricted`: one of them asks to be hidden, or may mean to, or was. What a
-    document asks counts where `is_descriptor` could: the portal discovered the file, or
-    the operator's configuration names it; anybody may register any file, or name it in
-    a Location.
+    `is_restricted`: one of them asks to be hidden, or may mean to, or the file is a
+    closed one. What a document asks counts where `is_descriptor` could: the portal
+    discovered the file, or the operator's configuration names it; anybody may register
+    any file, or name it in a Location.
     `root` is the name of the location above it, `registrant` who registered that, as
     long as it is registered.
     """
 
-    target: TargetKey
     place: RepositoryPath
     is_restricted: bool
     is_descriptor: bool
@@ -74,19 +73,18 @@ class RefusedFiles:
 
     def add(self, root: RootLocation) -> None:
         """Take in a root's state."""
-        states = [
-            state for state in root.files.values() if state.errors or state.is_closed
-        ]
-        if root.settled and not states:
+        states = [state for state in root.files.values() if state.errors]
+        if root.settled and not states and not root.closed:
             return
         own_source = self._locate(str(root.location)).key
         sources = self._sources.setdefault(root.name, set())
         if not root.settled and root.is_by_operator:
             self._unsettled.setdefault(own_source, set()).add(root.name)
             sources.add(own_source)
-        for file in self._refused(root, own_source, states):
-            files = self._files.setdefault(file.place.key, {})
-            files.setdefault(root.name, []).append(file)
+        files = chain(self._closed(root), self._refused(root, own_source, states))
+        for file in files:
+            by_root = self._files.setdefault(file.place.key, {})
+            by_root.setdefault(root.name, []).append(file)
             sources.add(file.place.key)
 
     def discard(self, name: str) -> None:
@@ -101,6 +99,17 @@ class RefusedFiles:
             if not names:
                 self._unsettled.pop(source, None)
 
+    def _closed(self, root: RootLocation) -> Iterator[RefusedFile]:
+        for file in root.closed.values():
+            place = file.place or self._locate(file.location)
+            yield RefusedFile(
+                place,
+                is_restricted=True,
+                is_descriptor=False,
+                root=root.name,
+                registrant="",
+            )
+
     def _refused(
         self, root: RootLocation, own_source: str, states: Sequence[FileState]
     ) -> Iterator[RefusedFile]:
@@ -108,16 +117,15 @@ class RefusedFiles:
         for state in states:
             asks_for_it = by_operator and any(map(is_about_restricted, state.errors))
             has_contents = by_operator and any(map(is_about_contents, state.errors))
-            if not (state.is_closed or asks_for_it or has_contents):
+            if not (asks_for_it or has_contents):
                 # Most are files that are not there: their places are not looked up.
                 continue
             place = self._locate(state.location)
             is_own = CONFIG in root.providers or place.key == own_source
-            is_restricted = state.is_closed or (asks_for_it and is_own)
+            is_restricted = asks_for_it and is_own
             is_descriptor = has_contents and is_own
             if is_restricted or is_descriptor:
                 yield RefusedFile(
-                    (state.parent, state.location),
                     place,
                     is_restricted,
                     is_descriptor,

@@ -39,7 +39,6 @@ from services.catalog.model import (
     StatusItemJson,
 )
 from services.catalog.planning.reading import Target, TargetReading
-from services.catalog.planning.view import CatalogView
 from services.catalog.ports import FetchedFile, SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.yaml_lines import DocumentLines, locate
@@ -47,17 +46,13 @@ from shared.guards.yaml_text import load_documents
 
 
 class TargetReader:
-    """Reads the targets of one root, as one snapshot of its sources has them.
-
-    `view` is the catalog as it is; None for a dry run, which is not stored.
-    """
+    """Reads the targets of one root, as one snapshot of its sources has them."""
 
     def __init__(
         self,
         root: RootLocation,
         sources: SourceSnapshot,
         rules: Rules,
-        view: CatalogView | None,
         admission: Admission,
         *,
         effort: Effort,
@@ -65,7 +60,6 @@ class TargetReader:
         self._root = root
         self._sources = sources
         self._rules = rules
-        self._view = view
         self._admission = admission
         self._effort = effort
 
@@ -91,7 +85,6 @@ class TargetReader:
             place=place,
             includes=state.includes if state else (),
             errors=tuple(errors),
-            is_closed=self._was_restricted(target),
         )
         return TargetReading(
             target,
@@ -140,19 +133,8 @@ class TargetReader:
             place=fetched.place,
             includes=includes,
             errors=items_of_file(refusals),
-            is_closed=not candidates and self._was_restricted(target),
         )
         return TargetReading(target, new_state, candidates, refusals)
-
-    def _was_restricted(self, target: Target) -> bool:
-        """Whether a part of what a file brought last was not for everybody."""
-        if self._view is None:
-            return False
-        state = self._root.files.get(target.key)
-        if state is not None and state.is_closed:
-            return True
-        refs = self._view.emitted(*target.key)
-        return any(map(self._view.is_restricted, refs))
 
     async def _refusals(
         self,

@@ -49,9 +49,7 @@ class Walk:
     ) -> None:
         self._root = root
         self._sources = sources
-        self._reader = TargetReader(
-            root, sources, rules, state, admission, effort=effort
-        )
+        self._reader = TargetReader(root, sources, rules, admission, effort=effort)
         self._state = state
         self._admission = admission
         self._visited_keys: set[TargetKey] = set()
@@ -61,6 +59,8 @@ class Walk:
         self.named: dict[str, set[TargetKey]] = {}
         #: Location entities whose patterns could not be resolved: their targets stay.
         self.uncertain: set[str] = set()
+        #: The file of each Location entity that was followed.
+        self._named_in: dict[str, str] = {}
         #: Location entities whose names other files have, with the target they are in.
         self.passed_over: dict[str, TargetKey] = {}
         self._trusts_states = state is not None and root.rules == rules.fingerprint
@@ -145,10 +145,13 @@ class Walk:
 
         Its targets would count as those of the entity that has the name.
         """
+        text = str(target.location)
         is_owner = self._admission.is_named_from(target.location, ref)
-        if not is_owner:
-            self.passed_over[ref] = target.key
-        return is_owner
+        # Of several files of this root that use a free name, the first gets it.
+        if is_owner and self._named_in.setdefault(ref, text) == text:
+            return True
+        self.passed_over[ref] = target.key
+        return False
 
     async def _targets(
         self, ref: str, entity: Entity, reading: TargetReading

@@ -19,12 +19,14 @@ from services.catalog.ingest.problems import (
     restricted_item,
 )
 from services.catalog.model import (
+    ClosedFile,
     FileState,
     RootLocation,
     StatusItemJson,
     TargetKey,
 )
 from services.catalog.planning.changes import apply_candidate, foreign_error, is_foreign
+from services.catalog.planning.closing import closed_files
 from services.catalog.planning.outcomes import LocationOutcome
 from services.catalog.planning.plan import (
     DeletionRefusal,
@@ -53,7 +55,8 @@ async def plan_statuses(
         outcome = _with_refused_deletion(outcome, deletion_refusal)
     outcome = _with_refused_names(view, outcome, refusals)
     items = _location_items(view, outcome)
-    own_entity = _own_entity(view, outcome)
+    closed = await closed_files(view, outcome)
+    own_entity = _own_entity(view, outcome, closed)
     writes = () if own_entity is None else _own_writes(view, outcome, own_entity, items)
     location_refs = outcome.locations - ({own_entity.ref} if own_entity else set())
     problems = [
@@ -63,7 +66,7 @@ async def plan_statuses(
     return IngestionPlan(
         writes,
         problems=await needed_changes(view, problems),
-        root=_following_root(view, outcome, own_entity),
+        root=_following_root(view, outcome, own_entity, closed),
     )
 
 
@@ -79,11 +82,14 @@ async def needed_changes(
     return tuple(differing_changes)
 
 
-def _own_entity(view: CatalogView, outcome: LocationOutcome) -> Candidate | None:
+def _own_entity(
+    view: CatalogView, outcome: LocationOutcome, closed: Mapping[str, ClosedFile]
+) -> Candidate | None:
     """The root's own Location entity; None: it is not concerned.
 
     It is as restricted as all that the root brings, brought last, or asks to bring: it
-    names where that lies, which would tell of its existence.
+    names where that lies, which would tell of its existence. Who registers a file by
+    hand sees what is wrong with it.
     """
     own_entity = outcome.reading.own_entity
     exists = view.parents(own_entity.ref) is not None
@@ -92,24 +98,11 @@ def _own_entity(view: CatalogView, outcome: LocationOutcome) -> Candidate | None
     if brought_refs:
         is_restricted = all(map(view.is_restricted, brought_refs))
     else:
-        is_restricted = was_restricted or _asks_to_be_restricted(outcome)
+        is_restricted = was_restricted or (bool(closed) and outcome.root.is_by_operator)
     changes = exists and was_restricted != is_restricted
     if not changes and not outcome.reading.is_whole:
         return None
     return own_entity.restricted() if is_restricted else own_entity
-
-
-def _asks_to_be_restricted(outcome: LocationOutcome) -> bool:
-    """Whether a descriptor that the portal discovered brings nothing, and is hidden.
-
-    Who registers a file by hand sees what is wrong with it.
-    """
-    own_ref = outcome.root.location.entity_ref
-    return outcome.root.is_by_operator and any(
-        state.is_closed or any(map(is_about_restricted, state.errors))
-        for (parent, _), state in outcome.following_states.items()
-        if parent == own_ref
-    )
 
 
 def _own_writes(
@@ -219,7 +212,10 @@ def _visible_items(
 
 
 def _following_root(
-    view: CatalogView, outcome: LocationOutcome, own_entity: Candidate | None
+    view: CatalogView,
+    outcome: LocationOutcome,
+    own_entity: Candidate | None,
+    closed: Mapping[str, ClosedFile],
 ) -> RootLocation | None:
     """The root's state after this reading; None: it stays as it is."""
     root, reading = outcome.root, outcome.reading
@@ -237,6 +233,7 @@ def _following_root(
     new_root = replace(
         root,
         files=files,
+        closed=closed,
         settled=root.settled or reading.is_whole,
         rules=reading.rules if reading.is_whole else root.rules,
     )

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from services.catalog.model import (
+    ClosedFile,
     EntityRevision,
     FileState,
     LocationRef,
@@ -101,6 +102,12 @@ def root_document(root: RootLocation) -> Document:
         "rules": root.rules,
         "version": root.version,
         "registrant": root.registrant,
+        "closed": _text(
+            {
+                name: [file.location, _place(file.place) if file.place else None]
+                for name, file in root.closed.items()
+            }
+        ),
     }
 
 
@@ -119,6 +126,12 @@ def stored_root(document: Document) -> RootLocation:
         # Not kept by versions before it was.
         registrant=document.get("registrant", ""),
         source=document.get("source", ""),
+        closed={
+            name: ClosedFile(location, _stored_place(place) if place else None)
+            for name, (location, place) in orjson.loads(
+                document.get("closed", "{}")
+            ).items()
+        },
     )
 
 
@@ -131,13 +144,11 @@ def _file(state: FileState) -> list[Any]:
         _place(state.place) if state.place else None,
         [_place(place) for place in state.includes],
         list(state.errors),
-        state.is_closed,
     ]
 
 
 def _state(item: Sequence[Any]) -> FileState:
-    # Versions before the last of them was stored have none.
-    parent, location, digest, etag, place, includes, errors, *is_closed = item
+    parent, location, digest, etag, place, includes, errors = item
     return FileState(
         parent,
         location,
@@ -146,7 +157,6 @@ def _state(item: Sequence[Any]) -> FileState:
         _stored_place(place) if place else None,
         tuple(map(_stored_place, includes)),
         tuple(errors),
-        *is_closed,
     )
 
 

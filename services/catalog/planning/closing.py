@@ -1,0 +1,80 @@
+"""Which files stay closed although no restricted entity comes from them any more."""
+
+from collections.abc import Mapping
+
+from services.catalog.ingest.problems import is_about_restricted
+from services.catalog.model import (
+    CONFIG,
+    ClosedFile,
+    FileState,
+    RootLocation,
+    TargetKey,
+)
+from services.catalog.planning.outcomes import LocationOutcome
+from services.catalog.planning.view import CatalogView
+from shared.guards.turns import in_turns
+
+
+async def closed_files(
+    view: CatalogView, outcome: LocationOutcome
+) -> Mapping[str, ClosedFile]:
+    """A location's closed files after a reading.
+
+    They are noted as their entities come, so that it does not matter how those go.
+    What the file brings next decides anew, and so does the entity, where it moved to
+    within its source.
+    """
+    states = outcome.following_states
+    closed = dict(outcome.root.closed)
+    own_sources = _own_sources(outcome.root, states)
+    bringing: set[str] = set()
+    noted: dict[str, ClosedFile] = {}
+    async for key, state in in_turns(outcome.states.items()):
+        refs = view.emitted(*key)
+        file = ClosedFile(state.location, state.place)
+        if refs:
+            bringing.add(state.location)
+            noted |= dict.fromkeys(filter(view.is_restricted, refs), file)
+        elif _asks(state) and (own_sources is None or _source(file) in own_sources):
+            noted[state.location] = file
+    sources = {state.location: _source(state) for state in states.values()}
+    return {
+        name: file
+        for name, file in {**closed, **noted}.items()
+        if name in noted
+        or not (file.location in bringing or _has_moved(view, name, file, sources))
+    }
+
+
+def _own_sources(
+    root: RootLocation, states: Mapping[TargetKey, FileState]
+) -> set[str] | None:
+    """The sources of which a location's refused documents count; None: of all.
+
+    Anybody may register any file, or name it in a Location: what it asks for must not
+    close its source to others.
+    """
+    if CONFIG in root.providers:
+        return None
+    if not root.is_by_operator:
+        return set()
+    own_ref = root.location.entity_ref
+    return {
+        _source(state) for (parent, _), state in states.items() if parent == own_ref
+    }
+
+
+def _asks(state: FileState) -> bool:
+    return any(map(is_about_restricted, state.errors))
+
+
+def _has_moved(
+    view: CatalogView, ref: str, file: ClosedFile, sources: Mapping[str, str]
+) -> bool:
+    """Whether an entity comes from another file of the same source now."""
+    location = view.providing_location(ref)
+    return location is not None and sources.get(location) == _source(file)
+
+
+def _source(file: ClosedFile | FileState) -> str:
+    return file.place.key if file.place else file.location
