@@ -163,11 +163,13 @@ class ClosedFile:
     """A file that an entity came from, or should have, which not everybody may see.
 
     It stays closed if the entity goes: an author who moves, empties or breaks a file
-    does not mean to publish what lies around it.
+    does not mean to publish what lies around it. `entity` is what tells who may see it;
+    None: only who may see everything.
     """
 
     location: str
     place: RepositoryPath | None = None
+    entity: EntityJson | None = None
 
 
 #: What names a root: a person's registration, or the configuration.

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.catalog.handlers.scanning import DesiredLocations, scan
+from shared.kit.http.service_tokens import Grant, Principal
 from tests.catalog.running import Host, Running, generated, pointing, running
 from tests.catalog.test_refused_sources import (
     VISIBILITY,
@@ -15,6 +16,7 @@ from tests.catalog.test_refused_sources import (
     refused,
 )
 from tests.catalog.test_repository_names import FILE, provider, push
+from tests.catalog.test_source_rights import HIDDEN as HIDDEN_RULE
 from tests.catalog.test_source_rights import MARK, entity, readable
 
 
@@ -195,6 +197,51 @@ async def test_who_wrote_what_was_hidden_may_open_it(
     host.commit("hush", files)
     await push(catalog, host, "hush", *files)
     assert not await is_hidden(catalog, host)
+
+
+def vera() -> Principal:
+    """An owner of what is hidden, as the policy decides on her."""
+    owned = {
+        "rule": "IS_ENTITY_OWNER",
+        "resourceType": "catalog-entity",
+        "params": {"claims": ["group:default/vault"]},
+    }
+    also = {"callboard.source.explore": Grant("allow")}
+    return Principal(
+        "user:default/vera",
+        "user",
+        permission="callboard.source.read",
+        decision="conditional",
+        conditions={"anyOf": [{"not": HIDDEN_RULE}, owned]},
+        also=also,
+    )
+
+
+async def reads(catalog: Running, url: str, who: Principal) -> bool:
+    body = {"locations": [f"url:{url}"]}
+    answer = await catalog.ask("POST", "/sources/readable", body, who)
+    return bool(answer.json()["items"][0]["readable"])
+
+
+async def test_the_owners_of_what_was_hidden_go_on_reading_it(
+    catalog: Running, host: Host
+) -> None:
+    """They move its descriptor, register that, and open it to everybody later."""
+    await pushed(catalog, host, "hush", HIDDEN)
+    root = f"https://{host.name}/hush/tree/main/"
+    moved = {FILE: None, "service.yaml": HIDDEN}
+    host.commit("hush", moved)
+    await push(catalog, host, "hush", *moved)
+    assert "component:hidden" not in await catalog.refs()
+    assert await reads(catalog, root, vera())
+    assert await is_closed(catalog, host, "hush")
+    answer = await catalog.register(host.url("hush", "service.yaml"))
+    assert answer.status_code == 201, answer.text
+    assert await reads(catalog, root, vera())
+    assert await is_closed(catalog, host, "hush")
+    host.commit("hush", {"service.yaml": entity("hidden")})
+    await push(catalog, host, "hush", "service.yaml")
+    assert await readable(catalog, root)
 
 
 async def test_the_location_of_a_refused_restricted_descriptor_is_hidden(

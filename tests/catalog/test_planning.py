@@ -354,3 +354,38 @@ def test_removing_a_root_leaves_the_state_of_the_other_alone(
         assert catalog.state.get(OTHER.location.entity_ref) is None
 
     asyncio.run(read())
+
+
+async def test_an_entity_has_the_origin_of_the_root_that_brought_it_first() -> None:
+    """A second root that leads to the same Location changes nothing of its entities."""
+    catalog = PlannedCatalog(ROOT, OTHER)
+    files: Files = {
+        "first.yaml": [pointing("all", "third.yaml")],
+        "second.yaml": [pointing("mine", "first.yaml")],
+        "third.yaml": [WEB],
+    }
+    await catalog.read(ROOT, files)
+    before = catalog.entities()
+    await catalog.read(OTHER, files)
+    after = catalog.entities()
+    assert after["web"] == before["web"]
+    assert after["all"].origin == before["all"].origin
+    assert await catalog.read(ROOT, files) == []
+
+
+async def test_what_only_a_second_root_may_not_bring_is_no_problem_of_an_entity() -> (
+    None
+):
+    """Rules allow a kind from some roots; the first still does."""
+    catalog = PlannedCatalog(ROOT, OTHER)
+    files: Files = {
+        "first.yaml": [pointing("all", "third.yaml")],
+        "second.yaml": [pointing("mine", "first.yaml")],
+        "third.yaml": [WEB],
+    }
+    await catalog.read(ROOT, files)
+    strange = builders.component("web", {}, lifecycle=["not a text"])
+    await catalog.read(OTHER, {**files, "third.yaml": [strange]})
+    assert catalog.entities()["web"].errors == ()
+    await catalog.read(ROOT, {**files, "third.yaml": [strange]})
+    assert catalog.entities()["web"].errors

@@ -62,7 +62,10 @@ async def source_reader(request: Request, caller: Caller) -> SourceReader:
         record = reads.model.record(ref)
         return record is not None and reads.scope(reader).holds(record.entity)
 
-    return SourceReader(sees, explores, caller.subject)
+    def saw(entity: Entity) -> bool:
+        return permits(reader, entity)
+
+    return SourceReader(sees, explores, caller.subject, saw=saw)
 
 
 Sources = Annotated[SourceReader, Depends(source_reader)]

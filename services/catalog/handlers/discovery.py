@@ -16,7 +16,7 @@ from services.catalog.handlers.roots import (
     find_root,
     release_root,
 )
-from services.catalog.model import CONFIG, LocationRef, RootLocation
+from services.catalog.model import CONFIG, ClosedFile, LocationRef, RootLocation
 from services.catalog.ports import SourceSnapshot, UnknownCommit
 from shared.contracts.errors import (
     CallboardError,
@@ -153,11 +153,18 @@ async def _release_if_gone(
 
 
 def _is_closing(catalog: CatalogContext, root: RootLocation) -> bool:
-    """Whether anything that a root brings, or brought last, is not for everybody."""
+    """Whether anything that a root brings, or brought, is not for everybody."""
     state = catalog.state
-    return bool(root.closed) or any(
-        any(map(state.is_restricted, state.emitted(*key))) for key in root.files
-    )
+    if any(any(map(state.is_restricted, state.emitted(*key))) for key in root.files):
+        return True
+    return not all(_comes_elsewhere(catalog, *item) for item in root.closed.items())
+
+
+def _comes_elsewhere(catalog: CatalogContext, ref: str, file: ClosedFile) -> bool:
+    """Whether an entity comes from its source by another root."""
+    location = catalog.state.providing_location(ref)
+    source = file.place.key if file.place else file.location
+    return location is not None and catalog.rights.source(location) == source
 
 
 async def discover(

@@ -18,6 +18,7 @@ from services.catalog.model import (
     RepositoryPath,
     RootLocation,
 )
+from shared.contracts.entity import Entity
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class RefusedFile:
     closed one. What a document asks counts where `is_descriptor` could: the portal
     discovered the file, or the operator's configuration names it; anybody may register
     any file, or name it in a Location.
+    `ref` and `entity` are those of a closed file.
     `root` is the name of the location above it, `registrant` who registered that, as
     long as it is registered.
     """
@@ -37,6 +39,8 @@ class RefusedFile:
     is_descriptor: bool
     root: str
     registrant: str
+    ref: str = ""
+    entity: Entity | None = None
 
 
 class RefusedFiles:
@@ -100,7 +104,7 @@ class RefusedFiles:
                 self._unsettled.pop(source, None)
 
     def _closed(self, root: RootLocation) -> Iterator[RefusedFile]:
-        for file in root.closed.values():
+        for ref, file in root.closed.items():
             place = file.place or self._locate(file.location)
             yield RefusedFile(
                 place,
@@ -108,6 +112,8 @@ class RefusedFiles:
                 is_descriptor=False,
                 root=root.name,
                 registrant="",
+                ref=ref,
+                entity=Entity(file.entity) if file.entity else None,
             )
 
     def _refused(

@@ -12,6 +12,7 @@ from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import SourceView
 from services.catalog.model import LocationRef, RepositoryPath, RootLocation
 from services.catalog.ports import DescriptorSources
+from shared.contracts.entity import Entity
 from shared.guards.turns import in_turns
 
 #: Buckets of roots that the operator's configuration names or discovers.
@@ -26,17 +27,19 @@ class SourceReader:
     """The person that sources are read for.
 
     `sees` tells whether they see an entity (its ref), which makes its source readable;
-    None: they may read every source. `explores`: they may read sources that no entity
-    comes from yet. `views` are their views of some sources, each with the clock of the
-    catalog's state that it was made of. Who registered a location (`subject`) may read
-    its source although its descriptor cannot be read; `root` is the name of the one
-    location that is read for them, whose own files do not count.
+    None: they may read every source. `saw` tells whether they would see an entity that
+    is gone. `explores`: they may read sources that no entity comes from yet. `views`
+    are their views of some sources, each with the clock of the catalog's state that it
+    was made of. Who registered a location (`subject`) may read its source although its
+    descriptor cannot be read; `root` is the name of the one location that is read for
+    them, whose own files do not count.
     """
 
     sees: Sees | None
     explores: bool
     subject: str = ""
     root: str = ""
+    saw: Callable[[Entity], bool] = lambda _: False
     views: dict[str, tuple[int, SourceView]] = field(default_factory=dict)
 
 
@@ -122,14 +125,19 @@ class SourceRights:
             if file.is_restricted and file.root != reader.root
         ]
         owned_paths: set[str] = set()
+        present_refs: set[str] = set()
         async for target_place, ref in in_turns(emitted):
             is_visible = sees(ref)
             view.add(target_place, is_visible=is_visible)
-            if refused_files and is_visible and self._state.is_restricted(ref):
-                owned_paths.add(target_place.path)
+            if refused_files:
+                present_refs.add(ref)
+                if is_visible and self._state.is_restricted(ref):
+                    owned_paths.add(target_place.path)
         async for file in in_turns(refused_files):
-            if file.place.path not in owned_paths:
-                view.add(file.place, is_visible=False)
+            # Of a closed file, its entity decides as long as it comes from the source.
+            if file.ref not in present_refs and file.place.path not in owned_paths:
+                is_visible = file.entity is not None and reader.saw(file.entity)
+                view.add(file.place, is_visible=is_visible)
         if view.has_hidden:
             await self._hide_includes(view, place.key, sees)
         if len(reader.views) >= REMEMBERED_VIEWS:

@@ -1,18 +1,26 @@
 """Which files stay closed although no restricted entity comes from them any more."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+import orjson
 
 from services.catalog.ingest.problems import is_about_restricted
 from services.catalog.model import (
     CONFIG,
     ClosedFile,
+    EntityJson,
     FileState,
     RootLocation,
+    StoredEntity,
     TargetKey,
 )
 from services.catalog.planning.outcomes import LocationOutcome
 from services.catalog.planning.view import CatalogView
 from shared.guards.turns import in_turns
+
+#: Bytes of what is noted of an entity.
+LONGEST_DESCRIPTION = 8_192
 
 
 async def closed_files(
@@ -34,7 +42,8 @@ async def closed_files(
         file = ClosedFile(state.location, state.place)
         if refs:
             bringing.add(state.location)
-            noted |= dict.fromkeys(filter(view.is_restricted, refs), file)
+            for ref in filter(view.is_restricted, refs):
+                noted[ref] = replace(file, entity=_described(view.get(ref)))
         elif _asks(state) and (own_sources is None or _source(file) in own_sources):
             noted[state.location] = file
     sources = {state.location: _source(state) for state in states.values()}
@@ -62,6 +71,30 @@ def _own_sources(
     return {
         _source(state) for (parent, _), state in states.items() if parent == own_ref
     }
+
+
+def _described(stored: StoredEntity | None) -> EntityJson | None:
+    """What policies ask about an entity; None if that is long."""
+    if stored is None:
+        return None
+    entity = stored.entity
+    owners = [relation for relation in stored.relations if relation.type == "ownedBy"]
+    described = {
+        "apiVersion": entity.raw["apiVersion"],
+        "kind": entity.kind,
+        "metadata": {
+            name: value
+            for name, value in entity.metadata.items()
+            if name not in {"uid", "etag", "description", "links"}
+        },
+        "spec": {
+            name: value for name, value in entity.spec.items() if isinstance(value, str)
+        },
+        "relations": [
+            {"type": relation.type, "targetRef": relation.target} for relation in owners
+        ],
+    }
+    return described if len(orjson.dumps(described)) <= LONGEST_DESCRIPTION else None
 
 
 def _asks(state: FileState) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterable
 
 from services.catalog.ingest.candidates import Candidate
+from services.catalog.model import StoredEntity
 from services.catalog.planning.changes import apply_candidate, foreign_error, is_foreign
 from services.catalog.planning.plan import EntityWrite, IngestionPlan, NameRefusal
 from services.catalog.planning.view import CatalogView
@@ -38,13 +39,28 @@ async def plan_entities(
         if is_foreign(before, candidate) and candidate.ref not in leaving:
             refusals.append(NameRefusal(candidate, foreign_error(candidate, before)))
             continue
-        current = candidate
+        current = _with_stored_origin(view, before, candidate)
         if before is not None and is_location(candidate.ref):
-            current = candidate.with_items(before.errors)
+            current = current.with_items(before.errors)
         after = apply_candidate(before, current, cause_of(candidate))
         if after is not None:
             writes.append(EntityWrite(current, before, after))
     return IngestionPlan(tuple(writes), refusals=tuple(refusals))
+
+
+def _with_stored_origin(
+    view: CatalogView, before: StoredEntity | None, candidate: Candidate
+) -> Candidate:
+    """The candidate with the origin of the Location that brought it first.
+
+    Several roots may lead to one Location entity; the first of them is its origin.
+    """
+    if before is None or candidate.origin == before.origin:
+        return candidate
+    first = view.get(before.parents[0]) if before.parents else None
+    if first is None or first.origin != before.origin:
+        return candidate
+    return candidate.with_origin(before.origin)
 
 
 def merge(

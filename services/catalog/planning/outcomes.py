@@ -124,9 +124,9 @@ def location_outcome(
 
 
 def outcome_of(
-    view: CatalogView, reading: TargetReading, cause: Cause
+    view: CatalogView, reading: TargetReading, root: RootLocation, cause: Cause
 ) -> TargetOutcome:
-    """What a target means; `cause` is that of problems without a commit."""
+    """What a target of a root means; `cause` is that of problems without a commit."""
     key, state = reading.target.key, reading.state
     if reading.is_unchanged:
         return TargetOutcome(key, state)
@@ -136,7 +136,7 @@ def outcome_of(
     if reading.error is not None:
         items = _failure_items(emitted, state)
         return _with_problems(
-            TargetOutcome(key, state), view, items, reading.cause or cause
+            TargetOutcome(key, state), view, items, root, reading.cause or cause
         )
     outcome = TargetOutcome(
         key,
@@ -151,7 +151,7 @@ def outcome_of(
         lost=_edges(key, _missing(emitted, reading)),
     )
     items = _refusal_items(emitted, reading)
-    return _with_problems(outcome, view, items, reading.cause or cause)
+    return _with_problems(outcome, view, items, root, reading.cause or cause)
 
 
 def _edges(key: TargetKey, refs: Iterable[str]) -> frozenset[Edge]:
@@ -201,6 +201,7 @@ def _with_problems(
     outcome: TargetOutcome,
     view: CatalogView,
     items: Mapping[str, Sequence[StatusItemJson]],
+    root: RootLocation,
     cause: Cause,
 ) -> TargetOutcome:
     locations = frozenset(filter(is_location, items))
@@ -212,6 +213,7 @@ def _with_problems(
             _items_for_readers(entity_items, ref, location, hidden),
             cause,
             location=location,
+            origin=str(root.location),
         )
         for ref, entity_items in items.items()
         if ref not in locations

@@ -85,12 +85,17 @@ class Deletion:
 
 @dataclass(frozen=True, slots=True)
 class StatusChange:
-    """The problems in an entity's status change; `location`: if it comes from there."""
+    """The problems in an entity's status change.
+
+    `location` and `origin`: only if it comes from that file, by that root. Rules may
+    allow a root less than another.
+    """
 
     ref: str
     items: tuple[StatusItemJson, ...]
     cause: Cause
     location: str | None = None
+    origin: str | None = None
 
     def after(self, before: StoredEntity, _view: CatalogView) -> StoredEntity:
         """The entity with these problems; itself if it is not concerned."""
@@ -101,6 +106,8 @@ class StatusChange:
     def is_needed(self, before: StoredEntity) -> bool:
         """Whether the entity is concerned, and its status differs."""
         if self.location is not None and before.location_key != self.location:
+            return False
+        if self.origin is not None and before.origin != self.origin:
             return False
         return before.errors != self.items
 

@@ -51,7 +51,7 @@ async def plan_in_stages(
         async for part in slices:
             for group in _parents_first(part):
                 stage = [
-                    outcome_of(view, target_reading, reading.cause)
+                    outcome_of(view, target_reading, reading.root, reading.cause)
                     for target_reading in group
                     if is_named_by_its_file(view, target_reading.target)
                 ]

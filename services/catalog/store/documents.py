@@ -104,7 +104,11 @@ def root_document(root: RootLocation) -> Document:
         "registrant": root.registrant,
         "closed": _text(
             {
-                name: [file.location, _place(file.place) if file.place else None]
+                name: [
+                    file.location,
+                    _place(file.place) if file.place else None,
+                    file.entity,
+                ]
                 for name, file in root.closed.items()
             }
         ),
@@ -127,8 +131,8 @@ def stored_root(document: Document) -> RootLocation:
         registrant=document.get("registrant", ""),
         source=document.get("source", ""),
         closed={
-            name: ClosedFile(location, _stored_place(place) if place else None)
-            for name, (location, place) in orjson.loads(
+            name: ClosedFile(location, _stored_place(place) if place else None, entity)
+            for name, (location, place, entity) in orjson.loads(
                 document.get("closed", "{}")
             ).items()
         },
