@@ -73,9 +73,8 @@ class WithRuns(WithStream):
         await super().__call__(scope, receive, send)
 
 
-@pytest.fixture(scope="module")
-def live_portal(frame: Frame) -> Iterator[Any]:
-    """A running portal over all services: `.url`, `.api`, `.stream`."""
+def every_service() -> FakeServices:
+    """All services, with one of everything that the pages show."""
     api = FakeServices()
     api.sites["default/component/ledger"] = site(
         entity_ref="component:default/ledger",
@@ -91,6 +90,13 @@ def live_portal(frame: Frame) -> Iterator[Any]:
         api.entities[f"api:default/{kind}"] = entity(
             "API", kind, {**spec, "definition": text}
         )
+    return api
+
+
+@pytest.fixture(scope="module")
+def live_portal(frame: Frame) -> Iterator[Any]:
+    """A running portal over all services: `.url`, `.api`, `.stream`."""
+    api = every_service()
     app = WithRuns()
     app.app = make_portal(api, frame=frame)
     with served(app) as url:
