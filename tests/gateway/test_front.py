@@ -195,6 +195,7 @@ async def test_liveness_and_readiness(ask) -> None:
     for name in ("liveness", "readiness"):
         answer = await ask.get(f"/.backstage/health/v1/{name}")
         assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+        assert (await ask.head(f"/.backstage/health/v1/{name}")).status_code == 200
 
 
 async def test_the_status_shows_every_service_and_engine(ask, sign_in) -> None:

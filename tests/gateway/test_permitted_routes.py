@@ -124,13 +124,14 @@ def agree(apps: dict[str, FastAPI]) -> Any:
         assert path == unquote(raw)
         need = need_of(plugin, method, path)
         without = path.removesuffix("/") or "/"
-        route = first_match(apps[plugin], method, path) or first_match(
-            apps[plugin], method, without
+        routed = "GET" if method == "HEAD" else method  # the app answers it so
+        route = first_match(apps[plugin], routed, path) or first_match(
+            apps[plugin], routed, without
         )
         if route is None or route.path in OPEN_PATHS:  # type: ignore[attr-defined]
             return ""
         rows = {(row.method, row.path): row.need for row in ROUTES[plugin]}
-        served_by = rows["GET" if method == "HEAD" else method, route.path]  # type: ignore[attr-defined]
+        served_by = rows[routed, route.path]  # type: ignore[attr-defined]
         return "" if served_by == need else f"{method} {raw}: {served_by} {need}"
 
     return judge

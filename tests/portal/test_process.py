@@ -43,6 +43,11 @@ integrations:
   local: [{host: git.local}]
   bitbucketServer: [{host: bb.example, token: "${ANOTHER_GIT_TOKEN}"}]
 """
+HEAD_PATHS = (
+    *("/", "/catalog", "/docs", "/docs/default/component/web/", "/sign-in"),
+    *("/create/templates/default/x", "/search?query=x", "/assets/x/css/portal.css"),
+    *("/healthz", "/readyz", "/metrics", "/nowhere"),
+)
 Handler = Callable[[web.Request], Coroutine[Any, Any, web.StreamResponse]]
 Serve = Callable[[Handler], Coroutine[Any, Any, str]]
 
@@ -302,6 +307,30 @@ def test_the_portal_starts_without_secrets_of_the_configuration(tmp_path: Path) 
         "bb.example": "bitbucketServer",
         "git.local": "local",
     }
+
+
+@pytest.mark.parametrize("subject", [ANN, None])
+async def test_every_page_answers_head(
+    serve: Serve, tmp_path: Path, subject: str | None
+) -> None:
+    """As it answers GET: pages, assets, health and what is not there."""
+    address = await serve(echo)
+    settings = Settings(config=tmp_path, data=tmp_path, gateway_url=address, port=0)
+    app = create_app(settings, config=PagesConfig())
+    headers = {"authorization": bearer(subject)} if subject else {}
+    async with (
+        app.router.lifespan_context(app),
+        httpx.AsyncClient(
+            transport=httpx.ASGITransport(app, raise_app_exceptions=False),
+            base_url="http://portal",
+            headers=headers,
+        ) as client,
+    ):
+        for path in HEAD_PATHS:
+            head, get = await client.head(path), await client.get(path)
+            assert head.status_code == get.status_code != 405, path
+            assert head.headers.get("location") == get.headers.get("location")
+            assert head.content == b""
 
 
 async def test_the_portal_is_ready_once_the_gateway_answers(

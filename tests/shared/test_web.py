@@ -185,6 +185,41 @@ async def test_responses_forbid_caching_and_type_sniffing(
     assert "cache-control" not in (await client.get("/tagged")).headers
 
 
+@pytest.mark.parametrize(
+    "path", ["/healthz", "/tagged", "/fails/conflict", "/openapi.json", "/nowhere"]
+)
+async def test_head_has_the_status_and_the_headers_of_get(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    """Checkers of links and of health ask so; errors are the same, too."""
+    head, get = await client.head(path), await client.get(path)
+    assert head.status_code == get.status_code != 405
+    assert head.headers == get.headers
+
+
+async def test_head_never_runs_what_only_post_does(client: httpx.AsyncClient) -> None:
+    """It is GET without the body, and nothing else."""
+    assert (await client.head("/echo")).status_code == 405
+
+
+async def test_head_of_a_stream_ends_with_its_headers(app: FastAPI) -> None:
+    """The stream is closed, and none of it is sent."""
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    async def receive() -> Any:
+        await asyncio.Event().wait()
+
+    scope = {"type": "http", "method": "HEAD", "path": "/stream", "headers": []}
+    scope |= {"query_string": b"", "raw_path": b"/stream", "root_path": ""}
+    async with asyncio.timeout(5):
+        await app(scope, receive, send)
+    assert [message["type"].rpartition(".")[2] for message in sent] == ["start", "body"]
+    assert sent[1] == {"type": "http.response.body", "body": b""}
+
+
 async def test_only_requests_through_the_gateway_are_accepted(
     client: httpx.AsyncClient, principal_headers: Callable[..., dict[str, str]]
 ) -> None:

@@ -17,7 +17,6 @@ from services.catalog.readmodel import ReadModel
 from shared.contracts.errors import Invalid, Unavailable
 from shared.contracts.headers import AT_LEAST, REVISION
 from shared.kit.http.bodies import BoundedRoute
-from shared.kit.http.routes import HeadRoute
 
 WAIT_SECONDS = 5.0
 PROCESSES = 64
@@ -77,7 +76,7 @@ def _parse_revision(text: str) -> tuple[int, str]:
     return int(number), process
 
 
-class CatalogRoute(BoundedRoute, HeadRoute):
+class CatalogRoute(BoundedRoute):
     """A route whose answers name the revision that they reflect.
 
     Its bodies are JSON, whatever their content type: `curl -d` calls them forms.

@@ -82,7 +82,6 @@ async def page(
     return json_response(await dependencies.reading.page(ref, path, sees(caller)))
 
 
-@router.head("/assets/{namespace}/{kind}/{name}/{path:path}", include_in_schema=False)
 @router.get("/assets/{namespace}/{kind}/{name}/{path:path}", **FILES)
 async def asset(
     request: Request,

@@ -28,6 +28,7 @@ from shared.contracts.headers import PRINCIPAL
 from shared.contracts.paths import checked_path
 from shared.contracts.permissions import OPEN_PATHS, ROUTES, need_of, route_of
 from shared.kit.http.error_responses import error_response
+from shared.kit.http.head_requests import HeadAsGet
 from shared.kit.http.headers import SafeAnswers
 from shared.kit.http.openapi import BackstageJson, ServiceApp
 from shared.kit.http.request_limits import BODY_LIMIT, RequestLimits
@@ -81,6 +82,7 @@ def make_app(
     app.add_exception_handler(HTTPException, failed)
     app.add_exception_handler(RequestValidationError, malformed)
     app.add_exception_handler(Exception, failed)
+    app.add_middleware(HeadAsGet)
     if name in ROUTES:
         app.add_middleware(_PermittedOnly, state=app.state)
     app.add_middleware(RequestLimits, limit=body_limit)

@@ -14,21 +14,10 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Match, compile_path
-from starlette.types import Receive, Scope, Send
+from starlette.routing import compile_path
 
 
-class HeadRoute(APIRoute):
-    """A route that answers HEAD where it answers GET, as Starlette's own routes do."""
-
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        return super().matches(_reading(scope))
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await super().handle(_reading(scope), receive, send)
-
-
-class PlainRoute(HeadRoute):
+class PlainRoute(APIRoute):
     """A route whose endpoint takes the request itself."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -56,7 +45,3 @@ class DocumentedParameters:
 
     def __call__(self) -> None:
         """Do nothing: FastAPI reads only the signature."""
-
-
-def _reading(scope: Scope) -> Scope:
-    return {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
