@@ -19,7 +19,7 @@ from services.portal.model import ApiAnswer, Visitor
 from services.portal.ports import Params
 from shared.contracts.errors import Unavailable
 from shared.contracts.headers import REQUEST_ID
-from shared.contracts.permissions import SAFE_METHODS
+from shared.contracts.permissions import ROUTES, SAFE_METHODS
 from shared.kit.http.replicas import Replicas, upstream_url
 from shared.kit.observability import logs, tracing
 from shared.kit.resilience.breaker import CircuitBreaker
@@ -202,8 +202,10 @@ class _Request:
         return self.path.split("/", 3)[2].partition("?")[0]
 
 
-def _unanswered(name: str) -> ApiAnswer:
-    error = Unavailable(f"The service {name} does not answer")
+def _unanswered(api: str) -> ApiAnswer:
+    # The gateway answers itself what is of no service, such as the status.
+    name = f"service {api}" if api in ROUTES else "gateway"
+    error = Unavailable(f"The {name} does not answer")
     body = {"error": {"name": error.name, "message": error.message}}
     return ApiAnswer(error.status, {}, orjson.dumps(body))
 

@@ -118,7 +118,7 @@ async def test_an_unavailable_gateway_is_a_503_response(serve: Serve) -> None:
         answer = await api.call(visitor(ANN), "GET", "/api/status")
         assert (answer.status, answer.error) == (
             503,
-            "The service gateway does not answer",
+            "The gateway does not answer",
         )
     async with PublicApi(f"{NOWHERE},{await serve(echo)}") as api:
         for reader in (ANN, GUEST, "user:default/bao"):
@@ -170,6 +170,32 @@ async def test_no_page_waits_long_for_a_service_that_hangs(serve: Serve) -> None
 
         await until(is_answered, condition="the search is tried again")
         assert (await search()).ok
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/api/catalog/entities", "service catalog"),
+        ("/api/analytics/changes", "service analytics"),
+        ("/api/status", "gateway"),
+        ("/api/user-settings/buckets", "gateway"),
+        ("/api/auth/ways?x=1", "gateway"),
+    ],
+)
+async def test_what_does_not_answer_is_named_as_operators_name_it(
+    serve: Serve, path: str, name: str
+) -> None:
+    """A service, or the gateway where no service is asked; no part of a path."""
+    gate = asyncio.Event()
+
+    async def hanging(_: web.Request) -> web.Response:
+        await gate.wait()
+        return web.json_response({})
+
+    async with PublicApi(await serve(hanging), most_seconds=0.1) as api:
+        answer = await api.call(visitor(ANN), "GET", path)
+        gate.set()
+    assert answer.error == f"The {name} does not answer"
 
 
 async def test_the_first_page_after_a_service_hung_is_whole(serve: Serve) -> None:
@@ -314,7 +340,12 @@ async def test_every_page_answers_head(
     serve: Serve, tmp_path: Path, subject: str | None
 ) -> None:
     """As it answers GET: pages, assets, health and what is not there."""
-    address = await serve(echo)
+
+    async def missing(_: web.Request) -> web.Response:
+        error = {"name": "NotFoundError", "message": "It is not there"}
+        return web.json_response({"error": error}, status=404)
+
+    address = await serve(missing)
     settings = Settings(config=tmp_path, data=tmp_path, gateway_url=address, port=0)
     app = create_app(settings, config=PagesConfig())
     headers = {"authorization": bearer(subject)} if subject else {}
