@@ -46,6 +46,30 @@ async def test_a_generated_site_has_backstages_parts(generate: Make) -> None:
     assert any("Documentation built" in line for line in log)
 
 
+async def test_the_navigation_has_no_links_that_run_scripts(generate: Make) -> None:
+    """Their titles stay, without an address; usual links have theirs."""
+    links = {
+        "Script": "javascript:alert(1)",
+        "Upper": "JavaScript:alert(1)",
+        "Data": "data:text/html,x",
+        "Web": "https://x.example/",
+        "Mail": "mailto:a@x.example",
+    }
+    nav = [{"Home": "index.md"}, *({title: link} for title, link in links.items())]
+    generated, _ = await generate(
+        {
+            "mkdocs.yml": CONFIG + f"nav: {json.dumps(nav)}\n",
+            "docs/index.md": "# Hello\n",
+        }
+    )
+    hrefs = {item["title"]: item.get("href") for item in summary(generated)["nav"][1:]}
+    assert hrefs == {
+        **dict.fromkeys(("Script", "Upper", "Data")),
+        "Web": links["Web"],
+        "Mail": links["Mail"],
+    }
+
+
 async def test_a_site_is_built_without_mkdocs_yml(generate: Make) -> None:
     """With the entity's title and the folder `docs`."""
     generated, _ = await generate({"docs/index.md": "# Hi\n"})

@@ -51,7 +51,8 @@ _REMOVED = re.compile(
     re.IGNORECASE,
 )
 _MARK_TYPE = re.compile(r"""\btype=["']?(?:checkbox|radio)\b""", re.IGNORECASE)
-SCHEMES = {"http", "https", "mailto", "tel", "data"}
+LINK_SCHEMES = frozenset({"http", "https", "mailto", "tel"})
+SCHEMES = {*LINK_SCHEMES, "data"}
 #: The elements that load what their `src` names.
 _MEDIA = frozenset({"img", "video", "audio", "source", "track"})
 #: Candidates of a `srcset` that are read.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Self
 
 #: Part of every site's hash: raise it when the same sources give other pages.
-GENERATOR_VERSION = "5"
+GENERATOR_VERSION = "6"
 REFUSED = 2
 #: The exit status of a build that had no room on the disk.
 NO_ROOM = 3

@@ -25,6 +25,7 @@ from services.techdocs.generator.article import (
     FinishedArticle,
     finished,
 )
+from services.techdocs.generator.cleaning import LINK_SCHEMES
 from services.techdocs.generator.html_pages import html_files, html_page
 from services.techdocs.generator.job import PAGE_FILE, PAGES_FOLDER, Job
 from services.techdocs.generator.markup import (
@@ -231,19 +232,24 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             return {"title": _short(item.title), "path": None, "children": children}
         if isinstance(item, Link):
             title, address = _short(item.title, item.url), self._address(item.url)
+            if address is None:
+                return {"title": title, "path": None, "children": []}
             return {"title": title, "path": None, "href": address, "children": []}
         key = key_of_url(item.url)
         return {"title": _page_title(item), "path": key, "children": []}
 
-    def _address(self, link: str) -> str:
+    def _address(self, link: str) -> str | None:
         """The address of a link of the navigation: a page's name is not its address.
 
-        mkdocs takes a name with an anchor or a query for a link.
+        mkdocs takes a name with an anchor or a query for a link. None for a link that
+        pages may not have, such as one of a script.
         """
         try:
             parts = split_address(link)
         except Invalid:
             return quote(link, safe=SAFE_IN_LINKS)
+        if parts.scheme and parts.scheme not in LINK_SCHEMES:
+            return None
         if parts.scheme or parts.netloc or self._files is None:
             return link
         path = unquote(parts.path)
