@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.techdocs.articles import Surroundings, safe_article
 from services.techdocs.generator.article import CHARACTERS, DEPTH, deepest, finished
 from shared.contracts.errors import Invalid
 from tests.costs import limit_processor_time
@@ -101,6 +102,42 @@ def test_all_that_other_hosts_would_give_is_noticed(media: str, scheme: str) -> 
     """One rule for all elements and attributes that load something."""
     html = media.replace("ADDRESS", f"{scheme}//i.example/x?a&amp;b")
     assert finished(html, "a.md").foreign_hosts == {"i.example"}
+
+
+@pytest.mark.parametrize(
+    ("html", "link"),
+    [
+        (
+            '<img alt="A &lt;b> &amp; c" src="https://i.example/x?a&amp;b">',
+            '<a href="https://i.example/x?a&amp;b"TAIL>A &lt;b&gt; &amp; c</a>',
+        ),
+        (
+            '<img src="//i.example/x.png" width="9">',
+            '<a href="//i.example/x.png"TAIL>//i.example/x.png</a>',
+        ),
+        (
+            '<a href="https://ci.example/"><img src="https://i.example/b" alt="B"></a>',
+            '<a href="https://ci.example/"TAIL>B</a>',
+        ),
+        (
+            '<a name="x"><img src="https://i.example/b" alt="B"></a>',
+            '<a href="https://i.example/b"TAIL>B</a>',
+        ),
+    ],
+)
+def test_a_link_stands_in_place_of_a_foreign_picture(html: str, link: str) -> None:
+    """Pages load nothing from other hosts: a reader would see a broken picture."""
+    around = Surroundings("", "/docs/", "/files/", (), lambda _: False, "/html/")
+    article = safe_article(finished(f"<p>{html}</p>", "a.md").html, around)
+    assert "<img" not in article
+    assert link.replace("TAIL", ' rel="noopener noreferrer"') in article
+
+
+@pytest.mark.parametrize("address", ["/a.png", "a/b.png", "data:image/png;base64,AA"])
+def test_a_picture_of_the_site_stays_a_picture(address: str) -> None:
+    """Its address names no host."""
+    html = f'<p><img src="{address}" alt="A"></p>'
+    assert finished(html, "a.md").html == html
 
 
 def test_links_and_own_files_are_of_no_other_host() -> None:

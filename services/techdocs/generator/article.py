@@ -7,7 +7,6 @@ cleans the article again before a reader gets it.
 import base64
 import re
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import NamedTuple
 
 from services.techdocs.generator.cleaning import (
@@ -15,8 +14,11 @@ from services.techdocs.generator.cleaning import (
     removed_elements,
     with_media_addresses,
 )
+from services.techdocs.generator.foreign_pictures import (
+    foreign_host,
+    with_links_to_pictures,
+)
 from shared.contracts.errors import Invalid
-from shared.guards.addresses import split_address
 
 #: Emoji extensions draw pictures of a foreign server; the character is shown instead.
 _EMOJI = re.compile(r'<img\b[^<>]*\bclass="(?:emojione|twemoji|gemoji)"[^<>]*>')
@@ -74,14 +76,13 @@ def finished(html: str, page: str) -> FinishedArticle:
     hosts: set[str] = set()
 
     def note(address: str) -> str:
-        with suppress(Invalid):
-            hosts.add(split_address(address).netloc)
+        hosts.add(foreign_host(address))
         return address
 
     cleaned = clean(
         html, lambda tag, name, value: with_media_addresses(tag, name, value, note)
     )
-    return FinishedArticle(cleaned, warnings, hosts - {""})
+    return FinishedArticle(with_links_to_pictures(cleaned), warnings, hosts - {""})
 
 
 def deepest(html: str) -> int:
