@@ -82,6 +82,11 @@ def test_a_template_of_an_older_version_is_refused() -> None:
         ({"output": {"a": None}}, r"spec\.output\.a: must be a string"),
         ({"output": {"links": 5}}, r"spec\.output\.links: must be a list"),
         ({"steps": [{"action": "debug:log", "each": 5}]}, r"spec\.steps\.0\.each: "),
+        ({"secrets": "x"}, r"spec\.secrets: must be an object"),
+        ({"secrets": {"schema": []}}, r"spec\.secrets\.schema: must be an object"),
+        ({"presentation": 5}, r"spec\.presentation: must be an object"),
+        ({"formDecorators": {}}, r"spec\.formDecorators: must be a list"),
+        ({"EXPERIMENTAL_recovery": []}, r"spec\.EXPERIMENTAL_recovery: must be an"),
     ],
 )
 def test_a_template_that_cannot_run_is_refused(

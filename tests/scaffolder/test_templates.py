@@ -35,6 +35,21 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("spec.output", {"x": 5}, "spec.output.x"),
         ("spec.parameters", "x", "spec.parameters"),
         ("spec.type", "", "spec.type"),
+        ("spec.secrets", "x", "spec.secrets: is not of a type.* object"),
+        ("spec.secrets", ["x"], "spec.secrets: is not of a type.* object"),
+        ("spec.secrets", {"schema": "x"}, "spec.secrets.schema: is not of a type"),
+        ("spec.presentation", "x", "spec.presentation: is not of a type"),
+        ("spec.presentation", {"buttonLabels": []}, "spec.presentation.buttonLabels"),
+        ("spec.formDecorators", {"id": "x"}, "spec.formDecorators: is not of a type"),
+        ("spec.formDecorators", [{}], r"spec.formDecorators\[0\]: requires .*id"),
+        ("spec.EXPERIMENTAL_formDecorators", [5], r"_formDecorators\[0\]: is not"),
+        ("spec.EXPERIMENTAL_recovery", "x", "spec.EXPERIMENTAL_recovery: is not"),
+        (
+            "spec.EXPERIMENTAL_recovery",
+            {"EXPERIMENTAL_strategy": "again"},
+            "spec.EXPERIMENTAL_recovery.EXPERIMENTAL_strategy: .*none,startOver",
+        ),
+        ("spec.lifecycle", 5, "spec.lifecycle"),
     ],
 )
 def test_an_invalid_template_names_its_field(path: str, value: Any, words: str) -> None:

@@ -38,7 +38,31 @@ _STEP = {
         "each": {"type": ["string", "array", "object"]},
     },
 }
-_SCHEMA = {
+_LABELS = ("backButtonText", "createButtonText", "reviewButtonText")
+_PRESENTATION = {
+    "type": "object",
+    "properties": {
+        "buttonLabels": {
+            "type": "object",
+            "properties": {name: {"type": "string"} for name in _LABELS},
+        }
+    },
+}
+_RECOVERY = {
+    "type": "object",
+    "properties": {"EXPERIMENTAL_strategy": {"enum": ["none", START_OVER]}},
+}
+_DECORATORS = {
+    "type": "array",
+    "items": {
+        "type": "object",
+        "required": ["id"],
+        "properties": {"id": _TEXT, "input": {"type": "object"}},
+    },
+}
+#: As `services/catalog/descriptor/builtin_kinds/template.yaml` has it: a template that
+#: could not run does not get into the catalog.
+SCHEMA = {
     "type": "object",
     "required": ["apiVersion", "kind", "metadata", "spec"],
     "properties": {
@@ -51,12 +75,21 @@ _SCHEMA = {
             "properties": {
                 "type": _TEXT,
                 "owner": _TEXT,
+                "lifecycle": {"type": "string"},
                 "parameters": {
                     "anyOf": [
                         {"type": "object"},
                         {"type": "array", "items": {"type": "object"}},
                     ]
                 },
+                "secrets": {
+                    "type": "object",
+                    "properties": {"schema": {"type": "object"}},
+                },
+                "presentation": _PRESENTATION,
+                "formDecorators": _DECORATORS,
+                "EXPERIMENTAL_formDecorators": _DECORATORS,
+                "EXPERIMENTAL_recovery": _RECOVERY,
                 "steps": {
                     "type": "array",
                     "items": _STEP,
@@ -83,7 +116,7 @@ def check(template: Any) -> None:
     Raises:
         Invalid: naming the field and the rule.
     """
-    problems = schema_checks.problems(_SCHEMA, template)
+    problems = schema_checks.problems(SCHEMA, template)
     if problems:
         first = problems[0]
         place = first["property"].removeprefix("instance").lstrip(".") or "template"
