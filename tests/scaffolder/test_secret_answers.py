@@ -6,7 +6,7 @@ import pytest
 
 from services.scaffolder.secrets.hidden_answers import masked, secret_names
 from tests.builders import template
-from tests.scaffolder.calls import create
+from tests.scaffolder.calls import create, messages, say, wait_for_status
 from tests.scaffolder.secret_flows import PAGES, SECRET, shown_nowhere
 
 
@@ -53,9 +53,9 @@ def test_secret_answers_are_recognised_in_any_schema() -> None:
             "e": {"oneOf": [{"properties": {"f": {"ui:field": "Secret"}}}]}
         },
     }
-    names = secret_names([page, *PAGES])
-    assert names == {"a", "b", "d", "f", "g", "pin", "key"}
     values: Any = {"a": "x1", "b": ["y"], "c": {"d": 5}, "e": "z", "f": "****"}
+    names = secret_names([page, *PAGES], values)
+    assert names == {"a", "b", "d", "f", "g", "pin", "key"}
     assert masked(values, names) == {
         "a": "***",
         "b": "***",
@@ -63,6 +63,32 @@ def test_secret_answers_are_recognised_in_any_schema() -> None:
         "e": "z",
         "f": "****",
     }
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"additionalProperties": {"ui:widget": "password"}},
+        {"patternProperties": {"^any": {"ui:field": "Secret"}}},
+        {"properties": {"anypw": {"$ref": "#/definitions/keys"}}},
+    ],
+)
+async def test_a_password_without_a_property_of_its_own_is_hidden(
+    start: Any, catalog: Any, ann: Any, form: Any
+) -> None:
+    """In the run, its events and its log; the run itself reads it."""
+    keys = {"items": {"ui:widget": "password"}}
+    page = {**form, "definitions": {"keys": keys}}
+    steps = [say("with ${{ parameters.anypw }}"), say("${{ parameters.anypw.length }}")]
+    catalog.add(template("t", parameters=page, steps=steps))
+    values = {"anypw": "TOPSECRET77"}
+    async with start() as client:
+        task_id = await create(client, ann, "t", values=values)
+        run = await wait_for_status(client, ann, task_id)
+        lines = await messages(client, ann, task_id)
+    assert run["spec"]["parameters"] == {"anypw": "***"}
+    assert "with ***" in lines
+    assert "TOPSECRET77" not in "\n".join(lines)
 
 
 async def test_the_number_of_secrets_is_limited(

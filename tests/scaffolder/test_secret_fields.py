@@ -15,6 +15,7 @@ from services.scaffolder.secrets.hidden_answers import (
     secret_texts,
 )
 from services.scaffolder.secrets.redaction import Redactor, differences, texts
+from shared.contracts.errors import Invalid
 
 SECRET: dict[str, Any] = {"type": "string", "ui:field": "Secret"}
 PASSWORD: dict[str, Any] = {"type": "string", "ui:widget": "password"}
@@ -59,23 +60,73 @@ PAGES = [
 @pytest.mark.parametrize(("page", "names"), PAGES)
 def test_secret_fields_are_found_in_the_schema(page: Any, names: set[str]) -> None:
     """Wherever in the schema they are described."""
-    assert secret_names([page]) == names
+    assert secret_names([page], {}) == names
 
 
 def test_secret_fields_of_all_pages_are_found() -> None:
     """The answers are one object for the whole form."""
     pages = [{"properties": {"a": SECRET}}, {"properties": {"b": PASSWORD}}]
-    assert secret_names(pages) == {"a", "b"}
+    assert secret_names(pages, {}) == {"a", "b"}
 
 
 def test_a_schema_that_refers_to_itself_is_read() -> None:
-    """Its depth is bounded."""
+    """And one of any depth: a secret is found at the end of it."""
     page: Any = {"properties": {"a": {"$ref": "#"}, "b": SECRET}}
-    assert secret_names([page]) == {"b"}
+    assert secret_names([page], {"a": {"b": "x"}}) == {"b"}
     deep: Any = SECRET
-    for _ in range(200):
+    for _ in range(2_000):
         deep = {"properties": {"x": deep}}
-    assert secret_names([deep]) == frozenset()
+    assert secret_names([deep], {}) == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [
+        ({"additionalProperties": SECRET}, {"pw", "list", "plain"}),
+        (
+            {"properties": {"plain": PLAIN}, "additionalProperties": PASSWORD},
+            {"pw", "list"},
+        ),
+        ({"unevaluatedProperties": PASSWORD, "properties": {"pw": PLAIN}}, {"list"}),
+        ({"patternProperties": {"^p[^l]": OPTIONS}}, {"pw"}),
+        ({"patternProperties": {"^in": SECRET}}, {"inner"}),
+        ({"patternProperties": {"^in": {"items": SECRET}}}, {"inner"}),
+        ({"properties": {"list": {"items": [PLAIN, SECRET]}}}, {"list"}),
+        (
+            {"properties": {"list": {"items": [PLAIN], "additionalItems": SECRET}}},
+            {"list"},
+        ),
+        ({"properties": {"list": {"contains": SECRET}}}, {"list"}),
+        ({"properties": {"list": {"items": {"$ref": "#/definitions/k"}}}}, {"list"}),
+        ({"properties": {"list": {"$ref": "#/definitions/all"}}}, {"list"}),
+        ({"additionalProperties": {"$ref": "#/definitions/k"}}, {"pw", "list"}),
+        ({"properties": {"pw": {"additionalProperties": SECRET}}}, {"pw"}),
+        ({"properties": {"pw": {"anyOf": [PLAIN, {"not": SECRET}]}}}, {"pw"}),
+        ({"properties": {"pw": {"if": PLAIN, "else": SECRET}}}, {"pw"}),
+        ({"properties": {"pw": {"dependencies": {"x": SECRET}}}}, {"pw"}),
+        ({"properties": {"pw": {"propertyNames": SECRET}}}, {"pw"}),
+        ({"$ref": "#/definitions/all"}, {"pw", "list"}),
+        ({"allOf": [{"additionalProperties": SECRET}]}, {"pw", "list"}),
+        ({"then": {"additionalProperties": SECRET}}, {"pw", "list"}),
+        ({"properties": {"pw": PLAIN}}, set()),
+    ],
+)
+def test_secrets_are_found_under_every_keyword(page: Any, names: set[str]) -> None:
+    """Also where the schema holds for names that only the answers tell."""
+    definitions = {"k": SECRET, "all": {"additionalProperties": {"items": SECRET}}}
+    answers = {"pw": "x", "list": [{"inner": "y"}], "plain": "z"}
+    page = {**page, "definitions": definitions}
+    other: Any = {"properties": {"plain": PLAIN}}
+    pages = [page] if "plain" in names else [page, other]
+    assert secret_names(pages, answers) == names
+
+
+def test_patterns_of_secret_names_are_bounded() -> None:
+    """Answers and patterns are the work of anybody: too many are refused."""
+    patterns = {f"^a{n}": SECRET for n in range(1_000)}
+    answers = {f"n{n}": "x" for n in range(1_000)}
+    with pytest.raises(Invalid, match="patternProperties: too many"):
+        secret_names([{"patternProperties": patterns}], answers)
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,7 @@ def spec_of(
     Raises:
         Invalid: if too many of the values are secrets.
     """
-    names = hidden_answers.secret_names(template_entity.pages(template))
+    names = hidden_answers.secret_names(template_entity.pages(template), values)
     answers = islice(
         hidden_answers.secret_texts(values, names), _MOST_SECRET_ANSWERS + 1
     )
@@ -161,7 +161,8 @@ def check_parameters(
         template, values
     ) or template_entity.secret_problems(template, secrets)
     if problems:
-        names = hidden_answers.secret_names(template_entity.pages(template))
+        pages = template_entity.pages(template)
+        names = hidden_answers.secret_names(pages, values)
         redactor = Redactor(
             [*secrets.values(), *hidden_answers.secret_texts(values, names)]
         )
