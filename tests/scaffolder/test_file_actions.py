@@ -95,6 +95,34 @@ async def test_the_workspace_itself_cannot_be_moved_or_deleted(
     assert bench.files == ["a/b"]
 
 
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("a/b", "a/b"),
+        ("a/b", "./a/../a/b"),
+        ("a", "a"),
+        ("a/b", "a"),
+        ("a", "a/b"),
+        ("a/in/c", "a/in"),
+        ("link/c", "a/in"),
+        ("link/c", "a"),
+    ],
+)
+async def test_a_rename_onto_itself_loses_nothing(
+    bench: Bench, source: str, target: str
+) -> None:
+    """Nor does one to a folder around it, or in it, also by way of a link."""
+    for path in ("a/b", "a/in/c"):
+        bench.write(path)
+    bench.workspace.link("link", "a/in")
+    before = bench.files
+    with pytest.raises(Invalid, match=r"cannot become .*the other, or lies in it"):
+        await bench.run(
+            "fs:rename", files=[{"from": source, "to": target, "overwrite": True}]
+        )
+    assert bench.files == before
+
+
 async def test_an_interrupted_rename_is_completed(bench: Bench) -> None:
     """After a crash, files that were renamed already are no error."""
     bench.write("done")

@@ -31,15 +31,17 @@ def _rename(context: ActionContext, file: JsonObject) -> None:
             # The process died after it had renamed this one.
             return
         raise NotFound(f"files: no such file or directory, '{source}'")
-    if is_taken:
-        if not file.get("overwrite"):
-            raise Conflict(
-                f"files: dest already exists, '{target}' (overwrite is not set)"
-            )
-        workspace.delete(target)
+    if is_taken and not file.get("overwrite"):
+        raise Conflict(f"files: dest already exists, '{target}' (overwrite is not set)")
     try:
-        workspace.rename(source, target)
-    except (Invalid, OSError) as error:
+        if is_taken:
+            workspace.replace(source, target)
+        else:
+            workspace.rename(source, target)
+    except Invalid as error:
+        reason = f"'{source}' cannot become '{target}': {error.message}"
+        raise Invalid(f"files: {reason}") from error
+    except OSError as error:
         raise Invalid(f"files: '{source}' cannot become '{target}'") from error
     context.log(f"File {file['from']} renamed to {file['to']} successfully")
 

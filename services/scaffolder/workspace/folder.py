@@ -168,6 +168,20 @@ class Workspace:
             before = _place(folder, source)
             folder.rename(before, place)
 
+    def replace(self, source: str, target: str) -> None:
+        """Rename a file, a link or a folder to a path where something may be.
+
+        Raises:
+            Forbidden: if a path leads outside.
+            Invalid: if one of them is the other or lies in it: nothing is lost.
+        """
+        with self._opened(target) as (folder, place):
+            before = _place(folder, source)
+            if _is_within(before, place) or _is_within(place, before):
+                raise Invalid("one of them is the other, or lies in it")
+            folder.remove(place)
+            folder.rename(before, place)
+
     def entries(self) -> list[ForeignEntry]:
         """All files and links, in order.
 
@@ -200,6 +214,11 @@ class Workspace:
         """The opened workspace, and the path in it with links of folders followed."""
         with ForeignFolder.open(self.root, create=True) as folder:
             yield folder, _place(folder, relative)
+
+
+def _is_within(path: str, folder: str) -> bool:
+    """Whether a normal path is that of the folder, or below it."""
+    return f"{path}/".startswith(f"{folder}/")
 
 
 def _place(folder: ForeignFolder, relative: str) -> str:
