@@ -6,15 +6,12 @@ thread that becomes free serves another reader. Many guests have one subject: th
 sign-ins have turns at their address, and their addresses at the thread of all guests.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 from services.portal.model import Visitor
 from shared.contracts.errors import TooMany
-from shared.guards.workers import run_beside
+from shared.guards.thread_turns import ThreadTurns
 
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -29,25 +26,18 @@ RETRY_SECONDS = 5
 Key = tuple[str, str]
 
 
-@dataclass(slots=True)
-class _Line:
-    """Work that has one turn: `length` pieces, the one under way among them."""
-
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    length: int = 0
-
-
 class ReaderTurns:
     """The work of all readers, each of whom has one thread at most; guests are one."""
 
     def __init__(self) -> None:
-        self._lines: dict[Key, _Line] = {}
+        self._turns = ThreadTurns[Key]()
 
     @property
     def waiting(self) -> int:
         """Pieces of work that wait or are under way."""
         own = ("subject", "sign-in")
-        return sum(line.length for key, line in self._lines.items() if key[0] in own)
+        lengths = self._turns.lengths.items()
+        return sum(length for key, length in lengths if key[0] in own)
 
     async def run(
         self,
@@ -62,40 +52,19 @@ class ReaderTurns:
             TooMany: if too much of the reader's work waits already.
         """
         keys = _keys(visitor)
-        self._join(keys)
-        try:
-            async with AsyncExitStack() as turns:
-                for key in keys:
-                    await turns.enter_async_context(self._lines[key].lock)
-                work = asyncio.ensure_future(run_beside(function, *args, **kwargs))
-                try:
-                    return await asyncio.shield(work)
-                finally:
-                    # A thread cannot be stopped: the turn lasts as long as its work.
-                    await asyncio.wait({work})
-        finally:
-            self._leave(keys)
-
-    def _join(self, keys: Sequence[Key]) -> None:
-        lines = [self._lines.get(key) or _Line() for key in keys]
-        for (kind, _), line in zip(keys, lines, strict=True):
-            most = MOST_AT_ONCE * (SHARED_FACTOR if kind == "address" else 1)
-            if kind != "guests" and line.length >= most:
-                raise TooMany(
-                    f"{most} of your pages are being made already; wait for them, then "
-                    "try again",
-                    retry_after=RETRY_SECONDS,
-                )
-        for line in lines:
-            line.length += 1
-        self._lines.update(zip(keys, lines, strict=True))
-
-    def _leave(self, keys: Sequence[Key]) -> None:
         for key in keys:
-            line = self._lines[key]
-            line.length -= 1
-            if not line.length:
-                del self._lines[key]
+            self._check(key)
+        return await self._turns.run(keys, function, *args, **kwargs)
+
+    def _check(self, key: Key) -> None:
+        kind = key[0]
+        most = MOST_AT_ONCE * (SHARED_FACTOR if kind == "address" else 1)
+        if kind != "guests" and self._turns.length(key) >= most:
+            raise TooMany(
+                f"{most} of your pages are being made already; wait for them, then "
+                "try again",
+                retry_after=RETRY_SECONDS,
+            )
 
 
 def _keys(visitor: Visitor) -> list[Key]:

@@ -20,6 +20,7 @@ from services.scaffolder.api import (
 from services.scaffolder.api.dependencies import ScaffolderDependencies
 from services.scaffolder.configuration import ScaffolderConfig
 from services.scaffolder.events import make_consumer
+from services.scaffolder.handlers.open_dry_runs import OpenDryRuns
 from services.scaffolder.model import Task
 from services.scaffolder.ports import TemplateCatalog
 from services.scaffolder.runs.factory import RunFactory
@@ -135,6 +136,8 @@ async def _open(
         registry=run_factory.registry,
         run_factory=run_factory,
         signals=signals,
+        turns=run_factory.turns,
+        open_dry_runs=OpenDryRuns(),
         folder=settings.folder,
     )
 

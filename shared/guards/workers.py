@@ -16,11 +16,11 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
 
 from shared.contracts.errors import CallboardError
 from shared.guards import worker_process
@@ -51,8 +51,16 @@ class WorkOptions:
 _USUAL = WorkOptions()
 
 
+class ThreadCall(Protocol):
+    """Calls a function in a thread, as `run_beside` does."""
+
+    def __call__(
+        self, function: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Coroutine[Any, Any, Result]: ...
+
+
 async def run_beside(
-    function: Callable[P, Result], *args: P.args, **kwargs: P.kwargs
+    function: Callable[P, Result], /, *args: P.args, **kwargs: P.kwargs
 ) -> Result:
     """Run bounded work in a thread; it runs to its end if the caller is cancelled."""
     loop = asyncio.get_running_loop()

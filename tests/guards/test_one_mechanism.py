@@ -96,6 +96,11 @@ OWN_JSON = {
     "shared/kit/events/outbox.py": "events of our own",
     "shared/kit/events/spans.py": "events of our own",
 }
+#: Who of the scaffolder works in a thread without a person's turn.
+OWN_THREADS = {
+    "services/scaffolder/workspace/retention.py": "no person's: old folders",
+    "services/scaffolder/store/tasks.py": "documents of the store, a page of them",
+}
 #: Routers of pages: they take forms, no JSON, or read bodies by hand within limits.
 FORM_ROUTERS = {
     "services/portal": "forms of pages",
@@ -206,6 +211,21 @@ def test_foreign_json_is_parsed_by_the_guards_only() -> None:
     assert foreign == set()
 
 
+def test_work_of_runs_is_done_in_turns_of_people() -> None:
+    """Whoever starts many runs, dry runs or requests leaves threads to others."""
+    of_all = {"shared.guards.workers.run_beside", "shared.guards.workers.run_bounded"}
+    outside = {
+        name_of(path)
+        for path in FILES
+        if name_of(path).startswith("services/scaffolder/")
+        and (
+            imports(path) & of_all
+            or any(written == "asyncio.to_thread" for _, written in calls(path))
+        )
+    }
+    assert outside == set(OWN_THREADS)
+
+
 def test_text_is_normalized_by_the_guards_only() -> None:
     """Python's own functions take quadratic time for a row of marks."""
     own = {"unicodedata.normalize", "unicodedata.is_normalized"}
@@ -230,6 +250,6 @@ def test_routes_with_bodies_use_the_limiting_route_class() -> None:
 
 def test_every_listed_exception_is_still_needed() -> None:
     """The lists do not outlive their reasons."""
-    listed = [*COMPOSED, *OWN_JSON, *FORM_ROUTERS]
+    listed = [*COMPOSED, *OWN_JSON, *OWN_THREADS, *FORM_ROUTERS]
     listed += [name for names in GUARDED.values() for name in names]
     assert [name for name in listed if not (ROOT / name).exists()] == []

@@ -1,5 +1,6 @@
 """A bench for single actions: a workspace, a host of repositories, a catalog."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,7 @@ class Bench:
             template_info={"entityRef": "template:default/t", "baseUrl": base},
             tools=self.tools,
             log=self.lines.append,
+            in_thread=asyncio.to_thread,
             is_resumed=resumed,
             checkpoints=dict(self.checkpoints),
             remember=remember,

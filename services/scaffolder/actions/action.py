@@ -1,6 +1,5 @@
 """What an action is and what it is given: the interface for plugins."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,6 +17,7 @@ from services.scaffolder.ports import Repositories, TemplateCatalog, TemplateSou
 from services.scaffolder.secrets.dual_values import LearningDialect
 from services.scaffolder.secrets.redaction import Redactor
 from services.scaffolder.workspace.folder import Workspace
+from shared.guards.workers import ThreadCall
 
 Checkpoint = Callable[[str, Any], Awaitable[None]]
 DRAFT = "http://json-schema.org/draft-07/schema#"
@@ -68,6 +68,8 @@ class ActionContext:
     template_info: TemplateInfo
     tools: Tools
     log: Callable[[str], None]
+    #: The result of blocking or long work, done in a thread of the run's creator.
+    in_thread: ThreadCall
     secrets: Mapping[str, str] = field(default_factory=dict)
     is_dry_run: bool = False
     is_resumed: bool = False
@@ -105,10 +107,6 @@ class ActionContext:
         """Store a JSON value before work that must not be done twice."""
         if self.remember is not None:
             await self.remember(key, value)
-
-    async def in_thread(self, work: Callable[[], Any]) -> Any:
-        """The result of blocking or long work, done in a thread."""
-        return await asyncio.to_thread(work)
 
 
 @dataclass(frozen=True, slots=True)

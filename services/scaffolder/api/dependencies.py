@@ -7,8 +7,10 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from services.scaffolder.actions.registry import Registry
+from services.scaffolder.handlers.open_dry_runs import OpenDryRuns
 from services.scaffolder.model import Initiator
 from services.scaffolder.ports import TaskStore, TemplateCatalog, Vault
+from services.scaffolder.runs.creator_turns import CreatorTurns
 from services.scaffolder.runs.factory import RunFactory
 from services.scaffolder.runs.pool import Pool
 from services.scaffolder.runs.signals import Signals
@@ -27,6 +29,8 @@ class ScaffolderDependencies:
     registry: Registry
     run_factory: RunFactory
     signals: Signals
+    turns: CreatorTurns
+    open_dry_runs: OpenDryRuns
     folder: Path
 
 

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter
 from pydantic import Field
+from starlette.requests import Request
 from starlette.responses import Response
 
 from services.scaffolder.api.dependencies import Dependencies, initiator_of
@@ -14,6 +15,7 @@ from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
+from shared.kit.http.client_watch import while_connected
 from shared.kit.http.models import ClosedRequestModel, TextsByName
 
 router = APIRouter(route_class=BoundedRoute)
@@ -29,21 +31,28 @@ class DryRun(ClosedRequestModel):
 
 
 @router.post("/v2/dry-run")
-async def run(body: DryRun, caller: Caller, dependencies: Dependencies) -> Response:
-    """Run the template dry: the log, the files and the output."""
+async def run(
+    request: Request, body: DryRun, caller: Caller, dependencies: Dependencies
+) -> Response:
+    """Run the template dry: the log, the files and the output.
+
+    It ends when its client hangs up.
+    """
     trial = Trial(
         Entity(body.template), body.values, body.secrets, body.directory_contents
     )
     initiator = initiator_of(caller)
     try:
         user = await _user(dependencies, initiator)
-        result = await dry_run(
+        work = dry_run(
             trial,
             initiator,
             user,
             run_factory=dependencies.run_factory,
+            open_dry_runs=dependencies.open_dry_runs,
             folder=dependencies.folder / "dry-runs",
         )
+        result = await while_connected(request, work)
     except BadParameters as error:
         return refused(error)
     return json_response(result)

@@ -67,13 +67,15 @@ async def create(body: NewTask, caller: Caller, dependencies: Dependencies) -> R
         body.secrets,
         trace=tracing.fields(),
     )
+    initiator = initiator_of(caller)
     try:
         task = await creating.create_task(
             request,
-            initiator_of(caller),
+            initiator,
             catalog=dependencies.catalog,
             store=dependencies.store,
             vault=dependencies.vault,
+            in_thread=dependencies.turns.of_requests(initiator),
         )
     except BadParameters as error:
         return refused(error)

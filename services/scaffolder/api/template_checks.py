@@ -4,10 +4,10 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
+from services.scaffolder.api.dependencies import Dependencies, initiator_of
 from services.scaffolder.dialect.limits import RenderingBudget
 from services.scaffolder.model import JsonObject
 from services.scaffolder.templates.expression_syntax import SECONDS, expression_errors
-from shared.guards.workers import run_beside
 from shared.kit.http.apps import Caller, json_response
 from shared.kit.http.bodies import BoundedRoute
 from shared.kit.http.models import ClosedRequestModel
@@ -22,10 +22,12 @@ class TemplateChecks(ClosedRequestModel):
 
 
 @router.post("/v2/template-checks")
-async def check_templates(body: TemplateChecks, caller: Caller) -> Response:
+async def check_templates(
+    body: TemplateChecks, caller: Caller, dependencies: Dependencies
+) -> Response:
     """The expressions that cannot work, for each spec in its order."""
-    del caller
-    return json_response({"items": await run_beside(_checked, body.specs)})
+    in_thread = dependencies.turns.of_requests(initiator_of(caller))
+    return json_response({"items": await in_thread(_checked, body.specs)})
 
 
 def _checked(specs: list[JsonObject]) -> list[JsonObject]:

@@ -21,7 +21,9 @@ async def parameter_schema(
 ) -> Response:
     """A template's form."""
     ref = f"{kind}:{namespace}/{name}"
-    template = await load_template(dependencies.catalog, ref, initiator_of(caller))
+    reader = initiator_of(caller)
+    in_thread = dependencies.turns.of_requests(reader)
+    template = await load_template(dependencies.catalog, ref, reader, in_thread)
     return json_response(template_entity.form(template))
 
 

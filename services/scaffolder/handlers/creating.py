@@ -25,7 +25,7 @@ from shared.contracts.errors import Invalid, NotFound, TooMany
 from shared.contracts.ref import parse_ref
 from shared.contracts.scaffolder import RunCreated
 from shared.contracts.trace import Trace
-from shared.guards.workers import run_beside
+from shared.guards.workers import ThreadCall
 
 _SECRETS_LIMIT = 256 * 1024
 #: Every line of the log is searched for each of the some twenty forms of a secret.
@@ -54,9 +54,9 @@ class RunRequest:
 
 
 async def load_template(
-    catalog: TemplateCatalog, ref: str, initiator: Initiator
+    catalog: TemplateCatalog, ref: str, initiator: Initiator, in_thread: ThreadCall
 ) -> Entity:
-    """The template entity.
+    """The template entity; `in_thread` checks it.
 
     Raises:
         NotFound: if there is none that the initiator may see.
@@ -66,7 +66,7 @@ async def load_template(
     template = await catalog.entity(canonical, initiator)
     if template is None or template.kind.lower() != "template":
         raise NotFound(f"Template {canonical} not found")
-    await run_beside(template_entity.check, template.raw)
+    await in_thread(template_entity.check, template.raw)
     return template
 
 
@@ -77,6 +77,7 @@ async def create_task(
     catalog: TemplateCatalog,
     store: TaskStore,
     vault: Vault,
+    in_thread: ThreadCall,
 ) -> Task:
     """Store a new run, with its event; a process of the scaffolder claims it then.
 
@@ -87,10 +88,11 @@ async def create_task(
     """
     await require_capacity(store, initiator)
     check_secrets(request.secrets)
-    template = await load_template(catalog, request.template_ref, initiator)
-    await run_beside(check_parameters, template, request.values, request.secrets)
+    ref = request.template_ref
+    template = await load_template(catalog, ref, initiator, in_thread)
+    await in_thread(check_parameters, template, request.values, request.secrets)
     user = await user_of(catalog, initiator)
-    spec, names = await run_beside(spec_of, template, request.values, user)
+    spec, names = await in_thread(spec_of, template, request.values, user)
     has_hidden = spec["parameters"] != request.values
     task = Task(
         id=str(uuid.uuid4()),

@@ -9,7 +9,8 @@ import binascii
 import shutil
 import tempfile
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from services.scaffolder.handlers.creating import (
     check_secrets,
     spec_of,
 )
+from services.scaffolder.handlers.open_dry_runs import OpenDryRuns
 from services.scaffolder.model import (
     Answers,
     Initiator,
@@ -34,7 +36,7 @@ from shared.contracts.entity import Entity
 from shared.contracts.envelope import Payload
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
 from shared.guards.foreign_trees import ForeignEntry
-from shared.guards.workers import run_beside
+from shared.guards.workers import ThreadCall
 
 _FILES = 2_000
 _BYTES = 50 * 1024 * 1024
@@ -74,6 +76,7 @@ async def dry_run(
     user: RunUser,
     *,
     run_factory: RunFactory,
+    open_dry_runs: OpenDryRuns,
     folder: Path,
 ) -> JsonObject:
     """The log, the files and the output of the run.
@@ -81,20 +84,36 @@ async def dry_run(
     Raises:
         BadParameters: if the values break the template's rules.
         TooLarge: if it takes too long, or makes too much.
+        TooMany: if too many dry runs are under way.
         CallboardError: what made a step fail.
     """
+    in_thread = run_factory.turns.of_runs(initiator)
+    with open_dry_runs.hold(initiator):
+        try:
+            async with asyncio.timeout(SECONDS):
+                await _check(trial, in_thread)
+                async with _temporary_folder(folder, in_thread) as root:
+                    return await _result(trial, initiator, user, run_factory, root)
+        except TimeoutError as error:
+            raise TooLarge(f"The dry run takes over {SECONDS:g} seconds") from error
+
+
+async def _check(trial: Trial, in_thread: ThreadCall) -> None:
     check_secrets(trial.secrets)
-    await run_beside(template_entity.check, trial.template.raw)
-    await run_beside(check_parameters, trial.template, trial.values, trial.secrets)
+    await in_thread(template_entity.check, trial.template.raw)
+    await in_thread(check_parameters, trial.template, trial.values, trial.secrets)
+
+
+@asynccontextmanager
+async def _temporary_folder(folder: Path, in_thread: ThreadCall) -> AsyncIterator[Path]:
+    """A folder of one dry run, which is gone afterwards."""
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(dir=folder, prefix="dry-run-"))
     try:
-        async with asyncio.timeout(SECONDS):
-            return await _result(trial, initiator, user, run_factory, root)
-    except TimeoutError as error:
-        raise TooLarge(f"The dry run takes over {SECONDS:g} seconds") from error
+        yield root
     finally:
-        await asyncio.to_thread(shutil.rmtree, root, ignore_errors=True)
+        # In its turn: what still writes into the folder has ended by then.
+        await in_thread(shutil.rmtree, root, ignore_errors=True)
 
 
 async def _result(
@@ -105,9 +124,10 @@ async def _result(
     root: Path,
 ) -> JsonObject:
     content = root / "content"
-    await asyncio.to_thread(_unpack, trial.files, content)
+    in_thread = run_factory.turns.of_runs(initiator)
+    await in_thread(_unpack, trial.files, content)
     template = _with_namespace(trial.template)
-    spec, _ = await run_beside(spec_of, template, trial.values, user)
+    spec, _ = await in_thread(spec_of, template, trial.values, user)
     spec["templateInfo"]["baseUrl"] = f"file://{content}/template.yaml"
     task = Task(str(uuid.uuid4()), spec, initiator, steps=fresh_steps(spec))
     store = _DryRunStore()
@@ -120,7 +140,7 @@ async def _result(
         raise Invalid(f"{type(run.failure).__name__}: {run.failure}")
     return {
         "log": [{"type": line.type, "body": line.body} for line in store.lines],
-        "directoryContents": await asyncio.to_thread(_packed, workspace),
+        "directoryContents": await in_thread(_packed, workspace),
         "output": task.output,
         "steps": spec["steps"],
     }

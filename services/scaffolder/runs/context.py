@@ -1,6 +1,5 @@
 """What the steps of one run share, and the values that their expressions read."""
 
-import asyncio
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from services.scaffolder.secrets import dual_values
 from services.scaffolder.secrets.dual_values import DualValue
 from services.scaffolder.secrets.redaction import MASK, Redactor
 from services.scaffolder.workspace.folder import Workspace
+from shared.guards.workers import ThreadCall
 from shared.kit.observability import tracing
 
 #: The characters of the outputs of all steps: the store takes 16 MB for a run.
@@ -37,8 +37,9 @@ class RunContext:
 
     `parameters` are the real answers; the task's spec has stars for secret ones.
     `warned` are the step, field and text of the expressions that the log warned of.
-    `output_budget` pays for the outputs of all steps and rounds in this process: a run
-    holds and stores them all.
+    `in_thread` does long work in the thread of the creator's runs. `output_budget` pays
+    for the outputs of all steps and rounds in this process: a run holds and stores them
+    all.
     """
 
     task: Task
@@ -48,6 +49,7 @@ class RunContext:
     workspace: Workspace
     log: RunLog
     redactor: Redactor
+    in_thread: ThreadCall
     secrets: Mapping[str, str] = field(default_factory=dict)
     environment: JsonObject = field(default_factory=dict)
     parameters: Answers = field(default_factory=dict)
@@ -62,7 +64,7 @@ class RunContext:
         if not self.is_confidential:
             return DualValue.of(real)
         # In a thread, as every secret is searched for in the outputs of all steps.
-        outputs = await asyncio.to_thread(self.redactor.value, self._outputs())
+        outputs = await self.in_thread(self.redactor.value, self._outputs())
         answers = self.task.spec["parameters"]
         return DualValue(real, self._names(answers, outputs, secret=secret, mask=True))
 
@@ -118,7 +120,7 @@ class RunContext:
         """
         if not json_rendering.has_template(self.dialect, value):
             return DualValue.of(value)
-        rendered, failures = await asyncio.to_thread(
+        rendered, failures = await self.in_thread(
             dual_values.render, self.dialect, value, names, self.redactor, field
         )
         for failure in dual_values.without(failures, secret_names):

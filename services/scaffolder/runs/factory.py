@@ -10,6 +10,7 @@ from services.scaffolder.dialect.template import TemplateDialect
 from services.scaffolder.model import Answers, JsonObject, Task
 from services.scaffolder.ports import TaskStore, Vault
 from services.scaffolder.runs.context import RunContext
+from services.scaffolder.runs.creator_turns import CreatorTurns
 from services.scaffolder.runs.run_log import Notify, RunLog
 from services.scaffolder.runs.running import RunStore, TaskRun
 from services.scaffolder.secrets.hidden_answers import secret_texts
@@ -28,6 +29,7 @@ class RunFactory:
     vault: Vault
     workspaces: Path
     environment: JsonObject = field(default_factory=dict)
+    turns: CreatorTurns = field(default_factory=CreatorTurns)
     #: Shared by all runs, so that a template is parsed once.
     dialect: TemplateDialect = field(init=False)
 
@@ -77,7 +79,9 @@ class RunFactory:
         run_input = _RunInput(masks, environment, task.spec["parameters"])
         log = RunLog(task.id, store, Redactor(texts(dict(secrets))))
         tools = self._tools_for(task)
-        tools = replace(tools, sources=FolderSources(content, tools.sources))
+        in_thread = self.turns.of_runs(task.created_by)
+        sources = FolderSources(content, tools.sources, in_thread)
+        tools = replace(tools, sources=sources)
         context = self._context(task, run_input, tools, workspace, log)
         return TaskRun(store, replace(context, is_dry_run=True))
 
@@ -103,6 +107,7 @@ class RunFactory:
             workspace=workspace,
             log=log,
             redactor=log.redactor,
+            in_thread=self.turns.of_runs(task.created_by),
             secrets=run_input.secrets,
             environment=run_input.environment,
             parameters=run_input.parameters,

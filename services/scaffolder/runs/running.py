@@ -97,7 +97,7 @@ class TaskRun:
                 self._log.add(f"Warning: {warning}")
         self._add_change(RunStarted)
         with disk_space.raising_disk_full():
-            await asyncio.to_thread(self._context.workspace.prepare)
+            await self._context.in_thread(self._context.workspace.prepare)
         for step, record in zip(steps, self._task.steps, strict=True):
             if record.status not in STEP_ENDED:
                 await self._step(step, record)
@@ -183,7 +183,7 @@ class TaskRun:
         task.status = "completed" if task.error is None else "failed"
         _drop_secrets(task)
         # In a thread, as every secret is searched for in the whole output.
-        await asyncio.to_thread(self._add_completion_line, name)
+        await self._context.in_thread(self._add_completion_line, name)
         self._add_change(RunCompleted if task.error is None else RunFailed)
         await self.save()
 
@@ -221,7 +221,7 @@ class TaskRun:
                     for item in public[group]
                     if "if" not in item or condition_holds(item["if"])
                 ]
-        redacted: JsonObject = await asyncio.to_thread(
+        redacted: JsonObject = await self._context.in_thread(
             self._context.redactor.value, public
         )
         return redacted

@@ -24,7 +24,6 @@ from shared.contracts import disk_space
 from shared.contracts.errors import CallboardError, Invalid, TooLarge
 from shared.contracts.scaffolder import StepStatus
 from shared.guards.budgets import BudgetExceeded
-from shared.guards.workers import run_beside
 
 FALSE_CONDITION = "its if condition was false"
 EARLIER_FAILURE = "a previous step failed"
@@ -164,7 +163,7 @@ class StepRun:
 
     async def _outputs(self, action: Action, values: DualValue, key: str) -> JsonObject:
         """The outputs of the action for this input."""
-        await run_beside(
+        await self._context.in_thread(
             schema_checks.check_input, action.id, action.input, values.real
         )
         context = await self._run_action(action, values, key)
@@ -254,6 +253,7 @@ class StepRun:
             template_info=task.spec.get("templateInfo", {}),
             tools=context.tools,
             log=self._log,
+            in_thread=context.in_thread,
             secrets=context.secrets,
             is_dry_run=context.is_dry_run,
             is_resumed=self._is_resumed,

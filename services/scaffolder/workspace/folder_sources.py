@@ -10,14 +10,21 @@ from services.scaffolder.workspace.folder import Workspace, copy_tree, tree
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.addresses import split_address
 from shared.guards.foreign_paths import check_link
+from shared.guards.workers import ThreadCall
 
 
 class FolderSources:
     """Reads relative URLs in one folder, all others with the sources `elsewhere`."""
 
-    def __init__(self, folder: Path, elsewhere: TemplateSources) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        elsewhere: TemplateSources,
+        in_thread: ThreadCall = asyncio.to_thread,
+    ) -> None:
         self._folder = folder
         self._elsewhere = elsewhere
+        self._in_thread = in_thread
 
     def location(self, url: str, base: str | None) -> str:
         """The location of a source."""
@@ -33,14 +40,14 @@ class FolderSources:
         del base  # relative URLs start from the folder
         if is_absolute(url):
             return await self._elsewhere.tree(url, None, folder)
-        await copy_folder(self._folder, url, folder)
+        await copy_folder(self._folder, url, folder, self._in_thread)
         return ()
 
     async def file(self, url: str, base: str | None) -> bytes:
         del base
         if is_absolute(url):
             return await self._elsewhere.file(url, None)
-        return await read_file(self._folder, url)
+        return await read_file(self._folder, url, self._in_thread)
 
 
 def is_absolute(url: str) -> bool:
@@ -58,7 +65,12 @@ def is_absolute(url: str) -> bool:
     return False
 
 
-async def copy_folder(root: Path, relative: str, folder: Path) -> None:
+async def copy_folder(
+    root: Path,
+    relative: str,
+    folder: Path,
+    in_thread: ThreadCall = asyncio.to_thread,
+) -> None:
     """Copy the files and links below `relative`, a relative address, to `folder`.
 
     Raises:
@@ -66,7 +78,7 @@ async def copy_folder(root: Path, relative: str, folder: Path) -> None:
         Invalid: if a link does.
         NotFound: if there is no such folder.
     """
-    await asyncio.to_thread(_copy, Workspace(root), relative, folder)
+    await in_thread(_copy, Workspace(root), relative, folder)
 
 
 def _copy(root: Workspace, relative: str, folder: Path) -> None:
@@ -82,7 +94,9 @@ def _copy(root: Workspace, relative: str, folder: Path) -> None:
     copy_tree(source, Workspace(folder), ".")
 
 
-async def read_file(root: Path, relative: str) -> bytes:
+async def read_file(
+    root: Path, relative: str, in_thread: ThreadCall = asyncio.to_thread
+) -> bytes:
     """The content of the file at the relative address `relative`.
 
     Raises:
@@ -91,7 +105,7 @@ async def read_file(root: Path, relative: str) -> bytes:
         NotFound: if there is no such file.
     """
     try:
-        return await asyncio.to_thread(Workspace(root).read, unquote(relative))
+        return await in_thread(Workspace(root).read, unquote(relative))
     except NotFound:
         raise NotFound(
             f"url: there is no file {relative!r} beside the template"
