@@ -209,10 +209,12 @@ async def _tools(
     )
 
 
-def _ended(run_factory: RunFactory, signals: Signals) -> Callable[[Task], None]:
+def _ended(
+    run_factory: RunFactory, signals: Signals
+) -> Callable[[Task], Awaitable[None]]:
     log = logs.get_logger(NAME)
 
-    def ended(task: Task) -> None:
+    async def ended(task: Task) -> None:
         signals.notify(task.id)
         if not task.has_ended:
             return
@@ -223,7 +225,8 @@ def _ended(run_factory: RunFactory, signals: Signals) -> Callable[[Task], None]:
             "run_ended", task=task.id, template=task.template_ref, status=task.status
         )
         if task.status == "completed":
-            run_factory.workspace(task.id).remove()
+            in_thread = run_factory.turns.of_runs(task.created_by)
+            await in_thread(run_factory.workspace(task.id).remove)
 
     return ended
 

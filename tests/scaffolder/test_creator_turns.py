@@ -234,3 +234,28 @@ async def test_a_run_is_done_while_many_of_another_person_work(
         renderings.end()
         for task_id in of_ann:
             await wait_for_status(client, ann, task_id)
+
+
+async def test_the_files_of_an_ended_run_are_deleted_beside_the_loop(
+    start: Any,
+    principal_headers: Any,
+    catalog: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They may be thousands: no request waits for it."""
+    threads, remove = list[threading.Thread](), Workspace.remove
+
+    def noted_remove(workspace: Workspace) -> None:
+        threads.append(threading.current_thread())
+        remove(workspace)
+
+    monkeypatch.setattr(Workspace, "remove", noted_remove)
+    catalog.add(template("t", steps=[step("catalog:write", entity={"kind": "X"})]))
+    headers = principal_headers()
+    async with start() as client:
+        task_id = await create(client, headers, "t")
+        await wait_for_status(client, headers, task_id, "completed")
+        folder = tmp_path / "data" / "scaffolder" / "workspaces" / task_id
+        await until(lambda: threads and not folder.exists(), condition="it is deleted")
+    assert threading.current_thread() not in threads

@@ -49,6 +49,9 @@ class Works:
         self.runs[task.id] = ScriptedRun(task, self.log)
         return self.runs[task.id]
 
+    async def end(self, task: Task) -> None:
+        self.ended.append(task.id)
+
     @asynccontextmanager
     async def pool(self, owner: str = "one", slots: int = 2) -> AsyncIterator[Pool]:
         pool = Pool(
@@ -56,7 +59,7 @@ class Works:
             self.make,
             owner=owner,
             slots=slots,
-            ended=lambda task: self.ended.append(task.id),
+            ended=self.end,
             heartbeat_seconds=0.05,
             poll_seconds=0.05,
         )

@@ -21,7 +21,7 @@ from shared.kit.processes import tasks
 HEARTBEAT_SECONDS = 1.0
 POLL_SECONDS = 2.0
 MakeRun = Callable[[Task], Awaitable[TaskRun]]
-Ended = Callable[[Task], None]
+Ended = Callable[[Task], Awaitable[None]]
 
 
 class Pool:
@@ -117,10 +117,12 @@ class Pool:
             # The process that claimed the run, or the next poll, goes on with it.
             return
         finally:
-            self._runs.pop(task_id, None)
-            if task is not None:
-                with tracing.continued(task.trace):
-                    self._ended(task)
+            try:
+                if task is not None:
+                    with tracing.continued(task.trace):
+                        await self._ended(task)
+            finally:
+                self._runs.pop(task_id, None)
             if self._was_full:
                 self._was_full = False
                 self._poll_now.set()
