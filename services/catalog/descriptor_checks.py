@@ -18,7 +18,7 @@ from services.catalog.ingest.candidates import check_document
 from services.catalog.ingest.location_targets import targets_of
 from services.catalog.ingest.refusals import Refusal, paths_of
 from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import FetchedFile
+from services.catalog.ports import FetchedFile, HiddenPaths
 from services.catalog.readers.files import FileReader
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Forbidden, Invalid
@@ -136,8 +136,14 @@ class LocalReading:
         )
         self._files = FileReader([repository])
 
-    async def read(self, location: LocationRef, etag: str | None = None) -> FetchedFile:
-        """A file's content."""
+    async def read(
+        self,
+        location: LocationRef,
+        etag: str | None = None,
+        *,
+        hidden_paths: HiddenPaths | None = None,  # noqa: ARG002
+    ) -> FetchedFile:
+        """A file's content; on this machine, links hide nothing from who checks it."""
         return await self._files.read(location, etag)
 
     async def matching(self, location: LocationRef) -> list[LocationRef]:

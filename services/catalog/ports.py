@@ -4,6 +4,7 @@ from collections.abc import (
     AsyncIterator,
     Awaitable,
     Callable,
+    Collection,
     Iterable,
     Mapping,
     Sequence,
@@ -57,6 +58,9 @@ class WriteResult:
     lost: Sequence[str]
 
 
+#: Given paths of a repository, returns those that the reader may not read.
+HiddenPaths = Callable[[Sequence[str]], Awaitable[Collection[str]]]
+
 #: Calls a function with arguments beside the loop.
 Compute = Callable[..., Awaitable[Any]]
 
@@ -64,8 +68,17 @@ Compute = Callable[..., Awaitable[Any]]
 class SourceSnapshot(Protocol):
     """A view of the sources in which each repository stays at one commit."""
 
-    async def read(self, location: LocationRef, etag: str | None = None) -> FetchedFile:
-        """The file at a location; NotFound, Forbidden, Invalid, TooLarge otherwise."""
+    async def read(
+        self,
+        location: LocationRef,
+        etag: str | None = None,
+        *,
+        hidden_paths: HiddenPaths | None = None,
+    ) -> FetchedFile:
+        """The file at a location; NotFound, Forbidden, Invalid, TooLarge otherwise.
+
+        With `hidden_paths`, a link to a hidden place in a repository leads to nothing.
+        """
 
     async def matching(
         self, location: LocationRef, compute: Compute = run_beside

@@ -1,6 +1,6 @@
 """What the scaffolder needs from outside. Adapters are in `store`."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -29,13 +29,22 @@ class TemplateCatalog(Protocol):
         """Register `url` as a location; its entities. Conflict if it is one already."""
         ...
 
-    async def is_readable(self, location: str, initiator: Initiator) -> bool:
-        """Whether the initiator may read files at a location."""
+    async def unreadable(
+        self, locations: Sequence[str], initiator: Initiator
+    ) -> Collection[str]:
+        """The locations where the initiator may not read files."""
         ...
 
 
+#: Given locations, returns those that the reader may not read.
+HiddenLocations = Callable[[Sequence[str]], Awaitable[Collection[str]]]
+
+
 class TemplateSources(Protocol):
-    """Files to copy into a workspace, by URL; relative ones as seen from `base`."""
+    """Files to copy into a workspace, by URL; relative ones as seen from `base`.
+
+    Links in a repository to `hidden` locations lead to nothing.
+    """
 
     def location(self, url: str, base: str | None) -> str:
         """The location of a source: `url:https://…` or `file:/…`."""
@@ -45,11 +54,20 @@ class TemplateSources(Protocol):
         """The error of a missing source, made in about the time that a read takes."""
         ...
 
-    async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
+    async def tree(
+        self,
+        url: str,
+        base: str | None,
+        folder: Path,
+        *,
+        hidden: HiddenLocations | None = None,
+    ) -> Sequence[str]:
         """Write the files below `url` into the empty `folder`; notes for the log."""
         ...
 
-    async def file(self, url: str, base: str | None) -> bytes:
+    async def file(
+        self, url: str, base: str | None, *, hidden: HiddenLocations | None = None
+    ) -> bytes:
         """The content of one file."""
         ...
 

@@ -187,6 +187,8 @@ class Prepared:
     `content` is the hash of all that the site is made of, `config` the name of the
     configuration, `watched` the paths of the sources. The links are addresses in the
     repository with `{path}` in them; `readme` is the README that is the first page.
+    With `depends_on_rights`, links lead out of the folder: what they bring may change
+    without a commit.
     """
 
     folder: str
@@ -198,6 +200,7 @@ class Prepared:
     edit_link: str | None = None
     source_link: str | None = None
     readme: str | None = None
+    depends_on_rights: bool = False
 
 
 @dataclass(slots=True)

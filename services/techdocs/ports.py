@@ -1,6 +1,6 @@
 """The ports of techdocs: sources, generator, sites, records, catalog."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -20,8 +20,19 @@ from shared.contracts.entity import Entity
 Say = Callable[[str], None]
 
 
+#: Given locations, returns those that not all readers of the docs may read.
+ClosedLocations = Callable[[Sequence[str]], Awaitable[Collection[str]]]
+
+
 class DocsSources(Protocol):
     """Reads docs from repositories and folders of this machine."""
+
+    def shown_to(self, closed: ClosedLocations) -> "DocsSources":
+        """The same sources, where links of repositories to closed places lead nowhere.
+
+        `closed` is called where links lead, but for those within a folder that is read.
+        """
+        ...
 
     def locate(self, source: DocsSource) -> DocsFolder:
         """The folder of a source; Invalid if no integration knows its host."""
@@ -202,8 +213,10 @@ class DocsCatalog(Protocol):
         """The entity as it is now, relations both ways; None if there is none."""
         ...
 
-    async def is_open(self, location: str, ref: str) -> bool:
-        """Whether everybody who may see an entity may read at a location."""
+    async def closed_locations(
+        self, locations: Sequence[str], ref: str
+    ) -> Collection[str]:
+        """The locations where not everybody who may see an entity may read."""
         ...
 
     async def checksum(self) -> str:

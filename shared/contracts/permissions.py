@@ -90,7 +90,7 @@ READING: Mapping[str, Need] = {
 ROUTES: Mapping[str, tuple[Route, ...]] = {
     "catalog": (
         *_operations_routes("/snapshot", "/snapshot/checksum"),
-        Route("GET", "/sources/open", Need(SNAPSHOT_READ)),
+        Route("POST", "/sources/open", Need(SNAPSHOT_READ)),
         Route("POST", "/snapshot/operations", Need(SNAPSHOT_READ)),
         Route("GET", "/entities", _READS),
         Route("GET", "/entities/by-query", _READS),

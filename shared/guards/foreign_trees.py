@@ -211,23 +211,51 @@ class TreeIndex:
         """
         return follow_path(path, self.targets.get)
 
+    def way(self, path: str) -> list[str]:
+        """The links and the resolved path as in `follow_path`, as far as they lead.
+
+        A path that cannot be followed to its end is the links up to there.
+        """
+        links: list[str] = []
+
+        def target_at(link: str) -> str | None:
+            target = self.targets.get(link)
+            if target is not None:
+                links.append(link)
+            return target
+
+        try:
+            return follow_path(path, target_at)
+        except Invalid:
+            return links
+
 
 @dataclass(slots=True)
 class FollowedTree:
     """A tree without links: `files` are the files to write, with their new paths.
 
     `outside` lists link targets outside the root, `dangling` links whose target is
-    absent, `rings` links to a folder that contains the link.
+    absent or hidden, `rings` links to a folder that contains the link. `unasked` are
+    paths outside the root of which it is not known whether they are shown.
     """
 
     files: list[ForeignEntry] = field(default_factory=list)
     outside: list[str] = field(default_factory=list)
     dangling: list[str] = field(default_factory=list)
     rings: list[str] = field(default_factory=list)
+    unasked: set[str] = field(default_factory=set)
 
 
-def follow_links(index: TreeIndex, root: str, limits: TreeLimits) -> FollowedTree:
+def follow_links(
+    index: TreeIndex,
+    root: str,
+    limits: TreeLimits,
+    visibility: Mapping[str, bool] | None = None,
+) -> FollowedTree:
     """Replace every link below `root` by the files that it leads to.
+
+    `visibility` tells of paths outside the root whether the reader may read them; a
+    link by way of one that is not in it is left out for now. None: they may read all.
 
     Raises:
         Invalid: naming a link that leaves the tree or leads to itself.
@@ -248,6 +276,10 @@ def follow_links(index: TreeIndex, root: str, limits: TreeLimits) -> FollowedTre
             if entry.kind != "link":
                 tree.files.append(replace(entry, path=path))
                 continue
+            if visibility is not None and not _is_shown(
+                index, entry, root, visibility, tree
+            ):
+                continue
             resolved = index.resolve(entry.path)
             file = index.entry(resolved)
             links = (*chain, entry.path)
@@ -264,6 +296,25 @@ def follow_links(index: TreeIndex, root: str, limits: TreeLimits) -> FollowedTre
             if not _is_below(resolved, root):
                 tree.outside.append(resolved)
     return tree
+
+
+def _is_shown(
+    index: TreeIndex,
+    link: ForeignEntry,
+    root: str,
+    visibility: Mapping[str, bool],
+    tree: FollowedTree,
+) -> bool:
+    """Whether a link leads by way of nothing hidden; the tree takes it in otherwise."""
+    outer_paths = [path for path in index.way(link.path) if not _is_below(path, root)]
+    unasked = [path for path in outer_paths if path not in visibility]
+    if unasked:
+        tree.unasked.update(unasked)
+        return False
+    if all(visibility[path] for path in outer_paths):
+        return True
+    tree.dangling.append(link.path)
+    return False
 
 
 def _is_below(path: str, folder: str) -> bool:

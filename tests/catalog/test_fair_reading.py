@@ -174,9 +174,11 @@ async def test_a_file_of_many_addresses_is_read_once(
     reads: list[str] = []
     read = RepositoryMirrors.read
 
-    async def count(self: Any, target: Any, commit: str, path: str) -> bytes:
+    async def count(
+        self: Any, target: Any, commit: str, path: str, **more: Any
+    ) -> bytes:
         reads.append(path)
-        return await read(self, target, commit, path)
+        return await read(self, target, commit, path, **more)
 
     monkeypatch.setattr(RepositoryMirrors, "read", count)
     async with running(database, data, host.config()) as catalog:

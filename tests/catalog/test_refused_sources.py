@@ -54,14 +54,14 @@ async def is_closed(catalog: Running, host: Host, name: str, who: Any = BO) -> b
     """Whether neither its files, nor an analysis, nor docs from elsewhere show it."""
     service = Principal("service:techdocs", "service")
     url = f"https://{host.name}/{name}/tree/main/docs"
-    query = f"location=url:{url}&entityRef=component:default/goal"
-    docs = await catalog.ask("GET", f"/sources/open?{query}", principal=service)
+    body = {"entityRef": "component:default/goal", "locations": [f"url:{url}"]}
+    docs = await catalog.ask("POST", "/sources/open", body, service)
     place = {"location": {"type": "url", "target": f"https://{host.name}/{name}"}}
     analysis = await catalog.ask("POST", "/analyze-location", place, who)
     answers = {
         await readable(catalog, url, who),
         await readable(catalog, host.url(name), who),
-        docs.json()["open"],
+        docs.json()["items"][0]["readable"],
         analysis.status_code == 200,
     }
     assert len(answers) == 1, (answers, analysis.text)

@@ -301,19 +301,18 @@ async def test_docs_sources_are_checked_for_all_readers_of_an_entity(
     await catalog.register(host.url("safe"))
 
     async def is_open(name: str, repository: str) -> bool:
-        query = f"location=url:https://{host.name}/{repository}/tree/main/"
-        path = f"/sources/open?{query}&entityRef=component:default/{name}"
-        answer = await catalog.ask("GET", path, principal=service)
-        return bool(answer.json()["open"])
+        location = f"url:https://{host.name}/{repository}/tree/main/"
+        body = {"entityRef": f"component:default/{name}", "locations": [location]}
+        answer = await catalog.ask("POST", "/sources/open", body, service)
+        return bool(answer.json()["items"][0]["readable"])
 
     assert not await is_open("open", "vault")
     assert not await is_open("nobody", "vault")
     assert await is_open("safe", "vault")
     assert await is_open("open", "fresh")
     assert await is_open("mixed-b", "open")
-    refused = await catalog.ask(
-        "GET", "/sources/open?location=url:https://x&entityRef=a"
-    )
+    body = {"entityRef": "component:a", "locations": ["url:https://x"]}
+    refused = await catalog.ask("POST", "/sources/open", body)
     assert refused.status_code == 403
 
 

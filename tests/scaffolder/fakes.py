@@ -1,6 +1,6 @@
 """DualValue of what the scaffolder needs from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from services.scaffolder.model import Initiator
@@ -22,9 +22,15 @@ class DictCatalog:
         self.restricted: set[str] = set()
         self.read: list[tuple[str, Initiator]] = []
 
-    async def is_readable(self, location: str, asker: Initiator) -> bool:
-        self.read.append((location, asker))
-        return not any(location.startswith(prefix) for prefix in self.restricted)
+    async def unreadable(
+        self, locations: Sequence[str], asker: Initiator
+    ) -> Collection[str]:
+        self.read += [(location, asker) for location in locations]
+        return {
+            location
+            for location in locations
+            if any(location.startswith(prefix) for prefix in self.restricted)
+        }
 
     def add(self, *entities: Mapping[str, Any]) -> None:
         for entity in map(Entity, entities):

@@ -133,12 +133,27 @@ async def test_the_catalog_decides_whether_a_source_may_be_read(
     """For a user; a service reads what the portal reads."""
     path = "/api/catalog/sources/readable"
     server.answers[path] = (200, {"items": [{"readable": readable}]})
-    assert await catalog.is_readable("url:https://h/x", ANN) is readable
+    hidden = set() if readable else {"url:https://h/x"}
+    assert await catalog.unreadable(["url:https://h/x"], ANN) == hidden
     assert server.requests == [
         ("POST", path, ANN.ref, {"locations": ["url:https://h/x"]})
     ]
-    assert await catalog.is_readable("url:https://h/x", PROGRAM)
+    assert not await catalog.unreadable(["url:https://h/x"], PROGRAM)
     assert len(server.requests) == 1
+
+
+async def test_many_locations_are_few_questions(
+    server: Server, catalog: HttpTemplateCatalog
+) -> None:
+    """The catalog takes a hundred in one request."""
+    path = "/api/catalog/sources/readable"
+    server.answers[path] = (200, {"items": [{"readable": False}] * 100})
+    locations = [f"url:https://h/{number}" for number in range(200)]
+    assert await catalog.unreadable(locations, ANN) == set(locations)
+    assert [body["locations"] for *_, body in server.requests] == [
+        locations[:100],
+        locations[100:],
+    ]
 
 
 async def test_an_unavailable_catalog_is_named(

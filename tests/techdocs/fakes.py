@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +73,16 @@ class MemoryCatalog:
         ]
         return Entity({**entity.raw, "relations": relations})
 
-    async def is_open(self, location: str, ref: str) -> bool:
+    async def closed_locations(
+        self, locations: Sequence[str], ref: str
+    ) -> Collection[str]:
         self._answers()
         assert ref in self.entities
-        return not any(location.startswith(f"url:{prefix}") for prefix in self.closed)
+        return [
+            location
+            for location in locations
+            if any(location.startswith(f"url:{prefix}") for prefix in self.closed)
+        ]
 
     async def checksum(self) -> str:
         self._answers()

@@ -90,3 +90,41 @@ async def test_an_entitys_own_repository_needs_no_source_check(
     techdocs.catalog.closed.add(f"https://{HOST}/box")
     await techdocs.document("box-office")
     await techdocs.built("box-office")
+
+
+async def test_links_of_docs_lead_to_nothing_that_is_closed(techdocs: Running) -> None:
+    """In an entity's own repository too; pages follow what closes and opens."""
+    techdocs.host.commit("box", {**SITE, "sub/plan.md": f"# {MARK}\n"})
+    techdocs.host.link("box", "docs/plan.md", "../sub/plan.md")
+    techdocs.host.link("box", "docs/sub", "../sub")
+    await techdocs.document("box-office")
+    await techdocs.built("box-office")
+    page = "/pages/default/component/box-office"
+    for path in ("plan", "sub/plan"):
+        assert MARK in (await techdocs.get(f"{page}/{path}")).text
+
+    async def change(**marks: str) -> None:
+        managed = {
+            "backstage.io/managed-by-location": f"url:https://{HOST}/box/blob/main/sub/"
+            "catalog-info.yaml"
+        }
+        change = techdocs.catalog.put(component("plan"), **managed, **marks)
+        change = change.model_copy(
+            update={"changed": [f"metadata.annotations.{VISIBILITY}"]}
+        )
+        await techdocs.tell(change, change.entity_ref)
+
+    async def has_pages() -> bool:
+        return (await techdocs.get(f"{page}/plan")).status_code == 200
+
+    async def has_no_pages() -> bool:
+        return not await has_pages()
+
+    techdocs.catalog.closed.add(f"https://{HOST}/box/blob/main/sub")
+    await change(**{VISIBILITY: "restricted"})
+    await until(has_no_pages, "the site without the page")
+    assert (await techdocs.get(f"{page}/sub/plan")).status_code == 404
+    assert (await techdocs.get(page)).status_code == 200
+    techdocs.catalog.closed.clear()
+    await change()
+    await until(has_pages, "the site with the page")

@@ -59,7 +59,7 @@ QUESTIONS: dict[tuple[str, str, str], tuple[Any, ...]] = {
     ("catalog", "POST", "/validate-entity"): (),
     ("catalog", "POST", "/analyze-location"): (),
     ("catalog", "POST", "/sources/readable"): (),
-    ("catalog", "GET", "/sources/open"): (),
+    ("catalog", "POST", "/sources/open"): (),
     # For services alone.
     ("catalog", "POST", "/snapshot/operations"): (),
     ("catalog", "GET", "/.well-known/backstage/permissions/metadata"): (),

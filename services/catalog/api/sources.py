@@ -1,8 +1,9 @@
 """The caller as a reader of sources, and `POST /sources/readable`."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.requests import Request
 
@@ -10,7 +11,7 @@ from services.catalog.api.models import Texts
 from services.catalog.api.reading import reads_of
 from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.writing import CatalogWrites
-from services.catalog.handlers.source_rights import SourceReader
+from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.model import LocationRef, parse_location
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden, Invalid
@@ -101,31 +102,40 @@ async def readable(
 
     For services that read files for somebody.
     """
-    items = [
-        Readability(
-            location=text,
-            readable=await writes.catalog.rights.is_readable(
-                _location(text, "request/body/locations"), reader, raw=True
-            ),
-        )
-        for text in body.locations
-    ]
-    return ReadabilityList(items=items)
+    return await _readability(body.locations, reader, writes.catalog.rights)
 
 
-@router.get("/sources/open", include_in_schema=False)
+class EntityLocationList(RequestModel):
+    """Locations that all readers of an entity would read."""
+
+    entity_ref: str
+    locations: Annotated[Texts, Field(max_length=MOST_LOCATIONS)]
+
+
+@router.post("/sources/open", include_in_schema=False)
 async def open_to_readers(
-    _: ServiceCaller,
-    writes: CatalogWrites,
-    entity_ref: Annotated[str, Query(alias="entityRef")] = "",
-    location: str = "",
-) -> dict[str, bool]:
-    """Whether all readers of an entity may read a location.
+    body: EntityLocationList, _: ServiceCaller, writes: CatalogWrites
+) -> ReadabilityList:
+    """Which locations all readers of an entity may read.
 
     For services that show an entity's readers files from elsewhere, when nobody in
     particular asks.
     """
     rights = writes.catalog.rights
-    readers = rights.readers_of(str(parse_ref(entity_ref)))
-    source = _location(location, "request/query/location")
-    return {"open": await rights.is_readable(source, readers, raw=True)}
+    readers = rights.readers_of(str(parse_ref(body.entity_ref)))
+    return await _readability(body.locations, readers, rights)
+
+
+async def _readability(
+    locations: Sequence[str], reader: SourceReader, rights: SourceRights
+) -> ReadabilityList:
+    items = [
+        Readability(
+            location=text,
+            readable=await rights.is_readable(
+                _location(text, "request/body/locations"), reader, raw=True
+            ),
+        )
+        for text in locations
+    ]
+    return ReadabilityList(items=items)

@@ -18,9 +18,9 @@ from services.catalog.ingest.candidates import (
     check_document,
 )
 from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import SourceSnapshot
+from services.catalog.ports import FetchedFile, HiddenPaths, SourceSnapshot
 from shared.contracts.entity import Entity
-from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.yaml_text import load_documents
 
 FILENAME = "catalog-info.yaml"
@@ -60,8 +60,9 @@ async def validate(
     identify(entity)
     reading = catalog.sources.reading()
 
-    async def admit(included: LocationRef) -> None:
+    async def admit(included: LocationRef) -> HiddenPaths:
         await catalog.rights.require(included, reader, raw=True)
+        return catalog.rights.hidden_paths(included, reader, raw=True)
 
     references = placeholders.find(entity)
     effort = catalog.effort(str(location))
@@ -104,7 +105,13 @@ async def analyse(
     for file in files:
         if not await catalog.rights.is_readable(file, reader, raw=False):
             continue
-        entities = await _entities(catalog, reading, file, filename, effort=effort)
+        hidden_paths = catalog.rights.hidden_paths(file, reader, raw=False)
+        try:
+            fetched = await reading.read(file, hidden_paths=hidden_paths)
+        except NotFound:
+            # A link that leads to nothing, or to what is hidden.
+            continue
+        entities = await _entities(catalog, fetched, file, filename, effort=effort)
         is_registered = _is_registered(catalog, reading, file)
         existing += [
             RegistrableEntity(file, is_registered, entity)
@@ -117,14 +124,13 @@ async def analyse(
 
 async def _entities(
     catalog: CatalogContext,
-    reading: SourceSnapshot,
+    fetched: FetchedFile,
     file: LocationRef,
     filename: str,
     *,
     effort: Effort,
 ) -> list[Entity]:
     """The entities in a file that may be registered from there."""
-    fetched = await reading.read(file)
     try:
         documents = await effort.compute(load_documents, fetched.body)
     except CallboardError:

@@ -13,7 +13,7 @@ from typing import Any
 from services.catalog.handlers.parsing import compute
 from services.catalog.ingest import bundling, placeholders
 from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import Compute, SourceSnapshot
+from services.catalog.ports import Compute, HiddenPaths, SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid, TooLarge, Unavailable
 from shared.guards.lfs_pointers import refuse_lfs_pointer
 
@@ -21,8 +21,9 @@ from shared.guards.lfs_pointers import refuse_lfs_pointer
 MOST_BYTES = 20_000_000
 MOST_FILES = 300
 
-#: Called before a file is read; raises the error of who may not.
-Admit = Callable[[LocationRef], Awaitable[None]]
+#: Called before a file is read; raises the error of who may not. Returns what tells
+#: which places are hidden that links lead to; None: none of them.
+Admit = Callable[[LocationRef], Awaitable[HiddenPaths | None]]
 
 
 @dataclass(slots=True)
@@ -35,6 +36,11 @@ class IncludedContents:
     contents: dict[placeholders.Placeholder, Any] = field(default_factory=dict)
     places: dict[RepositoryPath, None] = field(default_factory=dict)
     digest: Any = field(default_factory=lambda: hashlib.blake2b(digest_size=16))
+
+    def digest_with(self, digest: str) -> str:
+        """Covers a descriptor of this digest and everything that it includes."""
+        digests = f"{digest} {self.digest.hexdigest()}"
+        return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()
 
 
 async def include(
@@ -97,9 +103,8 @@ class _IncludedFiles:
         if place is not None:
             self.included.places[place] = None
         self._begin_file()
-        if self._admit is not None:
-            await self._admit(location)
-        fetched = await self._reading.read(location)
+        hidden_paths = None if self._admit is None else await self._admit(location)
+        fetched = await self._reading.read(location, hidden_paths=hidden_paths)
         self._bytes += len(fetched.body)
         self._require_room()
         self.included.places.update(dict.fromkeys(fetched.links))

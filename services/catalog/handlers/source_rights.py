@@ -3,7 +3,7 @@
 The portal reads with its own credentials, which open more than one reader may read.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
@@ -11,7 +11,8 @@ from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import SourceView
 from services.catalog.model import LocationRef, RepositoryPath, RootLocation
-from services.catalog.ports import DescriptorSources
+from services.catalog.planning.reading import Target
+from services.catalog.ports import DescriptorSources, HiddenPaths
 from shared.contracts.entity import Entity
 from shared.guards.turns import in_turns
 
@@ -70,9 +71,31 @@ class SourceRights:
         `raw`: they get the files themselves; otherwise they get entities, on each of
         which the policy decides.
         """
+        return await self._may_read(self._index.place(str(location)), reader, raw=raw)
+
+    def hidden_paths(
+        self, location: LocationRef, reader: SourceReader, *, raw: bool
+    ) -> HiddenPaths:
+        """What tells which paths of a location's repository the reader may not read.
+
+        For where links lead: the right to a location is one to its address alone.
+        """
+        place = self._index.place(str(location))
+
+        async def hidden_paths(paths: Sequence[str]) -> Collection[str]:
+            return [
+                path
+                for path in paths
+                if not await self._may_read(replace(place, path=path), reader, raw=raw)
+            ]
+
+        return hidden_paths
+
+    async def _may_read(
+        self, place: RepositoryPath, reader: SourceReader, *, raw: bool
+    ) -> bool:
         if reader.sees is None:
             return True
-        place = self._index.place(str(location))
         view = await self._view(place, reader, reader.sees)
         if not view.has_hidden:
             return view.has_visible or self._explores(place, reader, raw=raw)
@@ -267,10 +290,54 @@ class Admission:
         """Whether the reader may see what entities there are in a file."""
         return await self._rights.is_readable(location, self._reader, raw=False)
 
-    async def require_included(self, location: LocationRef, base: LocationRef) -> None:
-        """Raise the same error for a file that the file at `base` may not include."""
-        if self._rights.source(str(location)) != self._rights.source(str(base)):
-            await self._rights.require(location, self._reader, raw=True)
+    async def hidden_paths(
+        self, target: Target, *, is_dry_run: bool
+    ) -> HiddenPaths | None:
+        """What tells which places are hidden that links of a target lead to.
+
+        None: none of them, where their own addresses may be written as well.
+        """
+        reader = await self._restricted_reader(target, is_dry_run=is_dry_run)
+        if reader is None:
+            return None
+        return self._rights.hidden_paths(target.location, reader, raw=False)
+
+    async def visible(
+        self, locations: Collection[LocationRef], target: Target, *, is_dry_run: bool
+    ) -> list[LocationRef]:
+        """The matches of a pattern that its reader may know of."""
+        reader = await self._restricted_reader(target, is_dry_run=is_dry_run)
+        return [
+            location
+            async for location in in_turns(locations)
+            if reader is None
+            or await self._rights.is_readable(location, reader, raw=False)
+        ]
+
+    async def _restricted_reader(
+        self, target: Target, *, is_dry_run: bool
+    ) -> SourceReader | None:
+        """Whose rights count at a target's source; None: all of it may be read.
+
+        A dry run shows its reader what it reads, so nothing of it is trusted.
+        """
+        if is_dry_run:
+            return self._reader
+        if await self._is_trusted(target.location, target.parent, target.origin):
+            return None
+        return self._own_reader if target.origin is None else self._reader
+
+    async def admit_included(
+        self, location: LocationRef, base: LocationRef
+    ) -> HiddenPaths | None:
+        """Raise the same error for a file that the file at `base` may not include.
+
+        Returns what tells which places are hidden that links of it lead to.
+        """
+        if self._rights.source(str(location)) == self._rights.source(str(base)):
+            return None
+        await self._rights.require(location, self._reader, raw=True)
+        return self._rights.hidden_paths(location, self._reader, raw=True)
 
     async def _is_trusted(
         self, location: LocationRef, parent: str, origin: LocationRef | None

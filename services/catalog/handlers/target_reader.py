@@ -1,6 +1,5 @@
 """Reads one target: its entities, or its problem; an unchanged file costs a hash."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -20,13 +19,14 @@ from services.catalog.ingest.problems import (
     SKELETON,
     BrokenFile,
     failure_item,
+    has_template_marks,
     items_of_file,
     refused_name_items,
 )
 from services.catalog.ingest.refusals import (
     Refusal,
     broken_fields,
-    owner_named_by,
+    located,
     path_of,
     paths_of,
 )
@@ -41,7 +41,7 @@ from services.catalog.model import (
 from services.catalog.planning.reading import Target, TargetReading
 from services.catalog.ports import FetchedFile, SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid, NotFound
-from shared.guards.yaml_lines import DocumentLines, locate
+from shared.guards.yaml_lines import locate
 from shared.guards.yaml_text import load_documents
 
 
@@ -56,12 +56,14 @@ class TargetReader:
         admission: Admission,
         *,
         effort: Effort,
+        is_dry_run: bool,
     ) -> None:
         self._root = root
         self._sources = sources
         self._rules = rules
         self._admission = admission
         self._effort = effort
+        self._is_dry_run = is_dry_run
 
     def failed_reading(
         self, target: Target, state: FileState | None, error: CallboardError
@@ -100,7 +102,13 @@ class TargetReader:
             CallboardError: if there is no such file, or it cannot be read or parsed.
         """
         etag = state.etag if state and state.digest else None
-        fetched = await self._sources.read(target.location, etag)
+        fetched = await self._sources.read(
+            target.location,
+            etag,
+            hidden_paths=await self._admission.hidden_paths(
+                target, is_dry_run=self._is_dry_run
+            ),
+        )
         if state is not None and fetched.is_unchanged:
             return TargetReading(target, state, is_unchanged=True)
         has_placeholders = placeholders.may_hold(fetched.body)
@@ -115,7 +123,7 @@ class TargetReader:
             included = await self._include(target.location, documents)
             contents = included.contents
             includes = (*fetched.links, *included.places)
-            digest = _digest_of(fetched, included)
+            digest = included.digest_with(fetched.digest)
             # The file's etag does not cover included files: read it every time.
             etag = None
             if state is not None and digest == state.digest:
@@ -158,7 +166,7 @@ class TargetReader:
             source = self._sources.place(target.location)
             file = path_of(target.location, self._root.location, source)
             for number, document_lines in lines.items():
-                refusals[number] = _located(
+                refusals[number] = located(
                     file, refusals[number], document_lines, documents[number]
                 )
         return list(refusals.values())
@@ -169,7 +177,7 @@ class TargetReader:
                 load_documents, fetched.body
             )
         except Invalid as error:
-            hint = f"; {SKELETON}" if _has_template_marks(fetched.body) else ""
+            hint = f"; {SKELETON}" if has_template_marks(fetched.body) else ""
             raise BrokenFile(
                 f"{target.location}: {error.message}{hint}",
                 is_restricted=may_ask_to_be_restricted(fetched.body),
@@ -213,33 +221,10 @@ class TargetReader:
     async def _include(
         self, base: LocationRef, documents: Sequence[Any]
     ) -> IncludedContents:
-        async def admit(location: LocationRef) -> None:
-            await self._admission.require_included(location, base)
-
         return await include(
             placeholders.find_all(documents),
             base,
             self._sources,
-            admit=admit,
+            admit=lambda location: self._admission.admit_included(location, base),
             compute=self._effort.compute,
         )
-
-
-def _located(file: str, item: Refusal, lines: DocumentLines, document: Any) -> Refusal:
-    return replace(
-        item,
-        file=file,
-        line=lines.start,
-        fields=lines.fields,
-        owner=owner_named_by(document),
-    )
-
-
-def _digest_of(fetched: FetchedFile, included: IncludedContents) -> str:
-    """Covers the descriptor and everything that its placeholders stand for."""
-    digests = f"{fetched.digest} {included.digest.hexdigest()}"
-    return hashlib.blake2b(digests.encode(), digest_size=16).hexdigest()
-
-
-def _has_template_marks(body: bytes) -> bool:
-    return any(mark in body for mark in (b"${{", b"{%", b"{{ cookiecutter."))

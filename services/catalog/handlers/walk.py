@@ -49,7 +49,9 @@ class Walk:
     ) -> None:
         self._root = root
         self._sources = sources
-        self._reader = TargetReader(root, sources, rules, admission, effort=effort)
+        self._reader = TargetReader(
+            root, sources, rules, admission, effort=effort, is_dry_run=state is None
+        )
         self._state = state
         self._admission = admission
         self._visited_keys: set[TargetKey] = set()
@@ -107,6 +109,11 @@ class Walk:
             self._effort.check()
             compute = self._effort.compute
             locations = await self._sources.matching(target.location, compute)
+            if list(locations) != [target.location]:
+                # A pattern that means hidden files alone matches nothing.
+                locations = await self._admission.visible(
+                    locations, target, is_dry_run=self._state is None
+                )
             if target.location != target.origin:
                 # A pattern means the other files, also where its own fits it.
                 locations = [

@@ -203,3 +203,8 @@ def _advice(error: CallboardError) -> str:
         "See whether it is still there and the portal's token may read it, or "
         "unregister the location"
     )
+
+
+def has_template_marks(body: bytes) -> bool:
+    """Whether a file is likely to be a template's own."""
+    return any(mark in body for mark in (b"${{", b"{%", b"{{ cookiecutter."))

@@ -2,13 +2,14 @@
 
 import posixpath
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from services.catalog.model import LocationRef, RepositoryPath
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid
 from shared.contracts.ref import parse_ref
+from shared.guards.yaml_lines import DocumentLines
 
 #: Characters of an owner's ref: three names of 63, and the signs between.
 LONGEST_OWNER = 191
@@ -108,6 +109,17 @@ def owner_named_by(document: Any) -> str:
     except Invalid:
         return ""
     return str(ref).lower()
+
+
+def located(file: str, item: Refusal, lines: DocumentLines, document: Any) -> Refusal:
+    """A refusal with the file and the lines of its document, and its owner."""
+    return replace(
+        item,
+        file=file,
+        line=lines.start,
+        fields=lines.fields,
+        owner=owner_named_by(document),
+    )
 
 
 def path_of(

@@ -8,7 +8,12 @@ from urllib.parse import unquote
 
 from services.catalog.location_types import LOCATION_TYPES, unread_type
 from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import Compute, FetchedFile, UnknownCommit
+from services.catalog.ports import (
+    Compute,
+    FetchedFile,
+    HiddenPaths,
+    UnknownCommit,
+)
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader, digest_of
 from shared.contracts.annotations import EDIT_URL, SOURCE_LOCATION, VIEW_URL
 from shared.contracts.catalog import Cause
@@ -51,14 +56,20 @@ class SourceReading:
         #: By commit and folder: the files that patterns are asked for.
         self._listings: dict[tuple[str, str], bytes] = {}
 
-    async def read(self, location: LocationRef, etag: str | None = None) -> FetchedFile:
+    async def read(
+        self,
+        location: LocationRef,
+        etag: str | None = None,
+        *,
+        hidden_paths: HiddenPaths | None = None,
+    ) -> FetchedFile:
         if location.type == "file":
             return await self._files.read(location, etag)
         _require_url(location)
         target = self._urls.locate(location.target)
         if target is not None:
             try:
-                return await self._read_git(target, etag)
+                return await self._read_git(target, etag, hidden_paths)
             except PathIsFolder as error:
                 raise await self._no_file(location, target) from error
         content = await self._urls.read(location.target, etag=etag)
@@ -66,15 +77,19 @@ class SourceReading:
             return FetchedFile(b"", "", etag, is_unchanged=True)
         return FetchedFile(content.body, digest_of(content.body), content.etag)
 
-    async def _read_git(self, address: GitTarget, etag: str | None) -> FetchedFile:
+    async def _read_git(
+        self, address: GitTarget, etag: str | None, hidden_paths: HiddenPaths | None
+    ) -> FetchedFile:
         target, commit = await self._resolve(address)
         place = _place(target)
         if etag == commit:
             return FetchedFile(b"", "", etag, place, is_unchanged=True)
         fetched = self._bodies.get(place)
-        if fetched is not None:
+        if fetched is not None and (hidden_paths is None or not fetched.links):
             return fetched
-        body = await self._mirrors.read(target, commit, target.path)
+        body = await self._mirrors.read(
+            target, commit, target.path, hidden_paths=hidden_paths
+        )
         trail = await self._mirrors.follow_path(target, commit, target.path)
         links = tuple(_place(target.at(path)) for path in trail)
         fetched = FetchedFile(body, digest_of(body), commit, place, links=links)

@@ -1,6 +1,6 @@
 """The catalog, read through the gateway with the policy of a run's initiator."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +13,8 @@ from shared.kit.http.clients import ANSWER_BYTES, ServiceCalls
 ROOT = "/api/catalog"
 #: The size of all entities that one step reads, in bytes: a run stores them.
 ENTITIES_BYTES = 8 * 1024 * 1024
+#: So many locations the catalog takes in one question.
+MOST_LOCATIONS = 100
 
 
 class HttpTemplateCatalog:
@@ -51,12 +53,23 @@ class HttpTemplateCatalog:
         answer = await self._ask(initiator, "POST", path, body, for_a_program=True)
         return [Entity(item) for item in answer.get("entities") or ()]
 
-    async def is_readable(self, location: str, initiator: Initiator) -> bool:
+    async def unreadable(
+        self, locations: Sequence[str], initiator: Initiator
+    ) -> Collection[str]:
         if not initiator.is_user:
-            return True
-        body = {"locations": [location]}
-        answer = await self._ask(initiator, "POST", "/sources/readable", body)
-        return answer["items"][0]["readable"] is True
+            return ()
+        unreadable: set[str] = set()
+        for start in range(0, len(locations), MOST_LOCATIONS):
+            body = {"locations": list(locations[start : start + MOST_LOCATIONS])}
+            answer = await self._ask(initiator, "POST", "/sources/readable", body)
+            unreadable.update(
+                location
+                for location, item in zip(
+                    body["locations"], answer["items"], strict=True
+                )
+                if item["readable"] is not True
+            )
+        return unreadable
 
     async def _ask(
         self,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
+from services.scaffolder.ports import HiddenLocations
 from services.scaffolder.workspace.folder_sources import (
     copy_folder,
     folder_of,
@@ -13,6 +14,7 @@ from services.scaffolder.workspace.folder_sources import (
 )
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.kit.git.addresses import GitTarget, is_folder
+from shared.kit.git.link_rights import HiddenPaths, hidden_by_location
 from shared.kit.git.not_found import repository_not_found_message
 from shared.kit.git.url_reader import UrlReader
 
@@ -48,7 +50,14 @@ class UrlSources:
                 raise
             raise NotFound(f"{error.message}{OR_HIDDEN}") from error
 
-    async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
+    async def tree(
+        self,
+        url: str,
+        base: str | None,
+        folder: Path,
+        *,
+        hidden: HiddenLocations | None = None,
+    ) -> Sequence[str]:
         """Write the files below `url` into `folder`; notes of what was left out.
 
         Raises:
@@ -68,21 +77,40 @@ class UrlSources:
             )
         target, commit = await self._resolved(target)
         exported = await self._reader.mirrors.export(
-            target, commit, target.path, folder
+            target,
+            commit,
+            target.path,
+            folder,
+            hidden_paths=self._hidden_paths(target, hidden),
         )
         return [
             f"{path} is another repository (a submodule); its files are left out"
             for path in exported.submodules
         ]
 
-    async def file(self, url: str, base: str | None) -> bytes:
+    async def file(
+        self, url: str, base: str | None, *, hidden: HiddenLocations | None = None
+    ) -> bytes:
         if base is not None and base.startswith("file:") and not is_absolute(url):
             return await read_file(folder_of(base), url)
         address = self._address(url, base)
         target = self._reader.locate(address)
-        if target is not None:
-            await self._resolved(target)
-        return (await self._reader.read(address)).body
+        if target is None:
+            return (await self._reader.read(address)).body
+        target, commit = await self._resolved(target)
+        return await self._reader.mirrors.read(
+            target,
+            commit,
+            target.path,
+            hidden_paths=self._hidden_paths(target, hidden),
+        )
+
+    def _hidden_paths(
+        self, target: GitTarget, hidden: HiddenLocations | None
+    ) -> HiddenPaths | None:
+        if hidden is None:
+            return None
+        return hidden_by_location(target, self._reader.locate, hidden)
 
     def _address(self, url: str, base: str | None) -> str:
         if is_absolute(url):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from services.scaffolder.ports import TemplateSources
+from services.scaffolder.ports import HiddenLocations, TemplateSources
 from services.scaffolder.workspace.folder import Workspace, copy_tree, tree
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.addresses import split_address
@@ -36,17 +36,26 @@ class FolderSources:
         """The error of a missing source."""
         return await self._elsewhere.missing(url, base)
 
-    async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
+    async def tree(
+        self,
+        url: str,
+        base: str | None,
+        folder: Path,
+        *,
+        hidden: HiddenLocations | None = None,
+    ) -> Sequence[str]:
         del base  # relative URLs start from the folder
         if is_absolute(url):
-            return await self._elsewhere.tree(url, None, folder)
+            return await self._elsewhere.tree(url, None, folder, hidden=hidden)
         await copy_folder(self._folder, url, folder, self._in_thread)
         return ()
 
-    async def file(self, url: str, base: str | None) -> bytes:
+    async def file(
+        self, url: str, base: str | None, *, hidden: HiddenLocations | None = None
+    ) -> bytes:
         del base
         if is_absolute(url):
-            return await self._elsewhere.file(url, None)
+            return await self._elsewhere.file(url, None, hidden=hidden)
         return await read_file(self._folder, url, self._in_thread)
 
 

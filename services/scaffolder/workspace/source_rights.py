@@ -4,11 +4,15 @@ The portal's credentials open every repository; a run reads what its initiator m
 (ADR 18). All actions, those of plugins too, read through this.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from services.scaffolder.model import Initiator
-from services.scaffolder.ports import TemplateCatalog, TemplateSources
+from services.scaffolder.ports import (
+    HiddenLocations,
+    TemplateCatalog,
+    TemplateSources,
+)
 from shared.contracts.errors import CallboardError
 
 
@@ -20,7 +24,7 @@ class ReadableSources:
     ) -> None:
         self._sources = sources
         self._catalog = catalog
-        self._asker = initiator
+        self._initiator = initiator
 
     def location(self, url: str, base: str | None) -> str:
         """The location of a source."""
@@ -30,21 +34,34 @@ class ReadableSources:
         """The error of a missing source."""
         return await self._sources.missing(url, base)
 
-    async def tree(self, url: str, base: str | None, folder: Path) -> Sequence[str]:
+    async def tree(
+        self,
+        url: str,
+        base: str | None,
+        folder: Path,
+        *,
+        hidden: HiddenLocations | None = None,
+    ) -> Sequence[str]:
         """Write the files below `url` into `folder`; notes for the log.
 
         Raises:
             NotFound: if there is no such source that the run may read.
         """
         await self._require(url, base)
-        return await self._sources.tree(url, base, folder)
+        return await self._sources.tree(
+            url, base, folder, hidden=hidden or self._unreadable
+        )
 
-    async def file(self, url: str, base: str | None) -> bytes:
+    async def file(
+        self, url: str, base: str | None, *, hidden: HiddenLocations | None = None
+    ) -> bytes:
         """The content of one file; NotFound as for `tree`."""
         await self._require(url, base)
-        return await self._sources.file(url, base)
+        return await self._sources.file(url, base, hidden=hidden or self._unreadable)
 
     async def _require(self, url: str, base: str | None) -> None:
-        location = self._sources.location(url, base)
-        if not await self._catalog.is_readable(location, self._asker):
+        if await self._unreadable([self._sources.location(url, base)]):
             raise await self._sources.missing(url, base)
+
+    async def _unreadable(self, locations: Sequence[str]) -> Collection[str]:
+        return await self._catalog.unreadable(locations, self._initiator)

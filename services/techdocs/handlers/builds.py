@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import time
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -108,6 +109,8 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
             tell(_unchanged(record))
             return Unchanged(looked=source_state)
         prepared = await _prepare(record, place, commit, tools, tell, workspace)
+        if prepared.depends_on_rights:
+            source_state = None
         outcome = await _outcome(record, prepared, place, tools, tell, workspace, start)
         rests = record.failure is not None and record.failure.retry_at is not None
         if rests and isinstance(outcome, Unchanged):
@@ -165,9 +168,16 @@ async def _prepare(
     workspace: Path,
 ) -> Prepared:
     say(f"info: Step 1 of 3: Preparing docs for entity {record.ref}")
+    depends_on_rights = False
+
+    async def closed(locations: Sequence[str]) -> Collection[str]:
+        nonlocal depends_on_rights
+        depends_on_rights = True
+        return await tools.catalog.closed_locations(locations, record.ref)
+
     prepared = await prepare(
         place,
-        tools.sources,
+        tools.sources.shown_to(closed),
         _new_folder(workspace / "source"),
         commit=commit,
         title=record.title,
@@ -175,7 +185,7 @@ async def _prepare(
         say=say,
     )
     say(f"info: Prepare step completed for entity {record.ref}")
-    return prepared
+    return replace(prepared, depends_on_rights=depends_on_rights)
 
 
 def _new_folder(folder: Path) -> Path:
@@ -209,7 +219,7 @@ async def _require_open(
     if repository_of(record.entity, tools.sources) == place.repository_key:
         return
     location = f"url:{tools.sources.url(record.source)}"
-    if not await tools.catalog.is_open(location, record.ref):
+    if await tools.catalog.closed_locations([location], record.ref):
         raise SourceClosed(
             f"{TECHDOCS_REF}: there is no repository {place.repository} at "
             f"{place.host}, or it is not for everybody who may see {record.ref}"

@@ -107,13 +107,13 @@ async def visibility_changed(
     """Make a build due of docs whose readers these changes may have changed; how many.
 
     The visibility of a repository's own entities decides who may read it (ADR 18).
-    Other entities may have their docs in that repository.
+    Other entities may have their docs in that repository, and links of docs may lead
+    to folders of other entities.
     """
     due: set[str] = set()
     for key in {_repository_affected(change, sources) for change in changes} - {None}:
-        for record, _, _ in await records.of_repository(str(key)):
-            if repository_of(record.entity, sources) != key:
-                due.add(record.ref)
+        located = await records.of_repository(str(key))
+        due.update(record.ref for record, _, _ in located)
     if due:
         await records.ask(sorted(due), CHANGED)
     return len(due)

@@ -1,7 +1,7 @@
 """The catalog as techdocs sees it: its snapshot, and one entity at a time."""
 
-from collections.abc import AsyncIterator
-from urllib.parse import quote, urlencode
+from collections.abc import AsyncIterator, Collection, Sequence
+from urllib.parse import quote
 
 import orjson
 
@@ -11,6 +11,9 @@ from shared.contracts.errors import NotFound
 from shared.contracts.ref import parse_ref
 from shared.kit.http.clients import ServiceCalls
 from shared.kit.http.service_tokens import Principal
+
+#: So many locations the catalog takes in one question.
+MOST_LOCATIONS = 100
 
 
 class HttpDocsCatalog:
@@ -40,10 +43,20 @@ class HttpDocsCatalog:
         except NotFound:
             return None
 
-    async def is_open(self, location: str, ref: str) -> bool:
-        query = urlencode({"location": location, "entityRef": ref})
-        answer = await self._calls.get_json("catalog", f"/sources/open?{query}")
-        return answer["open"] is True
+    async def closed_locations(
+        self, locations: Sequence[str], ref: str
+    ) -> Collection[str]:
+        closed: set[str] = set()
+        for start in range(0, len(locations), MOST_LOCATIONS):
+            part = list(locations[start : start + MOST_LOCATIONS])
+            body = {"entityRef": ref, "locations": part}
+            answer = await self._calls.post_json("catalog", "/sources/open", body)
+            closed.update(
+                location
+                for location, item in zip(part, answer["items"], strict=True)
+                if item["readable"] is not True
+            )
+        return closed
 
     async def checksum(self) -> str:
         answer = await self._calls.get_json("catalog", "/snapshot/checksum")

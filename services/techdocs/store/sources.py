@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from services.techdocs.annotations import file_as_source
 from services.techdocs.model import DocsFolder, DocsSource, Exported
-from services.techdocs.ports import DocsSources
+from services.techdocs.ports import ClosedLocations, DocsSources
 from shared.contracts.errors import Invalid, NotFound, TooLarge
 from shared.guards.foreign_files import ForeignFolder
 from shared.guards.foreign_trees import (
@@ -20,6 +20,7 @@ from shared.guards.foreign_trees import (
     follow_links,
 )
 from shared.kit.git.addresses import GitTarget
+from shared.kit.git.link_rights import HiddenPaths, hidden_by_location
 from shared.kit.git.mirrors import RepositoryMirrors
 
 FILES = 20_000
@@ -32,8 +33,19 @@ FILE_BYTES = 10 * 1024 * 1024
 class GitAndFolders(DocsSources):
     """The sources of an installation: its Git hosts, and `file:` locations."""
 
-    def __init__(self, mirrors: RepositoryMirrors) -> None:
+    def __init__(
+        self, mirrors: RepositoryMirrors, closed: ClosedLocations | None = None
+    ) -> None:
         self._mirrors = mirrors
+        self._closed = closed
+
+    def shown_to(self, closed: ClosedLocations) -> "GitAndFolders":
+        return GitAndFolders(self._mirrors, closed)
+
+    def _hidden_paths(self, target: GitTarget) -> HiddenPaths | None:
+        if self._closed is None:
+            return None
+        return hidden_by_location(target, self._mirrors.locate, self._closed)
 
     def locate(self, source: DocsSource) -> DocsFolder:
         if source.kind == "dir":
@@ -86,7 +98,9 @@ class GitAndFolders(DocsSources):
         if place.host is None or commit is None:
             return await asyncio.to_thread(_read, Path(place.folder), path)
         target = self._target(place, path)
-        return await self._mirrors.read(target, commit, target.path)
+        return await self._mirrors.read(
+            target, commit, target.path, hidden_paths=self._hidden_paths(target)
+        )
 
     async def trail(
         self, place: DocsFolder, commit: str | None, paths: Sequence[str]
@@ -117,7 +131,12 @@ class GitAndFolders(DocsSources):
             return await asyncio.to_thread(_copy, Path(place.folder), prefix, folder)
         target = self._target(place, prefix)
         exported = await self._mirrors.export(
-            target, commit, target.path, folder, follows=True
+            target,
+            commit,
+            target.path,
+            folder,
+            follows=True,
+            hidden_paths=self._hidden_paths(target),
         )
         modules = [f"{path}: a submodule is left out" for path in exported.submodules]
         warnings = [*modules, *_left_out(exported.dangling, exported.rings)]

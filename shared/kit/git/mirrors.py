@@ -6,7 +6,6 @@ type `local` are read in place. `addresses` parses the web addresses.
 """
 
 import asyncio
-import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +26,7 @@ from shared.kit.git.addresses import (
 )
 from shared.kit.git.command import OUTPUT_LIMIT, run_git
 from shared.kit.git.host_dialects import folds_case
+from shared.kit.git.link_rights import HiddenPaths
 from shared.kit.git.local_hosts import (
     LOCAL_NAME,
     check_new_name,
@@ -37,13 +37,11 @@ from shared.kit.git.local_hosts import (
 from shared.kit.git.mirror_updates import CoalescedRuns, update
 from shared.kit.git.not_found import ref_not_found_message, repository_not_found_message
 from shared.kit.git.push import check_branch, push_folder
+from shared.kit.git.ref_names import full_names
 from shared.kit.git.trees import ExportedTree, GitTrees
 from shared.kit.observability import tracing
 
 NO_COMMIT = "0" * 40
-#: Characters and sequences that no ref's name has (git-check-ref-format).
-INVALID_REF = re.compile(r"^[-/]|[\x00-\x20\x7f~^:?*\[\\]|\.\.|//|@\{|(/|\.|\.lock)$")
-COMMIT = re.compile(r"[0-9a-f]{7,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ class RepositoryMirrors:
 
     async def _resolved(self, target: GitTarget) -> tuple[GitTarget, str]:
         await self._update(target)
-        names = {ref: _ref_names(ref) for ref, _ in target.readings()}
+        names = {ref: full_names(ref) for ref, _ in target.readings()}
         queries = [
             f"{candidate}^{{commit}}"
             for candidates in names.values()
@@ -156,8 +154,17 @@ class RepositoryMirrors:
         elif not await asyncio.to_thread(has_repository, mirror):
             raise NotFound(repository_not_found_message(target))
 
-    async def read(self, target: GitTarget, commit: str, path: str) -> bytes:
+    async def read(
+        self,
+        target: GitTarget,
+        commit: str,
+        path: str,
+        *,
+        hidden_paths: HiddenPaths | None = None,
+    ) -> bytes:
         """One file at a commit; links are followed as in a checkout.
+
+        With `hidden_paths`, a link to a hidden place leads to nothing.
 
         Raises:
             Invalid: if a link leaves the repository or is part of a cycle.
@@ -166,7 +173,7 @@ class RepositoryMirrors:
         """
         clean = _clean(path)
         try:
-            return await self._trees(target).read(commit, clean)
+            return await self._trees(target).read(commit, clean, hidden_paths)
         except NotFound as error:
             message = f"{target.repository}: {error.message} at {commit[:8]}"
             raise type(error)(message) from None
@@ -199,11 +206,12 @@ class RepositoryMirrors:
         folder: Path,
         *,
         follows: bool = False,
+        hidden_paths: HiddenPaths | None = None,
     ) -> ExportedTree:
         """Write the files below `prefix` into `folder`, relative to `prefix`.
 
         With `follows`, links are replaced by their files; otherwise they are written
-        as links.
+        as links. With `hidden_paths`, links to hidden places lead to nothing.
 
         Raises:
             NotFound: if there is no such folder.
@@ -211,7 +219,12 @@ class RepositoryMirrors:
             TooLarge: if it is over the limits of a tree.
         """
         return await self._trees(target).export(
-            commit, _clean(prefix), folder, limits=TreeLimits(), follows=follows
+            commit,
+            _clean(prefix),
+            folder,
+            limits=TreeLimits(),
+            follows=follows,
+            hidden_paths=hidden_paths,
         )
 
     async def commit_info(self, target: GitTarget, commit: str) -> CommitInfo:
@@ -373,18 +386,6 @@ class RepositoryMirrors:
 def _split(printed: bytes) -> list[str]:
     """The paths in git's output, each of which ends with NUL."""
     return [part for part in printed.decode(errors="replace").split("\0") if part]
-
-
-def _ref_names(ref: str) -> list[str]:
-    """The full names that a ref of this name may have; none if it is invalid."""
-    if not ref:
-        return ["HEAD"]
-    if INVALID_REF.search(ref):
-        return []
-    if ref.startswith("refs/"):
-        return [ref]
-    names = [f"refs/heads/{ref}", f"refs/tags/{ref}", f"refs/{ref}"]
-    return [*names, ref] if COMMIT.fullmatch(ref) else names
 
 
 def _clean(path: str) -> str:

@@ -25,6 +25,11 @@ class PathIsFolder(NotFound):
     """The path of a file to read leads to a folder."""
 
 
+def no_file_behind(path: str) -> DanglingLink:
+    """The error of a link that leads to nothing, or to what the reader may not see."""
+    return DanglingLink(f"there is no file behind the link {path}")
+
+
 @dataclass(slots=True)
 class TreeListing:
     """The files and links of a tree, and the paths of its submodules."""
@@ -159,5 +164,5 @@ def file_size(header: bytes, output: IO[bytes], path: str) -> int:
     if len(words) == 2 and words[0] == b"loop":
         raise Invalid(f"{path}: the link is part of a ring")
     if len(words) == 2 and words[0] == b"dangling":
-        raise DanglingLink(f"there is no file behind the link {path}")
+        raise no_file_behind(path)
     raise NotFound(f"there is no file {path}")

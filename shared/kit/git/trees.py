@@ -29,14 +29,17 @@ from shared.guards.foreign_trees import (
     follow_links,
 )
 from shared.kit.git.command import run_git, stream_git
+from shared.kit.git.link_rights import HiddenPaths, follow_shown_links, is_hidden
 from shared.kit.git.output import (
     HEADER_BYTES,
     DanglingLink,
+    PathIsFolder,
     TreeListing,
     add_record,
     content_ids,
     contents,
     file_size,
+    no_file_behind,
     records,
     with_sizes,
     write_entry,
@@ -54,8 +57,8 @@ class ExportedTree:
     `files` is the number of written files and links, `submodules` the paths of other
     repositories, which are left out. `outside` lists paths outside of the folder that
     links lead to, or that the folder was reached through. `dangling` are links without
-    a target and `rings` links to a folder that contains the link; both are left out if
-    links are followed.
+    a target, or with one that is hidden, and `rings` links to a folder that contains
+    the link; all of them are left out if links are followed.
     """
 
     files: int
@@ -77,14 +80,20 @@ class GitTrees:
     environment: Mapping[str, str]
     is_partial: bool = False
 
-    async def read(self, commit: str, path: str) -> bytes:
+    async def read(
+        self, commit: str, path: str, hidden_paths: HiddenPaths | None = None
+    ) -> bytes:
         """One file at a commit; links are followed as in a checkout.
+
+        With `hidden_paths`, a link to a hidden place leads to nothing.
 
         Raises:
             Invalid: if a link leaves the repository or is part of a cycle.
             NotFound: if there is no such file.
             TooLarge: if it is over `FILE_LIMIT` bytes.
         """
+        if hidden_paths is not None:
+            return await self._read_shown(commit, path, hidden_paths)
         try:
             return await self._read(commit, path)
         except DanglingLink as dangling:
@@ -94,13 +103,38 @@ class GitTrees:
             except NotFound:
                 raise dangling from None
 
-    async def _read(self, commit: str, path: str) -> bytes:
+    async def _read_shown(
+        self, commit: str, path: str, hidden_paths: HiddenPaths
+    ) -> bytes:
+        """One file, read at the place that was asked for, as git may lead elsewhere."""
+        error: CallboardError | None = None
+        try:
+            body = await self._read(commit, path)
+        except (DanglingLink, PathIsFolder, Invalid, TooLarge) as raised:
+            error = raised
+        if error is None and await self._is_file(commit, path):
+            return body
+        index = await self._index(commit)
+        if await is_hidden(index, path, hidden_paths):
+            raise no_file_behind(path)
+        place = index.resolve(path)
+        entry = index.entry(place)
+        if entry is None and not index.is_folder(place):
+            raise no_file_behind(path)
+        if entry is not None and entry.kind != "file":
+            # The target of the link is too long to be followed here.
+            raise no_file_behind(path)
+        return await self._read(commit, place, path)
+
+    async def _read(self, commit: str, path: str, written: str = "") -> bytes:
+        """The file at a path, which errors name as it was `written`."""
         result: bytes | CallboardError = b""
 
         def consume(output: IO[bytes]) -> None:
             nonlocal result
             try:
-                size = file_size(output.readline(HEADER_BYTES), output, path)
+                header = output.readline(HEADER_BYTES)
+                size = file_size(header, output, written or path)
                 result = output.read(size)
                 output.read(1)
             except CallboardError as error:
@@ -122,6 +156,12 @@ class GitTrees:
         Raises:
             Invalid: if a link leaves the repository or is part of a cycle.
         """
+        if await self._is_file(commit, path):
+            return []
+        return (await self._index(commit)).follow_path(path)
+
+    async def _is_file(self, commit: str, path: str) -> bool:
+        """Whether there is a file at a path that leads through no link."""
         listing = TreeListing()
 
         def consume(output: IO[bytes]) -> None:
@@ -131,9 +171,7 @@ class GitTrees:
         await self._stream(
             ["ls-tree", "-z", "--full-tree", commit, "--", path], consume
         )
-        if any(entry.kind == "file" for entry in listing.entries):
-            return []
-        return (await self._index(commit)).follow_path(path)
+        return any(entry.kind == "file" for entry in listing.entries)
 
     async def export(
         self,
@@ -143,11 +181,13 @@ class GitTrees:
         *,
         limits: TreeLimits,
         follows: bool,
+        hidden_paths: HiddenPaths | None = None,
     ) -> ExportedTree:
         """Write the files below `prefix` into `folder`, relative to `prefix`.
 
         With `follows`, links are replaced by their files, also from other folders of
-        the repository; otherwise they are written as links.
+        the repository; otherwise they are written as links. With `hidden_paths`, links
+        to hidden places lead to nothing, those of `prefix` too.
 
         Raises:
             Invalid: naming a path that breaks a rule, or a link that leaves the
@@ -155,18 +195,13 @@ class GitTrees:
             NotFound: if there is no such folder.
             TooLarge: if it is over the limits.
         """
-        tree, links = await self._tree_id(commit, prefix), [prefix]
-        if tree is None:
-            links = (await self._index(commit)).follow_path(prefix)
-            prefix = links[-1]
-            tree = await self._tree_id(commit, prefix)
-        if tree is None:
-            raise NotFound(f"There is no folder {quoted_path(prefix)} at {commit[:8]}")
+        tree, links = await self._folder(commit, prefix, hidden_paths)
+        prefix = links[-1]
         listing = await self._list(tree, limit=limits.files)
         targets = await self._targets(commit, listing.entries)
         if follows and targets:
             followed = await self._follow_links(
-                commit, prefix, listing, targets, limits
+                commit, prefix, listing, targets, limits, hidden_paths
             )
         else:
             await to_thread(_check_links, prefix, targets)
@@ -182,6 +217,25 @@ class GitTrees:
             followed.dangling,
             followed.rings,
         )
+
+    async def _folder(
+        self, commit: str, path: str, hidden_paths: HiddenPaths | None
+    ) -> tuple[str, list[str]]:
+        """The id of a folder; the links that lead to it, and its own path.
+
+        Raises:
+            Invalid: if a link leaves the repository or is part of a cycle.
+            NotFound: if there is no such folder, or a link leads to a hidden one.
+        """
+        tree, links = await self._tree_id(commit, path), [path]
+        if tree is None:
+            index = await self._index(commit)
+            if not await is_hidden(index, path, hidden_paths):
+                links = index.follow_path(path)
+                tree = await self._tree_id(commit, links[-1])
+        if tree is None:
+            raise NotFound(f"There is no folder {quoted_path(path)} at {commit[:8]}")
+        return tree, links
 
     async def _tree_id(self, commit: str, path: str) -> str | None:
         """The id of a folder; None if the path is absent or leads through links."""
@@ -206,6 +260,7 @@ class GitTrees:
         listing: TreeListing,
         targets: Mapping[str, str],
         limits: TreeLimits,
+        hidden_paths: HiddenPaths | None,
     ) -> FollowedTree:
         try:
             index = TreeIndex(listing.entries, targets)
@@ -213,6 +268,8 @@ class GitTrees:
         except Invalid:
             # A link leaves the folder, so it is followed in the whole repository.
             index = await self._index(commit)
+            if hidden_paths is not None:
+                return await follow_shown_links(index, prefix, limits, hidden_paths)
             return await to_thread(follow_links, index, prefix, limits)
 
     async def _list(self, treeish: str, *, limit: int) -> TreeListing:
