@@ -11,9 +11,13 @@ NODES = 200_000
 DEPTH = 100
 
 
-def too_many_elements(label: str, nodes: int) -> Invalid:
+class TooManyElements(Invalid):
+    """A value consists of more values than its limit."""
+
+
+def too_many_elements(label: str, nodes: int) -> TooManyElements:
     """The error of a value that consists of more than `nodes` values."""
-    return Invalid(f"{label}: more than {nodes} elements")
+    return TooManyElements(f"{label}: more than {nodes} elements")
 
 
 def too_deep(label: str, depth: int) -> Invalid:

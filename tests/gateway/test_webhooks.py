@@ -13,10 +13,10 @@ from services.gateway.webhooks.handlers import Delivery, receive
 from services.gateway.webhooks.signatures import HookSecret, signing_hosts
 from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.envelope import Envelope
-from shared.contracts.errors import Forbidden, Unavailable
+from shared.contracts.errors import Forbidden, Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from tests.clock import Clock
-from tests.costs import limit_processor_time
+from tests.costs import limit_processor_time, limit_stretches
 from tests.gateway.hooks import bitbucket, gitea, gitlab, signed
 from tests.gateway.running import HOOK_SECRET
 from tests.waiting import until
@@ -114,6 +114,47 @@ async def test_a_long_delivery_does_not_block_other_requests(database) -> None:
         outcome = await receive(replace(long, body=body), SECRETS, log, deliveries)
     assert outcome == "accepted"
     assert len(log.published[0].changed_paths or ()) == len(commits)
+
+
+@pytest.mark.parametrize("is_form", [False, True])
+async def test_a_push_of_very_many_files_may_have_changed_any(
+    database, is_form
+) -> None:
+    """It is published without its paths, and read in a process of its own."""
+    files = [f"f{number}" for number in range(200)]
+    commit = {"id": "3" * 40, "added": files, "removed": [], "modified": []}
+    payload = gitea(commits=[commit] * 1_500, total_commits=1_500)
+    body = json.dumps(payload, separators=(",", ":")).encode()
+    kind = "application/json"
+    if is_form:
+        body, kind = b"payload=" + body, "application/x-www-form-urlencoded"
+    sent = delivery(**{"x-gitea-signature": signed(body), "content-type": kind})
+    log, deliveries = Log(), MongoDeliveries(database["deliveries"])
+    async with limit_stretches():
+        outcome = await receive(replace(sent, body=body), SECRETS, log, deliveries)
+    assert outcome == "accepted"
+    (push,) = log.published
+    assert (push.ref, push.changed_paths) == ("refs/heads/main", None)
+
+
+@pytest.mark.parametrize(
+    ("extra", "message"),
+    [
+        ({"ref": 5}, "ref: must be"),
+        ({"x": json.loads("[" * 150 + "]" * 150)}, "body: nested deeper than 100"),
+    ],
+)
+async def test_a_push_of_very_many_files_keeps_the_other_limits(
+    database, extra, message
+) -> None:
+    """Its depth and its fields are checked as those of a small one."""
+    commits = [{"modified": ["f"] * 250_000}]
+    body = json.dumps(gitea(commits=commits, **extra)).encode()
+    sent = delivery(**{"x-gitea-signature": signed(body)})
+    log, deliveries = Log(), MongoDeliveries(database["deliveries"])
+    with pytest.raises(Invalid, match=message):
+        await receive(replace(sent, body=body), SECRETS, log, deliveries)
+    assert not log.published
 
 
 async def test_a_host_may_not_sign_pushes_of_another_host(database) -> None:

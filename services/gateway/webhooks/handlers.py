@@ -19,10 +19,13 @@ from services.gateway.webhooks.signatures import HookSecret, Provider, signing_h
 from shared.contracts.errors import Forbidden, Invalid, Unavailable
 from shared.contracts.gateway import RepositoryPushed
 from shared.guards.json_text import JsonLimits, load_json
-from shared.guards.workers import run_beside
+from shared.guards.trees import TooManyElements
+from shared.guards.workers import run_beside, run_bounded
 
-#: The size is the limit of the body; a push of thousands of commits is an honest one.
+#: The size is the limit of the body. Pushes of more elements than this are honest, too.
 JSON = JsonLimits(size=5 * 1024 * 1024)
+#: An element takes a byte at least: as many as such a body can have.
+ANY_ELEMENTS = JsonLimits(size=JSON.size, nodes=JSON.size)
 #: Longer bodies are read in a thread.
 LONG_BODY = 64 * 1024
 #: Hosts that send forms send one field.
@@ -98,15 +101,28 @@ async def receive(
 
 
 async def _pushes_in(delivery: Delivery) -> list[RepositoryPushed]:
-    """The pushes in the body; a long body is read in a thread."""
-    if len(delivery.body) > LONG_BODY:
+    """The pushes in the body; a long body is read in a thread.
+
+    A push of so many files that they are not read is one whose paths are not known:
+    refused, the portal would learn of it by its next scan only.
+    """
+    if len(delivery.body) <= LONG_BODY:
+        return _read(delivery)
+    try:
         return await run_beside(_read, delivery)
-    return _read(delivery)
+    except TooManyElements:
+        # No thread lets others go on while so much is parsed.
+        return await run_bounded(_read_without_paths, delivery, label="body")
 
 
 def _read(delivery: Delivery) -> list[RepositoryPushed]:
     number = _number(delivery)
-    return pushes(delivery.provider, _payload(delivery), number)
+    return pushes(delivery.provider, _payload(delivery, JSON), number)
+
+
+def _read_without_paths(delivery: Delivery) -> list[RepositoryPushed]:
+    payload, number = _payload(delivery, ANY_ELEMENTS), _number(delivery)
+    return pushes(delivery.provider, payload, number, knows_paths=False)
 
 
 def _fingerprints(
@@ -138,12 +154,12 @@ def _number(delivery: Delivery) -> str:
     return hashlib.sha256(delivery.body).hexdigest()
 
 
-def _payload(delivery: Delivery) -> Mapping[str, Any]:
+def _payload(delivery: Delivery, limits: JsonLimits) -> Mapping[str, Any]:
     body = delivery.body
     kind = delivery.headers.get("content-type", "").partition(";")[0].strip()
     if kind == "application/x-www-form-urlencoded":
         body = _field_of_form(body)
-    payload = load_json(body, label="body", limits=JSON)
+    payload = load_json(body, label="body", limits=limits)
     if not isinstance(payload, dict):
         raise Invalid("body: must be a JSON object")
     return payload

@@ -7,11 +7,14 @@ required.
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 from services.gateway.webhooks.signatures import Provider
 from shared.contracts.errors import Invalid, TooLarge
 from shared.contracts.gateway import NO_COMMIT, RepositoryPushed
 from shared.guards.addresses import split_address
+from shared.kit.git.addresses import is_repository_name
+from shared.kit.git.ref_names import is_ref_name
 
 #: GitHub lists at most this many commits of one push.
 GITHUB_COMMITS = 2048
@@ -19,19 +22,25 @@ GITHUB_COMMITS = 2048
 LONGEST_TEXT = 4096
 #: Limit of refs in one delivery, each of which becomes an event.
 MOST_REFS = 1_000
+#: Ids by SHA-1 or SHA-256; some hosts shorten them.
+COMMIT_ID = re.compile(r"[0-9a-f]{7,64}")
 
 Payload = Mapping[str, Any]
 Parser = Callable[[Payload, str], list[RepositoryPushed]]
 
 
 def pushes(
-    provider: Provider, payload: Payload, delivery: str
+    provider: Provider, payload: Payload, delivery: str, *, knows_paths: bool = True
 ) -> list[RepositoryPushed]:
     """The pushes in one delivery, one for each ref.
+
+    Without `knows_paths`, their commits are not read: any file may have changed.
 
     Raises:
         Invalid: naming the field that is missing, too long or of another type.
     """
+    if not knows_paths and isinstance(payload.get("commits"), list):
+        payload = {**payload, "commits": None}
     parser = PARSERS[provider]
     if provider == "bitbucket" and isinstance(payload.get("changes"), list):
         parser = _bitbucket_server
@@ -89,7 +98,7 @@ def _push(
     `has_all` tells whether so many commits are all commits of the push.
     """
     commits = _commits(payload)
-    before = _text(payload, "before")
+    before = _commit(payload, "before")
     # A branch that was reset to an earlier commit changes files without any commit.
     is_complete = bool(commits) and before != NO_COMMIT and has_all(len(commits or ()))
     paths = _paths(commits or ()) if is_complete else None
@@ -97,9 +106,9 @@ def _push(
         RepositoryPushed(
             provider=provider,
             **_repository(_text(payload, page)),
-            ref=_text(payload, "ref"),
+            ref=_ref(payload, "ref"),
             before=before,
-            after=_text(payload, "after"),
+            after=_commit(payload, "after"),
             changed_paths=paths,
             pusher=_first(payload, *pusher),
             pusher_name=_optional(payload, pusher_name),
@@ -121,9 +130,9 @@ def _bitbucket(payload: Payload, delivery: str) -> list[RepositoryPushed]:
             RepositoryPushed(
                 provider="bitbucket",
                 **repository,
-                ref=f"refs/{kind}/{_text(ref, 'name')}",
-                before=_text(old, "target.hash") if old else NO_COMMIT,
-                after=_text(new, "target.hash") if new else NO_COMMIT,
+                ref=f"refs/{kind}/{_ref(ref, 'name')}",
+                before=_commit(old, "target.hash") if old else NO_COMMIT,
+                after=_commit(new, "target.hash") if new else NO_COMMIT,
                 pusher=_first(payload, "actor.nickname", "actor.display_name"),
                 pusher_name=_optional(payload, "actor.display_name"),
                 delivery=delivery,
@@ -146,9 +155,9 @@ def _bitbucket_server(payload: Payload, delivery: str) -> list[RepositoryPushed]
         RepositoryPushed(
             provider="bitbucket",
             **repository,
-            ref=_text(change, "ref.id"),
-            before=_text(change, "fromHash"),
-            after=_text(change, "toHash"),
+            ref=_ref(change, "ref.id"),
+            before=_commit(change, "fromHash"),
+            after=_commit(change, "toHash"),
             pusher=_first(payload, "actor.name", "actor.displayName"),
             pusher_name=_optional(payload, "actor.displayName"),
             delivery=delivery,
@@ -168,7 +177,8 @@ PARSERS: dict[str, Parser] = {
 def _repository(page: str) -> dict[str, str]:
     parts = split_address(page, "repository")
     repository = parts.path.strip("/").removesuffix(".git")
-    if parts.scheme not in ("http", "https") or not parts.netloc or not repository:
+    is_page = parts.scheme in ("http", "https") and bool(parts.netloc)
+    if not is_page or not is_repository_name(unquote(repository)):
         raise Invalid(
             f"repository: {page[:200]!r} is no address of a repository's page"
         )
@@ -176,13 +186,16 @@ def _repository(page: str) -> dict[str, str]:
 
 
 def _commits(payload: Payload) -> list[Payload] | None:
-    """The commits with their file lists; None if the host omitted lists."""
-    listed = payload.get("commits")
-    if not isinstance(listed, list):
+    """The commits with their file lists; None if the host omitted lists.
+
+    Raises:
+        Invalid: if they are no list of objects.
+    """
+    if payload.get("commits") is None:
         return None
-    commits = [commit for commit in listed if isinstance(commit, Mapping)]
-    whole = all(isinstance(commit.get("modified"), list) for commit in commits)
-    return commits if whole and len(commits) == len(listed) else None
+    commits = _list(payload, "commits")
+    is_whole = all(isinstance(commit.get("modified"), list) for commit in commits)
+    return commits if is_whole else None
 
 
 def _paths(commits: Iterable[Payload]) -> list[str] | None:
@@ -222,6 +235,30 @@ def _text(payload: Any, path: str) -> str:
     if value is None:
         raise Invalid(f"{path}: must be a non-empty string")
     return value
+
+
+def _ref(payload: Any, path: str) -> str:
+    """The name of a branch or a tag.
+
+    Raises:
+        Invalid: if it is missing, or no name that Git takes.
+    """
+    ref = _text(payload, path)
+    if not is_ref_name(ref):
+        raise Invalid(f"{path}: {ref[:200]!r} is no name of a branch or a tag")
+    return ref
+
+
+def _commit(payload: Any, path: str) -> str:
+    """The id of a commit.
+
+    Raises:
+        Invalid: if it is missing, or no id.
+    """
+    commit = _text(payload, path)
+    if COMMIT_ID.fullmatch(commit) is None:
+        raise Invalid(f"{path}: {commit[:200]!r} is no id of a commit")
+    return commit
 
 
 def _changes(payload: Any, path: str) -> list[Payload]:
