@@ -16,6 +16,7 @@ from services.catalog.handlers import effort, walk
 from services.catalog.handlers.catalog import CatalogContext, context_for
 from services.catalog.handlers.effort import Effort, RestingRoots
 from services.catalog.handlers.ingestion import ingest
+from services.catalog.handlers.location_reader import LocationReader
 from services.catalog.handlers.pushes import Push
 from services.catalog.ingest.candidates import check_document
 from services.catalog.ingest.location_targets import MOST_PATTERNS, MOST_TARGETS
@@ -158,6 +159,47 @@ async def test_repeated_targets_count_toward_the_limit(
         any("names over 25 targets" in problem for problem in of) for of in problems
     ]
     assert over == [False, False, True, True]
+
+
+async def test_targets_over_the_limit_are_a_problem_of_their_location(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What there is room for is read and registered; a dry run is refused."""
+    monkeypatch.setattr(walk, "TARGET_LIMIT", 4)
+    for name in "abcde":
+        write(data, f"{name}.yaml", builders.component(name))
+    file = write(data, "all.yaml", pointing("all", "./a.yaml", "./b.yaml"))
+    async with running(database, data) as catalog:
+        assert (await catalog.register(file)).status_code == 201
+        write(data, "all.yaml", pointing("all", *(f"./{n}.yaml" for n in "cdeab")))
+        refused = await catalog.register(file, "?dryRun=true")
+        assert refused.status_code == 400
+        assert "leads to over 4 targets" in refused.text
+        await catalog.ask("POST", "/refresh", {"entityRef": "location:all"})
+        # There is room for one more, and those that were there stay.
+        assert await catalog.refs() == {f"component:{name}" for name in "abc"} | {
+            "location:all"
+        }
+        problems = await catalog.problems("all")
+    assert sum("leads to over 4 targets" in problem for problem in problems) == 1
+
+
+async def test_a_registration_whose_reading_is_refused_is_none(
+    database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the answer is an error, nothing is registered, and nothing is read."""
+    file = write(data, "a.yaml", builders.component("a"))
+
+    async def refuse(*_: object) -> object:
+        raise Invalid("the reading: is refused")
+
+    async with running(database, data) as catalog:
+        with monkeypatch.context() as patched:
+            patched.setattr(LocationReader, "_completed", refuse)
+            assert (await catalog.register(file)).status_code == 400
+        assert (await catalog.ask("GET", "/locations")).json() == []
+        assert (await catalog.register(file)).status_code == 201
+        assert "component:a" in await catalog.refs()
 
 
 async def test_a_file_of_many_addresses_is_read_once(

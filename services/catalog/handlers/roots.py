@@ -144,7 +144,9 @@ async def register(
 ) -> RootLocation:
     """Register a location and read it; when this returns, its entities are there.
 
-    A registration whose first reading was interrupted is continued.
+    A registration whose first reading was interrupted is continued. What is wrong with
+    its files stands at its Location entity; where the reading itself is refused,
+    nothing is registered.
 
     Raises:
         Conflict: if it is registered and `refresh` does not allow that.
@@ -162,7 +164,15 @@ async def register(
     if identity is not None and root.id != identity:
         # Somebody else registered it meanwhile.
         raise _already_exists(location, root)
-    return await ingest(catalog, root, context)
+    try:
+        return await ingest(catalog, root, context)
+    except (Conflict, Unavailable):
+        # The registration is read again by itself.
+        raise
+    except CallboardError:
+        if existing_root is None:
+            await release_root(catalog, root, REGISTERED, context)
+        raise
 
 
 async def require_readable(

@@ -56,6 +56,8 @@ class Walk:
         self._admission = admission
         self._visited_keys: set[TargetKey] = set()
         self._named = 0
+        #: Whether it leads to more targets than are read.
+        self._is_full = False
         self._effort = effort
         #: The targets that each Location entity names now, if all of them are known.
         self.named: dict[str, set[TargetKey]] = {}
@@ -95,12 +97,22 @@ class Walk:
         new_targets = [
             target for target in targets if target.key not in self._visited_keys
         ]
+        room = max(0, MOST_TARGETS - len(self._visited_keys))
+        if len(new_targets) > room:
+            new_targets = self._cut(new_targets, room)
         self._visited_keys.update(target.key for target in new_targets)
-        if len(self._visited_keys) > MOST_TARGETS:
-            raise Invalid(
-                f"{self._root.location}: leads to over {MOST_TARGETS:,} targets"
-            )
         return new_targets
+
+    def _cut(self, targets: Sequence[Target], room: int) -> list[Target]:
+        """The targets that there is room for; those left out stay as they are."""
+        self.uncertain.update(target.parent for target in targets[room:])
+        if self._is_full:
+            return []
+        self._is_full = True
+        over = BudgetExceeded(
+            f"{self._root.location}: leads to over {MOST_TARGETS:,} targets"
+        )
+        return [*targets[:room], replace(targets[room], error=over)]
 
     async def _spread(self, target: Target) -> list[Target]:
         """A target that is a pattern is as many as match it now."""
