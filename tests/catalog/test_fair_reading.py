@@ -164,8 +164,8 @@ async def test_repeated_targets_count_toward_the_limit(
 async def test_targets_over_the_limit_are_a_problem_of_their_location(
     database: Any, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What there is room for is read and registered; a dry run is refused."""
-    monkeypatch.setattr(walk, "TARGET_LIMIT", 4)
+    """What they brought stays, and none of them is read; a dry run is refused."""
+    monkeypatch.setattr(walk, "MOST_TARGETS", 4)
     for name in "abcde":
         write(data, f"{name}.yaml", builders.component(name))
     file = write(data, "all.yaml", pointing("all", "./a.yaml", "./b.yaml"))
@@ -176,10 +176,13 @@ async def test_targets_over_the_limit_are_a_problem_of_their_location(
         assert refused.status_code == 400
         assert "leads to over 4 targets" in refused.text
         await catalog.ask("POST", "/refresh", {"entityRef": "location:all"})
-        # There is room for one more, and those that were there stay.
-        assert await catalog.refs() == {f"component:{name}" for name in "abc"} | {
-            "location:all"
-        }
+        names = {"component:a", "component:b", "location:all"}
+        assert await catalog.refs() == names
+        more_targets = (f"./{name}.yaml" for name in ("all", *"cdeab"))
+        file = write(data, "more.yaml", pointing("more", *more_targets))
+        answer = await catalog.register(file)
+        assert answer.status_code == 201
+        assert await catalog.refs() == names | {"location:more"}
         problems = await catalog.problems("all")
     assert sum("leads to over 4 targets" in problem for problem in problems) == 1
 

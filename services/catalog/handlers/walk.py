@@ -6,7 +6,7 @@ for existing entities and other roots; nothing is stored here.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 
 from services.catalog.handlers.effort import Effort
@@ -24,7 +24,7 @@ from services.catalog.planning.reading import Target, TargetReading
 from services.catalog.planning.view import CatalogView
 from services.catalog.ports import SourceSnapshot
 from shared.contracts.entity import Entity
-from shared.contracts.errors import CallboardError, Invalid, NotFound
+from shared.contracts.errors import CallboardError, NotFound
 from shared.guards.budgets import BudgetExceeded
 
 AT_ONCE = 4
@@ -56,8 +56,6 @@ class Walk:
         self._admission = admission
         self._visited_keys: set[TargetKey] = set()
         self._named = 0
-        #: Whether it leads to more targets than are read.
-        self._is_full = False
         self._effort = effort
         #: The targets that each Location entity names now, if all of them are known.
         self.named: dict[str, set[TargetKey]] = {}
@@ -97,22 +95,18 @@ class Walk:
         new_targets = [
             target for target in targets if target.key not in self._visited_keys
         ]
-        room = max(0, MOST_TARGETS - len(self._visited_keys))
-        if len(new_targets) > room:
-            new_targets = self._cut(new_targets, room)
+        if len(self._visited_keys) + len(new_targets) > MOST_TARGETS:
+            new_targets = self._over_limit(new_targets)
         self._visited_keys.update(target.key for target in new_targets)
         return new_targets
 
-    def _cut(self, targets: Sequence[Target], room: int) -> list[Target]:
-        """The targets that there is room for; those left out stay as they are."""
-        self.uncertain.update(target.parent for target in targets[room:])
-        if self._is_full:
-            return []
-        self._is_full = True
-        over = BudgetExceeded(
+    def _over_limit(self, targets: Sequence[Target]) -> list[Target]:
+        """One target with the error, for all of them; what they brought stays."""
+        self.uncertain.update(target.parent for target in targets)
+        error = BudgetExceeded(
             f"{self._root.location}: leads to over {MOST_TARGETS:,} targets"
         )
-        return [*targets[:room], replace(targets[room], error=over)]
+        return [replace(target, error=error) for target in targets[:1]]
 
     async def _spread(self, target: Target) -> list[Target]:
         """A target that is a pattern is as many as match it now."""
