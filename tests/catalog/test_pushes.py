@@ -233,7 +233,8 @@ async def test_a_link_out_of_the_repository_is_a_location_error(
         location = await catalog.entity(f"location:default/{generated(url, 'url')}")
         assert location is not None
         [item] = location["status"]["items"]
-        assert f"{FILE}: the link leads outside the repository" in item["message"]
+        assert f"{FILE}': the link leads to an absolute path" in item["message"]
+        assert "must stay in its repository" in item["message"]
 
 
 async def test_included_files_and_targets_are_watched(
