@@ -139,11 +139,12 @@ async def test_what_a_location_brought_hidden_stays_so(
         assert await is_hidden(catalog, host)
 
 
+@pytest.mark.parametrize("beside", [[], [WEB]], ids=["alone", "beside a public one"])
 async def test_a_refused_first_descriptor_closes_for_good(
-    catalog: Running, host: Host
+    catalog: Running, host: Host, beside: list[Any]
 ) -> None:
     """It asked to be hidden; that it never was an entity makes no difference."""
-    await pushed(catalog, host, "hush", TAKEN)
+    await pushed(catalog, host, "hush", TAKEN, *beside)
     host.commit("hush", {FILE: None})
     await push(catalog, host, "hush", FILE)
     assert await is_closed(catalog, host, "hush")

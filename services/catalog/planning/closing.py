@@ -44,7 +44,7 @@ async def closed_files(
             bringing.add(state.location)
             for ref in filter(view.is_restricted, refs):
                 noted[ref] = replace(file, entity=_described(view.get(ref)))
-        elif _asks(state) and (own_sources is None or _source(file) in own_sources):
+        if _asks(state) and (own_sources is None or _source(file) in own_sources):
             noted[state.location] = file
     sources = {state.location: _source(state) for state in states.values()}
     return {
