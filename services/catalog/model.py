@@ -164,12 +164,13 @@ class ClosedFile:
 
     It stays closed if the entity goes: an author who moves, empties or breaks a file
     does not mean to publish what lies around it. `entity` is what tells who may see it;
-    None: only who may see everything.
+    None: only who may see everything. `commit` is one at which the file was there.
     """
 
     location: str
     place: RepositoryPath | None = None
     entity: EntityJson | None = None
+    commit: str = ""
 
 
 #: What names a root: a person's registration, or the configuration.
@@ -214,8 +215,12 @@ class RootLocation:
 
     @property
     def keys(self) -> set[str]:
-        """The repositories that it was read from."""
-        return {p.key for state in self.files.values() for p in state.places}
+        """The repositories that it was read from, and those of its closed files."""
+        closed_places = (file.place for file in self.closed.values())
+        closed_keys = {place.key for place in closed_places if place is not None}
+        return closed_keys | {
+            place.key for state in self.files.values() for place in state.places
+        }
 
 
 @dataclass(frozen=True, slots=True)

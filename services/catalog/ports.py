@@ -96,6 +96,14 @@ class SourceSnapshot(Protocol):
     async def with_commit(self, location: LocationRef, cause: Cause) -> Cause:
         """The cause, with the commit that the location was read at, if there is one."""
 
+    async def renamed(
+        self, location: LocationRef, since: str
+    ) -> tuple[str, LocationRef]:
+        """The commit of a location's repository, and where its file went since another.
+
+        The location itself if it was not renamed, or `since` is "".
+        """
+
     def place(self, location: LocationRef) -> RepositoryPath | None:
         """Where in Git a location lies; None outside Git."""
 

@@ -17,6 +17,7 @@ from services.catalog.ingest.problems import failure_item, refusal_item
 from services.catalog.ingest.refusals import Refusal
 from services.catalog.ingest.rules import DEFAULT, Rules
 from services.catalog.model import (
+    ClosedFile,
     FileState,
     LocationRef,
     RootLocation,
@@ -74,6 +75,9 @@ class MemoryReading:
 
     def named(self) -> NamedTargets:
         return NamedTargets(self.names)
+
+    async def renamed(self, file: ClosedFile) -> ClosedFile:
+        return file
 
     async def removal_cause(self, cause: Cause) -> Cause:
         return cause

@@ -172,6 +172,67 @@ async def test_what_was_registered_as_hidden_stays_so(
     assert await readable(catalog, host.url("hush", "docs/secret.md"))
 
 
+def vera() -> Principal:
+    """An owner of what is hidden, as the policy decides on her."""
+    owned = {
+        "rule": "IS_ENTITY_OWNER",
+        "resourceType": "catalog-entity",
+        "params": {"claims": ["group:default/vault"]},
+    }
+    also = {"callboard.source.explore": Grant("allow")}
+    return Principal(
+        "user:default/vera",
+        "user",
+        permission="callboard.source.read",
+        decision="conditional",
+        conditions={"anyOf": [{"not": HIDDEN_RULE}, owned]},
+        also=also,
+    )
+
+
+async def reads(catalog: Running, url: str, who: Principal) -> bool:
+    body = {"locations": [f"url:{url}"]}
+    answer = await catalog.ask("POST", "/sources/readable", body, who)
+    return bool(answer.json()["items"][0]["readable"])
+
+
+@pytest.mark.parametrize("is_edited", [False, True])
+async def test_a_renamed_folder_stays_hidden(
+    catalog: Running, host: Host, is_edited: bool
+) -> None:
+    """Git knows where its descriptor went, although no Location names it there."""
+    started = {FILE: [WEB, LOCATION], "svc/h.yaml": HIDDEN, "svc/x": "x\n" * 9}
+    host.commit("hush", started)
+    await push(catalog, host, "hush", *started)
+    assert await is_hidden(catalog, host)
+    for old, new in (("svc", "service"), ("service", "hidden/service")):
+        files: dict[str, Any] = {f"{old}/h.yaml": None, f"{old}/x": None}
+        files |= {f"{new}/h.yaml": HIDDEN, f"{new}/x": "x\n" * 9}
+        if is_edited:
+            edited = {**HIDDEN, "spec": {**HIDDEN["spec"], "lifecycle": new[:3]}}
+            files[f"{new}/h.yaml"] = edited
+        host.commit("hush", files)
+        await push(catalog, host, "hush", *files)
+        for path in (f"{new}/x", f"{new}/h.yaml"):
+            assert not await readable(catalog, host.url("hush", path)), path
+        assert await reads(catalog, host.url("hush", f"{new}/x"), vera())
+    assert await readable(catalog, host.url("hush", "docs/x"))
+
+
+async def test_a_file_of_two_documents_stays_closed_to_those_who_see_one(
+    catalog: Running, host: Host
+) -> None:
+    """The other one was hidden, and is refused now; its owners go on reading."""
+    host.commit("hush", {"svc/h.yaml": [HIDDEN, WEB], "svc/x": "x"})
+    await catalog.register(host.url("hush", "svc/h.yaml"))
+    assert not await readable(catalog, host.url("hush", "svc/h.yaml"))
+    host.commit("hush", {"svc/h.yaml": [TAKEN, WEB]})
+    await push(catalog, host, "hush", "svc/h.yaml")
+    assert await catalog.entity("component:default/hidden") is None
+    assert not await readable(catalog, host.url("hush", "svc/h.yaml"))
+    assert await reads(catalog, host.url("hush", "svc/h.yaml"), vera())
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -200,30 +261,6 @@ async def test_who_wrote_what_was_hidden_may_open_it(
     assert not await is_hidden(catalog, host)
 
 
-def vera() -> Principal:
-    """An owner of what is hidden, as the policy decides on her."""
-    owned = {
-        "rule": "IS_ENTITY_OWNER",
-        "resourceType": "catalog-entity",
-        "params": {"claims": ["group:default/vault"]},
-    }
-    also = {"callboard.source.explore": Grant("allow")}
-    return Principal(
-        "user:default/vera",
-        "user",
-        permission="callboard.source.read",
-        decision="conditional",
-        conditions={"anyOf": [{"not": HIDDEN_RULE}, owned]},
-        also=also,
-    )
-
-
-async def reads(catalog: Running, url: str, who: Principal) -> bool:
-    body = {"locations": [f"url:{url}"]}
-    answer = await catalog.ask("POST", "/sources/readable", body, who)
-    return bool(answer.json()["items"][0]["readable"])
-
-
 async def test_the_owners_of_what_was_hidden_go_on_reading_it(
     catalog: Running, host: Host
 ) -> None:
@@ -240,9 +277,10 @@ async def test_the_owners_of_what_was_hidden_go_on_reading_it(
     assert answer.status_code == 201, answer.text
     assert await reads(catalog, root, vera())
     assert await is_closed(catalog, host, "hush")
-    host.commit("hush", {"service.yaml": entity("hidden")})
-    await push(catalog, host, "hush", "service.yaml")
-    assert await readable(catalog, root)
+    for name in ("hidden", "renamed"):
+        host.commit("hush", {"service.yaml": entity(name)})
+        await push(catalog, host, "hush", "service.yaml")
+        assert await readable(catalog, root)
 
 
 async def test_the_location_of_a_refused_restricted_descriptor_is_hidden(

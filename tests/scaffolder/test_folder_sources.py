@@ -29,12 +29,15 @@ class Elsewhere:
         self.calls.append(("missing", url, base))
         return NotFound("missing")
 
-    async def tree(self, url: str, base: str | None, folder: Path) -> list[str]:
-        del folder
+    async def tree(
+        self, url: str, base: str | None, folder: Path, *, hidden: object = None
+    ) -> list[str]:
+        del folder, hidden
         self.calls.append(("tree", url, base))
         return ["a note"]
 
-    async def file(self, url: str, base: str | None) -> bytes:
+    async def file(self, url: str, base: str | None, *, hidden: object = None) -> bytes:
+        del hidden
         self.calls.append(("file", url, base))
         return b"remote"
 

@@ -12,7 +12,13 @@ from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.ingest.location_targets import targets_of
-from services.catalog.model import LocationRef, RootLocation, TargetKey, parse_location
+from services.catalog.model import (
+    ClosedFile,
+    LocationRef,
+    RootLocation,
+    TargetKey,
+    parse_location,
+)
 from services.catalog.planning.reading import NamedTargets, Target, TargetReading
 from services.catalog.ports import SourceSnapshot
 from shared.contracts.catalog import Cause
@@ -79,6 +85,19 @@ class LocationReader:
         """What Location entities name now; complete once all slices are read."""
         walk = self._walk
         return NamedTargets(walk.named, walk.uncertain, walk.passed_over)
+
+    async def renamed(self, file: ClosedFile) -> ClosedFile:
+        """A closed file where it is now, as far as that can be told."""
+        try:
+            location = parse_location(file.location)
+            commit, new_location = await self._sources.renamed(location, file.commit)
+        except CallboardError:
+            # The host does not answer, or has lost that commit.
+            return file
+        if new_location == location:
+            return replace(file, commit=commit)
+        place = self._sources.place(new_location)
+        return replace(file, location=str(new_location), place=place, commit=commit)
 
     async def removal_cause(self, cause: Cause) -> Cause:
         """The cause of what the location no longer names, with its commit."""

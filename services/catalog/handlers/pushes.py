@@ -107,7 +107,7 @@ async def apply_push(
             await ingest(catalog, root, context)
             continue
         keys = _touched(root.files.values(), push)
-        if keys:
+        if keys or _touches_closed(root, push):
             await ingest(catalog, root, context, only=keys)
 
 
@@ -149,6 +149,12 @@ def _touched(states: Iterable[FileState], push: Push) -> set[TargetKey]:
         for state in states
         if any(push.touches(place) for place in state.places)
     }
+
+
+def _touches_closed(root: RootLocation, push: Push) -> bool:
+    """Whether a closed file may be somewhere else now."""
+    places = (file.place for file in root.closed.values())
+    return any(place is not None and push.touches(place) for place in places)
 
 
 def _spreads(catalog: CatalogContext, root: RootLocation) -> bool:

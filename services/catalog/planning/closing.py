@@ -30,29 +30,38 @@ async def closed_files(
 
     They are noted as their entities come, so that it does not matter how those go.
     What the file brings next decides anew, and so does the entity, where it moved to
-    within its source.
+    within its source. A file that Git says was renamed is closed where it is now.
     """
     states = outcome.following_states
-    closed = dict(outcome.root.closed)
     own_sources = _own_sources(outcome.root, states)
     bringing: set[str] = set()
     noted: dict[str, ClosedFile] = {}
     async for key, state in in_turns(outcome.states.items()):
         refs = view.emitted(*key)
-        file = ClosedFile(state.location, state.place)
-        if refs:
+        asks = any(map(is_about_restricted, state.errors))
+        file = ClosedFile(
+            state.location, state.place, commit=_commit_of(outcome, state)
+        )
+        if refs and not asks:
             bringing.add(state.location)
-            for ref in filter(view.is_restricted, refs):
-                noted[ref] = replace(file, entity=_described(view.get(ref)))
-        if _asks(state) and (own_sources is None or _source(file) in own_sources):
+        for ref in filter(view.is_restricted, refs):
+            noted[ref] = replace(file, entity=_described(view.get(ref)))
+        if asks and (own_sources is None or _source(file) in own_sources):
             noted[state.location] = file
     sources = {state.location: _source(state) for state in states.values()}
-    return {
-        name: file
-        for name, file in {**closed, **noted}.items()
-        if name in noted
-        or not (file.location in bringing or _has_moved(view, name, file, sources))
+    gone = {
+        name: await outcome.reading.renamed(file)
+        for name, file in outcome.root.closed.items()
+        if name not in noted
+        and file.location not in bringing
+        and not _has_moved(view, name, file, sources)
     }
+    return {**gone, **noted}
+
+
+def _commit_of(outcome: LocationOutcome, state: FileState) -> str:
+    cause = outcome.causes.by_location.get(state.location)
+    return state.etag or (cause and cause.commit) or ""
 
 
 def _own_sources(
@@ -95,10 +104,6 @@ def _described(stored: StoredEntity | None) -> EntityJson | None:
         ],
     }
     return described if len(orjson.dumps(described)) <= LONGEST_DESCRIPTION else None
-
-
-def _asks(state: FileState) -> bool:
-    return any(map(is_about_restricted, state.errors))
 
 
 def _has_moved(

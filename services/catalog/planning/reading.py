@@ -6,7 +6,13 @@ from typing import Protocol
 
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.refusals import Refusal
-from services.catalog.model import FileState, LocationRef, RootLocation, TargetKey
+from services.catalog.model import (
+    ClosedFile,
+    FileState,
+    LocationRef,
+    RootLocation,
+    TargetKey,
+)
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError
 
@@ -95,6 +101,9 @@ class LocationReading(Protocol):
 
     def named(self) -> NamedTargets:
         """What Location entities name now; complete once all slices are read."""
+
+    async def renamed(self, file: ClosedFile) -> ClosedFile:
+        """A closed file where it is now, as far as that can be told."""
 
     async def removal_cause(self, cause: Cause) -> Cause:
         """The cause of what the location no longer names, with its commit."""

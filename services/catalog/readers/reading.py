@@ -53,6 +53,8 @@ class SourceReading:
         self._infos: dict[str, CommitInfo] = {}
         #: Short files that were read last: many addresses may name one.
         self._bodies: dict[RepositoryPath, FetchedFile] = {}
+        #: By two commits: the files that were renamed between them.
+        self._renames: dict[tuple[str, str], Mapping[str, str]] = {}
         #: By commit and folder: the files that patterns are asked for.
         self._listings: dict[tuple[str, str], bytes] = {}
 
@@ -193,6 +195,23 @@ class SourceReading:
                 "changed_at": info.at,
             }
         )
+
+    async def renamed(
+        self, location: LocationRef, since: str
+    ) -> tuple[str, LocationRef]:
+        target = self._target(location)
+        if target is None:
+            return "", location
+        target, commit = await self._resolve(target)
+        if since in {"", commit}:
+            return commit, location
+        key = (since, commit)
+        if key not in self._renames:
+            self._renames[key] = await self._mirrors.renames(target, *key)
+        path = self._renames[key].get(target.path, target.path)
+        if path == target.path:
+            return commit, location
+        return commit, LocationRef("url", target.at(path).url())
 
     def place(self, location: LocationRef) -> RepositoryPath | None:
         target = self._known_target(location)

@@ -108,6 +108,7 @@ def root_document(root: RootLocation) -> Document:
                     file.location,
                     _place(file.place) if file.place else None,
                     file.entity,
+                    file.commit,
                 ]
                 for name, file in root.closed.items()
             }
@@ -131,8 +132,10 @@ def stored_root(document: Document) -> RootLocation:
         registrant=document.get("registrant", ""),
         source=document.get("source", ""),
         closed={
-            name: ClosedFile(location, _stored_place(place) if place else None, entity)
-            for name, (location, place, entity) in orjson.loads(
+            name: ClosedFile(
+                location, _stored_place(place) if place else None, entity, commit
+            )
+            for name, (location, place, entity, commit) in orjson.loads(
                 document.get("closed", "{}")
             ).items()
         },

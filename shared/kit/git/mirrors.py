@@ -36,6 +36,7 @@ from shared.kit.git.local_hosts import (
 )
 from shared.kit.git.mirror_updates import CoalescedRuns, update
 from shared.kit.git.not_found import ref_not_found_message, repository_not_found_message
+from shared.kit.git.output import split_paths
 from shared.kit.git.push import check_branch, push_folder
 from shared.kit.git.ref_names import full_names
 from shared.kit.git.trees import ExportedTree, GitTrees
@@ -196,7 +197,13 @@ class RepositoryMirrors:
         if prefix:
             arguments += ["--", _clean(prefix)]
         output = await self._git(target, arguments)
-        return await asyncio.to_thread(_split, output)
+        return await asyncio.to_thread(split_paths, output)
+
+    async def renames(
+        self, target: GitTarget, old_commit: str, commit: str
+    ) -> Mapping[str, str]:
+        """The new path of each file that was renamed from one commit to another."""
+        return await self._trees(target).renames(old_commit, commit)
 
     async def export(
         self,
@@ -381,11 +388,6 @@ class RepositoryMirrors:
             allowed_exit_codes=allowed_exit_codes,
             limit=limit,
         )
-
-
-def _split(printed: bytes) -> list[str]:
-    """The paths in git's output, each of which ends with NUL."""
-    return [part for part in printed.decode(errors="replace").split("\0") if part]
 
 
 def _clean(path: str) -> str:

@@ -166,3 +166,8 @@ def file_size(header: bytes, output: IO[bytes], path: str) -> int:
     if len(words) == 2 and words[0] == b"dangling":
         raise no_file_behind(path)
     raise NotFound(f"there is no file {path}")
+
+
+def split_paths(printed: bytes) -> list[str]:
+    """The paths in git's output, each of which ends with NUL."""
+    return [part for part in printed.decode(errors="replace").split("\0") if part]

@@ -41,6 +41,7 @@ from shared.kit.git.output import (
     file_size,
     no_file_behind,
     records,
+    split_paths,
     with_sizes,
     write_entry,
 )
@@ -159,6 +160,27 @@ class GitTrees:
         if await self._is_file(commit, path):
             return []
         return (await self._index(commit)).follow_path(path)
+
+    async def renames(self, old_commit: str, commit: str) -> Mapping[str, str]:
+        """The new path of each file that was renamed from one commit to another.
+
+        In a partial mirror these are the files with the same content: to compare others
+        would fetch them.
+        """
+        similarity = "-M100%" if self.is_partial else "-M"
+        options = ["-r", "-z", similarity, "--diff-filter=R", "--name-status"]
+        output = await run_git(
+            ["diff-tree", *options, old_commit, commit, "--"],
+            cwd=self.mirror,
+            environment=self.environment,
+        )
+        status_old_new = iter(await to_thread(split_paths, output))
+        return {
+            old: new
+            for _, old, new in zip(
+                status_old_new, status_old_new, status_old_new, strict=True
+            )
+        }
 
     async def _is_file(self, commit: str, path: str) -> bool:
         """Whether there is a file at a path that leads through no link."""
