@@ -6,6 +6,7 @@ the source of truth: a snapshot that does not fit is ignored.
 
 import asyncio
 import contextlib
+import gc
 import time
 from dataclasses import dataclass
 
@@ -58,6 +59,8 @@ class ReadModelLoader:
         self.is_restored = await self._restore()
         if not self.is_restored:
             await self._read()
+        # What has been loaded stays: later collections need not visit it.
+        gc.freeze()
         log.info(
             "catalog_loaded",
             entities=len(state),

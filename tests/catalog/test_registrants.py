@@ -8,6 +8,7 @@ import pytest
 from shared.kit.http.service_tokens import Grant, Principal
 from tests import builders
 from tests.catalog.running import Host, Running, generated, pointing, running, write
+from tests.catalog.test_source_rights import HIDDEN
 
 BO = "user:default/bo"
 ORIGIN = "backstage.io/managed-by-origin-location"
@@ -243,3 +244,27 @@ async def test_a_dry_run_does_not_reveal_restricted_entities(
         )
         assert answer.json()["provided"] == []
         assert generated(mine) in answer.text
+
+
+async def test_a_registrant_sees_the_registration_of_what_is_hidden(
+    database: Any, data: Path, host: Host
+) -> None:
+    """Who registered it lists it, and removes it; another registrant does not."""
+    document = builders.component("secret")
+    document["metadata"]["annotations"] = {"callboard.dev/visibility": "restricted"}
+    document["spec"]["owner"] = "group:default/b"
+    host.commit("hush", {"svc/h.yaml": document})
+    conditions = {"anyOf": [OWN, {"not": HIDDEN}]}
+    async with running(database, data, host.config()) as catalog:
+        identity = (await registered(catalog, host.url("hush", "svc/h.yaml")))[
+            "location"
+        ]["id"]
+        for subject, expected in ((BO, 200), ("user:default/cy", 404)):
+            who = Principal(
+                subject, "user", (), "catalog.entity.read", "conditional", conditions
+            )
+            answer = await catalog.ask("GET", f"/locations/{identity}", None, who)
+            assert answer.status_code == expected, subject
+            listed = await catalog.ask("GET", "/locations", None, who)
+            assert len(listed.json()) == (expected == 200)
+        assert await removed(catalog, identity) == 204

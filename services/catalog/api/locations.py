@@ -107,13 +107,21 @@ def _flat_item(document: Mapping[str, str | None]) -> dict[str, str]:
     return {key.lower(): value.lower() for key, value in document.items() if value}
 
 
-def _visible_registrations(writes: Writes, scope: ReaderScope) -> list[RootLocation]:
-    """What is registered, but for what leads to restricted entities alone."""
+def _visible_registrations(
+    writes: Writes, scope: ReaderScope, caller: Principal
+) -> list[RootLocation]:
+    """What is registered, but for what others' restricted entities alone come from."""
     registrations = writes.catalog.state.provided_by(REGISTERED)
     visible_roots = (
-        root for root in registrations if not scope.hides(root.location.entity_ref)
+        root for root in registrations if not _is_hidden(root, scope, caller)
     )
     return sorted(visible_roots, key=lambda root: (root.created, root.name))
+
+
+def _is_hidden(root: RootLocation, scope: ReaderScope, caller: Principal) -> bool:
+    """Whether the caller may not know of a registration, which is not their own."""
+    is_own = root.registrant == caller.subject
+    return scope.hides(root.location.entity_ref) and not is_own
 
 
 def _with_id(
@@ -125,15 +133,15 @@ def _with_id(
     return root
 
 
-def visible_root(writes: Writes, scope: ReaderScope, identity: str) -> RootLocation:
+def visible_root(
+    writes: Writes, scope: ReaderScope, caller: Principal, identity: str
+) -> RootLocation:
     """The registration with an id, if the caller may know of it.
 
     Raises:
         NotFound: otherwise.
     """
-    return _with_id(
-        writes, identity, lambda root: scope.hides(root.location.entity_ref)
-    )
+    return _with_id(writes, identity, lambda root: _is_hidden(root, scope, caller))
 
 
 async def _known_root(
@@ -151,9 +159,11 @@ async def _known_root(
 
 
 @router.get("/locations", response_model=list[LocationItem])
-async def listing(scope: CallerScope, writes: CatalogWrites) -> Response:
+async def listing(
+    scope: CallerScope, caller: Caller, writes: CatalogWrites
+) -> Response:
     """All registrations, oldest first."""
-    registrations = _visible_registrations(writes, scope)
+    registrations = _visible_registrations(writes, scope, caller)
     return json_response([{"data": _document(root)} for root in registrations])
 
 
@@ -211,14 +221,17 @@ def _allowed_location(writes: Writes, spec: LocationSpec) -> LocationRef:
 
 @router.post("/locations/by-query", response_model=LocationPage)
 async def by_query(
-    body: LocationPageRequest, scope: CallerScope, writes: CatalogWrites
+    body: LocationPageRequest,
+    scope: CallerScope,
+    caller: Caller,
+    writes: CatalogWrites,
 ) -> Response:
     """A page of registrations that meet a predicate over id, type and target."""
     page = _Page(query=body.query, limit=body.limit or PAGE_SIZE, afterId="")
     if body.cursor is not None:
         page = _cursor(body.cursor)
     is_match = matcher(parse_predicate(page.query))
-    documents = map(_document, _visible_registrations(writes, scope))
+    documents = map(_document, _visible_registrations(writes, scope, caller))
     matches = [
         document
         async for document in in_turns(documents)
@@ -268,9 +281,11 @@ async def by_entity(
 
 
 @router.get("/locations/{location_id}", response_model=LocationDocument)
-async def single(location_id: str, scope: CallerScope, writes: CatalogWrites) -> Any:
+async def single(
+    location_id: str, scope: CallerScope, caller: Caller, writes: CatalogWrites
+) -> Any:
     """One registration."""
-    return _document(visible_root(writes, scope, location_id))
+    return _document(visible_root(writes, scope, caller, location_id))
 
 
 @router.put("/locations/{location_id}", response_model=LocationDocument)

@@ -58,7 +58,7 @@ async def remaining(
 
     `removable` says whether the caller may unregister the location.
     """
-    root = visible_root(writes, scope, location_id)
+    root = visible_root(writes, scope, caller, location_id)
     outcome = await unregister_outcome(writes.catalog, root)
     items = [
         await _item(provider, scope)

@@ -62,7 +62,9 @@ class Writes:
         raise Forbidden(f"{principal.subject} may not do this to {stored.ref}")
 
     def hides(self, principal: Principal, root: RootLocation) -> bool:
-        """Whether the caller may not know of a registration."""
+        """Whether the caller may not know of a registration, which is not their own."""
+        if root.registrant == principal.subject:
+            return False
         ref = root.location.entity_ref
         reader = principal.granted(ENTITY_READ)
         return self.model.record(ref) is not None and not self.is_permitted(reader, ref)

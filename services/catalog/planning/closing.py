@@ -49,14 +49,14 @@ async def closed_files(
         if asks and (own_sources is None or _source(file) in own_sources):
             noted[state.location] = file
     sources = {state.location: _source(state) for state in states.values()}
-    gone = {
+    earlier_files = {
         name: await outcome.reading.renamed(file)
         for name, file in outcome.root.closed.items()
         if name not in noted
         and file.location not in bringing
         and not _has_moved(view, name, file, sources)
     }
-    return {**gone, **noted}
+    return {**earlier_files, **noted}
 
 
 def _commit_of(outcome: LocationOutcome, state: FileState) -> str:
