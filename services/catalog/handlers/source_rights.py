@@ -9,7 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_index import SourceIndex
-from services.catalog.handlers.source_views import SourceView
+from services.catalog.handlers.source_views import (
+    PresentEntities,
+    SourceView,
+    add_refused,
+)
 from services.catalog.ingest.problems import is_about_restricted
 from services.catalog.model import LocationRef, RepositoryPath, RootLocation
 from services.catalog.planning.reading import Target
@@ -148,31 +152,14 @@ class SourceRights:
             for file in self._index.refused.of(place.key)
             if file.is_restricted and file.root != reader.root
         ]
-        owned_paths: set[str] = set()
-        present_refs: set[str] = set()
-        present_paths: set[str] = set()
+        present = PresentEntities()
         async for target_place, ref in in_turns(emitted):
             is_visible = sees(ref)
             view.add(target_place, is_visible=is_visible)
             if refused_files:
-                present_refs.add(ref)
-                present_paths.add(target_place.path)
-                if is_visible and self._state.is_restricted(ref):
-                    owned_paths.add(target_place.path)
-        # Who would see the entity of a closed file sees what is refused in it, too.
-        refused_files.sort(key=lambda file: file.entity is None)
-        async for file in in_turns(refused_files):
-            path = file.place.path
-            # Of a closed file, its entity decides as long as it comes from the source,
-            # and what the file brings now, by whatever location.
-            if file.ref in present_refs or path in owned_paths:
-                continue
-            if file.entity and path in present_paths and not self._asks(file.place):
-                continue
-            is_visible = file.entity is not None and reader.saw(file.entity)
-            view.add(file.place, is_visible=is_visible)
-            if is_visible:
-                owned_paths.add(path)
+                is_owned = is_visible and self._state.is_restricted(ref)
+                present.add(ref, target_place.path, is_owned=is_owned)
+        await add_refused(view, refused_files, present, reader.saw, self._asks)
         if view.has_hidden:
             await self._hide_includes(view, place.key, sees)
         if len(reader.views) >= REMEMBERED_VIEWS:

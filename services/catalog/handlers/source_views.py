@@ -3,7 +3,13 @@
 Made once for a source and a reader; every question about a place in it is a lookup.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from services.catalog.handlers.refused_files import RefusedFile
 from services.catalog.model import RepositoryPath
+from shared.contracts.entity import Entity
+from shared.guards.turns import in_turns
 
 
 class SourceView:
@@ -72,3 +78,48 @@ def _folders(path: str) -> list[str]:
     while folders[-1]:
         folders.append(folders[-1].rpartition("/")[0])
     return folders
+
+
+@dataclass(slots=True)
+class PresentEntities:
+    """What comes from a source now.
+
+    `owned_paths` are the files with hidden entities that the reader sees.
+    """
+
+    refs: set[str] = field(default_factory=set)
+    paths: set[str] = field(default_factory=set)
+    owned_paths: set[str] = field(default_factory=set)
+
+    def add(self, ref: str, path: str, *, is_owned: bool) -> None:
+        """Take in an entity of a file."""
+        self.refs.add(ref)
+        self.paths.add(path)
+        if is_owned:
+            self.owned_paths.add(path)
+
+
+async def add_refused(
+    view: SourceView,
+    files: Sequence[RefusedFile],
+    present: PresentEntities,
+    saw: Callable[[Entity], bool],
+    asks: Callable[[RepositoryPath], bool],
+) -> None:
+    """Hide refused and closed files but from those who would see their entities.
+
+    Of a closed file, its entity decides as long as it comes from the source, and what
+    the file brings now, by whatever location: unless it `asks` to be restricted.
+    """
+    # Who would see the entity of a closed file sees what is refused in it, too.
+    described_first = sorted(files, key=lambda file: file.entity is None)
+    async for file in in_turns(described_first):
+        path = file.place.path
+        if file.ref in present.refs or path in present.owned_paths:
+            continue
+        if file.entity and path in present.paths and not asks(file.place):
+            continue
+        is_visible = file.entity is not None and saw(file.entity)
+        view.add(file.place, is_visible=is_visible)
+        if is_visible:
+            present.owned_paths.add(path)
