@@ -13,6 +13,7 @@ from shutil import disk_usage
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import anyio
 import httpx
 import hypothesis
 import pytest
@@ -33,6 +34,11 @@ from shared.kit.documents import mongo
 from shared.kit.events import topics
 from shared.kit.http.service_tokens import Grant, Principal, PrincipalTokens
 from tests.disk import CannotMount, SmallDisk
+
+# anyio imports its parts as they are used first. Deep in a request, pytest's parsing of
+# them may meet a collection, on which Python 3.11 fails (recursion depth mismatch).
+for part in dir(anyio):
+    getattr(anyio, part)
 
 # How long an example takes depends on what else the machine does.
 hypothesis.settings.register_profile(
