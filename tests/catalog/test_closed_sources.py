@@ -1,6 +1,7 @@
 """What closes a source that nothing comes from any more, and what does not."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from tests.catalog.test_refused_sources import (
 )
 from tests.catalog.test_repository_names import FILE, provider, push
 from tests.catalog.test_source_rights import HIDDEN as HIDDEN_RULE
-from tests.catalog.test_source_rights import MARK, entity, readable
+from tests.catalog.test_source_rights import MARK, entity, readable, somebody
 
 
 @pytest.fixture
@@ -168,6 +169,19 @@ async def test_what_was_registered_as_hidden_stays_so(
     assert "component:hidden" not in await catalog.refs()
     assert await is_closed(catalog, host, "hush")
     own_id = answer.json()["location"]["id"]
+    stranger = replace(
+        somebody(),
+        permission="catalog.location.delete",
+        decision="conditional",
+        conditions={"not": HIDDEN_RULE},
+    )
+    root = catalog.work.catalog.state.root_with_id(own_id)
+    assert root is not None
+    registered_by = replace(root, registrant=stranger.subject)
+    catalog.work.catalog.state.put_root(registered_by)
+    answer = await catalog.ask("DELETE", f"/locations/{own_id}", None, stranger)
+    assert answer.status_code == 403, answer.text
+    catalog.work.catalog.state.put_root(root)
     assert (await catalog.ask("DELETE", f"/locations/{own_id}")).status_code == 204
     assert await readable(catalog, host.url("hush", "docs/secret.md"))
 
@@ -194,6 +208,61 @@ async def reads(catalog: Running, url: str, who: Principal) -> bool:
     body = {"locations": [f"url:{url}"]}
     answer = await catalog.ask("POST", "/sources/readable", body, who)
     return bool(answer.json()["items"][0]["readable"])
+
+
+@pytest.mark.parametrize("neighbour", ["b/info.yaml", FILE])
+async def test_a_push_to_a_neighbour_forgets_nothing(
+    catalog: Running, host: Host, neighbour: str
+) -> None:
+    """It reads only what it changed; the hidden file goes by the next push."""
+    locations = pointing("all", "./svc/h.yaml", "./b/info.yaml")
+    files: dict[str, Any] = {FILE: [locations, entity("goal-2")], "b/info.yaml": WEB}
+    started = {**files, "svc/h.yaml": HIDDEN, "svc/x": "x"}
+    host.commit("hush", started)
+    await push(catalog, host, "hush", *started)
+    changes = {"b/info.yaml": entity("web", type="website"), FILE: [locations]}
+    host.commit("hush", {neighbour: changes[neighbour]})
+    await push(catalog, host, "hush", neighbour)
+    assert await is_hidden(catalog, host)
+    host.commit("hush", {"svc/h.yaml": None})
+    await push(catalog, host, "hush", "svc/h.yaml")
+    assert "component:hidden" not in await catalog.refs()
+    assert not await readable(catalog, host.url("hush", "svc/x"))
+
+
+async def test_what_is_noted_of_a_location_fits_into_its_document(
+    catalog: Running, host: Host
+) -> None:
+    """Of very many hidden entities their files are noted, not they themselves."""
+    long = {"x.example/long": "x" * 6_000}
+    documents = [refused(f"hidden-{n}", **long) for n in range(400)]
+    await pushed(catalog, host, "hush", *documents)
+    [root] = [
+        r
+        for r in catalog.work.catalog.state.roots.values()
+        if "/hush/" in str(r.location)
+    ]
+    described = [file for file in root.closed.values() if file.entity is not None]
+    assert len(root.closed) == 400
+    assert 0 < len(described) < 400
+    host.commit("hush", {FILE: None})
+    await push(catalog, host, "hush", FILE)
+    assert await is_closed(catalog, host, "hush")
+
+
+async def test_a_new_default_branch_opens_nothing(catalog: Running, host: Host) -> None:
+    """The root of the old branch goes, and what it closed is closed by the new one."""
+    await pushed(catalog, host, "hush", HIDDEN)
+    host.commit("hush", {FILE: ""})
+    await push(catalog, host, "hush", FILE)
+    host.rename_branch("hush", "trunk")
+    context = catalog.work.catalog
+    for _ in range(2):
+        await scan(context, DesiredLocations((), (provider(host),)), 1, print)
+        assert not await readable(catalog, f"https://{host.name}/hush/tree/trunk/")
+        assert not await readable(
+            catalog, f"https://{host.name}/hush/blob/trunk/docs/x"
+        )
 
 
 @pytest.mark.parametrize("is_edited", [False, True])

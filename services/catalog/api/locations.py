@@ -303,6 +303,7 @@ async def change(
     writes.require_writable()
     root = await _known_root(writes, caller, location_id)
     writes.require_all(caller, root)
+    writes.require_closed(caller, root)
     await roots.require_readable(writes.catalog, location, reader)
     context = context_of(caller, "registration", reader)
     return _document(await roots.move(writes.catalog, root, location, context))

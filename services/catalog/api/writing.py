@@ -97,12 +97,29 @@ class Writes:
                     "has brought"
                 )
 
+    def require_closed(self, principal: Principal, root: RootLocation) -> None:
+        """Raise Forbidden unless the decision covers what its closed files brought.
+
+        Nothing closes them any more once the root is gone.
+        """
+        if root.is_by_operator or principal.decision == "allow":
+            return
+        for ref, file in root.closed.items():
+            if self.catalog.state.providing_location(ref) is not None:
+                continue
+            if file.entity is None or not permits(principal, Entity(file.entity)):
+                raise Forbidden(
+                    f"{root.location} has brought what is not for everybody: "
+                    f"{principal.subject} may not do this"
+                )
+
     async def require_removal(self, principal: Principal, root: RootLocation) -> None:
         """Raise Forbidden unless the caller may unregister a location.
 
         The registrant may if the decision covers all entities that are deleted with it;
         entities that another source provides as well stay.
         """
+        self.require_closed(principal, root)
         try:
             self.require_all(principal, root)
         except Forbidden:

@@ -5,7 +5,7 @@ descriptor. A push concerns one repository; the scan compares the whole listing.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
@@ -192,10 +192,36 @@ async def discover(
     if count > GUARD_ABOVE and count > GUARD_SHARE * total:
         report(provider.name, f"{count} of {total} repositories vanished")
         vanished_roots = []
-    for root in vanished_roots:
-        await release_root(catalog, root, provider.provider_id, context)
     for location in descriptors.values():
         try:
             await reconcile_repository(catalog, provider, location, context)
         except CallboardError as error:
             report(provider.name, f"{location.target}: {error.message}")
+    source_of = catalog.rights.source
+    listed = {source_of(str(place)): place for place in descriptors.values()}
+    for root in vanished_roots:
+        present = listed.get(source_of(str(root.location)))
+        if present is None or await _handed_over(catalog, root, present):
+            await release_root(catalog, root, provider.provider_id, context)
+
+
+async def _handed_over(
+    catalog: CatalogContext, root: RootLocation, location: LocationRef
+) -> bool:
+    """Give a root's closed files to the one that its repository has now, if it has one.
+
+    Its default branch has another name, or the provider another path.
+    """
+    if not _is_closing(catalog, root):
+        return True
+    heir = find_root(catalog, location)
+    if heir is None:
+        return False
+    stored = await catalog.roots.put(
+        replace(heir, closed={**root.closed, **heir.closed})
+    )
+    if stored is None:
+        # Another process changed it: the next scan tries again.
+        return False
+    catalog.state.put_root(stored)
+    return True

@@ -158,6 +158,8 @@ async def register(
         )
         if not is_unfinished:
             raise _already_exists(location, existing_root)
+    if existing_root is None:
+        identity = identity or str(uuid4())
     root = existing_root or await ensure_root(
         catalog, location, REGISTERED, identity, registrant=context.actor
     )

@@ -159,7 +159,9 @@ class SourceRights:
             if refused_files:
                 is_owned = is_visible and self._state.is_restricted(ref)
                 present.add(ref, target_place.path, is_owned=is_owned)
-        await add_refused(view, refused_files, present, reader.saw, self._asks)
+        if refused_files:
+            asking_paths = await self._asking_paths(place.key)
+            await add_refused(view, refused_files, present, reader.saw, asking_paths)
         if view.has_hidden:
             await self._hide_includes(view, place.key, sees)
         if len(reader.views) >= REMEMBERED_VIEWS:
@@ -167,15 +169,21 @@ class SourceRights:
         reader.views[place.key] = clock, view
         return view
 
-    def _asks(self, place: RepositoryPath) -> bool:
-        """Whether a refused document of a file asks to be restricted."""
-        return any(
-            state.place is not None
-            and state.place.path == place.path
-            and any(map(is_about_restricted, state.errors))
-            for root in self._state.roots_of(place.key)
+    async def _asking_paths(self, source: str) -> frozenset[str]:
+        """The files of a source with refused documents that ask to be restricted."""
+        states = (
+            state
+            for root in self._state.roots_of(source)
             for state in root.files.values()
         )
+        paths: set[str] = set()
+        async for state in in_turns(states):
+            place = state.place
+            if place is None or place.key != source:
+                continue
+            if any(map(is_about_restricted, state.errors)):
+                paths.add(place.path)
+        return frozenset(paths)
 
     async def _hide_includes(self, view: SourceView, source: str, sees: Sees) -> None:
         """Hide the files that only entities include which the reader may not see."""

@@ -3,7 +3,7 @@
 Made once for a source and a reader; every question about a place in it is a lookup.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from services.catalog.handlers.refused_files import RefusedFile
@@ -104,12 +104,13 @@ async def add_refused(
     files: Sequence[RefusedFile],
     present: PresentEntities,
     saw: Callable[[Entity], bool],
-    asks: Callable[[RepositoryPath], bool],
+    asking_paths: Collection[str],
 ) -> None:
     """Hide refused and closed files but from those who would see their entities.
 
     Of a closed file, its entity decides as long as it comes from the source, and what
-    the file brings now, by whatever location: unless it `asks` to be restricted.
+    the file brings now, by whatever location: unless a refused document of it asks to
+    be restricted (`asking_paths`).
     """
     # Who would see the entity of a closed file sees what is refused in it, too.
     described_first = sorted(files, key=lambda file: file.entity is None)
@@ -117,7 +118,7 @@ async def add_refused(
         path = file.place.path
         if file.ref in present.refs or path in present.owned_paths:
             continue
-        if file.entity and path in present.paths and not asks(file.place):
+        if file.entity and path in present.paths and path not in asking_paths:
             continue
         is_visible = file.entity is not None and saw(file.entity)
         view.add(file.place, is_visible=is_visible)

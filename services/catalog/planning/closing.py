@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from itertools import accumulate
 
 import orjson
 
@@ -19,8 +20,13 @@ from services.catalog.planning.outcomes import LocationOutcome
 from services.catalog.planning.view import CatalogView
 from shared.guards.turns import in_turns
 
-#: Bytes of what is noted of an entity.
+#: Bytes of what is noted of an entity, and characters of one of its texts.
 LONGEST_DESCRIPTION = 8_192
+LONGEST_TEXT = 500
+#: Entities of one location that are noted, and bytes of what is noted of them: a root
+#: is one document of at most 16 MB.
+MOST_NOTED = 5_000
+MOST_DESCRIBED = 2_000_000
 
 
 async def closed_files(
@@ -32,36 +38,65 @@ async def closed_files(
     What the file brings next decides anew, and so does the entity, where it moved to
     within its source. A file that Git says was renamed is closed where it is now.
     """
-    states = outcome.following_states
-    own_sources = _own_sources(outcome.root, states)
+    earlier_files = outcome.root.closed
+    own_sources = _own_sources(outcome.root, outcome.following_states)
     bringing: set[str] = set()
     noted: dict[str, ClosedFile] = {}
     async for key, state in in_turns(outcome.states.items()):
         refs = view.emitted(*key)
         asks = any(map(is_about_restricted, state.errors))
-        file = ClosedFile(
-            state.location, state.place, commit=_commit_of(outcome, state)
-        )
+        file = ClosedFile(state.location, state.place)
         if refs and not asks:
             bringing.add(state.location)
-        for ref in filter(view.is_restricted, refs):
-            noted[ref] = replace(file, entity=_described(view.get(ref)))
+        names = [ref for ref in refs if view.is_restricted(ref)]
         if asks and (own_sources is None or _source(file) in own_sources):
-            noted[state.location] = file
-    sources = {state.location: _source(state) for state in states.values()}
-    earlier_files = {
-        name: await outcome.reading.renamed(file)
-        for name, file in outcome.root.closed.items()
-        if name not in noted
-        and file.location not in bringing
-        and not _has_moved(view, name, file, sources)
-    }
-    return {**earlier_files, **noted}
+            names.append(state.location)
+        for name in names:
+            commit = _commit_of(outcome, state, earlier_files.get(name))
+            entity = _described(view.get(name))
+            noted[name] = replace(file, commit=commit, entity=entity)
+    async for name, file in in_turns(earlier_files.items()):
+        if name not in noted and file.location not in bringing:
+            followed = await _followed(view, outcome, name, file)
+            if followed is not None:
+                noted[name] = followed
+    return _bounded(noted)
 
 
-def _commit_of(outcome: LocationOutcome, state: FileState) -> str:
+async def _followed(
+    view: CatalogView, outcome: LocationOutcome, ref: str, file: ClosedFile
+) -> ClosedFile | None:
+    """A closed file whose target was not read; None if its entity moved elsewhere."""
+    location = view.providing_location(ref)
+    if location == file.location:
+        return file
+    state = location and outcome.state_at(location)
+    if state and _source(state) == _source(file):
+        return None
+    return await outcome.reading.renamed(file)
+
+
+def _commit_of(
+    outcome: LocationOutcome, state: FileState, earlier_file: ClosedFile | None
+) -> str:
+    """A commit at which a file was there; "" if none is known."""
     cause = outcome.causes.by_location.get(state.location)
-    return state.etag or (cause and cause.commit) or ""
+    commit = state.etag or (cause and cause.commit)
+    if commit:
+        return commit
+    is_same = earlier_file is not None and earlier_file.location == state.location
+    return earlier_file.commit if earlier_file and is_same else ""
+
+
+def _bounded(files: Mapping[str, ClosedFile]) -> Mapping[str, ClosedFile]:
+    """As much as fits into the document of the root: of very many, the files alone."""
+    if len(files) > MOST_NOTED:
+        return {file.location: replace(file, entity=None) for file in files.values()}
+    sizes = accumulate(len(orjson.dumps(file.entity)) for file in files.values())
+    return {
+        name: file if size <= MOST_DESCRIBED else replace(file, entity=None)
+        for (name, file), size in zip(files.items(), sizes, strict=True)
+    }
 
 
 def _own_sources(
@@ -97,21 +132,15 @@ def _described(stored: StoredEntity | None) -> EntityJson | None:
             if name not in {"uid", "etag", "description", "links"}
         },
         "spec": {
-            name: value for name, value in entity.spec.items() if isinstance(value, str)
+            name: value
+            for name, value in entity.spec.items()
+            if isinstance(value, str) and len(value) <= LONGEST_TEXT
         },
         "relations": [
             {"type": relation.type, "targetRef": relation.target} for relation in owners
         ],
     }
     return described if len(orjson.dumps(described)) <= LONGEST_DESCRIPTION else None
-
-
-def _has_moved(
-    view: CatalogView, ref: str, file: ClosedFile, sources: Mapping[str, str]
-) -> bool:
-    """Whether an entity comes from another file of the same source now."""
-    location = view.providing_location(ref)
-    return location is not None and sources.get(location) == _source(file)
 
 
 def _source(file: ClosedFile | FileState) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 
 from services.catalog.ingest.candidates import Candidate
 from services.catalog.ingest.problems import (
@@ -76,7 +77,7 @@ def causes_of(outcomes: Iterable[TargetOutcome], reading: Cause) -> Causes:
     return Causes(causes, next(reversed(causes.values()), reading))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LocationOutcome:
     """What a reading came to once the entities of its targets are written.
 
@@ -96,6 +97,14 @@ class LocationOutcome:
     def root(self) -> RootLocation:
         """The location as it was before."""
         return self.reading.root
+
+    def state_at(self, location: str) -> FileState | None:
+        """The state of a file of the location, as it was read last."""
+        return self._states_by_location.get(location)
+
+    @cached_property
+    def _states_by_location(self) -> Mapping[str, FileState]:
+        return {state.location: state for state in self.following_states.values()}
 
     @property
     def following_states(self) -> dict[TargetKey, FileState]:

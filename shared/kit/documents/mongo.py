@@ -23,6 +23,7 @@ from pymongo.errors import (
     BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
+    DocumentTooLarge,
     ExecutionTimeout,
     OperationFailure,
     PyMongoError,
@@ -36,7 +37,7 @@ from pymongo.monitoring import (
 )
 from pymongo.topology_description import TopologyDescription
 
-from shared.contracts.errors import CallboardError, Invalid, Unavailable
+from shared.contracts.errors import CallboardError, Invalid, TooLarge, Unavailable
 from shared.kit.config.servers import Server
 
 Document = dict[str, Any]
@@ -218,6 +219,8 @@ def unavailable_as_error(
         raise Unavailable("The document store does not answer")
     try:
         yield
+    except DocumentTooLarge as error:
+        raise TooLarge("The document store takes no document of over 16 MB") from error
     except (AutoReconnect, ConnectionFailure, ExecutionTimeout) as error:
         raise Unavailable("The document store does not answer") from error
     except WriteConcernError as error:
