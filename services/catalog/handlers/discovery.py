@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.parsing import compute
+from services.catalog.handlers.reporting import Report, reporting
 from services.catalog.handlers.roots import (
-    Report,
     ensure_root,
     find_root,
     release_root,
@@ -193,10 +193,8 @@ async def discover(
         report(provider.name, f"{count} of {total} repositories vanished")
         vanished_roots = []
     for location in descriptors.values():
-        try:
+        with reporting(f"{provider.name}: {location.target}", report):
             await reconcile_repository(catalog, provider, location, context)
-        except CallboardError as error:
-            report(provider.name, f"{location.target}: {error.message}")
     source_of = catalog.rights.source
     listed = {source_of(str(place)): place for place in descriptors.values()}
     for root in vanished_roots:

@@ -1,7 +1,6 @@
 """Registers, moves and removes roots."""
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -10,6 +9,7 @@ from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.dismissal import delete_entities
 from services.catalog.handlers.ingestion import ingest, reload_root
 from services.catalog.handlers.plan_writer import differing_since, learn
+from services.catalog.handlers.reporting import Report, reporting
 from services.catalog.handlers.source_rights import Admission, SourceReader
 from services.catalog.handlers.state_follower import MARGIN
 from services.catalog.handlers.walk import Walk
@@ -26,8 +26,6 @@ from services.catalog.planning.reading import TargetReading
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
 
-#: Called with a source and its problem where no request waits for the answer.
-Report = Callable[[str, str], None]
 TRIES = 5
 
 
@@ -359,12 +357,8 @@ async def resume(
         root for root in catalog.state.roots.values() if not root.settled
     ]
     for root in unsettled_roots:
-        try:
-            stored = await ingest(catalog, root, context)
-        except CallboardError as error:
-            report(root.name, error.message)
-        else:
-            report_unreadable(stored, report)
+        with reporting(root.name, report):
+            report_unreadable(await ingest(catalog, root, context), report)
 
 
 def report_unreadable(root: RootLocation, report: Report) -> None:

@@ -16,9 +16,9 @@ from services.catalog.handlers.discovery import (
 )
 from services.catalog.handlers.dismissal import delete_abandoned
 from services.catalog.handlers.ingestion import ingest
-from services.catalog.handlers.roots import Report, report_unreadable, resume
+from services.catalog.handlers.reporting import Report, reporting
+from services.catalog.handlers.roots import report_unreadable, resume
 from services.catalog.model import LocationRef
-from shared.contracts.errors import CallboardError
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,8 @@ async def _discover_all(
 ) -> None:
     """Compare each provider's listing; one that fails does not stop the others."""
     for provider in desired.providers:
-        try:
+        with reporting(provider.name, report):
             await discover(catalog, provider, context_for("scan"), report)
-        except CallboardError as error:
-            report(provider.name, error.message)
 
 
 async def scan(
@@ -62,11 +60,8 @@ async def scan(
             root = catalog.state.roots.get(name)
             if root is None:
                 return
-            try:
+            with reporting(name, report):
                 root = await ingest(catalog, root, context_for("scan"))
-            except CallboardError as error:
-                report(name, error.message)
-            else:
                 report_unreadable(root, report)
 
     await _discover_all(catalog, desired, report)

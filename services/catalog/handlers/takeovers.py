@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from services.catalog.handlers.catalog import CatalogContext, context_for
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.refused_names import Release
-from services.catalog.handlers.roots import Report
+from services.catalog.handlers.reporting import Report, reporting
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.model import TargetKey
 from shared.contracts.errors import CallboardError
@@ -79,10 +79,8 @@ class Takeovers:
         root = self._catalog.state.roots.get(name)
         if root is None:
             return
-        try:
+        with reporting(name, self._report):
             await ingest(self._catalog, root, context_for("scan"), only=keys)
-        except CallboardError as error:
-            self._report(name, error.message)
 
     def _is_free(self, ref: str) -> bool:
         return self._catalog.state.parents(ref) is None
