@@ -156,10 +156,9 @@ async def register(
         )
         if not is_unfinished:
             raise _already_exists(location, existing_root)
-    if existing_root is None:
-        identity = identity or str(uuid4())
+    own_identity = identity or str(uuid4())
     root = existing_root or await ensure_root(
-        catalog, location, REGISTERED, identity, registrant=context.actor
+        catalog, location, REGISTERED, own_identity, registrant=context.actor
     )
     if identity is not None and root.id != identity:
         # Somebody else registered it meanwhile.
@@ -170,7 +169,7 @@ async def register(
         # The registration is read again by itself.
         raise
     except CallboardError:
-        if existing_root is None:
+        if existing_root is None and root.id == own_identity:
             await release_root(catalog, root, REGISTERED, context)
         raise
 
