@@ -1,15 +1,13 @@
 """Work on many sources: one that fails is reported, and does not stop the others."""
 
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from shared.contracts.errors import CallboardError
-from shared.kit.observability import logs
 
 #: Called with a source and its problem where no request waits for the answer.
 Report = Callable[[str, str], None]
-
-log = logs.get_logger("catalog")
 
 
 @contextmanager
@@ -19,6 +17,9 @@ def reporting(source: str, report: Report) -> Iterator[None]:
         yield
     except CallboardError as error:
         report(source, error.message)
-    except Exception as error:
-        log.warning("source_failed", source=source, exc_info=True)
-        report(source, f"{type(error).__name__}: see the log of the catalog")
+    except Exception as error:  # noqa: BLE001 - no source may stop the others
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        report(
+            source,
+            f"{type(error).__name__} in {place.name}, line {place.lineno}: {error}",
+        )
