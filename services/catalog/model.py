@@ -157,6 +157,11 @@ class FileState:
         """Everything in Git that this target was made of."""
         return (self.place, *self.includes) if self.place else self.includes
 
+    @property
+    def source(self) -> str:
+        """The repository that a target is in; of another, its location."""
+        return self.place.key if self.place else self.location
+
 
 @dataclass(frozen=True, slots=True)
 class ClosedFile:
@@ -171,6 +176,11 @@ class ClosedFile:
     place: RepositoryPath | None = None
     entity: EntityJson | None = None
     commit: str = ""
+
+    @property
+    def source(self) -> str:
+        """The repository that the file is in; of another, its location."""
+        return self.place.key if self.place else self.location
 
 
 #: What names a root: a person's registration, or the configuration.

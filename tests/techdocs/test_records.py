@@ -151,6 +151,19 @@ async def test_requests_during_a_build_cause_one_more_build(
     assert await records.claim() is None
 
 
+async def test_a_request_during_a_check_causes_one_more_check(
+    records: MongoRecords,
+) -> None:
+    """The one under way may have read the source before the push that is looked for."""
+    await due(records, "web", how=CHECK)
+    await records.ask([REF], CHECK)
+    mine = await claimed(records)
+    await records.ask([REF], CHECK)
+    await records.finish(mine, Unchanged())
+    await records.finish(await claimed(records), Unchanged())
+    assert await records.claim() is None
+
+
 async def test_changes_are_built_before_checks(records: MongoRecords) -> None:
     """A push does not wait behind routine checks, and does not become one."""
     await due(records, "a", "b", how=CHECK)

@@ -1,14 +1,19 @@
 """A visit to the docs: it looks at their source, builds them and says how it went."""
 
+import asyncio
 import json
 from typing import Any
 
 import httpx
 import pytest
 
+from services.techdocs.model import CHECK, DocsFolder
 from tests.builders import component
 from tests.techdocs.box_office import TRIPLET
 from tests.techdocs.installation import Running
+from tests.waiting import until
+
+REF = "component:default/box-office"
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -39,6 +44,39 @@ async def test_sync_builds_changes_of_a_missed_push(own: Running) -> None:
     assert result[-1] == ("finish", {"updated": True})
     assert any("Step 2 of 3" in line for name, line in result if name == "log")
     assert "marimba" in (await own.get(f"/pages/{TRIPLET}/guide")).text
+
+
+async def test_a_visit_during_a_check_finds_what_was_pushed_after_it(
+    own: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check that is under way has read the source before; one more follows it."""
+    records, sources = (
+        getattr(own.app.state.dependencies, name) for name in ("records", "sources")
+    )
+    read, has_read, goes_on = sources.commit, asyncio.Event(), asyncio.Event()
+
+    async def commit(place: DocsFolder) -> str | None:
+        result: str | None = await read(place)
+        has_read.set()
+        await goes_on.wait()
+        return result
+
+    async def requests() -> int:
+        return int((await records.get(REF)).requests)
+
+    monkeypatch.setattr(sources, "commit", commit)
+    await records.ask([REF], CHECK)
+    await has_read.wait()
+    own.host.commit("box", {"docs/guide.md": "# Guide\n\nmarimba\n"})
+    before = await requests()
+    visit = asyncio.create_task(own.get(f"/sync/{TRIPLET}"))
+
+    async def is_visited() -> bool:
+        return await requests() > before
+
+    await until(is_visited, "the visit is noted")
+    goes_on.set()
+    assert events(await visit)[-1] == ("finish", {"updated": True})
 
 
 async def test_sync_builds_the_docs_of_a_new_entity(

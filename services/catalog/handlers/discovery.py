@@ -163,8 +163,7 @@ def _is_closing(catalog: CatalogContext, root: RootLocation) -> bool:
 def _comes_elsewhere(catalog: CatalogContext, ref: str, file: ClosedFile) -> bool:
     """Whether an entity comes from its source by another root."""
     location = catalog.state.providing_location(ref)
-    source = file.place.key if file.place else file.location
-    return location is not None and catalog.rights.source(location) == source
+    return location is not None and catalog.rights.source(location) == file.source
 
 
 async def discover(

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from itertools import accumulate
 
 import orjson
 
@@ -49,7 +48,7 @@ async def closed_files(
         if refs and not asks:
             bringing.add(state.location)
         names = [ref for ref in refs if view.is_restricted(ref)]
-        if asks and (own_sources is None or _source(file) in own_sources):
+        if asks and (own_sources is None or file.source in own_sources):
             names.append(state.location)
         for name in names:
             commit = _commit_of(outcome, state, earlier_files.get(name))
@@ -60,7 +59,7 @@ async def closed_files(
             followed = await _followed(view, outcome, name, file)
             if followed is not None:
                 noted[name] = followed
-    return _bounded(noted)
+    return await _bounded(noted)
 
 
 async def _followed(
@@ -71,7 +70,7 @@ async def _followed(
     if location == file.location:
         return file
     state = location and outcome.state_at(location)
-    if state and _source(state) == _source(file):
+    if state and state.source == file.source:
         return None
     return await outcome.reading.renamed(file)
 
@@ -88,15 +87,15 @@ def _commit_of(
     return earlier_file.commit if earlier_file and is_same else ""
 
 
-def _bounded(files: Mapping[str, ClosedFile]) -> Mapping[str, ClosedFile]:
+async def _bounded(files: Mapping[str, ClosedFile]) -> Mapping[str, ClosedFile]:
     """As much as fits into the document of the root: of very many, the files alone."""
     if len(files) > MOST_NOTED:
         return {file.location: replace(file, entity=None) for file in files.values()}
-    sizes = accumulate(len(orjson.dumps(file.entity)) for file in files.values())
-    return {
-        name: file if size <= MOST_DESCRIBED else replace(file, entity=None)
-        for (name, file), size in zip(files.items(), sizes, strict=True)
-    }
+    size, bounded = 0, dict[str, ClosedFile]()
+    async for name, file in in_turns(files.items()):
+        size += len(orjson.dumps(file.entity))
+        bounded[name] = file if size <= MOST_DESCRIBED else replace(file, entity=None)
+    return bounded
 
 
 def _own_sources(
@@ -112,9 +111,7 @@ def _own_sources(
     if not root.is_by_operator:
         return set()
     own_ref = root.location.entity_ref
-    return {
-        _source(state) for (parent, _), state in states.items() if parent == own_ref
-    }
+    return {state.source for (parent, _), state in states.items() if parent == own_ref}
 
 
 def _described(stored: StoredEntity | None) -> EntityJson | None:
@@ -141,7 +138,3 @@ def _described(stored: StoredEntity | None) -> EntityJson | None:
         ],
     }
     return described if len(orjson.dumps(described)) <= LONGEST_DESCRIPTION else None
-
-
-def _source(file: ClosedFile | FileState) -> str:
-    return file.place.key if file.place else file.location

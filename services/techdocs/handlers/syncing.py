@@ -54,10 +54,8 @@ class Syncing:
             return
         with self._progress.listen(ref) as listening:
             # The listener comes first: it must not miss the end of the build.
-            # A visit makes a first build due; it does not repeat a failed one.
-            is_first = record.current is None and record.failure is None
-            await self._records.ask([ref], CHANGED if is_first else CHECK)
-            self._queue.nudge()
+            if not (record.due and self._is_recent(ref)):
+                await self._ask(record)
             deadline = time.monotonic() + LONGEST_SECONDS
             async for line in listening.lines(QUIET_SECONDS):
                 if line:
@@ -77,12 +75,20 @@ class Syncing:
             await self._records.remember(record)
         return record
 
+    async def _ask(self, record: Documented) -> None:
+        # A visit makes a first build due; it does not repeat a failed one.
+        is_first = record.current is None and record.failure is None
+        await self._records.ask([record.ref], CHANGED if is_first else CHECK)
+        self._remember(record.ref)
+        self._queue.nudge()
+
     def _is_fresh(self, record: Documented) -> bool:
-        checked_at = self._checked.get(record.ref)
-        is_recent = (
-            checked_at is not None and time.monotonic() - checked_at < FRESH_SECONDS
-        )
-        return is_recent and not record.due and record.failure is None
+        is_settled = not record.due and record.failure is None
+        return is_settled and self._is_recent(record.ref)
+
+    def _is_recent(self, ref: str) -> bool:
+        checked_at = self._checked.get(ref)
+        return checked_at is not None and time.monotonic() - checked_at < FRESH_SECONDS
 
     def _remember(self, ref: str) -> None:
         if len(self._checked) >= REMEMBERED:

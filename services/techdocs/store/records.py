@@ -178,9 +178,6 @@ class MongoRecords:
     async def ask(self, refs: Sequence[str], due: int) -> None:
         now = time.time()
         filters: Document = {"_id": {"$in": list(refs)}, **NOT_GONE}
-        if due != CHANGED:
-            # A check does not replace a build that is due already.
-            filters["due"] = 0
         fields: Document = {
             "due": due,
             "asked_at": now,
@@ -188,8 +185,15 @@ class MongoRecords:
             "tries": 0,
         }
         fields |= dict.fromkeys(TRACE_FIELDS) | tracing.fields()
+        again = {"$inc": {"asked": 1}}
         with unavailable_as_error(self._all):
-            await self._all.update_many(filters, {"$set": fields, "$inc": {"asked": 1}})
+            if due != CHANGED:
+                # A check under way may have read the source already: one more is due
+                # after it, without an end to its pause. A build that is due stays so.
+                claimed = {"due": due, "lease_token": {"$ne": ""}}
+                await self._all.update_many({**filters, **claimed}, again)
+                filters["due"] = 0
+            await self._all.update_many(filters, {"$set": fields, **again})
 
     async def claim(self) -> Documented | None:
         claims = Counter(self._repositories.values())
