@@ -71,6 +71,16 @@ async def test_a_parse_error_is_shown_on_all_entities_of_the_file(
     assert listed.json() == []
 
 
+async def test_a_file_over_the_limit_tells_what_to_do(
+    catalog: Running, host: Host
+) -> None:
+    """It is there and can be read: that is not what is wrong."""
+    await push(catalog, host, builders.component("web"))
+    await push(catalog, host, "#" * 10_500_000)
+    [item] = await errors_of(catalog, WEB)
+    assert item["message"].endswith("Correct it there, or unregister the location")
+
+
 @pytest.mark.parametrize(
     "broken",
     ["a: [", "- a list\n", "just a text\n", "apiVersion: x\nkind: Component\n"],

@@ -21,6 +21,7 @@ from shared.contracts.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    TooLarge,
     Unavailable,
 )
 
@@ -199,6 +200,8 @@ def _advice(error: CallboardError) -> str:
         return "It is tried again; see whether its host answers"
     if isinstance(error, Forbidden):
         return "Allow it, or unregister the location"
+    if isinstance(error, (Invalid, TooLarge)):
+        return "Correct it there, or unregister the location"
     return (
         "See whether it is still there and the portal's token may read it, or "
         "unregister the location"

@@ -54,7 +54,7 @@ class SourceReading:
         #: Short files that were read last: many addresses may name one.
         self._bodies: dict[RepositoryPath, FetchedFile] = {}
         #: By two commits: the files that were renamed between them.
-        self._renames: dict[tuple[str, str], Mapping[str, str]] = {}
+        self._renames: dict[tuple[str, str], Mapping[str, str] | CallboardError] = {}
         #: By commit and folder: the files that patterns are asked for.
         self._listings: dict[tuple[str, str], bytes] = {}
 
@@ -207,11 +207,23 @@ class SourceReading:
             return commit, location
         key = (since, commit)
         if key not in self._renames:
-            self._renames[key] = await self._mirrors.renames(target, *key)
-        path = self._renames[key].get(target.path, target.path)
+            self._renames[key] = await self._listed_renames(target, *key)
+        renames = self._renames[key]
+        if isinstance(renames, CallboardError):
+            raise renames
+        path = renames.get(target.path, target.path)
         if path == target.path:
             return commit, location
         return commit, LocationRef("url", target.at(path).url())
+
+    async def _listed_renames(
+        self, target: GitTarget, since: str, commit: str
+    ) -> Mapping[str, str] | CallboardError:
+        """Renames between two commits, or why they are unknown: one may be lost."""
+        try:
+            return await self._mirrors.renames(target, since, commit)
+        except CallboardError as error:
+            return error
 
     def place(self, location: LocationRef) -> RepositoryPath | None:
         target = self._known_target(location)
