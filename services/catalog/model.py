@@ -5,7 +5,7 @@ Not the wire format: that is `shared.contracts` and, for clients, Backstage's JS
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -104,6 +104,10 @@ def parse_location(text: str) -> LocationRef:
     return LocationRef(kind.strip(), target.strip())
 
 
+#: A branch of a repository, and a path on it.
+BranchPath = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class RepositoryPath:
     """A path in a repository, as a push names it; `branch` "" is the default one.
@@ -122,6 +126,16 @@ class RepositoryPath:
         """What pushes are matched by, and what names the source."""
         name = self.repository.lower() if self.folds_case else self.repository
         return f"{self.host.lower()}/{name}"
+
+    @property
+    def root(self) -> "RepositoryPath":
+        """The whole repository, at this branch."""
+        return replace(self, path="")
+
+    @property
+    def on_branch(self) -> BranchPath:
+        """What tells the files of one repository apart."""
+        return self.branch, self.path
 
     @property
     def text(self) -> str:
@@ -176,6 +190,11 @@ class ClosedFile:
     place: RepositoryPath | None = None
     entity: EntityJson | None = None
     commit: str = ""
+
+    @property
+    def is_whole_source(self) -> bool:
+        """Whether it stands for all files of its repository."""
+        return self.place is not None and not self.place.path
 
     @property
     def source(self) -> str:

@@ -76,8 +76,8 @@ class MemoryReading:
     def named(self) -> NamedTargets:
         return NamedTargets(self.names)
 
-    async def renamed(self, file: ClosedFile) -> ClosedFile:
-        return file
+    async def copies(self, file: ClosedFile) -> Sequence[ClosedFile]:
+        return [file]
 
     async def removal_cause(self, cause: Cause) -> Cause:
         return cause
@@ -225,7 +225,9 @@ class PlannedCatalog:
         await plan_in_stages(reading, self.state, self.state)
         plans = self.state.plans[already:]
         self._note(plans)
-        self.roots[root.name] = plans[-1].root or self.roots[root.name]
+        for plan in plans:
+            if plan.root is not None:
+                self.roots[root.name] = plan.root
         return [plan for plan in plans if not plan.is_empty]
 
     async def apply(self, plan: IngestionPlan) -> None:

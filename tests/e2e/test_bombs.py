@@ -214,7 +214,7 @@ class Walk:
                 self.late.append(line)
         if any(seconds > self.limit for seconds in worst.values()):
             calm = f"all is well after {description}"
-            until_now(lambda: is_calm(self._pulse, self.limit), 120, calm)
+            until_now(lambda: is_calm(self._pulse, self.limit), calm)
 
 
 def is_calm(pulse: Pulse, limit: float) -> bool:

@@ -12,6 +12,7 @@ from services.catalog.handlers.catalog import (
     CommandContext,
     context_for,
 )
+from services.catalog.handlers.closed_files import comes_from_source
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.handlers.state_follower import StateFollower
 from services.catalog.handlers.unregister_outcome import unregister_outcome
@@ -105,7 +106,7 @@ class Writes:
         if root.is_by_operator or principal.decision == "allow":
             return
         for ref, file in root.closed.items():
-            if self.catalog.state.providing_location(ref) is not None:
+            if comes_from_source(self.catalog, ref, file):
                 continue
             if file.entity is None or not permits(principal, Entity(file.entity)):
                 raise Forbidden(

@@ -164,7 +164,7 @@ class CatalogState:
                 self.refused.release(ref, is_own=True)
         if root.id is not None:
             self._by_id.setdefault(root.id, {})[root.name] = None
-        for key in root.keys:
+        for key in self._keys_of(root):
             self._by_repository.setdefault(key, set()).add(root.name)
 
     def drop_root(self, name: str) -> set[str]:
@@ -179,7 +179,7 @@ class CatalogState:
             self._by_id[root.id].pop(name)
             if not self._by_id[root.id]:
                 del self._by_id[root.id]
-        for key in root.keys:
+        for key in self._keys_of(root):
             names = self._by_repository.get(key, set())
             names.discard(name)
             if not names:
@@ -192,9 +192,18 @@ class CatalogState:
         return self.roots[next(reversed(names))] if names else None
 
     def roots_of(self, repository: str) -> list[RootLocation]:
-        """The roots that were read from a repository (`host/repository`)."""
+        """The roots that are read from a repository (`host/repository`)."""
         names = sorted(self._by_repository.get(repository, ()))
         return [self.roots[name] for name in names]
+
+    def _keys_of(self, root: RootLocation) -> set[str]:
+        """The repositories whose pushes concern a root.
+
+        What was never read whole has no files to tell them by, but its own address.
+        """
+        if root.settled or self.sources is None:
+            return root.keys
+        return root.keys | {self.sources.place(str(root.location)).key}
 
     def provided_by(self, provider_id: str) -> Iterable[RootLocation]:
         """The roots that a provider names."""

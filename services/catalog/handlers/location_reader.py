@@ -5,10 +5,10 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from services.catalog.descriptor.definitions import reference_of
+from services.catalog.handlers.admission import Admission
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.reading_ahead import read_ahead
-from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.ingest.location_targets import targets_of
@@ -85,6 +85,10 @@ class LocationReader:
         """What Location entities name now; complete once all slices are read."""
         walk = self._walk
         return NamedTargets(walk.named, walk.uncertain, walk.passed_over)
+
+    async def copies(self, file: ClosedFile) -> Sequence[ClosedFile]:
+        """Where a closed file is now, and what was made of it, as far as is known."""
+        return [await self.renamed(file)]
 
     async def renamed(self, file: ClosedFile) -> ClosedFile:
         """A closed file where it is now, as far as that can be told."""

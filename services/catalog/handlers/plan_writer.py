@@ -6,6 +6,7 @@ it is planned once more; a change that was made from an older source is given up
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from services.catalog.handlers.catalog_state import CatalogState
@@ -50,6 +51,7 @@ class PlanWriter:
         self._actor = actor
         self._start_clock = state.clock
         self._mark = object()
+        self._stored_root: RootLocation | None = None
 
     async def apply(self, plan: IngestionPlan) -> Sequence[NameRefusal]:
         """Write a plan; names that another location took since it was made.
@@ -150,10 +152,13 @@ class PlanWriter:
                 raise Overtaken(change.ref)
 
     async def _write_root(self, root: RootLocation) -> None:
-        stored = await self._roots.put(root)
-        if stored is None:
+        if self._stored_root is not None:
+            # It was planned before this reading wrote it.
+            root = replace(root, version=self._stored_root.version)
+        self._stored_root = await self._roots.put(root)
+        if self._stored_root is None:
             raise Overtaken(root.name)
-        self._state.put_root(stored)
+        self._state.put_root(self._stored_root)
 
 
 async def learn(store: EntityStore, state: CatalogState, refs: Iterable[str]) -> None:

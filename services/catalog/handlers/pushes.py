@@ -103,7 +103,7 @@ async def apply_push(
     for root in catalog.state.roots_of(push.key):
         if root.name in new_root_names or root.name not in catalog.state.roots:
             continue
-        if _spreads(catalog, root):
+        if not root.settled or _spreads(catalog, root):
             await ingest(catalog, root, context)
             continue
         keys = _touched(root.files.values(), push)

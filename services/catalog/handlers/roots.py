@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import uuid4
 
+from services.catalog.handlers.admission import Admission
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.dismissal import delete_entities
 from services.catalog.handlers.ingestion import ingest, reload_root
 from services.catalog.handlers.plan_writer import differing_since, learn
 from services.catalog.handlers.reporting import Report, reporting
-from services.catalog.handlers.source_rights import Admission, SourceReader
+from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.handlers.state_follower import MARGIN
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from services.catalog.handlers.refused_files import RefusedFile
-from services.catalog.model import RepositoryPath
+from services.catalog.model import BranchPath, RepositoryPath
 from shared.contracts.entity import Entity
 from shared.guards.turns import in_turns
 
@@ -23,6 +23,8 @@ class SourceView:
         #: Paths of hidden files, and all folders above them.
         self._above_hidden: set[str] = set()
         self._branches = {""}
+        #: Nothing around visible entities is theirs.
+        self._is_closed = False
 
     @property
     def has_visible(self) -> bool:
@@ -37,7 +39,10 @@ class SourceView:
     def add(self, place: RepositoryPath, *, is_visible: bool) -> None:
         """Take in an entity of the file at a place, which may hold others."""
         folder = place.path.rpartition("/")[0]
-        if is_visible:
+        if place.repository and not place.path:
+            self._is_closed = self._is_closed or not is_visible
+            self._hidden_files.add(place.path)
+        elif is_visible:
             self._visible_files.add(place.path)
             self._visible_folders.add(folder)
             self._branches.add(place.branch)
@@ -60,6 +65,8 @@ class SourceView:
         The nearest folder above it with a descriptor decides. Never files that hidden
         ones come from: `raw` says that the files themselves are wanted.
         """
+        if self._is_closed:
+            return path in self._visible_files
         if raw and path in self._above_hidden:
             return False
         if path in self._hidden_files and path not in self._visible_files:
@@ -84,19 +91,19 @@ def _folders(path: str) -> list[str]:
 class PresentEntities:
     """What comes from a source now.
 
-    `owned_paths` are the files with hidden entities that the reader sees.
+    `owned_files` are those with hidden entities that the reader sees.
     """
 
     refs: set[str] = field(default_factory=set)
-    paths: set[str] = field(default_factory=set)
-    owned_paths: set[str] = field(default_factory=set)
+    files: set[BranchPath] = field(default_factory=set)
+    owned_files: set[BranchPath] = field(default_factory=set)
 
-    def add(self, ref: str, path: str, *, is_owned: bool) -> None:
+    def add(self, ref: str, file: BranchPath, *, is_owned: bool) -> None:
         """Take in an entity of a file."""
         self.refs.add(ref)
-        self.paths.add(path)
+        self.files.add(file)
         if is_owned:
-            self.owned_paths.add(path)
+            self.owned_files.add(file)
 
 
 async def add_refused(
@@ -104,23 +111,27 @@ async def add_refused(
     files: Sequence[RefusedFile],
     present: PresentEntities,
     saw: Callable[[Entity], bool],
-    asking_paths: Collection[str],
+    asking_files: Collection[BranchPath],
 ) -> None:
     """Hide refused and closed files but from those who would see their entities.
 
     Of a closed file, its entity decides as long as it comes from the source, and what
     the file brings now, by whatever location: unless a refused document of it asks to
-    be restricted (`asking_paths`).
+    be restricted (`asking_files`). The same path of another branch is another file.
     """
     # Who would see the entity of a closed file sees what is refused in it, too.
     described_first = sorted(files, key=lambda file: file.entity is None)
     async for file in in_turns(described_first):
-        path = file.place.path
-        if file.ref in present.refs or path in present.owned_paths:
+        branch_path = file.place.on_branch
+        if file.ref in present.refs or branch_path in present.owned_files:
             continue
-        if file.entity and path in present.paths and path not in asking_paths:
+        if (
+            file.entity
+            and branch_path in present.files
+            and branch_path not in asking_files
+        ):
             continue
         is_visible = file.entity is not None and saw(file.entity)
         view.add(file.place, is_visible=is_visible)
         if is_visible:
-            present.owned_paths.add(path)
+            present.owned_files.add(branch_path)

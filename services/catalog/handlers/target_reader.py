@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from services.catalog.handlers.admission import Admission
 from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.including import IncludedContents, include
-from services.catalog.handlers.source_rights import Admission
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import (
     Candidate,

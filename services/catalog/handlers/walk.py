@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Collection, Sequence
 from dataclasses import replace
 
+from services.catalog.handlers.admission import Admission
 from services.catalog.handlers.effort import Effort
-from services.catalog.handlers.source_rights import Admission
 from services.catalog.handlers.target_reader import TargetReader
 from services.catalog.ingest.location_targets import MOST_TARGETS, targets_of
 from services.catalog.ingest.rules import Rules

@@ -1,6 +1,6 @@
 """Which files stay closed although no restricted entity comes from them any more."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import orjson
@@ -15,7 +15,7 @@ from services.catalog.model import (
     StoredEntity,
     TargetKey,
 )
-from services.catalog.planning.outcomes import LocationOutcome
+from services.catalog.planning.outcomes import Edge, LocationOutcome
 from services.catalog.planning.view import CatalogView
 from shared.guards.turns import in_turns
 
@@ -25,7 +25,32 @@ LONGEST_TEXT = 500
 #: Entities of one location that are noted, and bytes of what is noted of them: a root
 #: is one document of at most 16 MB.
 MOST_NOTED = 5_000
+#: Files that are noted one by one; of more, their sources.
+MOST_CLOSED = 10_000
 MOST_DESCRIBED = 2_000_000
+
+
+async def endangered_files(
+    view: CatalogView, outcome: LocationOutcome, lost: Collection[Edge]
+) -> Mapping[str, ClosedFile]:
+    """The files of restricted entities that may go now, and were noted at no reading.
+
+    It was broken off, or an earlier version noted none. They are stored before the
+    entities go, so that a process that is killed in between leaves none open.
+    """
+    closed = outcome.root.closed
+    refs = {ref for _, ref in lost if view.is_restricted(ref) and ref not in closed}
+    if not refs:
+        return {}
+    states = {state.location: state for state in outcome.root.files.values()}
+    files: dict[str, ClosedFile] = {}
+    async for ref in in_turns(refs):
+        state = states.get(view.providing_location(ref) or "")
+        if state is not None:
+            entity = _described(view.get(ref))
+            commit = state.etag or ""
+            files[ref] = ClosedFile(state.location, state.place, entity, commit)
+    return await _bounded(files)
 
 
 async def closed_files(
@@ -34,10 +59,28 @@ async def closed_files(
     """A location's closed files after a reading.
 
     They are noted as their entities come, so that it does not matter how those go.
-    What the file brings next decides anew, and so does the entity, where it moved to
-    within its source. A file that Git says was renamed is closed where it is now.
+    What the entity brings next decides anew, and where it moved to within its source.
+    A file that Git says was made of a closed one is closed as well; the closed one
+    itself is open as soon as it brings something for everybody.
     """
-    earlier_files = outcome.root.closed
+    noted, bringing = await _noted(view, outcome)
+    sources = {name: file.source for name, file in noted.items()}
+    async for name, file in in_turns(outcome.earlier_closed.items()):
+        if sources.get(name) == file.source:
+            continue
+        for copy in await _followed(view, outcome, name, file):
+            if copy.is_whole_source or copy.location not in bringing:
+                # Another file may be closed by this name: of two sources, both are.
+                is_first = name not in noted
+                noted.setdefault(name if is_first else copy.location, copy)
+    return await _bounded(noted)
+
+
+async def _noted(
+    view: CatalogView, outcome: LocationOutcome
+) -> tuple[dict[str, ClosedFile], set[str]]:
+    """What a reading closes; and the locations that bring something for everybody."""
+    earlier_files = outcome.earlier_closed
     own_sources = _own_sources(outcome.root, outcome.following_states)
     bringing: set[str] = set()
     noted: dict[str, ClosedFile] = {}
@@ -54,25 +97,26 @@ async def closed_files(
             commit = _commit_of(outcome, state, earlier_files.get(name))
             entity = _described(view.get(name))
             noted[name] = replace(file, commit=commit, entity=entity)
-    async for name, file in in_turns(earlier_files.items()):
-        if name not in noted and file.location not in bringing:
-            followed = await _followed(view, outcome, name, file)
-            if followed is not None:
-                noted[name] = followed
-    return await _bounded(noted)
+    return noted, bringing
 
 
 async def _followed(
     view: CatalogView, outcome: LocationOutcome, ref: str, file: ClosedFile
-) -> ClosedFile | None:
-    """A closed file whose target was not read; None if its entity moved elsewhere."""
+) -> Sequence[ClosedFile]:
+    """Where a closed file is now whose target brings its entity no more.
+
+    () if the entity is for everybody, or moved elsewhere in its source.
+    """
+    if file.is_whole_source:
+        return [file]
     location = view.providing_location(ref)
-    if location == file.location:
-        return file
     state = location and outcome.state_at(location)
+    if location == file.location:
+        # Its target was not read, or what it brings is for everybody now.
+        return [file]
     if state and state.source == file.source:
-        return None
-    return await outcome.reading.renamed(file)
+        return []
+    return await outcome.reading.copies(file)
 
 
 def _commit_of(
@@ -88,7 +132,12 @@ def _commit_of(
 
 
 async def _bounded(files: Mapping[str, ClosedFile]) -> Mapping[str, ClosedFile]:
-    """As much as fits into the document of the root: of very many, the files alone."""
+    """As much as fits into the document of the root.
+
+    Of very many the files alone, of still more the whole sources that they are in.
+    """
+    if len(files) > MOST_CLOSED:
+        return await _whole_sources(files.values())
     if len(files) > MOST_NOTED:
         return {file.location: replace(file, entity=None) for file in files.values()}
     size, bounded = 0, dict[str, ClosedFile]()
@@ -96,6 +145,16 @@ async def _bounded(files: Mapping[str, ClosedFile]) -> Mapping[str, ClosedFile]:
         size += len(orjson.dumps(file.entity))
         bounded[name] = file if size <= MOST_DESCRIBED else replace(file, entity=None)
     return bounded
+
+
+async def _whole_sources(files: Iterable[ClosedFile]) -> Mapping[str, ClosedFile]:
+    whole: dict[str, ClosedFile] = {}
+    async for file in in_turns(files):
+        if file.place is None:
+            whole[file.location] = replace(file, entity=None)
+        else:
+            whole[file.source] = ClosedFile(file.location, file.place.root)
+    return whole
 
 
 def _own_sources(

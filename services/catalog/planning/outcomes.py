@@ -1,7 +1,7 @@
 """What each target that was read means: entities, what it names no longer, problems."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from services.catalog.ingest.problems import (
     refusal_item,
 )
 from services.catalog.model import (
+    ClosedFile,
     FileState,
     RootLocation,
     StatusItemJson,
@@ -82,7 +83,8 @@ class LocationOutcome:
     """What a reading came to once the entities of its targets are written.
 
     `states` are of the targets that were read, `locations` the Location entities whose
-    problems may differ, `refusals` the names that the location does not get.
+    problems may differ, `refusals` the names that the location does not get,
+    `endangered` the closed files that were stored during this reading.
     """
 
     reading: LocationReading
@@ -92,6 +94,12 @@ class LocationOutcome:
     refusals: tuple[NameRefusal, ...]
     lost: frozenset[Edge]
     causes: Causes
+    endangered: Mapping[str, ClosedFile] = field(default_factory=dict)
+
+    @property
+    def earlier_closed(self) -> Mapping[str, ClosedFile]:
+        """The location's closed files as they are stored."""
+        return {**self.root.closed, **self.endangered}
 
     @property
     def root(self) -> RootLocation:

@@ -102,8 +102,8 @@ class LocationReading(Protocol):
     def named(self) -> NamedTargets:
         """What Location entities name now; complete once all slices are read."""
 
-    async def renamed(self, file: ClosedFile) -> ClosedFile:
-        """A closed file where it is now, as far as that can be told."""
+    async def copies(self, file: ClosedFile) -> Sequence[ClosedFile]:
+        """Where a closed file is now, and what was made of it, as far as is known."""
 
     async def removal_cause(self, cause: Cause) -> Cause:
         """The cause of what the location no longer names, with its commit."""

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from services.catalog.model import TargetKey
+from services.catalog.planning.closing import endangered_files
 from services.catalog.planning.deletions import (
     lost_edges,
     plan_deletions,
@@ -60,6 +61,11 @@ async def plan_in_stages(
                 outcomes += [outcome.without_entities for outcome in stage]
     outcome = location_outcome(reading, outcomes, refusals)
     lost = lost_edges(view, outcome)
+    endangered = await endangered_files(view, outcome, lost)
+    if endangered:
+        outcome = replace(outcome, endangered=endangered)
+        root = replace(outcome.root, closed=outcome.earlier_closed)
+        await target.apply(IngestionPlan(root=root))
     takeovers = await plan_takeovers(view, outcome, lost)
     remaining_refusals = [*takeovers.refusals, *await target.apply(takeovers)]
     deletions = await plan_deletions(view, outcome, lost - takeovers.gained_edges)

@@ -237,4 +237,5 @@ def _following_root(
         settled=root.settled or reading.is_whole,
         rules=reading.rules if reading.is_whole else root.rules,
     )
-    return None if new_root == root else new_root
+    stored_root = replace(root, closed=outcome.earlier_closed)
+    return None if new_root == stored_root else new_root
