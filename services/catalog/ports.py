@@ -58,6 +58,17 @@ class WriteResult:
     lost: Sequence[str]
 
 
+@dataclass(frozen=True, slots=True)
+class RootChanges:
+    """The versions of roots that were stored since a moment, and names of removed ones.
+
+    One that was removed may have been made again.
+    """
+
+    versions: Mapping[str, int]
+    removed: frozenset[str]
+
+
 #: Given paths of a repository, returns those that the reader may not read.
 HiddenPaths = Callable[[Sequence[str]], Awaitable[Collection[str]]]
 
@@ -221,6 +232,9 @@ class RootLocationStore(Protocol):
 
     async def of_source(self, source: str) -> RootLocation | None:
         """The root that was made for a source (`RootLocation.source`)."""
+
+    async def changed_since(self, moment: datetime) -> RootChanges:
+        """What was stored or removed since a moment, by its stamp."""
 
     async def put(self, root: RootLocation) -> RootLocation | None:
         """Store the next version of a root; None if another process was faster.

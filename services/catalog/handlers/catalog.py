@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.effort import Effort, RestingRoots
 from services.catalog.handlers.plan_writer import PlanWriter
+from services.catalog.handlers.root_follower import RootFollower
 from services.catalog.handlers.source_rights import SourceReader, SourceRights
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import RepositoryPath, RootLocation
@@ -62,9 +63,12 @@ class CatalogContext:
     #: Entered around every reading of a root: it is a span of a trace.
     traced: Callable[[RootLocation], AbstractContextManager[object]] = nullcontext
     rights: SourceRights = field(init=False)
+    root_follower: RootFollower = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rights", SourceRights(self.state, self.sources))
+        follower = RootFollower(self.roots, self.state)
+        object.__setattr__(self, "root_follower", follower)
 
     def effort(self, label: str) -> Effort:
         """What one reading may cost; `label` names its source in errors."""
@@ -72,7 +76,7 @@ class CatalogContext:
 
     def writer(self, actor: str) -> PlanWriter:
         """Where plans are applied that are made from now on."""
-        return PlanWriter(self.store, self.roots, self.state, actor)
+        return PlanWriter(self.store, self.roots, self.state, self.root_follower, actor)
 
     def lock(self, root: RootLocation) -> asyncio.Lock:
         """One reading of a root at a time in this process."""

@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.catalog.handlers.catalog_state import CatalogState
+from services.catalog.handlers.root_follower import RootFollower, learn
 from services.catalog.model import RootLocation, StoredChange
 from services.catalog.planning.entities import plan_entities
 from services.catalog.planning.plan import (
@@ -43,11 +44,13 @@ class PlanWriter:
         store: EntityStore,
         roots: RootLocationStore,
         state: CatalogState,
+        root_follower: RootFollower,
         actor: str,
     ) -> None:
         self._store = store
         self._roots = roots
         self._state = state
+        self._root_follower = root_follower
         self._actor = actor
         self._start_clock = state.clock
         self._mark = object()
@@ -142,7 +145,7 @@ class PlanWriter:
         result = await self._store.write(changes)
         await self._state.apply(result, self._mark)
         if result.lost:
-            await learn(self._store, self._state, result.lost)
+            await learn(self._store, self._root_follower, self._state, result.lost)
         return frozenset(result.lost)
 
     def _check_not_overtaken(self, changes: Iterable[EntityWrite | Step]) -> None:
@@ -159,16 +162,6 @@ class PlanWriter:
         if self._stored_root is None:
             raise Overtaken(root.name)
         self._state.put_root(self._stored_root)
-
-
-async def learn(store: EntityStore, state: CatalogState, refs: Iterable[str]) -> None:
-    """Load what the store holds of some entities, and show that."""
-    refs = list(refs)
-    stored = await store.load(refs)
-    state.put_many(list(stored.values()))
-    for ref in refs:
-        if ref not in stored:
-            state.drop(ref)
 
 
 async def differing_since(

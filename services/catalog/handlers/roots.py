@@ -9,10 +9,10 @@ from services.catalog.handlers.admission import Admission
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.dismissal import delete_entities
 from services.catalog.handlers.ingestion import ingest, reload_root
-from services.catalog.handlers.plan_writer import differing_since, learn
+from services.catalog.handlers.plan_writer import differing_since
 from services.catalog.handlers.reporting import Report, reporting
+from services.catalog.handlers.root_follower import MARGIN, learn
 from services.catalog.handlers.source_rights import SourceReader
-from services.catalog.handlers.state_follower import MARGIN
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
 from services.catalog.ingest.problems import HIDDEN_INVALID
@@ -218,7 +218,7 @@ async def release_root(
         root = stored
         # The process that changed it may have written entities that are unknown here.
         refs = await differing_since(catalog.store, catalog.state, start - MARGIN)
-        await learn(catalog.store, catalog.state, refs)
+        await learn(catalog.store, catalog.root_follower, catalog.state, refs)
     raise Conflict(f"{root.location}: is being changed by others; try again")
 
 

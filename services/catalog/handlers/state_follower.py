@@ -6,16 +6,13 @@ store.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from services.catalog.handlers.catalog import CatalogContext
-from services.catalog.handlers.plan_writer import differing_since, learn
-from services.catalog.model import parse_location
+from services.catalog.handlers.plan_writer import differing_since
+from services.catalog.handlers.root_follower import MARGIN, learn
 
 LOAD = 500
-#: A write is stamped before it is stored, by another machine's clock: what was stamped
-#: this long ago is stored by now, or was never.
-MARGIN = timedelta(seconds=30)
 
 
 class StateFollower:
@@ -40,33 +37,29 @@ class StateFollower:
 
     async def learn(self, refs: Sequence[str]) -> None:
         """Take over what the store holds of these entities, and of their roots."""
-        state = self._catalog.state
+        catalog = self._catalog
         for start in range(0, len(refs), LOAD):
             part = refs[start : start + LOAD]
-            entities = [state.get(ref) for ref in part]
-            await learn(self._catalog.store, state, part)
-            entities += [state.get(ref) for ref in part]
-            origins = {stored.origin for stored in entities if stored is not None}
-            names = {parse_location(origin).entity_name for origin in origins}
-            await self.learn_roots(names)
-            self._roots_to_reload |= names
+            self._roots_to_reload |= await learn(
+                catalog.store, catalog.root_follower, catalog.state, part
+            )
 
     async def learn_roots(self, names: set[str]) -> None:
         """Take over what the store holds of these roots."""
-        state = self._catalog.state
-        stored = {root.name: root for root in await self._catalog.roots.load([*names])}
-        for name in names:
-            current_root, root = state.roots.get(name), stored.get(name)
-            if root is None:
-                state.drop_root(name)
-            elif current_root is None or current_root.version < root.version:
-                state.put_root(root)
+        await self._catalog.root_follower.learn(names)
 
     async def reload_roots(self) -> None:
-        """Load roots again: they are written after the entities of an event."""
-        names, self._roots_to_reload = self._roots_to_reload, set()
-        if names:
-            await self.learn_roots(names)
+        """Take over the roots that others stored, with or without an entity's event.
+
+        Those of the last events are loaded in any case: processes of versions before
+        this one store roots without the moment that they are found by.
+
+        Raises:
+            Unavailable: if the store does not answer.
+        """
+        names = frozenset(self._roots_to_reload)
+        await self._catalog.root_follower.learn_changes(names)
+        self._roots_to_reload -= names
 
     async def compare(self) -> list[str]:
         """Compare all revisions with the store's; returns the refs that differed."""

@@ -14,11 +14,24 @@ ENTITIES = StoredCollection(
 #: Found by their ids alone, which are made of ref and revision.
 REVISIONS = StoredCollection("revisions")
 #: By their file in a repository, which has one root.
+#: And by when they were written, as entities are.
 LOCATIONS = StoredCollection(
-    "locations", indexes=(Index.on("source", unique=True, sparse=True),)
+    "locations",
+    indexes=(Index.on("source", unique=True, sparse=True), Index.on("updated")),
+)
+#: Names of removed locations, for a day: by when other processes may look for them.
+REMOVED_LOCATIONS = StoredCollection(
+    "removed_locations", indexes=(Index.on("removed"),)
 )
 #: By when they were put, as long as no revision refers to them.
 DEFINITIONS = StoredCollection("definitions", indexes=(Index.on("touched"),))
 #: Marks of snapshots of the read model, a small document each.
 SNAPSHOTS = StoredCollection("snapshots", indexes=(Index.on("put"),))
-COLLECTIONS = (ENTITIES, REVISIONS, LOCATIONS, DEFINITIONS, SNAPSHOTS)
+COLLECTIONS = (
+    ENTITIES,
+    REVISIONS,
+    LOCATIONS,
+    REMOVED_LOCATIONS,
+    DEFINITIONS,
+    SNAPSHOTS,
+)
