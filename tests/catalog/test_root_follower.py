@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from services.catalog.handlers.catalog import context_for
-from services.catalog.handlers.roots import ensure_root, release_root
+from services.catalog.handlers.root_release import release_root
+from services.catalog.handlers.roots import ensure_root
 from services.catalog.handlers.scanning import DesiredLocations, scan
 from services.catalog.model import LocationRef
 from tests.catalog.running import Host, Running, generated, pointing, running
@@ -133,11 +134,17 @@ async def test_roots_without_entities_come_and_go_elsewhere(
     one, other = both
     state = other.work.catalog.state
     location = LocationRef("url", host.url("never"))
+
+    async def may_go(_: Any) -> bool:
+        return True
+
     for _ in range(2):
         root = await ensure_root(one.work.catalog, location, "git:all")
         await other.work.follower.reload_roots()
         assert state.roots[root.name] == root
-        await release_root(one.work.catalog, root, "git:all", context_for("scan"))
+        await release_root(
+            one.work.catalog, root, "git:all", context_for("scan"), may_go
+        )
         await other.work.follower.reload_roots()
         assert root.name not in state.roots
 

@@ -22,6 +22,7 @@ from services.catalog.api.revisions import CatalogRoute
 from services.catalog.api.sources import Sources
 from services.catalog.api.writing import CatalogWrites, Writes, context_of
 from services.catalog.handlers import roots
+from services.catalog.handlers.root_release import release_root
 from services.catalog.model import REGISTERED, LocationRef, RootLocation, parse_location
 from services.catalog.query.matching import matcher
 from services.catalog.query.predicates import Predicate, parse_predicate
@@ -302,11 +303,18 @@ async def change(
     caller.granted(LOCATION_CREATE)
     writes.require_writable()
     root = await _known_root(writes, caller, location_id)
-    writes.require_all(caller, root)
-    writes.require_closed(caller, root)
+
+    async def may_move(current_root: RootLocation) -> bool:
+        writes.require_all(caller, current_root)
+        writes.require_closed(caller, current_root)
+        return True
+
+    await may_move(root)
     await roots.require_readable(writes.catalog, location, reader)
     context = context_of(caller, "registration", reader)
-    return _document(await roots.move(writes.catalog, root, location, context))
+    return _document(
+        await roots.move(writes.catalog, root, location, context, may_move)
+    )
 
 
 @router.delete("/locations/{location_id}", status_code=204)
@@ -314,8 +322,13 @@ async def remove(location_id: str, caller: Caller, writes: CatalogWrites) -> Res
     """Remove a registration and the entities that only it provides."""
     writes.require_writable()
     root = await _known_root(writes, caller, location_id)
-    await writes.require_removal(caller, root)
-    await roots.release_root(
-        writes.catalog, root, REGISTERED, context_of(caller, "delete")
-    )
+
+    async def may_remove(current_root: RootLocation) -> bool:
+        await writes.require_removal(caller, current_root)
+        return True
+
+    # At once: who may not is not kept waiting for a reading to end.
+    await may_remove(root)
+    context = context_of(caller, "delete")
+    await release_root(writes.catalog, root, REGISTERED, context, may_remove)
     return Response(status_code=204)

@@ -11,11 +11,8 @@ from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.reporting import Report, reporting
-from services.catalog.handlers.roots import (
-    ensure_root,
-    find_root,
-    release_root,
-)
+from services.catalog.handlers.root_release import release_root
+from services.catalog.handlers.roots import ensure_root, find_root
 from services.catalog.model import CONFIG, ClosedFile, LocationRef, RootLocation
 from services.catalog.ports import SourceSnapshot, UnknownCommit
 from shared.contracts.errors import (
@@ -57,7 +54,7 @@ async def configure(
     locations_by_name = {location.entity_name: location for location in locations}
     for root in list(catalog.state.provided_by(CONFIG)):
         if root.name not in locations_by_name:
-            await release_root(catalog, root, CONFIG, context)
+            await release_root(catalog, root, CONFIG, context, _is_unconfigured)
     for location in locations_by_name.values():
         await ensure_root(catalog, location, CONFIG)
 
@@ -71,7 +68,14 @@ async def retire(
         for provider_id in root.providers:
             if provider_id.startswith("git:") and provider_id not in configured_ids:
                 current_root = catalog.state.roots.get(root.name, root)
-                await release_root(catalog, current_root, provider_id, context)
+                await release_root(
+                    catalog, current_root, provider_id, context, _is_unconfigured
+                )
+
+
+async def _is_unconfigured(_: RootLocation) -> bool:
+    """What the operator's configuration does not name goes, whatever it closes."""
+    return True
 
 
 async def has_descriptor(catalog: CatalogContext, location: LocationRef) -> bool | None:
@@ -126,7 +130,7 @@ async def reconcile_repository(
         root = await ensure_root(catalog, location, provider.provider_id)
         return await ingest(catalog, root, context)
     if is_there is False and root is not None and is_discovered:
-        await _release_if_gone(catalog, root, provider, location, context)
+        await _release_if_gone(catalog, root, provider, context)
     return None
 
 
@@ -134,22 +138,20 @@ async def _release_if_gone(
     catalog: CatalogContext,
     root: RootLocation,
     provider: Provider,
-    location: LocationRef,
     context: CommandContext,
 ) -> None:
     """Take a provider from a root whose own descriptor was read and is gone.
 
-    That there is none at `location`, another spelling of it, is no proof of that. The
-    root of what not everybody may see stays: nothing else would close its source.
+    That there was none a moment ago, or at another spelling of it, is no proof of that.
+    The root of what not everybody may see stays: nothing else would close its source.
     """
-    if _is_closing(catalog, root):
-        return
-    is_gone = (
-        root.location == location
-        or await has_descriptor(catalog, root.location) is False
-    )
-    if is_gone:
-        await release_root(catalog, root, provider.provider_id, context)
+
+    async def is_gone(current_root: RootLocation) -> bool:
+        if _is_closing(catalog, current_root):
+            return False
+        return await has_descriptor(catalog, current_root.location) is False
+
+    await release_root(catalog, root, provider.provider_id, context, is_gone)
 
 
 def _is_closing(catalog: CatalogContext, root: RootLocation) -> bool:
@@ -196,10 +198,13 @@ async def discover(
             await reconcile_repository(catalog, provider, location, context)
     source_of = catalog.rights.source
     listed = {source_of(str(place)): place for place in descriptors.values()}
-    for root in vanished_roots:
+
+    async def may_go(root: RootLocation) -> bool:
         present = listed.get(source_of(str(root.location)))
-        if present is None or await _handed_over(catalog, root, present):
-            await release_root(catalog, root, provider.provider_id, context)
+        return present is None or await _handed_over(catalog, root, present)
+
+    for root in vanished_roots:
+        await release_root(catalog, root, provider.provider_id, context, may_go)
 
 
 async def _handed_over(

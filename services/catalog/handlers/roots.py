@@ -7,11 +7,9 @@ from uuid import uuid4
 
 from services.catalog.handlers.admission import Admission
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
-from services.catalog.handlers.dismissal import delete_entities
 from services.catalog.handlers.ingestion import ingest, reload_root
-from services.catalog.handlers.plan_writer import differing_since
 from services.catalog.handlers.reporting import Report, reporting
-from services.catalog.handlers.root_follower import MARGIN, learn
+from services.catalog.handlers.root_release import ReleaseCheck, release_root
 from services.catalog.handlers.source_rights import SourceReader
 from services.catalog.handlers.walk import Walk
 from services.catalog.ingest.candidates import Candidate, location_entity
@@ -25,7 +23,13 @@ from services.catalog.model import (
 )
 from services.catalog.planning.reading import TargetReading
 from shared.contracts.catalog import Cause
-from shared.contracts.errors import CallboardError, Conflict, Invalid, Unavailable
+from shared.contracts.errors import (
+    CallboardError,
+    Conflict,
+    Forbidden,
+    Invalid,
+    Unavailable,
+)
 
 TRIES = 5
 
@@ -171,8 +175,19 @@ async def register(
         raise
     except CallboardError:
         if existing_root is None and root.id == own_identity:
-            await release_root(catalog, root, REGISTERED, context)
+            await release_root(
+                catalog, root, REGISTERED, context, _registered_as(own_identity)
+            )
         raise
+
+
+def _registered_as(identity: str | None) -> ReleaseCheck:
+    """Allows to remove a registration that nobody replaced since it was made."""
+
+    async def is_own(root: RootLocation) -> bool:
+        return root.id == identity
+
+    return is_own
 
 
 async def require_readable(
@@ -192,47 +207,21 @@ async def require_readable(
         await reading.with_commit(location, Cause(kind="registration"))
 
 
-async def release_root(
-    catalog: CatalogContext,
-    root: RootLocation,
-    provider_id: str,
-    context: CommandContext,
-) -> bool:
-    """Take a provider from a root; one without any is deleted with its entities.
-
-    Returns whether the root had the provider until now.
-    """
-    start = datetime.now(UTC)
-    for _ in range(TRIES):
-        if provider_id not in root.providers:
-            return False
-        remaining_providers = root.providers - {provider_id}
-        if not remaining_providers:
-            if await _try_dismissal(catalog, root, context):
-                return True
-        elif await _try_release(catalog, root, provider_id):
-            return True
-        stored = await reload_root(catalog, root.name)
-        if stored is None:
-            return False
-        root = stored
-        # The process that changed it may have written entities that are unknown here.
-        refs = await differing_since(catalog.store, catalog.state, start - MARGIN)
-        await learn(catalog.store, catalog.root_follower, catalog.state, refs)
-    raise Conflict(f"{root.location}: is being changed by others; try again")
-
-
 async def move(
     catalog: CatalogContext,
     root: RootLocation,
     location: LocationRef,
     context: CommandContext,
+    check: ReleaseCheck,
 ) -> RootLocation:
     """Point a registration at another location; its id stays.
+
+    `check`: whether the old location may go, when it does.
 
     Raises:
         Conflict: if the other location is registered already, or somebody else moved or
             deleted the registration meanwhile.
+        Forbidden: if the check refuses it.
     """
     existing_root = find_registration(catalog, location)
     if existing_root is not None and existing_root.name == root.name:
@@ -243,47 +232,20 @@ async def move(
     new_root = await register(
         catalog, location, context, refresh=False, identity=root.id
     )
-    if not await release_root(catalog, root, REGISTERED, context):
-        await release_root(catalog, new_root, REGISTERED, context)
-        raise Conflict(f"{root.location}: is being changed by others; try again")
+    problem: CallboardError = Conflict(
+        f"{root.location}: is being changed by others; try again"
+    )
+    is_released = False
+    try:
+        is_released = await release_root(catalog, root, REGISTERED, context, check)
+    except (Conflict, Forbidden) as error:
+        problem = error
+    if not is_released:
+        is_own = _registered_as(root.id)
+        await release_root(catalog, new_root, REGISTERED, context, is_own)
+        raise problem
     # Entities that both locations name belonged to the old root until now.
     return await ingest(catalog, new_root, context)
-
-
-async def _try_release(
-    catalog: CatalogContext, root: RootLocation, provider_id: str
-) -> bool:
-    """Take a provider from a root that has others; False if others changed it."""
-    stored = await catalog.roots.put(
-        replace(
-            root,
-            providers=root.providers - {provider_id},
-            id=None if provider_id == REGISTERED else root.id,
-        )
-    )
-    if stored is not None:
-        catalog.state.put_root(stored)
-    return stored is not None
-
-
-async def _try_dismissal(
-    catalog: CatalogContext, root: RootLocation, context: CommandContext
-) -> bool:
-    """Delete a root and the entities that only it provides; False if others changed it.
-
-    The entities are deleted first: after a crash the root can be deleted again. Another
-    process that reads the root meanwhile may write some anew: it stores the root, and
-    all of this is done once more, or finds it gone and deletes them itself.
-    """
-    async with catalog.lock(root):
-        current_root = catalog.state.roots.get(root.name, root)
-        if current_root.providers - root.providers:
-            return False
-        await delete_entities(catalog, current_root, context)
-        if not await catalog.roots.remove(current_root):
-            return False
-        catalog.state.drop_root(root.name)
-        return True
 
 
 async def preview(
