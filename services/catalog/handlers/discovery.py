@@ -48,29 +48,55 @@ class Provider:
 
 
 async def configure(
-    catalog: CatalogContext, locations: Sequence[LocationRef], context: CommandContext
-) -> None:
-    """Make the configured roots those of the configuration."""
-    locations_by_name = {location.entity_name: location for location in locations}
-    for root in list(catalog.state.provided_by(CONFIG)):
-        if root.name not in locations_by_name:
-            await release_root(catalog, root, CONFIG, context, _is_unconfigured)
-    for location in locations_by_name.values():
-        await ensure_root(catalog, location, CONFIG)
+    catalog: CatalogContext, locations: Sequence[LocationRef]
+) -> frozenset[str]:
+    """Make sure that there are the roots of the configuration; returns their names."""
+    roots = [await ensure_root(catalog, location, CONFIG) for location in locations]
+    return frozenset(root.name for root in roots)
 
 
 async def retire(
-    catalog: CatalogContext, providers: Sequence[Provider], context: CommandContext
+    catalog: CatalogContext,
+    configured_names: frozenset[str],
+    providers: Sequence[Provider],
+    context: CommandContext,
 ) -> None:
-    """Remove the roots of providers that are no longer configured."""
+    """Remove what is no longer configured, when all that is configured is there.
+
+    A root that a provider of the configuration means as well stays, with its closed
+    files: it, or its provider, has only got another name there.
+    """
     configured_ids = {provider.provider_id for provider in providers}
-    for root in list(catalog.state.roots.values()):
-        for provider_id in root.providers:
-            if provider_id.startswith("git:") and provider_id not in configured_ids:
+    async for root in in_turns(list(catalog.state.roots.values())):
+        for provider_id in root.providers - configured_ids:
+            is_retired = provider_id.startswith("git:") or (
+                provider_id == CONFIG and root.name not in configured_names
+            )
+            if is_retired:
+                await _adopt(catalog, root, providers)
                 current_root = catalog.state.roots.get(root.name, root)
                 await release_root(
                     catalog, current_root, provider_id, context, _is_unconfigured
                 )
+
+
+async def _adopt(
+    catalog: CatalogContext, root: RootLocation, providers: Sequence[Provider]
+) -> None:
+    """Give a root the providers that mean its file, also where a host is away."""
+    try:
+        place = catalog.sources.source(root.location)
+    except CallboardError:
+        # The address is none of its host any more.
+        return
+    for provider in providers:
+        if place.repository and place.host == provider.host:
+            branch = provider.branch or place.branch or "HEAD"
+            location = catalog.sources.descriptor(
+                provider.host, place.repository, branch, provider.path
+            )
+            if catalog.sources.source(location) == place:
+                await ensure_root(catalog, root.location, provider.provider_id)
 
 
 async def _is_unconfigured(_: RootLocation) -> bool:

@@ -32,12 +32,16 @@ class DesiredLocations:
 async def begin(
     catalog: CatalogContext, desired: DesiredLocations, report: Report
 ) -> None:
-    """Make the roots those of the configuration, and read what is new."""
-    await configure(catalog, desired.locations, context_for("config"))
-    await retire(catalog, desired.providers, context_for("config"))
+    """Make the roots those of the configuration, and read what is new.
+
+    What is not configured any more goes last: a root that goes takes its closed files
+    along, and may have another provider by then.
+    """
+    names = await configure(catalog, desired.locations)
     await delete_abandoned(catalog, context_for("scan"))
     await resume(catalog, context_for("scan"), report)
     await _discover_all(catalog, desired, report)
+    await retire(catalog, names, desired.providers, context_for("config"))
 
 
 async def _discover_all(
