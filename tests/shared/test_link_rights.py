@@ -10,6 +10,7 @@ from shared.guards.foreign_trees import TreeLimits
 from shared.kit.git.addresses import GitTarget, parse_url
 from shared.kit.git.link_rights import hidden_by_location
 from shared.kit.git.trees import ExportedTree, GitTrees
+from tests.costs import limit_stretches
 from tests.rawtrees import RawRepository
 from tests.shared.exporting import contents, tree_of
 
@@ -178,3 +179,21 @@ async def test_a_path_that_no_address_names_is_hidden() -> None:
     assert await tell(paths) == {"sub", "line\nbreak", "byte\udcff", "dot/../sub"}
     root = "url:https://git.example/org/mixed/blob/main"
     assert questions == [[f"{root}/a%20b%23%3F.txt", f"{root}/sub"]]
+
+
+async def test_thousands_of_paths_are_written_as_addresses_in_turns() -> None:
+    """As many as a folder of docs may have: others get their turn meanwhile."""
+
+    async def hidden(locations: Sequence[str]) -> Collection[str]:
+        assert len(locations) == 20_000
+        return locations[:1]
+
+    def locate(url: str) -> GitTarget | None:
+        return parse_url(url, {"git.example": "github"})
+
+    target = GitTarget("github", "git.example", "org/mixed", "main", "pub")
+    tell = hidden_by_location(target, locate, hidden)
+    async with limit_stretches():
+        assert await tell([f"docs/{number}.md" for number in range(20_000)]) == {
+            "docs/0.md"
+        }

@@ -4,7 +4,7 @@ A Git discovery provider keeps one root for each repository of a host that has a
 descriptor. A push concerns one repository; the scan compares the whole listing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
@@ -173,19 +173,23 @@ async def _release_if_gone(
     """
 
     async def is_gone(current_root: RootLocation) -> bool:
-        if _is_closing(catalog, current_root):
+        if await _is_closing(catalog, current_root):
             return False
         return await has_descriptor(catalog, current_root.location) is False
 
     await release_root(catalog, root, provider.provider_id, context, is_gone)
 
 
-def _is_closing(catalog: CatalogContext, root: RootLocation) -> bool:
+async def _is_closing(catalog: CatalogContext, root: RootLocation) -> bool:
     """Whether anything that a root brings, or brought, is not for everybody."""
     state = catalog.state
-    if any(any(map(state.is_restricted, state.emitted(*key))) for key in root.files):
-        return True
-    return not all(_comes_elsewhere(catalog, *item) for item in root.closed.items())
+    async for key in in_turns(root.files):
+        if any(map(state.is_restricted, state.emitted(*key))):
+            return True
+    async for ref, file in in_turns(root.closed.items()):
+        if not _comes_elsewhere(catalog, ref, file):
+            return True
+    return False
 
 
 def _comes_elsewhere(catalog: CatalogContext, ref: str, file: ClosedFile) -> bool:
@@ -222,14 +226,30 @@ async def discover(
     for location in descriptors.values():
         with reporting(f"{provider.name}: {location.target}", report):
             await reconcile_repository(catalog, provider, location, context)
+    if vanished_roots:
+        await _release_vanished(
+            catalog, provider, vanished_roots, descriptors.values(), context
+        )
+
+
+async def _release_vanished(
+    catalog: CatalogContext,
+    provider: Provider,
+    roots: Sequence[RootLocation],
+    descriptors: Iterable[LocationRef],
+    context: CommandContext,
+) -> None:
+    """Take a provider from the roots that are none of a listing's descriptors."""
     source_of = catalog.rights.source
-    listed = {source_of(str(place)): place for place in descriptors.values()}
+    listed = {
+        source_of(str(location)): location async for location in in_turns(descriptors)
+    }
 
     async def may_go(root: RootLocation) -> bool:
         present = listed.get(source_of(str(root.location)))
         return present is None or await _handed_over(catalog, root, present)
 
-    for root in vanished_roots:
+    for root in roots:
         await release_root(catalog, root, provider.provider_id, context, may_go)
 
 
@@ -240,7 +260,7 @@ async def _handed_over(
 
     Its default branch has another name, or the provider another path.
     """
-    if not _is_closing(catalog, root):
+    if not await _is_closing(catalog, root):
         return True
     heir = find_root(catalog, location)
     if heir is None:

@@ -15,6 +15,7 @@ from shared.guards.foreign_trees import (
     TreeLimits,
     follow_links,
 )
+from shared.guards.turns import in_turns
 from shared.kit.git.addresses import GitTarget
 
 #: Given paths of a repository, returns those that the reader may not read.
@@ -33,7 +34,9 @@ def hidden_by_location(
     """
 
     async def hidden_paths(paths: Sequence[str]) -> Collection[str]:
-        locations = {path: _location_of(path, target, locate) for path in paths}
+        locations = {
+            path: _location_of(path, target, locate) async for path in in_turns(paths)
+        }
         named = [location for location in locations.values() if location is not None]
         hidden = frozenset(await hidden_locations(named) if named else ())
         return {
