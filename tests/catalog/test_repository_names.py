@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pytest
 from services.catalog.handlers.catalog import context_for
 from services.catalog.handlers.discovery import Provider, discover, reconcile_repository
 from services.catalog.handlers.pushes import Push, apply_push
-from services.catalog.model import LocationRef
+from services.catalog.handlers.spellings import restore_root
+from services.catalog.model import ClosedFile, LocationRef
 from services.catalog.readers.reading import CatalogSources
 from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git import addresses
@@ -136,6 +138,31 @@ async def test_roots_of_earlier_versions_get_the_names_of_their_hosts(
     assert {item["source"] for item in documents} == {
         f"{host.name}/{name}#main:{FILE}" for name in ("Upper", "upper")
     }
+
+
+async def test_closed_files_get_the_names_of_their_hosts(
+    catalog: Running, host: Host
+) -> None:
+    """A host whose type changed says of them, too, whether their case counts."""
+    context = catalog.work.catalog
+    [root] = context.state.roots.values()
+    [(key, state)] = root.files.items()
+    assert state.place is not None
+    assert not state.place.folds_case
+    folding_place = replace(state.place, folds_case=True)
+    closed = {
+        "component:default/hush": ClosedFile(key[1], folding_place, None, "c"),
+        "component:default/away": ClosedFile("file:/somewhere"),
+    }
+    stored = await context.roots.put(replace(root, closed=closed))
+    assert stored is not None
+    await restore_root(context, stored)
+    expected = {
+        **closed,
+        "component:default/hush": ClosedFile(key[1], state.place, None, "c"),
+    }
+    assert context.state.roots[root.name].closed == expected
+    assert [item.closed for item in await context.roots.load([root.name])] == [expected]
 
 
 def test_the_type_of_a_host_decides_whether_case_counts(tmp_path: Path) -> None:

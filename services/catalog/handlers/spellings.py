@@ -10,7 +10,12 @@ from dataclasses import replace
 
 from services.catalog.handlers.catalog import CatalogContext
 from services.catalog.handlers.ingestion import reload_root
-from services.catalog.model import FileState, RepositoryPath, RootLocation
+from services.catalog.model import (
+    ClosedFile,
+    FileState,
+    RepositoryPath,
+    RootLocation,
+)
 from services.catalog.ports import DescriptorSources
 from shared.contracts.errors import CallboardError
 
@@ -30,25 +35,34 @@ async def restore_root(catalog: CatalogContext, root: RootLocation) -> None:
 
 
 def _respelled(root: RootLocation, sources: DescriptorSources) -> RootLocation:
+    closed_places = (file.place for file in root.closed.values())
     places = [place for state in root.files.values() for place in state.places]
+    places += [place for place in closed_places if place is not None]
     folds_case = {host: sources.folds_case(host) for host in {p.host for p in places}}
-    files = root.files
+    files, closed = root.files, root.closed
     if any(place.folds_case != folds_case[place.host] for place in places):
-        files = {key: _file(state, folds_case) for key, state in root.files.items()}
+        files = {key: _file(state, folds_case) for key, state in files.items()}
+        closed = {ref: _closed_file(file, folds_case) for ref, file in closed.items()}
     source = root.source
     if source:
         # The address may be none of its host any more.
         with suppress(CallboardError):
             source = sources.source(root.location).text
-    return replace(root, files=files, source=source)
+    return replace(root, files=files, closed=closed, source=source)
 
 
 def _file(state: FileState, folds_case: Mapping[str, bool]) -> FileState:
-    def place(old: RepositoryPath) -> RepositoryPath:
-        return replace(old, folds_case=folds_case[old.host])
-
     return replace(
         state,
-        place=place(state.place) if state.place else None,
-        includes=tuple(map(place, state.includes)),
+        place=_place(state.place, folds_case) if state.place else None,
+        includes=tuple(_place(place, folds_case) for place in state.includes),
     )
+
+
+def _closed_file(file: ClosedFile, folds_case: Mapping[str, bool]) -> ClosedFile:
+    place = _place(file.place, folds_case) if file.place else None
+    return replace(file, place=place)
+
+
+def _place(place: RepositoryPath, folds_case: Mapping[str, bool]) -> RepositoryPath:
+    return replace(place, folds_case=folds_case[place.host])
