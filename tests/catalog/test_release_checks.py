@@ -15,6 +15,7 @@ import pytest
 
 from services.catalog.handlers.catalog import context_for
 from services.catalog.handlers.discovery import discover
+from services.catalog.handlers.dismissal import delete_abandoned
 from services.catalog.model import ClosedFile
 from shared.kit.http.service_tokens import Grant
 from tests.catalog.running import Host, Running, generated, running
@@ -132,3 +133,28 @@ async def test_a_vanished_location_hands_over_what_came_meanwhile(
     new = generated(f"https://{host.name}/hush/blob/trunk/{FILE}", "url")
     assert root.name not in context.state.roots
     assert context.state.roots[new].closed == closing_root.closed
+
+
+@pytest.mark.parametrize("is_registered_again", [False, True])
+async def test_abandoned_entities_stay_if_their_location_comes_back(
+    both: tuple[Running, Running], host: Host, is_registered_again: bool
+) -> None:
+    """Another process registers it while the deletion waits for its lock."""
+    one, other = both
+    context = one.work.catalog
+    host.commit("shop", {"a.yaml": MINE})
+    await registered(one, host.url("shop", "a.yaml"))
+    root = context.state.roots[generated(host.url("shop", "a.yaml"), "url")]
+    deletion = delete_abandoned(context, context_for("scan"))
+    assert await context.roots.remove(root)
+    async with waiting(one, root.name, leaving(one, root.name, deletion)) as [removal]:
+        if is_registered_again:
+            assert await other.work.catalog.roots.put(replace(root, version=0))
+    await removal
+    assert ("component:mine" in await one.refs()) == is_registered_again
+
+
+async def leaving(catalog: Running, name: str, deletion: Awaitable[Any]) -> None:
+    """A deletion by a process that knows that the location is gone."""
+    catalog.work.catalog.state.drop_root(name)
+    await deletion

@@ -50,4 +50,7 @@ async def delete_abandoned(catalog: CatalogContext, context: CommandContext) -> 
         if location.entity_name not in existing_names:
             root = RootLocation(location, frozenset(), datetime.now(UTC))
             async with catalog.lock(root):
-                await delete_entities(catalog, root, context)
+                # It may have been registered again while this waited.
+                await catalog.root_follower.learn([root.name])
+                if root.name not in state.roots:
+                    await delete_entities(catalog, root, context)
