@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
+from services.catalog.handlers.closed_files import comes_from_source
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.reporting import Report, reporting
 from services.catalog.handlers.root_release import release_root
 from services.catalog.handlers.roots import ensure_root, find_root
-from services.catalog.model import CONFIG, ClosedFile, LocationRef, RootLocation
+from services.catalog.model import CONFIG, LocationRef, RootLocation
 from services.catalog.ports import SourceSnapshot, UnknownCommit
 from shared.contracts.errors import (
     CallboardError,
@@ -187,15 +188,9 @@ async def _is_closing(catalog: CatalogContext, root: RootLocation) -> bool:
         if any(map(state.is_restricted, state.emitted(*key))):
             return True
     async for ref, file in in_turns(root.closed.items()):
-        if not _comes_elsewhere(catalog, ref, file):
+        if not comes_from_source(catalog, ref, file):
             return True
     return False
-
-
-def _comes_elsewhere(catalog: CatalogContext, ref: str, file: ClosedFile) -> bool:
-    """Whether an entity comes from its source by another root."""
-    location = catalog.state.providing_location(ref)
-    return location is not None and catalog.rights.source(location) == file.source
 
 
 async def discover(
