@@ -121,6 +121,9 @@ def _plainly(
     inside: Callable[[str], bool] = lambda other: (  # noqa: E731
         not path or other == path or other.startswith(f"{path}/")
     )
+    if "" in hidden:
+        # The whole source is closed.
+        return path in visible
     if raw and any(map(inside, hidden)):
         return False
     if path in hidden - visible:

@@ -39,13 +39,13 @@ class SourceView:
     def add(self, place: RepositoryPath, *, is_visible: bool) -> None:
         """Take in an entity of the file at a place, which may hold others."""
         folder = place.path.rpartition("/")[0]
-        if place.repository and not place.path:
-            self._is_closed = self._is_closed or not is_visible
-            self._hidden_files.add(place.path)
-        elif is_visible:
+        if is_visible:
             self._visible_files.add(place.path)
             self._visible_folders.add(folder)
             self._branches.add(place.branch)
+        elif place.repository and not place.path:
+            self._is_closed = True
+            self._hidden_files.add(place.path)
         elif place.path not in self._hidden_files:
             self.hide(place.path)
             self._hidden_folders.add(folder)
