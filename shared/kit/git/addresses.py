@@ -23,6 +23,8 @@ from shared.kit.git.host_dialects import (
 
 #: The most path segments that a ref's name may have.
 REF_PARTS = 12
+#: The longest path that is passed to git: systems have no longer ones.
+GIT_PATH_BYTES = 4096
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _NO_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
@@ -162,8 +164,16 @@ def check_git_path(path: str) -> None:
     up another file.
 
     Raises:
-        Invalid: if it holds a control character.
+        Invalid: if it holds a control character, is no text, or is too long for a file.
     """
+    try:
+        length = len(path.encode())
+    except UnicodeEncodeError:
+        raise Invalid(f"path: {quoted_path(path)} is no UTF-8 text") from None
+    if length > GIT_PATH_BYTES:
+        raise Invalid(
+            f"path: {quoted_path(path)}: over the limit of {GIT_PATH_BYTES} bytes"
+        )
     if _CONTROL.search(path):
         raise Invalid(f"path: {quoted_path(path)} must not hold control characters")
 

@@ -127,6 +127,8 @@ def _environment() -> dict[str, str]:
         "GIT_TERMINAL_PROMPT": "0",
         "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_ALLOW_PROTOCOL": "https:http:ssh:file",
+        # A path is the name of a file: `:/x` is no path from the top, `*` no pattern.
+        "GIT_LITERAL_PATHSPECS": "1",
         **network_environment(),
     }
 

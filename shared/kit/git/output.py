@@ -25,6 +25,15 @@ class PathIsFolder(NotFound):
     """The path of a file to read leads to a folder."""
 
 
+class PathBelowFile(NotFound):
+    """A part of the path of a file to read is a file itself, perhaps behind a link."""
+
+
+def folder_message(path: str) -> str:
+    """What is said where the path of a file to read leads to a folder."""
+    return f"there is a folder, and no file, {path or '/'}"
+
+
 def no_file_behind(path: str) -> DanglingLink:
     """The error of a link that leads to nothing, or to what the reader may not see."""
     return DanglingLink(f"there is no file behind the link {path}")
@@ -154,7 +163,7 @@ def file_size(header: bytes, output: IO[bytes], path: str) -> int:
             raise TooLarge(f"{path}: over the limit of {FILE_LIMIT} bytes")
         return int(words[2])
     if len(words) == 3 and words[1] == b"tree":
-        raise PathIsFolder(f"there is a folder, and no file, {path or '/'}")
+        raise PathIsFolder(folder_message(path))
     if len(words) == 2 and words[0] == b"symlink":
         target = output.read(min(int(words[1]), TARGET_BYTES))
         raise Invalid(
@@ -165,6 +174,8 @@ def file_size(header: bytes, output: IO[bytes], path: str) -> int:
         raise Invalid(f"{path}: the link is part of a ring")
     if len(words) == 2 and words[0] == b"dangling":
         raise no_file_behind(path)
+    if len(words) == 2 and words[0] == b"notdir":
+        raise PathBelowFile(f"there is no file {path}")
     raise NotFound(f"there is no file {path}")
 
 

@@ -52,7 +52,8 @@ async def push_folder(
         await run_git(
             ["push", "--quiet", destination, f"{_BRANCH}:refs/heads/{branch}"],
             cwd=repository,
-            environment=environment,
+            # Hooks of a host on this machine run with it: their patterns are their own.
+            environment={**environment, "GIT_LITERAL_PATHSPECS": "0"},
             conflict_text="rejected",
         )
     return output.decode().strip()
