@@ -12,9 +12,9 @@ from services.catalog.ports import (
     Compute,
     FetchedFile,
     HiddenPaths,
-    UnknownCommit,
 )
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader, digest_of
+from services.catalog.readers.repositories import OR_HIDDEN, FetchedRepositories
 from shared.contracts.annotations import EDIT_URL, SOURCE_LOCATION, VIEW_URL
 from shared.contracts.catalog import Cause
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
@@ -28,12 +28,9 @@ from shared.guards.globs import (
 from shared.guards.workers import run_beside
 from shared.kit.git.addresses import GitTarget, is_absolute
 from shared.kit.git.mirrors import CommitInfo
-from shared.kit.git.not_found import repository_not_found_message
 from shared.kit.git.output import PathIsFolder
 from shared.kit.git.url_reader import UrlReader
 
-#: A missing source and an unreadable one have the same message.
-OR_HIDDEN = ", it is not readable for you, or its descriptor cannot be read yet"
 #: Listings of folders that one reading remembers.
 MOST_LISTINGS = 8
 #: Files that it remembers, and the bytes of the longest of them.
@@ -50,6 +47,7 @@ class SourceReading:
         self._files = FileReader(folders)
         #: By host, repository and ref of an address: its whole ref, and the commit.
         self._commits: dict[tuple[str, str, str], tuple[str, str]] = {}
+        self._repositories = FetchedRepositories(urls.mirrors)
         self._infos: dict[str, CommitInfo] = {}
         #: Short files that were read last: many addresses may name one.
         self._bodies: dict[RepositoryPath, FetchedFile] = {}
@@ -116,19 +114,15 @@ class SourceReading:
         )
 
     async def _resolve(self, target: GitTarget) -> tuple[GitTarget, str]:
-        """The target with its whole ref, and the one commit of this reading."""
+        """The target with its whole ref, and the one commit of this reading.
+
+        Raises:
+            UnknownCommit: if there is no such repository or ref.
+            CallboardError: what the reading's one fetch of the repository raised.
+        """
         key = (target.host, target.repository, target.ref)
         if key not in self._commits:
-            try:
-                resolved, commit = await self._mirrors.resolve(target)
-            except NotFound as error:
-                # A token may not see what exists: that is no reason to delete.
-                message = error.message
-                if target.kind == "local" and message == repository_not_found_message(
-                    target
-                ):
-                    message = f"{message}{OR_HIDDEN}"
-                raise UnknownCommit(message) from error
+            resolved, commit = await self._repositories.resolve(target)
             key = (target.host, target.repository, resolved.ref)
             _, commit = self._commits.setdefault(key, (resolved.ref, commit))
             return resolved, commit

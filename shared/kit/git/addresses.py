@@ -178,6 +178,19 @@ def check_git_path(path: str) -> None:
         raise Invalid(f"path: {quoted_path(path)} must not hold control characters")
 
 
+def clean_path(path: str) -> str:
+    """A path as git has it: without empty and `.` parts.
+
+    Raises:
+        Invalid: if it leads outside the repository, or is no path for git.
+    """
+    parts = [part for part in path.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise Invalid(f"path: {path!r} leads outside the repository")
+    check_git_path(path)
+    return "/".join(parts)
+
+
 def is_absolute(address: str) -> bool:
     """Whether an address is absolute."""
     return _ABSOLUTE.match(address) is not None

@@ -1,10 +1,13 @@
 """Hosts of type `local`: bare repositories in a folder of this machine."""
 
+import asyncio
 import contextlib
 import re
+import tempfile
 from pathlib import Path
 
 from shared.contracts.errors import Invalid
+from shared.kit.git.command import run_git
 
 #: Characters of a repository's name, as hosts have it.
 NAME_LENGTH = 100
@@ -74,3 +77,15 @@ def default_branches(directory: Path) -> dict[str, str]:
             name = path.name.removesuffix(".git")
             branches[name] = branch if prefix == "ref: " else "HEAD"
     return branches
+
+
+async def make_repository(path: Path, branch: str, template: Path | None) -> None:
+    """Make an empty repository at a path where nothing is; `template` has its hooks."""
+    arguments = ["init", "--quiet", "--bare", f"--initial-branch={branch}"]
+    if template is not None:
+        arguments.append(f"--template={template}")
+    # Created beside its path and moved there, so that it is never incomplete.
+    with tempfile.TemporaryDirectory(dir=path.parent) as parent:
+        repository_folder = Path(parent) / "made.git"
+        await run_git([*arguments, str(repository_folder)])
+        await asyncio.to_thread(repository_folder.rename, path)

@@ -9,7 +9,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from shared.contracts import disk_space
+from shared.contracts.errors import CallboardError
 from shared.kit.git.command import SECONDS, RepositoryBusy, run_git
+from shared.kit.git.not_found import fresh_copy
 from shared.kit.resilience.retries import Backoff, retry
 
 #: Another process may fetch; `spread`, as several wait for it.
@@ -82,17 +84,32 @@ def _drop_stale_locks(mirror: Path) -> None:
 
 
 class CoalescedRuns:
-    """Shares runs: one run serves all calls that were made before it started."""
+    """Shares runs: one run serves all calls that were made before it started.
+
+    Its error is theirs, too. A run that was cancelled serves nobody.
+    """
 
     def __init__(self) -> None:
         self._lock = asyncio.Lock()
         self._runs_started = 0
+        #: The last run that ended, and its error.
+        self._ended_run = 0
+        self._error: CallboardError | None = None
 
     async def run(self, work: Callable[[], Awaitable[None]]) -> None:
         runs_before = self._runs_started
         async with self._lock:
             # A run that started after this call has ended, so the call is served.
-            if self._runs_started > runs_before:
+            if self._ended_run > runs_before:
+                if self._error is not None:
+                    raise fresh_copy(self._error)
                 return
             self._runs_started += 1
-            await work()
+            self._error = None
+            try:
+                await work()
+            except CallboardError as error:
+                self._error = fresh_copy(error)
+                self._ended_run = self._runs_started
+                raise
+            self._ended_run = self._runs_started

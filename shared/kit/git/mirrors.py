@@ -6,7 +6,6 @@ type `local` are read in place. `addresses` parses the web addresses.
 """
 
 import asyncio
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,7 +19,7 @@ from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.access import access_environment
 from shared.kit.git.addresses import (
     GitTarget,
-    check_git_path,
+    clean_path,
     is_repository_name,
     parse_url,
 )
@@ -32,10 +31,15 @@ from shared.kit.git.local_hosts import (
     check_new_name,
     default_branches,
     has_repository,
+    make_repository,
     similar_name,
 )
 from shared.kit.git.mirror_updates import CoalescedRuns, update
-from shared.kit.git.not_found import ref_not_found_message, repository_not_found_message
+from shared.kit.git.not_found import (
+    RefNotFound,
+    ref_not_found_message,
+    repository_not_found_message,
+)
 from shared.kit.git.output import split_paths
 from shared.kit.git.push import check_branch, push_folder
 from shared.kit.git.ref_names import full_names
@@ -105,20 +109,26 @@ class RepositoryMirrors:
         _, commit = await self.resolve(target)
         return commit
 
-    async def resolve(self, target: GitTarget) -> tuple[GitTarget, str]:
+    async def resolve(
+        self, target: GitTarget, *, is_fetched: bool = False
+    ) -> tuple[GitTarget, str]:
         """Update the mirror, and choose an open target's ref: the longest that exists.
 
-        Returns the target, and the current commit id of its ref.
+        Returns the target, and the current commit id of its ref. With `is_fetched` the
+        mirror is used as it is.
 
         Raises:
-            NotFound: if the repository or the ref does not exist.
+            RefNotFound: if the ref does not exist.
+            NotFound: if the repository does not exist.
             Unavailable: if the host does not answer.
         """
+        if is_fetched:
+            return await self._resolved(target)
         with tracing.span("git fetch", target.attributes):
+            await self._update(target)
             return await self._resolved(target)
 
     async def _resolved(self, target: GitTarget) -> tuple[GitTarget, str]:
-        await self._update(target)
         names = {ref: full_names(ref) for ref, _ in target.readings()}
         queries = [
             f"{candidate}^{{commit}}"
@@ -138,7 +148,13 @@ class RepositoryMirrors:
                     key = (target.host, target.repository)
                     self._refs.setdefault(key, set()).add(ref)
                     return target.with_ref(ref), words[0]
-        raise NotFound(ref_not_found_message(target))
+        raise RefNotFound(ref_not_found_message(target))
+
+    async def has_refs_below(self, target: GitTarget) -> bool:
+        """Whether the fetched repository has refs that begin with the target's ref."""
+        prefixes = [name for name in full_names(target.ref) if "/" in name]
+        arguments = ["for-each-ref", "--count=1", "--format=x", *prefixes]
+        return not prefixes or bool(await self._git(target, arguments))
 
     async def default_branch(self, target: GitTarget) -> str:
         """The name of a fetched repository's default branch; HEAD if it has none."""
@@ -172,7 +188,7 @@ class RepositoryMirrors:
             NotFound: if there is no such file.
             TooLarge: if it is over `FILE_LIMIT` bytes.
         """
-        clean = _clean(path)
+        clean = clean_path(path)
         try:
             return await self._trees(target).read(commit, clean, hidden_paths)
         except NotFound as error:
@@ -187,7 +203,7 @@ class RepositoryMirrors:
         Raises:
             Invalid: if a link leaves the repository or is part of a cycle.
         """
-        return await self._trees(target).follow_path(commit, _clean(path))
+        return await self._trees(target).follow_path(commit, clean_path(path))
 
     async def list_paths(
         self, target: GitTarget, commit: str, prefix: str = ""
@@ -195,7 +211,7 @@ class RepositoryMirrors:
         """The paths of all files at a commit, or of those below `prefix`."""
         arguments = ["ls-tree", "-r", "-z", "--name-only", "--full-tree", commit]
         if prefix:
-            arguments += ["--", _clean(prefix)]
+            arguments += ["--", clean_path(prefix)]
         output = await self._git(target, arguments)
         return await asyncio.to_thread(split_paths, output)
 
@@ -227,7 +243,7 @@ class RepositoryMirrors:
         """
         return await self._trees(target).export(
             commit,
-            _clean(prefix),
+            clean_path(prefix),
             folder,
             limits=TreeLimits(),
             follows=follows,
@@ -282,20 +298,13 @@ class RepositoryMirrors:
             )
         check_new_name(host, repository)
         await check_branch(branch)
-        path = integration.directory / f"{repository}.git"
         existing_name = await asyncio.to_thread(
             similar_name, integration.directory, repository
         )
         if existing_name is not None:
             raise Conflict(f"There is a repository {existing_name} at {host} already")
-        arguments = ["init", "--quiet", "--bare", f"--initial-branch={branch}"]
-        if integration.hook_template is not None:
-            arguments.append(f"--template={integration.hook_template}")
-        # Created beside its path and moved there, so that it is never incomplete.
-        with tempfile.TemporaryDirectory(dir=integration.directory) as parent:
-            repository_folder = Path(parent) / "made.git"
-            await run_git([*arguments, str(repository_folder)])
-            await asyncio.to_thread(repository_folder.rename, path)
+        path = integration.directory / f"{repository}.git"
+        await make_repository(path, branch, integration.hook_template)
 
     async def push_tree(
         self,
@@ -388,11 +397,3 @@ class RepositoryMirrors:
             allowed_exit_codes=allowed_exit_codes,
             limit=limit,
         )
-
-
-def _clean(path: str) -> str:
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise Invalid(f"path: {path!r} leads outside the repository")
-    check_git_path(path)
-    return "/".join(parts)
