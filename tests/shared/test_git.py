@@ -123,28 +123,6 @@ async def test_a_repository_is_created_once(mirrors: RepositoryMirrors) -> None:
             await mirrors.create(HOST, name)
 
 
-async def test_changed_paths_are_listed_between_two_commits(
-    mirrors: RepositoryMirrors, tmp_path: Path
-) -> None:
-    """A push is described by the files that it changed."""
-    before = await pushed(mirrors, written(tmp_path / "work", {"a": "1", "b": "1"}))
-    clone = tmp_path / "clone"
-    bare = tmp_path / "host" / "payments.git"
-    for command in (
-        ["git", "clone", "-q", str(bare), str(clone)],
-        ["git", "-C", str(clone), "config", "user.email", "x@example.org"],
-        ["git", "-C", str(clone), "config", "user.name", "X"],
-    ):
-        subprocess.run(command, check=True)
-    written(clone, {"b": "2", "c": "new"})
-    for command in (["add", "."], ["commit", "-qm", "Two"], ["push", "-q"]):
-        subprocess.run(["git", "-C", str(clone), *command], check=True)
-    target = mirrors.target(HOST, "payments", "main")
-    after = await mirrors.fetch(target)
-    assert await mirrors.changed_paths(target, before, after) == ["b", "c"]
-    assert await mirrors.changed_paths(target, "0" * 40, after) is None
-
-
 async def test_a_branch_with_slashes_is_found_escaped_or_not(
     mirrors: RepositoryMirrors, tmp_path: Path
 ) -> None:

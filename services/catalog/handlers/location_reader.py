@@ -96,7 +96,7 @@ class LocationReader:
             location = parse_location(file.location)
             commit, new_location = await self._sources.renamed(location, file.commit)
         except CallboardError:
-            # The host does not answer, or has lost that commit.
+            # The host does not answer or has lost that commit, or time is over.
             return file
         if new_location == location:
             return replace(file, commit=commit)

@@ -14,6 +14,7 @@ from services.catalog.ports import (
     HiddenPaths,
 )
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader, digest_of
+from services.catalog.readers.renames import RenamedFiles
 from services.catalog.readers.repositories import OR_HIDDEN, FetchedRepositories
 from shared.contracts.annotations import EDIT_URL, SOURCE_LOCATION, VIEW_URL
 from shared.contracts.catalog import Cause
@@ -51,8 +52,7 @@ class SourceReading:
         self._infos: dict[str, CommitInfo] = {}
         #: Short files that were read last: many addresses may name one.
         self._bodies: dict[RepositoryPath, FetchedFile] = {}
-        #: By two commits: the files that were renamed between them.
-        self._renames: dict[tuple[str, str], Mapping[str, str] | CallboardError] = {}
+        self._renames = RenamedFiles(urls.mirrors)
         #: By commit and folder: the files that patterns are asked for.
         self._listings: dict[tuple[str, str], bytes] = {}
 
@@ -199,25 +199,10 @@ class SourceReading:
         target, commit = await self._resolve(target)
         if since in {"", commit}:
             return commit, location
-        key = (since, commit)
-        if key not in self._renames:
-            self._renames[key] = await self._listed_renames(target, *key)
-        renames = self._renames[key]
-        if isinstance(renames, CallboardError):
-            raise renames
-        path = renames.get(target.path, target.path)
+        path = await self._renames.path(target, since, commit)
         if path == target.path:
             return commit, location
         return commit, LocationRef("url", target.at(path).url())
-
-    async def _listed_renames(
-        self, target: GitTarget, since: str, commit: str
-    ) -> Mapping[str, str] | CallboardError:
-        """Renames between two commits, or why they are unknown: one may be lost."""
-        try:
-            return await self._mirrors.renames(target, since, commit)
-        except CallboardError as error:
-            return error
 
     def place(self, location: LocationRef) -> RepositoryPath | None:
         target = self._known_target(location)

@@ -48,6 +48,7 @@ async def run_git(
     allowed_exit_codes: Sequence[int] = (),
     limit: int = OUTPUT_LIMIT,
     conflict_text: str | None = None,
+    seconds: float = SECONDS,
 ) -> bytes:
     """Run `git ARGUMENTS` and return its output.
 
@@ -57,6 +58,7 @@ async def run_git(
 
     Raises:
         CallboardError: according to git's error message; DiskFull if the disk is full.
+        Unavailable: if it takes over `seconds`.
         TooLarge: if the output is over `limit` bytes.
     """
     printed = b""
@@ -76,6 +78,7 @@ async def run_git(
         environment=environment,
         allowed_exit_codes=allowed_exit_codes,
         conflict_text=conflict_text,
+        seconds=seconds,
     )
     return printed
 
@@ -89,6 +92,7 @@ async def stream_git(
     environment: Mapping[str, str] | None = None,
     allowed_exit_codes: Sequence[int] = (),
     conflict_text: str | None = None,
+    seconds: float = SECONDS,
 ) -> None:
     """Run `git ARGUMENTS` while `consume` reads its output; see `run_git`.
 
@@ -108,10 +112,10 @@ async def stream_git(
                 cwd=cwd,
                 source=source if data is None or isinstance(data, bytes) else data,
                 env={**_environment(), **(environment or {})},
-                seconds=SECONDS,
+                seconds=seconds,
             )
         except TimeoutError:
-            raise Unavailable(f"git {arguments[0]} took over {SECONDS:.0f} s") from None
+            raise Unavailable(f"git {arguments[0]} took over {seconds:.0f} s") from None
     if result.exit_code and result.exit_code not in allowed_exit_codes:
         stderr = result.stderr.decode(errors="replace")
         if disk_space.mentions_full_disk(stderr):

@@ -46,7 +46,8 @@ from shared.kit.git.ref_names import full_names
 from shared.kit.git.trees import ExportedTree, GitTrees
 from shared.kit.observability import tracing
 
-NO_COMMIT = "0" * 40
+#: What comparing the files of two commits may take.
+RENAME_SECONDS = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +217,18 @@ class RepositoryMirrors:
         return await asyncio.to_thread(split_paths, output)
 
     async def renames(
-        self, target: GitTarget, old_commit: str, commit: str
+        self,
+        target: GitTarget,
+        old_commit: str,
+        commit: str,
+        *,
+        seconds: float = RENAME_SECONDS,
     ) -> Mapping[str, str]:
-        """The new path of each file that was renamed from one commit to another."""
-        return await self._trees(target).renames(old_commit, commit)
+        """The new path of each file that was renamed from one commit to another.
+
+        After `seconds`, and in a partial mirror, of files with the same content alone.
+        """
+        return await self._trees(target).renames(old_commit, commit, seconds=seconds)
 
     async def export(
         self,
@@ -259,19 +268,6 @@ class RepositoryMirrors:
         return CommitInfo(
             sha, subject, author, email, datetime.fromisoformat(at.strip())
         )
-
-    async def changed_paths(
-        self, target: GitTarget, before: str, after: str
-    ) -> Sequence[str] | None:
-        """The paths that differ between two commits; None if one does not exist."""
-        if NO_COMMIT in (before, after):
-            return None
-        output = await self._git(
-            target,
-            ["diff", "--name-only", "-z", "--no-renames", before, after],
-            allowed_exit_codes=(128,),
-        )
-        return [part for part in output.decode(errors="replace").split("\0") if part]
 
     async def repositories(self, host: str) -> Mapping[str, str]:
         """The repositories of a host of type `local`: default branches by name.

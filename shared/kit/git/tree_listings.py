@@ -19,12 +19,18 @@ from shared.kit.git.output import (
     content_ids,
     contents,
     records,
+    split_paths,
     with_sizes,
 )
 from shared.kit.processes.commands import Consumer
 
 #: The most files of a repository that is listed as a whole, to follow links.
 REPOSITORY_FILES = 300_000
+#: Over so many new files times as many old ones, only files of one content are renamed.
+RENAME_LIMIT = "-l400"
+#: For a command that needs nothing from the host: git would ask it for a lost commit.
+#: Before 2.39.4 git does not know the first of them.
+NO_HOST = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 
 
 class TreeListings:
@@ -34,7 +40,7 @@ class TreeListings:
         self, mirror: Path, environment: Mapping[str, str], *, is_partial: bool
     ) -> None:
         self._mirror = mirror
-        self._environment = environment
+        self._environment = dict(environment)
         self._is_partial = is_partial
 
     async def plain_entry(self, commit: str, path: str) -> ForeignEntry | None:
@@ -146,6 +152,31 @@ class TreeListings:
             [*negotiation, "fetch", "--quiet", *options, *filtering],
             "".join(f"{name}\n" for name in sorted(missing & ids)).encode(),
         )
+
+    async def renames(
+        self, old_commit: str, commit: str, similarity: str, seconds: float
+    ) -> Mapping[str, str]:
+        """The new path of each renamed file; `similarity` is the option of Git.
+
+        Raises:
+            Unavailable: if it takes over `seconds`.
+            CallboardError: if the mirror lacks one of the commits.
+        """
+        options = ["-r", "-z", similarity, RENAME_LIMIT]
+        outputs = ["--diff-filter=R", "--name-status"]
+        output = await run_git(
+            ["diff-tree", *options, *outputs, old_commit, commit, "--"],
+            cwd=self._mirror,
+            environment=self._environment | NO_HOST,
+            seconds=seconds,
+        )
+        status_old_new = iter(await to_thread(split_paths, output))
+        return {
+            old: new
+            for _, old, new in zip(
+                status_old_new, status_old_new, status_old_new, strict=True
+            )
+        }
 
     async def run(self, arguments: Sequence[str], data: bytes | None = None) -> bytes:
         """The output of a Git command in the mirror; see `run_git`."""

@@ -29,6 +29,7 @@ from shared.guards.foreign_trees import (
     check_entries,
     follow_links,
 )
+from shared.kit.git.command import SECONDS
 from shared.kit.git.link_rights import HiddenPaths, follow_shown_links, is_hidden
 from shared.kit.git.output import (
     HEADER_BYTES,
@@ -41,7 +42,6 @@ from shared.kit.git.output import (
     file_size,
     folder_message,
     no_file_behind,
-    split_paths,
     write_entry,
 )
 from shared.kit.git.tree_listings import TreeListings
@@ -160,24 +160,22 @@ class GitTrees:
             return []
         return (await self._listings.index(commit)).follow_path(path)
 
-    async def renames(self, old_commit: str, commit: str) -> Mapping[str, str]:
+    async def renames(
+        self, old_commit: str, commit: str, *, seconds: float
+    ) -> Mapping[str, str]:
         """The new path of each file that was renamed from one commit to another.
 
-        In a partial mirror these are the files with the same content: to compare others
-        would fetch them.
+        Files with the same content alone in a partial mirror, where to compare others
+        would fetch them, or if the comparison takes over `seconds`.
+
+        Raises:
+            CallboardError: if the mirror lacks one of the commits.
         """
-        similarity = "-M100%" if self._is_partial else "-M"
-        options = ["-r", "-z", similarity, "--diff-filter=R", "--name-status"]
-        output = await self._listings.run(
-            ["diff-tree", *options, old_commit, commit, "--"]
-        )
-        status_old_new = iter(await to_thread(split_paths, output))
-        return {
-            old: new
-            for _, old, new in zip(
-                status_old_new, status_old_new, status_old_new, strict=True
-            )
-        }
+        renames = self._listings.renames
+        if seconds > 0 and not self._is_partial:
+            with suppress(Unavailable):
+                return await renames(old_commit, commit, "-M", seconds)
+        return await renames(old_commit, commit, "-M100%", SECONDS)
 
     async def export(
         self,
