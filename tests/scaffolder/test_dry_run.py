@@ -1,17 +1,25 @@
 """Dry runs: a template tried as it stands in an editor."""
 
+import asyncio
 import base64
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.scaffolder.handlers import dry_run
+from services.scaffolder.handlers.open_dry_runs import OpenDryRuns
+from services.scaffolder.model import Initiator
+from shared.contracts.entity import Entity
 from tests.builders import template
 from tests.rawtrees import FILE, FOLDER, LINK, RawRepository, escaping_tree
 from tests.scaffolder.calls import say, step
+from tests.scaffolder.test_run_parts import factory
+from tests.waiting import until
 
 HOST = "git.example.test"
+ANN = Initiator("user:default/ann")
 
 
 def encoded(text: str) -> str:
@@ -187,3 +195,40 @@ async def test_a_dry_run_ends_in_time(
     answer = await dry(template("t", steps=[rounds] * 20))
     assert answer.status_code == 413, answer.text
     assert "takes over 0.2 seconds" in answer.text
+
+
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_the_folder_of_a_cancelled_dry_run_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_late: bool
+) -> None:
+    """In its turn, also if it is cancelled again or its time ends; with its place."""
+    monkeypatch.setattr(dry_run, "SECONDS", 0.2 if is_late else 60.0)
+    runs, places = factory(tmp_path), OpenDryRuns()
+    entity = template("t", steps=[say("short")])
+    trial = dry_run.Trial(Entity(entity), {}, {}, [])
+    is_unpacking, may_end = threading.Event(), threading.Event()
+
+    def unpack(*_: object) -> None:
+        is_unpacking.set()
+        assert may_end.wait(30)
+
+    monkeypatch.setattr(dry_run, "_unpack", unpack)
+
+    async def result() -> None:
+        options: Any = {"run_factory": runs, "open_dry_runs": places}
+        user: Any = {"ref": ANN.ref}
+        await dry_run.dry_run(trial, ANN, user, folder=tmp_path / "dry", **options)
+
+    running = asyncio.create_task(result())
+    await until(is_unpacking.is_set, condition="the dry run has a folder")
+    running.cancel()
+    await asyncio.sleep(0.3 if is_late else 0.05)
+    if not is_late:
+        running.cancel()
+        await asyncio.sleep(0.05)
+    assert not running.done()
+    may_end.set()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert list((tmp_path / "dry").iterdir()) == []
+    assert not places._by_creator

@@ -89,13 +89,14 @@ async def dry_run(
     """
     in_thread = run_factory.turns.of_runs(initiator)
     with open_dry_runs.hold(initiator):
-        try:
-            async with asyncio.timeout(SECONDS):
-                await _check(trial, in_thread)
-                async with _temporary_folder(folder, in_thread) as root:
+        # Around the timeout, which would else end the wait for the folder's removal.
+        async with _temporary_folder(folder, in_thread) as root:
+            try:
+                async with asyncio.timeout(SECONDS):
+                    await _check(trial, in_thread)
                     return await _result(trial, initiator, user, run_factory, root)
-        except TimeoutError as error:
-            raise TooLarge(f"The dry run takes over {SECONDS:g} seconds") from error
+            except TimeoutError as error:
+                raise TooLarge(f"The dry run takes over {SECONDS:g} seconds") from error
 
 
 async def _check(trial: Trial, in_thread: ThreadCall) -> None:
@@ -106,14 +107,31 @@ async def _check(trial: Trial, in_thread: ThreadCall) -> None:
 
 @asynccontextmanager
 async def _temporary_folder(folder: Path, in_thread: ThreadCall) -> AsyncIterator[Path]:
-    """A folder of one dry run, which is gone afterwards."""
+    """A folder of one dry run, which is gone afterwards, whatever cancels the run."""
     folder.mkdir(parents=True, exist_ok=True)
     root = Path(tempfile.mkdtemp(dir=folder, prefix="dry-run-"))
     try:
         yield root
     finally:
-        # In its turn: what still writes into the folder has ended by then.
-        await in_thread(shutil.rmtree, root, ignore_errors=True)
+        # In its turn: what still writes into the folder has ended by then. As a task of
+        # its own: a second cancellation would end the wait for that turn.
+        removal = asyncio.ensure_future(
+            in_thread(shutil.rmtree, root, ignore_errors=True)
+        )
+        await _ended(removal)
+
+
+async def _ended(removal: asyncio.Future[None]) -> None:
+    """Wait for the end of a removal; a cancellation meanwhile comes after it."""
+    cancellation: asyncio.CancelledError | None = None
+    while not removal.done():
+        try:
+            await asyncio.wait({removal})
+        except asyncio.CancelledError as error:
+            cancellation = error
+    if cancellation is not None:
+        raise cancellation
+    removal.result()
 
 
 async def _result(
