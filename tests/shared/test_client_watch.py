@@ -1,6 +1,7 @@
 """Work of a request ends when its client hangs up."""
 
 import asyncio
+import gc
 
 import pytest
 from starlette.requests import ClientDisconnect, Request
@@ -46,6 +47,38 @@ async def test_the_result_of_a_connected_client_is_returned() -> None:
     with pytest.raises(ValueError, match="wrong"):
         await while_connected(request, failing())
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+async def test_an_error_of_work_that_ends_is_not_reported_as_lost(
+    *, hangs_up: bool
+) -> None:
+    """Nobody reads it: the client hung up, or the service stops."""
+    client, reports = HungUpClient(), list[object]()
+    asyncio.get_running_loop().set_exception_handler(
+        lambda _, context: reports.append(context)
+    )
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(30)
+        finally:
+            await failing()
+
+    watched = while_connected(Request(SCOPE, client.receive), work())
+    answer = asyncio.create_task(watched)
+    await asyncio.sleep(0.01)
+    if hangs_up:
+        client.leaves.set()
+    else:
+        answer.cancel()
+    with pytest.raises(ClientDisconnect if hangs_up else asyncio.CancelledError):
+        await answer
+    del answer, watched
+    # The loop's own reference goes with its next step.
+    await asyncio.sleep(0)
+    gc.collect()
+    assert reports == []
 
 
 async def failing() -> None:

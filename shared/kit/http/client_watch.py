@@ -19,6 +19,7 @@ async def while_connected(
             ended.
     """
     working = asyncio.ensure_future(work)
+    working.add_done_callback(_take_error)
     watching = asyncio.ensure_future(_disconnection(request))
     tasks = {working, watching}
     try:
@@ -30,6 +31,12 @@ async def while_connected(
             task.cancel()
         await asyncio.wait(tasks)
     return working.result()
+
+
+def _take_error(working: asyncio.Future[Any]) -> None:
+    """Take the error of work that nobody waits for: asyncio would report it as lost."""
+    if not working.cancelled():
+        working.exception()
 
 
 async def _disconnection(request: Request) -> None:
