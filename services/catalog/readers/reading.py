@@ -28,8 +28,9 @@ from shared.guards.globs import (
 )
 from shared.guards.workers import run_beside
 from shared.kit.git.addresses import GitTarget, is_absolute
-from shared.kit.git.mirrors import CommitInfo
+from shared.kit.git.commits import CommitInfo
 from shared.kit.git.output import PathIsFolder
+from shared.kit.git.tree_listings import TreeIndexes
 from shared.kit.git.url_reader import UrlReader
 
 #: Listings of folders that one reading remembers.
@@ -53,6 +54,7 @@ class SourceReading:
         #: Short files that were read last: many addresses may name one.
         self._bodies: dict[RepositoryPath, FetchedFile] = {}
         self._renames = RenamedFiles(urls.mirrors)
+        self._indexes = TreeIndexes()
         #: By commit and folder: the files that patterns are asked for.
         self._listings: dict[tuple[str, str], bytes] = {}
 
@@ -88,9 +90,15 @@ class SourceReading:
         if fetched is not None and (hidden_paths is None or not fetched.links):
             return fetched
         body = await self._mirrors.read(
-            target, commit, target.path, hidden_paths=hidden_paths
+            target,
+            commit,
+            target.path,
+            hidden_paths=hidden_paths,
+            indexes=self._indexes,
         )
-        trail = await self._mirrors.follow_path(target, commit, target.path)
+        trail = await self._mirrors.follow_path(
+            target, commit, target.path, indexes=self._indexes
+        )
         links = tuple(_place(target.at(path)) for path in trail)
         fetched = FetchedFile(body, digest_of(body), commit, place, links=links)
         if len(body) <= SHORT_BODY:

@@ -7,8 +7,6 @@ type `local` are read in place. `addresses` parses the web addresses.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,6 +22,7 @@ from shared.kit.git.addresses import (
     parse_url,
 )
 from shared.kit.git.command import OUTPUT_LIMIT, run_git
+from shared.kit.git.commits import COMMIT_FORMAT, CommitInfo, commit_info
 from shared.kit.git.host_dialects import folds_case
 from shared.kit.git.link_rights import HiddenPaths
 from shared.kit.git.local_hosts import (
@@ -43,22 +42,12 @@ from shared.kit.git.not_found import (
 from shared.kit.git.output import split_paths
 from shared.kit.git.push import check_branch, push_folder
 from shared.kit.git.ref_names import full_names
+from shared.kit.git.tree_listings import TreeIndexes
 from shared.kit.git.trees import ExportedTree, GitTrees
 from shared.kit.observability import tracing
 
 #: What comparing the files of two commits may take.
 RENAME_SECONDS = 20.0
-
-
-@dataclass(frozen=True, slots=True)
-class CommitInfo:
-    """One commit: id, first line of the message, author and time."""
-
-    sha: str
-    subject: str
-    author: str
-    email: str
-    at: datetime
 
 
 class RepositoryMirrors:
@@ -179,10 +168,12 @@ class RepositoryMirrors:
         path: str,
         *,
         hidden_paths: HiddenPaths | None = None,
+        indexes: TreeIndexes | None = None,
     ) -> bytes:
         """One file at a commit; links are followed as in a checkout.
 
-        With `hidden_paths`, a link to a hidden place leads to nothing.
+        With `hidden_paths`, a link to a hidden place leads to nothing. `indexes`
+        remembers what many links need.
 
         Raises:
             Invalid: if a link leaves the repository or is part of a cycle.
@@ -191,20 +182,25 @@ class RepositoryMirrors:
         """
         clean = clean_path(path)
         try:
-            return await self._trees(target).read(commit, clean, hidden_paths)
+            return await self._trees(target, indexes).read(commit, clean, hidden_paths)
         except NotFound as error:
             message = f"{target.repository}: {error.message} at {commit[:8]}"
             raise type(error)(message) from None
 
     async def follow_path(
-        self, target: GitTarget, commit: str, path: str
+        self,
+        target: GitTarget,
+        commit: str,
+        path: str,
+        *,
+        indexes: TreeIndexes | None = None,
     ) -> Sequence[str]:
         """The links that lead to a file, and its real path; () without links.
 
         Raises:
             Invalid: if a link leaves the repository or is part of a cycle.
         """
-        return await self._trees(target).follow_path(commit, clean_path(path))
+        return await self._trees(target, indexes).follow_path(commit, clean_path(path))
 
     async def list_paths(
         self, target: GitTarget, commit: str, prefix: str = ""
@@ -261,13 +257,8 @@ class RepositoryMirrors:
 
     async def commit_info(self, target: GitTarget, commit: str) -> CommitInfo:
         """The author, time and message of a commit."""
-        output = await self._git(
-            target, ["show", "-s", "--format=%H%x00%s%x00%an%x00%ae%x00%aI", commit]
-        )
-        sha, subject, author, email, at = output.decode(errors="replace").split("\0")
-        return CommitInfo(
-            sha, subject, author, email, datetime.fromisoformat(at.strip())
-        )
+        output = await self._git(target, ["show", "-s", COMMIT_FORMAT, commit])
+        return commit_info(output)
 
     async def repositories(self, host: str) -> Mapping[str, str]:
         """The repositories of a host of type `local`: default branches by name.
@@ -328,11 +319,12 @@ class RepositoryMirrors:
                 environment=self._access(target),
             )
 
-    def _trees(self, target: GitTarget) -> GitTrees:
+    def _trees(self, target: GitTarget, indexes: TreeIndexes | None = None) -> GitTrees:
         return GitTrees(
             self._mirror(target),
             self._access(target),
             is_partial=target.kind != "local",
+            indexes=indexes,
         )
 
     def _integration(self, host: str) -> tuple[str, Integration]:

@@ -4,8 +4,8 @@ A path given here is one of the tree, whatever signs it has: Git reads none of t
 pattern (`command`), and no link is followed.
 """
 
-from asyncio import to_thread
-from collections.abc import Mapping, Sequence
+from asyncio import Lock, to_thread
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +26,8 @@ from shared.kit.processes.commands import Consumer
 
 #: The most files of a repository that is listed as a whole, to follow links.
 REPOSITORY_FILES = 300_000
+#: Files of trees that `TreeIndexes` remembers together; the last tree in any case.
+MOST_INDEXED = 100_000
 #: Over so many new files times as many old ones, only files of one content are renamed.
 RENAME_LIMIT = "-l400"
 #: For a command that needs nothing from the host: git would ask it for a lost commit.
@@ -33,12 +35,45 @@ RENAME_LIMIT = "-l400"
 NO_HOST = {"GIT_NO_LAZY_FETCH": "1", "GIT_ALLOW_PROTOCOL": "none"}
 
 
+class TreeIndexes:
+    """Whole trees by mirror and commit, for who follows many links of a few commits."""
+
+    def __init__(self) -> None:
+        self._indexes: dict[tuple[Path, str], TreeIndex] = {}
+        # One at a time: a second listing of the same tree waits for the first.
+        self._lock = Lock()
+
+    async def get(
+        self, key: tuple[Path, str], make: Callable[[], Awaitable[TreeIndex]]
+    ) -> TreeIndex:
+        """The index of a tree; `make` makes it if it is not remembered."""
+        async with self._lock:
+            if key not in self._indexes:
+                self._indexes[key] = await make()
+                self._forget_oldest()
+            return self._indexes[key]
+
+    def _forget_oldest(self) -> None:
+        sizes = [(key, len(index.entries)) for key, index in self._indexes.items()]
+        total = sum(size for _, size in sizes)
+        for key, size in sizes[:-1]:
+            if total > MOST_INDEXED:
+                del self._indexes[key]
+                total -= size
+
+
 class TreeListings:
     """The listings of one mirror; the arguments are those of `GitTrees`."""
 
     def __init__(
-        self, mirror: Path, environment: Mapping[str, str], *, is_partial: bool
+        self,
+        mirror: Path,
+        environment: Mapping[str, str],
+        *,
+        is_partial: bool,
+        indexes: TreeIndexes | None = None,
     ) -> None:
+        self._indexes = indexes
         self._mirror = mirror
         self._environment = dict(environment)
         self._is_partial = is_partial
@@ -77,6 +112,12 @@ class TreeListings:
 
     async def index(self, commit: str) -> TreeIndex:
         """The whole tree of a commit, to follow links in it."""
+        if self._indexes is None:
+            return await self._new_index(commit)
+        key = (self._mirror, commit)
+        return await self._indexes.get(key, lambda: self._new_index(commit))
+
+    async def _new_index(self, commit: str) -> TreeIndex:
         listing = await self.listing(commit, limit=REPOSITORY_FILES)
         targets = await self.targets(commit, listing.entries)
         return await to_thread(TreeIndex, listing.entries, targets)

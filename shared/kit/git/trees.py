@@ -44,7 +44,7 @@ from shared.kit.git.output import (
     no_file_behind,
     write_entry,
 )
-from shared.kit.git.tree_listings import TreeListings
+from shared.kit.git.tree_listings import TreeIndexes, TreeListings
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +69,21 @@ class GitTrees:
     """The trees of one mirror.
 
     `environment` is for git commands that contact the host; with `is_partial` the
-    mirror may lack contents that were not read before.
+    mirror may lack contents that were not read before. `indexes` remembers whole trees.
     """
 
     def __init__(
-        self, mirror: Path, environment: Mapping[str, str], *, is_partial: bool = False
+        self,
+        mirror: Path,
+        environment: Mapping[str, str],
+        *,
+        is_partial: bool = False,
+        indexes: TreeIndexes | None = None,
     ) -> None:
         self._is_partial = is_partial
-        self._listings = TreeListings(mirror, environment, is_partial=is_partial)
+        self._listings = TreeListings(
+            mirror, environment, is_partial=is_partial, indexes=indexes
+        )
 
     async def read(
         self, commit: str, path: str, hidden_paths: HiddenPaths | None = None
