@@ -109,10 +109,11 @@ class SourceSnapshot(Protocol):
 
     async def renamed(
         self, location: LocationRef, since: str
-    ) -> tuple[str, LocationRef]:
-        """The commit of a location's repository, and where its file went since another.
+    ) -> tuple[str, Sequence[LocationRef]]:
+        """The commit of a location's repository, and where its file is since another.
 
-        The location itself if it was not renamed, or `since` is "".
+        That is the location itself, unless it was renamed, and what was copied of it;
+        nothing more if `since` is "".
         """
 
     def place(self, location: LocationRef) -> RepositoryPath | None:

@@ -1,6 +1,6 @@
 """What a reading remembers of renamed files, and the time that it takes for them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 import pytest
@@ -23,12 +23,14 @@ class Mirrors:
 
     async def renames(
         self, _: GitTarget, since: str, __: str, *, seconds: float
-    ) -> Mapping[str, str]:
+    ) -> Mapping[str, Sequence[str]]:
         self.questions.append((since, seconds))
         if since == "lost":
             raise NotFound("bad object lost")
-        files = {f"{number}": "x" for number in range(self.files - 1)}
-        return files | {"old.yaml": f"{since}.yaml"}
+        files: dict[str, Sequence[str]] = {
+            f"{number}": ["x"] for number in range(self.files - 1)
+        }
+        return files | {"old.yaml": [f"{since}.yaml"]}
 
 
 def renamed_by(mirrors: Mirrors) -> RenamedFiles:
@@ -42,10 +44,10 @@ async def test_renames_since_a_commit_are_listed_once() -> None:
     errors = []
     for _ in range(3):
         for since in ("one", "two"):
-            assert await files.path(TARGET, since, "now") == f"{since}.yaml"
-        assert await files.path(TARGET.at("b"), "one", "now") == "b"
+            assert await files.paths(TARGET, since, "now") == [f"{since}.yaml"]
+        assert await files.paths(TARGET.at("b"), "one", "now") == ["b"]
         with pytest.raises(NotFound, match="bad object") as error:
-            await files.path(TARGET, "lost", "now")
+            await files.paths(TARGET, "lost", "now")
         errors.append(error.value)
     assert [since for since, _ in mirrors.questions] == ["one", "two", "lost"]
     assert len({id(error) for error in errors}) == 3
@@ -59,12 +61,12 @@ async def test_the_last_renames_alone_are_remembered(
     mirrors = Mirrors(files=40)
     files = renamed_by(mirrors)
     for number in (*range(20), 19, 18):
-        await files.path(TARGET, f"{number}", "now")
+        await files.paths(TARGET, f"{number}", "now")
         assert len(files._renames) <= 2
     assert len(mirrors.questions) == 20
     mirrors.files = 1_000
-    await files.path(TARGET, "huge", "now")
-    assert await files.path(TARGET, "huge", "now") == "huge.yaml"
+    await files.paths(TARGET, "huge", "now")
+    assert await files.paths(TARGET, "huge", "now") == ["huge.yaml"]
     assert len(mirrors.questions) == 21
 
 
@@ -77,7 +79,7 @@ async def test_a_reading_takes_a_minute_for_renames(
     clock = iter(range(0, 1_000, 15))
     monkeypatch.setattr(renames.time, "monotonic", lambda: float(next(clock)))
     for number in range(4):
-        await files.path(TARGET, f"{number}", "now")
+        await files.paths(TARGET, f"{number}", "now")
     with pytest.raises(Unavailable, match="too long"):
-        await files.path(TARGET, "next", "now")
+        await files.paths(TARGET, "next", "now")
     assert [seconds for _, seconds in mirrors.questions] == [20.0, 5.0, 0.0, 0.0]

@@ -33,17 +33,17 @@ def two_commits(raw: RawRepository, count: int) -> tuple[str, str]:
 async def test_a_file_with_another_line_is_renamed(raw: RawRepository) -> None:
     """As far as the time allows: else those that did not change at all."""
     commits, trees = two_commits(raw, 1), GitTrees(raw.folder, {})
-    everything = {"old-0": "new-0", "same": "other"}
+    everything = {"old-0": ["new-0"], "same": ["other"]}
     assert await trees.renames(*commits, seconds=RENAME_SECONDS) == everything
     for seconds in (0.0, 0.000_001):
-        assert await trees.renames(*commits, seconds=seconds) == {"same": "other"}
+        assert await trees.renames(*commits, seconds=seconds) == {"same": ["other"]}
 
 
 async def test_very_many_new_files_are_not_compared(raw: RawRepository) -> None:
     """Each is compared with each: the work would grow with the square of a push."""
     commits, trees = two_commits(raw, 450), GitTrees(raw.folder, {})
     renames = await trees.renames(*commits, seconds=RENAME_SECONDS)
-    assert renames == {"same": "other"}
+    assert renames == {"same": ["other"]}
 
 
 async def test_a_lost_commit_is_not_fetched_from_the_host(
@@ -58,7 +58,19 @@ async def test_a_lost_commit_is_not_fetched_from_the_host(
     commit = host.commit("team/shop", {"b.yaml": "a\n"})
     await mirrors.fetch(target)
     count = len(host.requests)
-    assert await mirrors.renames(target, before, commit) == {"a.yaml": "b.yaml"}
+    assert await mirrors.renames(target, before, commit) == {"a.yaml": ["b.yaml"]}
     with pytest.raises(CallboardError):
         await mirrors.renames(target, "1" * 40, commit)
     assert len(host.requests) == count
+
+
+async def test_a_copy_of_a_changed_file_is_where_it_is_too(raw: RawRepository) -> None:
+    """Also of a file that is half of it; what stays comes first."""
+    public, hidden = f"public\n{LINES}", f"hidden\n{LINES.replace('line', 'row')}"
+    before = raw.commit(tree_of(raw, {"both": public + hidden, "same": "same\n"}))
+    files = {"both": public, "split": hidden, "same": "same\n", "new": "a new file\n"}
+    after = raw.commit(tree_of(raw, files))
+    renames = await GitTrees(raw.folder, {}).renames(
+        before, after, seconds=RENAME_SECONDS
+    )
+    assert renames == {"both": ["both", "split"]}

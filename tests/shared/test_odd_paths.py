@@ -95,7 +95,7 @@ async def test_a_folder_of_any_name_shows_nothing_hidden(
     assert contents(out) == {"open.txt": "open\n"}
     moved = odd_tree(raw, folder, "moved.txt")
     renames = await mirrors.renames(target, commit, moved)
-    assert renames == {plain: f"{folder}/moved.txt"}
+    assert renames == {plain: [f"{folder}/moved.txt"]}
 
 
 @pytest.mark.parametrize("kind", [FILE, FOLDER])

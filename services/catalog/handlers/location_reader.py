@@ -88,20 +88,23 @@ class LocationReader:
 
     async def copies(self, file: ClosedFile) -> Sequence[ClosedFile]:
         """Where a closed file is now, and what was made of it, as far as is known."""
-        return [await self.renamed(file)]
-
-    async def renamed(self, file: ClosedFile) -> ClosedFile:
-        """A closed file where it is now, as far as that can be told."""
         try:
             location = parse_location(file.location)
-            commit, new_location = await self._sources.renamed(location, file.commit)
+            commit, locations = await self._sources.renamed(location, file.commit)
         except CallboardError:
             # The host does not answer or has lost that commit, or time is over.
-            return file
-        if new_location == location:
-            return replace(file, commit=commit)
-        place = self._sources.place(new_location)
-        return replace(file, location=str(new_location), place=place, commit=commit)
+            return [file]
+        return [
+            replace(file, commit=commit)
+            if copy == location
+            else replace(
+                file,
+                location=str(copy),
+                place=self._sources.place(copy),
+                commit=commit,
+            )
+            for copy in locations
+        ]
 
     async def removal_cause(self, cause: Cause) -> Cause:
         """The cause of what the location no longer names, with its commit."""

@@ -200,17 +200,19 @@ class SourceReading:
 
     async def renamed(
         self, location: LocationRef, since: str
-    ) -> tuple[str, LocationRef]:
+    ) -> tuple[str, Sequence[LocationRef]]:
         target = self._target(location)
         if target is None:
-            return "", location
+            return "", [location]
         target, commit = await self._resolve(target)
         if since in {"", commit}:
-            return commit, location
-        path = await self._renames.path(target, since, commit)
-        if path == target.path:
-            return commit, location
-        return commit, LocationRef("url", target.at(path).url())
+            return commit, [location]
+        return commit, [
+            location
+            if path == target.path
+            else LocationRef("url", target.at(path).url())
+            for path in await self._renames.paths(target, since, commit)
+        ]
 
     def place(self, location: LocationRef) -> RepositoryPath | None:
         target = self._known_target(location)

@@ -1,7 +1,7 @@
 """Where files went since earlier commits, for one reading."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from shared.contracts.errors import CallboardError, Unavailable
 from shared.kit.git.addresses import GitTarget
@@ -22,12 +22,14 @@ class RenamedFiles:
     def __init__(self, mirrors: RepositoryMirrors) -> None:
         self._mirrors = mirrors
         #: The renames, or why they are unknown: one of the commits may be lost.
-        self._renames: dict[Pair, Mapping[str, str] | CallboardError] = {}
+        self._renames: dict[Pair, Mapping[str, Sequence[str]] | CallboardError] = {}
         self._count = 0
         self._spent = 0.0
 
-    async def path(self, target: GitTarget, since: str, commit: str) -> str:
-        """The path of a file at a commit that is the target's path at `since`.
+    async def paths(self, target: GitTarget, since: str, commit: str) -> Sequence[str]:
+        """Where the file is at a commit that is at the target's path at `since`.
+
+        What was copied of it, too.
 
         Raises:
             Unavailable: if the reading has spent its time.
@@ -39,11 +41,11 @@ class RenamedFiles:
         renames = self._renames[pair]
         if isinstance(renames, CallboardError):
             raise fresh_copy(renames)
-        return renames.get(target.path, target.path)
+        return renames.get(target.path, [target.path])
 
     async def _listed(
         self, target: GitTarget, since: str, commit: str
-    ) -> Mapping[str, str] | CallboardError:
+    ) -> Mapping[str, Sequence[str]] | CallboardError:
         if self._spent >= SECONDS:
             return Unavailable("The renamed files of a reading take too long to find")
         start = time.monotonic()
@@ -56,7 +58,7 @@ class RenamedFiles:
             self._spent += time.monotonic() - start
 
     def _remember(
-        self, pair: Pair, renames: Mapping[str, str] | CallboardError
+        self, pair: Pair, renames: Mapping[str, Sequence[str]] | CallboardError
     ) -> None:
         self._renames[pair] = renames
         self._count += _size(renames)
@@ -65,5 +67,7 @@ class RenamedFiles:
             self._count -= _size(self._renames.pop(oldest))
 
 
-def _size(renames: Mapping[str, str] | CallboardError) -> int:
-    return 1 if isinstance(renames, CallboardError) else 1 + len(renames)
+def _size(renames: Mapping[str, Sequence[str]] | CallboardError) -> int:
+    if isinstance(renames, CallboardError):
+        return 1
+    return 1 + sum(map(len, renames.values()))

@@ -219,9 +219,10 @@ class RepositoryMirrors:
         commit: str,
         *,
         seconds: float = RENAME_SECONDS,
-    ) -> Mapping[str, str]:
-        """The new path of each file that was renamed from one commit to another.
+    ) -> Mapping[str, Sequence[str]]:
+        """Where each file is that was renamed or copied from one commit to another.
 
+        The paths of each: its own first, if it is still there.
         After `seconds`, and in a partial mirror, of files with the same content alone.
         """
         return await self._trees(target).renames(old_commit, commit, seconds=seconds)

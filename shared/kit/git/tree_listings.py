@@ -196,27 +196,33 @@ class TreeListings:
 
     async def renames(
         self, old_commit: str, commit: str, similarity: str, seconds: float
-    ) -> Mapping[str, str]:
-        """The new path of each renamed file; `similarity` is the option of Git.
+    ) -> Mapping[str, Sequence[str]]:
+        """Where renamed and copied files are; `similarity` is the option of Git.
+
+        The paths of each: its own first, if it is still there.
 
         Raises:
             Unavailable: if it takes over `seconds`.
             CallboardError: if the mirror lacks one of the commits.
         """
         options = ["-r", "-z", similarity, RENAME_LIMIT]
-        outputs = ["--diff-filter=R", "--name-status"]
+        outputs = ["--diff-filter=RC", "--name-status"]
         output = await run_git(
             ["diff-tree", *options, *outputs, old_commit, commit, "--"],
             cwd=self._mirror,
             environment=self._environment | NO_HOST,
             seconds=seconds,
         )
-        status_old_new = iter(await to_thread(split_paths, output))
+        parts = iter(await to_thread(split_paths, output))
+        new_paths: dict[str, list[str]] = {}
+        absent_paths: set[str] = set()
+        for status, old, new in zip(parts, parts, parts, strict=True):
+            new_paths.setdefault(old, []).append(new)
+            if status.startswith("R"):
+                absent_paths.add(old)
         return {
-            old: new
-            for _, old, new in zip(
-                status_old_new, status_old_new, status_old_new, strict=True
-            )
+            old: paths if old in absent_paths else [old, *paths]
+            for old, paths in new_paths.items()
         }
 
     async def run(self, arguments: Sequence[str], data: bytes | None = None) -> bytes:

@@ -46,6 +46,10 @@ from shared.kit.git.output import (
 )
 from shared.kit.git.tree_listings import TreeIndexes, TreeListings
 
+#: Git's options for files that were made of others: two documents of one file may have
+#: been split, so half of it is too much. The second compares no contents.
+LIKE, SAME = "-C40%", "-C100%"
+
 
 @dataclass(frozen=True, slots=True)
 class ExportedTree:
@@ -169,8 +173,11 @@ class GitTrees:
 
     async def renames(
         self, old_commit: str, commit: str, *, seconds: float
-    ) -> Mapping[str, str]:
-        """The new path of each file that was renamed from one commit to another.
+    ) -> Mapping[str, Sequence[str]]:
+        """Where each file is that was renamed or copied from one commit to another.
+
+        The paths of each: its own first, if it is still there. A file counts as a copy
+        of one that was changed or removed, if it has 40 % of it in common.
 
         Files with the same content alone in a partial mirror, where to compare others
         would fetch them, or if the comparison takes over `seconds`.
@@ -181,8 +188,8 @@ class GitTrees:
         renames = self._listings.renames
         if seconds > 0 and not self._is_partial:
             with suppress(Unavailable):
-                return await renames(old_commit, commit, "-M", seconds)
-        return await renames(old_commit, commit, "-M100%", SECONDS)
+                return await renames(old_commit, commit, LIKE, seconds)
+        return await renames(old_commit, commit, SAME, SECONDS)
 
     async def export(
         self,
