@@ -135,6 +135,21 @@ async def test_a_vanished_location_hands_over_what_came_meanwhile(
     assert context.state.roots[new].closed == closing_root.closed
 
 
+async def test_a_location_goes_with_entities_whose_events_are_under_way(
+    both: tuple[Running, Running], host: Host
+) -> None:
+    """The other process knows the location, and nothing yet of what it brought."""
+    one, other = both
+    host.commit("shop", {"a.yaml": MINE})
+    identity = (await registered(one, host.url("shop", "a.yaml")))["location"]["id"]
+    await other.work.follower.reload_roots()
+    assert "component:mine" not in await other.refs()
+    answer = await other.ask("DELETE", f"/locations/{identity}")
+    assert answer.status_code == 204
+    await one.work.follower.catch_up()
+    assert await one.refs() == {"component:goal"}
+
+
 @pytest.mark.parametrize("is_registered_again", [False, True])
 async def test_abandoned_entities_stay_if_their_location_comes_back(
     both: tuple[Running, Running], host: Host, is_registered_again: bool

@@ -91,7 +91,7 @@ async def _adopt(
         # The address is none of its host any more.
         return
     for provider in providers:
-        if place.repository and place.host == provider.host:
+        if place.repository and place.host == provider.host.lower():
             branch = provider.branch or place.branch or "HEAD"
             location = catalog.sources.descriptor(
                 provider.host, place.repository, branch, provider.path

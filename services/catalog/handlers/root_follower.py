@@ -16,6 +16,8 @@ LOAD = 100
 #: A write is stamped before it is stored, by another machine's clock: what was stamped
 #: this long ago is stored by now, or was never.
 MARGIN = timedelta(seconds=30)
+#: So long after a root the events of its entities may come.
+EVENT_DELAY = timedelta(minutes=1)
 
 
 class RootFollower:
@@ -26,6 +28,14 @@ class RootFollower:
         self._state = state
         #: All roots stamped before this are in the state: it is loaded afterwards.
         self._through = datetime.now(UTC) - MARGIN
+        #: When roots were taken over whose entities' events may not have come yet.
+        self._loaded: dict[str, datetime] = {}
+
+    def loaded_lately(self, name: str) -> datetime | None:
+        """When a root was taken over from the store, if that was not long ago."""
+        moment = self._loaded.get(name)
+        is_recent = moment is not None and datetime.now(UTC) - moment < EVENT_DELAY
+        return moment if is_recent else None
 
     async def learn(self, names: Collection[str]) -> None:
         """Take over what the store holds of these roots.
@@ -55,6 +65,7 @@ class RootFollower:
                 or before.created != root.created
             ):
                 self._state.put_root(root)
+                self._loaded[name] = datetime.now(UTC)
         return [
             root
             for name, root in roots_before.items()
@@ -70,6 +81,11 @@ class RootFollower:
             Unavailable: if the store does not answer.
         """
         now = datetime.now(UTC)
+        self._loaded = {
+            name: moment
+            for name, moment in self._loaded.items()
+            if now - moment < EVENT_DELAY
+        }
         changes = await self._roots.changed_since(self._through)
         state_roots = self._state.roots
         differing_names = {
@@ -85,7 +101,10 @@ class RootFollower:
 async def learn(
     store: EntityStore, follower: RootFollower, state: CatalogState, refs: Sequence[str]
 ) -> set[str]:
-    """Show what the store holds of some entities, after their roots; the roots' names.
+    """Show what the store holds of some entities; the names of their roots.
+
+    What is new comes before its root, which could be deleted without it otherwise; what
+    changes or goes comes after its root, which may close what it opens.
 
     Raises:
         Unavailable: if the store does not answer.
@@ -95,13 +114,15 @@ async def learn(
     entities = [*map(state.get, refs), *stored_entities.values()]
     origins = {entity.origin for entity in entities if entity is not None}
     names = {parse_location(origin).entity_name for origin in origins}
+    new_refs = {ref for ref in stored_entities if not revisions[ref]}
+    state.put_many([stored_entities[ref] for ref in new_refs])
     await follower.learn_changes(names)
     state.put_many(
         [
             stored
             for ref, stored in stored_entities.items()
             # This process may have deleted it since it was loaded.
-            if state.revision(ref) or not revisions[ref]
+            if ref not in new_refs and state.revision(ref)
         ]
     )
     for ref in refs:

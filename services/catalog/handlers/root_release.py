@@ -8,7 +8,7 @@ from services.catalog.handlers.catalog import CatalogContext, CommandContext
 from services.catalog.handlers.dismissal import delete_entities
 from services.catalog.handlers.ingestion import reload_root
 from services.catalog.handlers.plan_writer import differing_since
-from services.catalog.handlers.root_follower import MARGIN, learn
+from services.catalog.handlers.root_follower import EVENT_DELAY, MARGIN, learn
 from services.catalog.model import REGISTERED, RootLocation
 from shared.contracts.errors import Conflict
 
@@ -95,7 +95,14 @@ async def _try_dismissal(
     """
     async with catalog.lock(root):
         # Another process may have stored closed files of it while this waited.
-        await catalog.root_follower.learn([root.name])
+        follower = catalog.root_follower
+        await follower.learn([root.name])
+        loaded_at = follower.loaded_lately(root.name)
+        if loaded_at is not None:
+            # Its entities were written before, their events may be under way.
+            since = loaded_at - EVENT_DELAY
+            refs = await differing_since(catalog.store, catalog.state, since)
+            await learn(catalog.store, follower, catalog.state, refs)
         current_root = catalog.state.roots.get(root.name)
         if current_root is None or current_root.providers - root.providers:
             return False
