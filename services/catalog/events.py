@@ -211,5 +211,9 @@ class EntityChangeFollower:
         # A root is written after its entities: one loaded with them may be old.
         while True:
             await asyncio.sleep(AGAIN_SECONDS)
-            with contextlib.suppress(Unavailable):
+            try:
                 await self._follower.reload_roots()
+            except Unavailable:
+                continue
+            except Exception as error:  # noqa: BLE001 - the loop must go on
+                self._log.warning("roots_not_followed", error=repr(error))

@@ -192,6 +192,11 @@ class ClosedFile:
     commit: str = ""
 
     @property
+    def entity_ref(self) -> str | None:
+        """The entity that the file is closed for, by whatever name that is noted."""
+        return str(Entity(self.entity).ref) if self.entity else None
+
+    @property
     def is_whole_source(self) -> bool:
         """Whether it stands for all files of its repository."""
         return self.place is not None and not self.place.path

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.handlers.source_views import SourceView
+from services.catalog.handlers.source_views import BranchFiles, SourceView
 from services.catalog.model import ClosedFile, RepositoryPath
 from services.catalog.planning import closing
 from tests.catalog.running import Host, Running, pointing, running
@@ -117,7 +117,56 @@ def test_a_closed_repository_shows_the_files_of_visible_entities() -> None:
 
 
 def test_the_same_path_of_another_branch_is_another_file() -> None:
-    """An entity for everybody on one branch opens nothing of the other."""
-    main = RepositoryPath("h", "r", "main", "a.yaml")
-    assert main.on_branch != replace(main, branch="draft").on_branch
-    assert not ClosedFile("url:x", main).is_whole_source
+    """But for the default branch, which may be any."""
+    files = BranchFiles([("main", "a"), ("", "b")])
+    assert ("main", "a") in files
+    assert ("", "a") in files
+    assert ("draft", "a") not in files
+    assert ("main", "b") in files
+    assert ("main", "c") not in files
+
+
+async def test_sources_of_few_closed_files_are_not_closed_whole(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Those of one's own, however many, close nothing of another's repository."""
+    monkeypatch.setattr(closing, "MOST_CLOSED", 3)
+
+    def file(repository: str, number: int) -> ClosedFile:
+        place = RepositoryPath("h", repository, "main", f"{number}.yaml")
+        return ClosedFile(f"url:https://h/{repository}/{number}.yaml", place, {})
+
+    few = {"one": file("theirs", 1), "two": file("theirs", 1), "x": file("mine", 1)}
+    assert await closing.bounded(few) == few
+    many = few | {f"{number}": file("mine", number) for number in range(2, 9)}
+    noted = await closing.bounded(many)
+    assert {name: one.is_whole_source for name, one in noted.items()} == {
+        "h/mine": True,
+        file("theirs", 1).location: False,
+    }
+
+
+async def test_a_copy_is_open_when_its_entity_comes_back_elsewhere(
+    catalog: Running, host: Host
+) -> None:
+    """Whoever wrote what was hidden may open it, also what was made of its file."""
+    host.commit("one", {A: "", "docs/example.yaml": refused("hush")})
+    await push(catalog, host, "one", A, "docs/example.yaml")
+    assert not await readable(catalog, host.url("one", "docs/example.yaml"))
+    await pushed(catalog, host, "one", entity("hush"))
+    assert await readable(catalog, host.url("one", "docs/example.yaml"))
+    assert await readable(catalog, host.url("one", "docs/secret.md"))
+
+
+async def test_what_another_location_made_public_is_not_closed_later(
+    catalog: Running, host: Host
+) -> None:
+    """The first location names the file no longer, and has forgotten it."""
+    await catalog.register(host.url("one", A))
+    host.commit("org", {FILE: pointing("org", host.url("two", A))})
+    await push(catalog, host, "org", FILE)
+    await pushed(catalog, host, "one", entity("hush"))
+    assert await readable(catalog, host.url("one", "docs/secret.md"))
+    await catalog.register(host.url("org", FILE), "?onConflict=refresh")
+    await pushed(catalog, host, "one", "")
+    assert await readable(catalog, host.url("one", "docs/secret.md"))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.handlers import discovery
+from services.catalog.handlers import closed_files, discovery
 from services.catalog.handlers.catalog import context_for
 from services.catalog.handlers.discovery import discover
 from services.catalog.model import ClosedFile, FileState
@@ -79,4 +79,4 @@ async def test_a_location_of_many_files_is_looked_through_in_turns(
         # Each of them comes from the same repository by another root.
         monkeypatch.setattr(context.state, "providing_location", lambda _: key[1])
     async with limit_stretches():
-        assert not await discovery._is_closing(context, wide_root)
+        assert not await closed_files.is_closing(context, wide_root)

@@ -8,7 +8,7 @@ import pytest
 from services.catalog.handlers.pushes import Push, apply_push
 from services.catalog.readers.reading import CatalogSources
 from shared.contracts.errors import Unavailable
-from tests.catalog.running import OPEN, Host, Running, generated, running
+from tests.catalog.running import OPEN, Host, Running, generated, run, running
 from tests.catalog.test_refused_sources import is_closed, pushed, refused
 from tests.catalog.test_repository_names import FILE, push
 from tests.catalog.test_source_rights import MARK, entity
@@ -81,6 +81,30 @@ async def test_a_configured_location_keeps_what_its_provider_closed(
         after = configuration(host, location=target)
         async with running(database, data, after) as catalog:
             assert await has_closed_file(catalog, host, "config")
+
+
+@pytest.mark.parametrize("branch", ["main", "develop"])
+async def test_a_provider_means_the_default_branch(
+    database: Any,
+    data: Path,
+    host: Host,
+    monkeypatch: pytest.MonkeyPatch,
+    branch: str,
+) -> None:
+    """What the operator had configured on another one goes, where no host is listed."""
+    host.commit("goal", {FILE: entity("goal")})
+    run("git", "push", "-q", "origin", "main:develop", cwd=host.copies / "goal")
+    location = host.url("goal").replace("/main/", f"/{branch}/")
+    async with running(database, data, configuration(host, location=location)) as first:
+        assert await first.refs() == {"component:goal"}
+
+    async def unlisted(*_: Any) -> None:
+        return None
+
+    monkeypatch.setattr(CatalogSources, "repositories", unlisted)
+    async with running(database, data, configuration(host, provider="all")) as catalog:
+        is_meant = branch == "main"
+        assert await catalog.refs() == ({"component:goal"} if is_meant else set())
 
 
 async def test_what_nothing_names_goes(database: Any, data: Path, host: Host) -> None:

@@ -252,7 +252,9 @@ class Front:
     """One upstream, to put several questions to."""
 
     def __init__(self, addresses: str, first: str) -> None:
-        self.upstream = Upstream("catalog", addresses)
+        self.upstream = Upstream(
+            "catalog", addresses, patience=upstreams.LAST_PATIENCE_SECONDS
+        )
         self._caller = caller_of(addresses, first)
 
     async def ask(self, path: str) -> int:

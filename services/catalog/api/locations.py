@@ -306,7 +306,7 @@ async def change(
 
     async def may_move(current_root: RootLocation) -> bool:
         writes.require_all(caller, current_root)
-        writes.require_closed(caller, current_root)
+        await writes.require_closed(caller, current_root)
         return True
 
     await may_move(root)

@@ -23,6 +23,7 @@ from shared.contracts.catalog import CauseKind
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Forbidden
 from shared.contracts.permissions import ENTITY_READ
+from shared.guards.turns import in_turns
 from shared.kit.http.conditions import permits
 from shared.kit.http.service_tokens import Principal
 
@@ -98,14 +99,14 @@ class Writes:
                     "has brought"
                 )
 
-    def require_closed(self, principal: Principal, root: RootLocation) -> None:
+    async def require_closed(self, principal: Principal, root: RootLocation) -> None:
         """Raise Forbidden unless the decision covers what its closed files brought.
 
         Nothing closes them any more once the root is gone.
         """
         if root.is_by_operator or principal.decision == "allow":
             return
-        for ref, file in root.closed.items():
+        async for ref, file in in_turns(root.closed.items()):
             if comes_from_source(self.catalog, ref, file):
                 continue
             if file.entity is None or not permits(principal, Entity(file.entity)):
@@ -120,7 +121,7 @@ class Writes:
         The registrant may if the decision covers all entities that are deleted with it;
         entities that another source provides as well stay.
         """
-        self.require_closed(principal, root)
+        await self.require_closed(principal, root)
         try:
             self.require_all(principal, root)
         except Forbidden:

@@ -8,13 +8,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from services.catalog.handlers.catalog import CatalogContext, CommandContext
-from services.catalog.handlers.closed_files import comes_from_source
+from services.catalog.handlers.closed_files import is_closing, unnoted_files
 from services.catalog.handlers.ingestion import ingest
 from services.catalog.handlers.parsing import compute
 from services.catalog.handlers.reporting import Report, reporting
 from services.catalog.handlers.root_release import release_root
 from services.catalog.handlers.roots import ensure_root, find_root
-from services.catalog.model import CONFIG, LocationRef, RootLocation
+from services.catalog.model import (
+    CONFIG,
+    LocationRef,
+    RepositoryPath,
+    RootLocation,
+)
 from services.catalog.ports import SourceSnapshot, UnknownCommit
 from shared.contracts.errors import (
     CallboardError,
@@ -92,12 +97,27 @@ async def _adopt(
         return
     for provider in providers:
         if place.repository and place.host == provider.host.lower():
-            branch = provider.branch or place.branch or "HEAD"
+            branch = provider.branch or await _branch_of(catalog, root, place)
             location = catalog.sources.descriptor(
-                provider.host, place.repository, branch, provider.path
+                provider.host, place.repository, branch or "HEAD", provider.path
             )
             if catalog.sources.source(location) == place:
                 await ensure_root(catalog, root.location, provider.provider_id)
+
+
+async def _branch_of(
+    catalog: CatalogContext, root: RootLocation, place: RepositoryPath
+) -> str:
+    """The default branch of a place's repository; "" if the place is on that.
+
+    Where that is not known now, the place's own counts, if anything there is closed.
+    """
+    if not place.branch:
+        return ""
+    try:
+        return await catalog.sources.default_branch(place.host, place.repository)
+    except CallboardError:
+        return place.branch if await is_closing(catalog, root) else ""
 
 
 async def _is_unconfigured(_: RootLocation) -> bool:
@@ -174,23 +194,11 @@ async def _release_if_gone(
     """
 
     async def is_gone(current_root: RootLocation) -> bool:
-        if await _is_closing(catalog, current_root):
+        if await is_closing(catalog, current_root):
             return False
         return await has_descriptor(catalog, current_root.location) is False
 
     await release_root(catalog, root, provider.provider_id, context, is_gone)
-
-
-async def _is_closing(catalog: CatalogContext, root: RootLocation) -> bool:
-    """Whether anything that a root brings, or brought, is not for everybody."""
-    state = catalog.state
-    async for key in in_turns(root.files):
-        if any(map(state.is_restricted, state.emitted(*key))):
-            return True
-    async for ref, file in in_turns(root.closed.items()):
-        if not comes_from_source(catalog, ref, file):
-            return True
-    return False
 
 
 async def discover(
@@ -255,14 +263,13 @@ async def _handed_over(
 
     Its default branch has another name, or the provider another path.
     """
-    if not await _is_closing(catalog, root):
+    if not await is_closing(catalog, root):
         return True
     heir = find_root(catalog, location)
     if heir is None:
         return False
-    stored = await catalog.roots.put(
-        replace(heir, closed={**root.closed, **heir.closed})
-    )
+    closed = {**await unnoted_files(catalog, root), **root.closed, **heir.closed}
+    stored = await catalog.roots.put(replace(heir, closed=closed))
     if stored is None:
         # Another process changed it: the next scan tries again.
         return False

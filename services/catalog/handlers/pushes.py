@@ -10,7 +10,7 @@ from services.catalog.handlers.roots import find_root
 from services.catalog.ingest.location_targets import may_spread, targets_of
 from services.catalog.model import FileState, RepositoryPath, RootLocation, TargetKey
 from shared.contracts.catalog import Cause
-from shared.contracts.errors import NotFound
+from shared.contracts.errors import CallboardError, NotFound, Unavailable
 from shared.contracts.gateway import NO_COMMIT, RepositoryPushed
 from shared.contracts.trace import Trace
 from shared.guards.globs import is_pattern
@@ -100,15 +100,30 @@ async def apply_push(
         if provider.host == push.host and provider.branch in ("", push.branch)
         if (root := await _reconcile(catalog, provider, push, context)) is not None
     }
+    errors: list[CallboardError] = []
     for root in catalog.state.roots_of(push.key):
         if root.name in new_root_names or root.name not in catalog.state.roots:
             continue
-        if not root.settled or _spreads(catalog, root):
-            await ingest(catalog, root, context)
-            continue
-        keys = _touched(root.files.values(), push)
-        if keys or _touches_closed(root, push):
-            await ingest(catalog, root, context, only=keys)
+        try:
+            await _read_again(catalog, root, push, context)
+        except CallboardError as error:
+            # Another root of the repository may have nothing to do with it.
+            errors.append(error)
+    if errors:
+        # What may pass is told first: the push is read again then.
+        raise min(errors, key=lambda error: not isinstance(error, Unavailable))
+
+
+async def _read_again(
+    catalog: CatalogContext, root: RootLocation, push: Push, context: CommandContext
+) -> None:
+    """Read what a push may have changed of a root."""
+    if not root.settled or _spreads(catalog, root):
+        await ingest(catalog, root, context)
+        return
+    keys = _touched(root.files.values(), push)
+    if keys or _touches_closed(root, push):
+        await ingest(catalog, root, context, only=keys)
 
 
 async def _reconcile(

@@ -112,7 +112,7 @@ class RefusedFiles:
                 is_descriptor=False,
                 root=root.name,
                 registrant="",
-                ref=ref,
+                ref=file.entity_ref or ref,
                 entity=Entity(file.entity) if file.entity else None,
             )
 

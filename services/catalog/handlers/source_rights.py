@@ -10,13 +10,13 @@ from dataclasses import dataclass, field, replace
 from services.catalog.handlers.catalog_state import CatalogState
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import (
+    BranchFiles,
     PresentEntities,
     SourceView,
     add_refused,
 )
 from services.catalog.ingest.problems import is_about_restricted
 from services.catalog.model import (
-    BranchPath,
     LocationRef,
     RepositoryPath,
     RootLocation,
@@ -29,7 +29,7 @@ from shared.guards.turns import in_turns
 REMEMBERED_VIEWS = 16
 #: A view during which something changed is made once more, at most so often: what
 #: moved from one file to another meanwhile may be in neither.
-VIEW_TRIES = 3
+VIEW_TRIES = 2
 Sees = Callable[[str], bool]
 
 
@@ -181,21 +181,21 @@ class SourceRights:
             await self._hide_includes(view, place.key, sees)
         return view
 
-    async def _asking_files(self, source: str) -> frozenset[BranchPath]:
+    async def _asking_files(self, source: str) -> BranchFiles:
         """The files of a source with refused documents that ask to be restricted."""
         states = (
             state
             for root in self._state.roots_of(source)
             for state in root.files.values()
         )
-        files: set[BranchPath] = set()
+        files = BranchFiles()
         async for state in in_turns(states):
             place = state.place
             if place is None or place.key != source:
                 continue
             if any(map(is_about_restricted, state.errors)):
                 files.add(place.on_branch)
-        return frozenset(files)
+        return files
 
     async def _hide_includes(self, view: SourceView, source: str, sees: Sees) -> None:
         """Hide the files that only entities include which the reader may not see."""
@@ -232,6 +232,11 @@ class SourceRights:
         is_hidden = view.has_hidden or not self._explores(place, reader, raw=False)
         if place.repository and is_hidden and not view.has_visible:
             raise await self._sources.missing(location)
+
+    def place(self, location: str) -> RepositoryPath | None:
+        """Where a location (its text) lies in Git; None outside."""
+        place = self._index.place(location)
+        return place if place.repository else None
 
     def source(self, location: str) -> str:
         """The key of the source that a location (its text) lies in."""

@@ -3,7 +3,7 @@
 Made once for a source and a reader; every question about a place in it is a lookup.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.catalog.handlers.refused_files import RefusedFile
@@ -87,6 +87,25 @@ def _folders(path: str) -> list[str]:
     return folders
 
 
+class BranchFiles:
+    """Files of some branches; the default one may be any of them."""
+
+    def __init__(self, files: Iterable[BranchPath] = ()) -> None:
+        self._branches: dict[str, set[str]] = {}
+        for file in files:
+            self.add(file)
+
+    def add(self, file: BranchPath) -> None:
+        """Take in a file."""
+        branch, path = file
+        self._branches.setdefault(path, set()).add(branch)
+
+    def __contains__(self, file: BranchPath) -> bool:
+        branch, path = file
+        branches = self._branches.get(path, ())
+        return bool(branches) and (not branch or "" in branches or branch in branches)
+
+
 @dataclass(slots=True)
 class PresentEntities:
     """What comes from a source now.
@@ -95,8 +114,8 @@ class PresentEntities:
     """
 
     refs: set[str] = field(default_factory=set)
-    files: set[BranchPath] = field(default_factory=set)
-    owned_files: set[BranchPath] = field(default_factory=set)
+    files: BranchFiles = field(default_factory=BranchFiles)
+    owned_files: BranchFiles = field(default_factory=BranchFiles)
 
     def add(self, ref: str, file: BranchPath, *, is_owned: bool) -> None:
         """Take in an entity of a file."""
@@ -111,7 +130,7 @@ async def add_refused(
     files: Sequence[RefusedFile],
     present: PresentEntities,
     saw: Callable[[Entity], bool],
-    asking_files: Collection[BranchPath],
+    asking_files: BranchFiles,
 ) -> None:
     """Hide refused and closed files but from those who would see their entities.
 

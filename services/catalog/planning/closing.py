@@ -42,15 +42,17 @@ async def endangered_files(
     refs = {ref for _, ref in lost if view.is_restricted(ref) and ref not in closed}
     if not refs:
         return {}
-    states = {state.location: state for state in outcome.root.files.values()}
+    # What was never read whole has no files yet but those of this reading.
+    all_states = (*outcome.root.files.values(), *outcome.states.values())
+    states = {state.location: state for state in all_states}
     files: dict[str, ClosedFile] = {}
     async for ref in in_turns(refs):
         state = states.get(view.providing_location(ref) or "")
         if state is not None:
-            entity = _described(view.get(ref))
+            entity = described(view.get(ref))
             commit = state.etag or ""
             files[ref] = ClosedFile(state.location, state.place, entity, commit)
-    return await _bounded(files)
+    return await bounded(files)
 
 
 async def closed_files(
@@ -68,12 +70,12 @@ async def closed_files(
     async for name, file in in_turns(outcome.earlier_closed.items()):
         if sources.get(name) == file.source:
             continue
-        for copy in await _followed(view, outcome, name, file):
+        for copy in await _followed(view, outcome, file.entity_ref or name, file):
             if copy.is_whole_source or copy.location not in bringing:
                 # Another file may be closed by this name: of two sources, both are.
                 is_first = name not in noted
                 noted.setdefault(name if is_first else copy.location, copy)
-    return await _bounded(noted)
+    return await bounded(noted)
 
 
 async def _noted(
@@ -95,7 +97,7 @@ async def _noted(
             names.append(state.location)
         for name in names:
             commit = _commit_of(outcome, state, earlier_files.get(name))
-            entity = _described(view.get(name))
+            entity = described(view.get(name))
             noted[name] = replace(file, commit=commit, entity=entity)
     return noted, bringing
 
@@ -112,8 +114,8 @@ async def _followed(
     location = view.providing_location(ref)
     state = location and outcome.state_at(location)
     if location == file.location:
-        # Its target was not read, or what it brings is for everybody now.
-        return [file]
+        # Perhaps by another root: its target was not read here.
+        return [file] if view.is_restricted(ref) else []
     if state and state.source == file.source:
         return []
     return await outcome.reading.copies(file)
@@ -131,30 +133,43 @@ def _commit_of(
     return earlier_file.commit if earlier_file and is_same else ""
 
 
-async def _bounded(files: Mapping[str, ClosedFile]) -> Mapping[str, ClosedFile]:
+async def bounded(files: Mapping[str, ClosedFile]) -> Mapping[str, ClosedFile]:
     """As much as fits into the document of the root.
 
     Of very many the files alone, of still more the whole sources that they are in.
     """
-    if len(files) > MOST_CLOSED:
-        return await _whole_sources(files.values())
+    if len({file.location for file in files.values()}) > MOST_CLOSED:
+        return await _with_whole_sources(files.values())
     if len(files) > MOST_NOTED:
         return {file.location: replace(file, entity=None) for file in files.values()}
-    size, bounded = 0, dict[str, ClosedFile]()
+    size, result = 0, dict[str, ClosedFile]()
     async for name, file in in_turns(files.items()):
         size += len(orjson.dumps(file.entity))
-        bounded[name] = file if size <= MOST_DESCRIBED else replace(file, entity=None)
-    return bounded
+        result[name] = file if size <= MOST_DESCRIBED else replace(file, entity=None)
+    return result
 
 
-async def _whole_sources(files: Iterable[ClosedFile]) -> Mapping[str, ClosedFile]:
-    whole: dict[str, ClosedFile] = {}
+async def _with_whole_sources(files: Iterable[ClosedFile]) -> Mapping[str, ClosedFile]:
+    """Files alone, but of the sources with the most of them the whole, until it fits.
+
+    Those of few files stay as they are: nobody closes another's repository by theirs.
+    """
+    by_source: dict[str, dict[str, ClosedFile]] = {}
     async for file in in_turns(files):
-        if file.place is None:
-            whole[file.location] = replace(file, entity=None)
+        by_source.setdefault(file.source, {})[file.location] = file
+    count = sum(map(len, by_source.values()))
+    result: dict[str, ClosedFile] = {}
+    for source, own_files in sorted(by_source.items(), key=lambda item: -len(item[1])):
+        file = next(iter(own_files.values()))
+        if count > MOST_CLOSED and file.place is not None:
+            result[source] = ClosedFile(file.location, file.place.root)
+            count -= len(own_files)
         else:
-            whole[file.source] = ClosedFile(file.location, file.place.root)
-    return whole
+            result |= {
+                location: replace(one, entity=None)
+                for location, one in own_files.items()
+            }
+    return result
 
 
 def _own_sources(
@@ -173,7 +188,7 @@ def _own_sources(
     return {state.source for (parent, _), state in states.items() if parent == own_ref}
 
 
-def _described(stored: StoredEntity | None) -> EntityJson | None:
+def described(stored: StoredEntity | None) -> EntityJson | None:
     """What policies ask about an entity; None if that is long."""
     if stored is None:
         return None
