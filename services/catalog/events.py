@@ -31,6 +31,8 @@ AT_ONCE = 8
 PATIENCE_SECONDS = 1.0
 #: Repositories that may be read in the background; with as many, batches wait.
 MOST_BEHIND = 64
+#: Branches of which the last pushed commit is remembered.
+MOST_TIPS = 10_000
 #: The revision is near the start of `data`: documents that this process wrote itself
 #: need not be parsed.
 _REVISION = re.compile(rb'"data":\{"entity_ref":"[^"]*","revision":(\d+)')
@@ -51,6 +53,8 @@ class Pushes:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         #: Repositories whose pushes are read in the background.
         self._behind: set[str] = set()
+        #: By host, repository and ref: the commit that the last push ended with.
+        self._tips: dict[tuple[str, str, str], str] = {}
         self._log = logs.get_logger("catalog")
 
     async def __aenter__(self) -> Self:
@@ -66,7 +70,9 @@ class Pushes:
             Invalid: if one of them is no push.
             Unavailable: if a needed server does not answer.
         """
-        events = ((_push(envelope), envelope.trace) for envelope in batch)
+        events = [
+            (self._chained(_push(envelope)), envelope.trace) for envelope in batch
+        ]
         pushes = merge_pushes(events, self._catalog.sources.folds_case)
         outcomes = await asyncio.gather(
             *map(self._bring, pushes), return_exceptions=True
@@ -76,6 +82,20 @@ class Pushes:
             errors, key=lambda outcome: not isinstance(outcome, Unavailable)
         ):
             raise error
+
+    def _chained(self, push: RepositoryPushed) -> RepositoryPushed:
+        """The push; of any paths, if it does not begin where the one before ended.
+
+        Then a delivery between the two was lost: what that changed is read now.
+        """
+        key = (push.host, push.repository, push.ref)
+        last = self._tips.pop(key, push.before)
+        if len(self._tips) >= MOST_TIPS:
+            self._tips.pop(next(iter(self._tips)))
+        self._tips[key] = push.after
+        if last == push.before or not push.before:
+            return push
+        return push.model_copy(update={"changed_paths": None})
 
     async def _bring(self, push: Push) -> None:
         async with self._gate:

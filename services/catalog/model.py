@@ -150,12 +150,21 @@ TargetKey = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class LinkedFile:
+    """Where the content of a target lies that is a link, or below one."""
+
+    location: str
+    place: RepositoryPath
+
+
+@dataclass(frozen=True, slots=True)
 class FileState:
     """What a root knows of one target that it read: enough to skip it unchanged.
 
     `parent` is the Location entity that names the target, `digest` covers the file and
     everything included by placeholders; None: it could not be read or had errors, so
     that it is never skipped. `errors` are the items for the parent's status.
+    `linked` is where the links lead that `place` is, or is below.
     """
 
     parent: str
@@ -165,6 +174,7 @@ class FileState:
     place: RepositoryPath | None = None
     includes: tuple[RepositoryPath, ...] = ()
     errors: tuple[StatusItemJson, ...] = ()
+    linked: LinkedFile | None = None
 
     @property
     def places(self) -> tuple[RepositoryPath, ...]:

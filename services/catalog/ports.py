@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from services.catalog.model import (
     EntityRevision,
+    LinkedFile,
     LocationRef,
     RepositoryPath,
     RootLocation,
@@ -34,7 +35,8 @@ class UnknownCommit(Invalid):
 class FetchedFile:
     """A file as it was read; `digest` is that of its bytes, `place` None outside Git.
 
-    `links` are the places of the links that lead to the file, and its own place.
+    `links` are the places of the links that lead to the file, and its own place, which
+    is that of `linked`.
     `is_unchanged`: the file still has the etag that the reader sent; no body then.
     """
 
@@ -44,6 +46,7 @@ class FetchedFile:
     place: RepositoryPath | None = None
     is_unchanged: bool = False
     links: tuple[RepositoryPath, ...] = ()
+    linked: LinkedFile | None = None
 
 
 @dataclass(frozen=True, slots=True)

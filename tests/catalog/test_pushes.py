@@ -37,7 +37,8 @@ def event(
         "repository": repository,
         "url": f"https://{at}/{repository}",
         "ref": "refs/heads/main",
-        "before": "1" * 40,
+        # Each begins where the one before ended.
+        "before": "2" * 40,
         "after": "2" * 40,
         "changed_paths": list(paths) or None,
         "pusher": "bo",
@@ -374,3 +375,26 @@ def test_pushes_to_one_branch_are_merged() -> None:
     assert merge_pushes([(event("web", ref="refs/tags/x"), {})], bool) == []
     [deletion] = merge_pushes([(event("web", "a", after="0" * 40), {})], bool)
     assert deletion.paths is None
+
+
+@pytest.mark.parametrize("is_lost", [False, True])
+async def test_a_push_after_a_lost_delivery_is_read_whole(
+    database: Any, data: Path, kafka: str, push: Pushing, host: Host, is_lost: bool
+) -> None:
+    """It does not begin where the one before ended: what lies between is read, too."""
+    tips = [host.commit("web", {FILE: builders.component("web"), "x": "0"})]
+    async with running(database, data, host.discovering(), kafka=kafka) as catalog:
+        await hearing(catalog)
+        tips.append(host.commit("web", {"x": "1"}))
+        await push("web", "x", before=tips[0], after=tips[1])
+        changed = {FILE: builders.component("web", owner="team-b")}
+        tips.append(host.commit("web", changed))
+        if not is_lost:
+            await push("web", FILE, before=tips[1], after=tips[2])
+        tips.append(host.commit("web", {"x": "2"}))
+        await push("web", "x", before=tips[2], after=tips[3])
+
+        async def is_changed() -> bool:
+            return await owner(catalog, "web") == "team-b"
+
+        await until(is_changed, condition="the change")

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +19,7 @@ from services.portal.prose import (
     render_texts,
     short_prose,
 )
-from tests.costs import slowness
+from tests.costs import limit_processor_time
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 #: Ten times what such a text may take: the machine may be slow.
@@ -32,18 +31,16 @@ MOST_SECONDS = 0.6
 )
 def test_markdown_is_rendered_within_a_time_limit(sign: str) -> None:
     """A text of markup alone is rendered in time, or shown as it is written."""
-    started = time.thread_time()
-    html = prose((sign * 50_000)[:50_000])
-    assert time.thread_time() - started < MOST_SECONDS * slowness()
+    with limit_processor_time(MOST_SECONDS):
+        html = prose((sign * 50_000)[:50_000])
     assert html.startswith("<pre>")
 
 
 @pytest.mark.parametrize("sign", ["<http://a>", "[a](b) ", "~~a~~ ", "- - a\n"])
 def test_markdown_with_much_output_is_limited_in_time(sign: str) -> None:
     """Rendered or shown as written: links are the most expensive."""
-    started = time.thread_time()
-    prose((sign * 50_000)[:50_000])
-    assert time.thread_time() - started < MOST_SECONDS * slowness()
+    with limit_processor_time(MOST_SECONDS):
+        prose((sign * 50_000)[:50_000])
 
 
 def test_texts_of_a_page_share_a_budget() -> None:
@@ -82,10 +79,9 @@ def test_lists_show_texts_without_their_signs(written: str, plain: str) -> None:
 @pytest.mark.parametrize("sign", ["[", "*a", "_a ", "`a", "[a](b", "** a", "*_`"])
 def test_signs_are_removed_within_a_time_limit(sign: str) -> None:
     """A list has many descriptions: each costs little, however it is written."""
-    started = time.thread_time()
-    for _ in range(60):
-        plain_text(sign * 5_000)
-    assert time.thread_time() - started < MOST_SECONDS * slowness()
+    with limit_processor_time(MOST_SECONDS):
+        for _ in range(60):
+            plain_text(sign * 5_000)
 
 
 def test_a_line_of_markdown_is_rendered_within_its_limit() -> None:
@@ -140,9 +136,8 @@ BOMBS = {
 @pytest.mark.parametrize("text", BOMBS.values(), ids=BOMBS)
 def test_short_texts_cannot_make_large_pages(text: str) -> None:
     """Neither time nor HTML exceeds that of an ordinary text."""
-    started = time.thread_time()
-    html = prose(text)
-    assert time.thread_time() - started < MOST_SECONDS * slowness()
+    with limit_processor_time(MOST_SECONDS):
+        html = prose(text)
     # Each sign may be written as an entity of six.
     assert len(html) <= 6 * MOST_HTML
 
@@ -161,9 +156,8 @@ def test_any_mixture_of_markdown_is_rendered_in_time(
     signs: list[str], times: int
 ) -> None:
     """Whatever is combined, and however often."""
-    started = time.thread_time()
-    html = prose("".join(signs) * times)
-    assert time.thread_time() - started < MOST_SECONDS * slowness()
+    with limit_processor_time(MOST_SECONDS):
+        html = prose("".join(signs) * times)
     assert len(html) <= 6 * MOST_HTML
 
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from services.catalog.handlers.catalog_state import CatalogState
+from services.catalog.handlers.docs_folders import DocsFolders
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import (
     BranchFiles,
@@ -167,10 +168,11 @@ class SourceRights:
             for file in self._index.refused.of(place.key)
             if file.is_restricted and file.root != reader.root
         ]
-        present = PresentEntities()
+        present, docs = PresentEntities(), DocsFolders()
         async for target_place, ref in in_turns(emitted):
             is_visible = sees(ref)
             view.add(target_place, is_visible=is_visible)
+            docs.add(target_place, self._state.get(ref), is_visible=is_visible)
             if refused_files:
                 is_owned = is_visible and self._state.is_restricted(ref)
                 present.add(ref, target_place.on_branch, is_owned=is_owned)
@@ -179,6 +181,7 @@ class SourceRights:
             await add_refused(view, refused_files, present, reader.saw, asking_files)
         if view.has_hidden:
             await self._hide_includes(view, place.key, sees)
+            view.hide_folders(docs.hidden)
         return view
 
     async def _asking_files(self, source: str) -> BranchFiles:
@@ -198,7 +201,10 @@ class SourceRights:
         return files
 
     async def _hide_includes(self, view: SourceView, source: str, sees: Sees) -> None:
-        """Hide the files that only entities include which the reader may not see."""
+        """Hide the files that only entities include which the reader may not see.
+
+        Where a target is a link, its content lies where that leads.
+        """
         hidden_paths: set[str] = set()
         visible_paths: set[str] = set()
         states = (
@@ -212,7 +218,10 @@ class SourceRights:
             }
             if paths:
                 refs = self._state.emitted(state.parent, state.location)
-                (visible_paths if any(map(sees, refs)) else hidden_paths).update(paths)
+                is_visible = any(map(sees, refs))
+                (visible_paths if is_visible else hidden_paths).update(paths)
+                if refs and state.linked is not None:
+                    view.add(state.linked.place, is_visible=is_visible)
         for path in hidden_paths - visible_paths:
             view.hide(path)
 

@@ -55,6 +55,10 @@ class SourceView:
         self._hidden_files.add(path)
         self._above_hidden.update(_folders(path))
 
+    def hide_folders(self, paths: Iterable[str]) -> None:
+        """Take in folders of hidden entities that have no descriptor."""
+        self._hidden_folders.update(paths)
+
     def has_branch(self, place: RepositoryPath) -> bool:
         """Whether a place is on the default branch, or on one of visible entities."""
         return place.branch in self._branches

@@ -86,6 +86,7 @@ class TargetReader:
             digest=None,
             place=place,
             includes=state.includes if state else (),
+            linked=state.linked if state else None,
             errors=tuple(errors),
         )
         return TargetReading(
@@ -115,7 +116,9 @@ class TargetReader:
         digest, etag = fetched.digest, fetched.etag
         includes = fetched.links
         if state is not None and not has_placeholders and digest == state.digest:
-            unchanged_state = replace(state, etag=etag, includes=includes)
+            unchanged_state = replace(
+                state, etag=etag, includes=includes, linked=fetched.linked
+            )
             return TargetReading(target, unchanged_state, is_unchanged=True)
         documents = await self._parse(target, fetched)
         contents: dict[placeholders.Placeholder, Any] = {}
@@ -141,6 +144,7 @@ class TargetReader:
             place=fetched.place,
             includes=includes,
             errors=items_of_file(refusals),
+            linked=fetched.linked,
         )
         return TargetReading(target, new_state, candidates, refusals)
 

@@ -91,15 +91,25 @@ async def _noted(
         asks = any(map(is_about_restricted, state.errors))
         file = ClosedFile(state.location, state.place)
         if refs and not asks:
-            bringing.add(state.location)
+            bringing.update(_locations_of(state))
         names = [ref for ref in refs if view.is_restricted(ref)]
         if asks and (own_sources is None or file.source in own_sources):
             names.append(state.location)
         for name in names:
-            commit = _commit_of(outcome, state, earlier_files.get(name))
+            commit = await _commit_of(outcome, state, earlier_files.get(name))
             entity = described(view.get(name))
             noted[name] = replace(file, commit=commit, entity=entity)
+            if state.linked is not None:
+                real = ClosedFile(state.linked.location, state.linked.place)
+                noted[real.location] = replace(real, commit=commit, entity=entity)
     return noted, bringing
+
+
+def _locations_of(state: FileState) -> Sequence[str]:
+    """Where the file of a target is, and where its content, if links lead there."""
+    if state.linked is None:
+        return (state.location,)
+    return state.location, state.linked.location
 
 
 async def _followed(
@@ -112,21 +122,28 @@ async def _followed(
     if file.is_whole_source:
         return [file]
     location = view.providing_location(ref)
-    state = location and outcome.state_at(location)
-    if location == file.location:
+    state = outcome.state_at(location) if location else None
+    locations = _locations_of(state) if state else [location]
+    if file.location in locations:
         # Perhaps by another root: its target was not read here.
-        return [file] if view.is_restricted(ref) else []
-    if state and state.source == file.source:
+        commit = state and await _commit_of(outcome, state, file)
+        current_file = replace(file, commit=commit or file.commit)
+        return [current_file] if view.is_restricted(ref) else []
+    if state is not None and state.source == file.source:
         return []
     return await outcome.reading.copies(file)
 
 
-def _commit_of(
+async def _commit_of(
     outcome: LocationOutcome, state: FileState, earlier_file: ClosedFile | None
 ) -> str:
     """A commit at which a file was there; "" if none is known."""
     cause = outcome.causes.by_location.get(state.location)
     commit = state.etag or (cause and cause.commit)
+    if not commit and state.errors and state.location in outcome.read_locations:
+        # Of a file that cannot be parsed: that it is there has its commit, too.
+        [current] = await outcome.reading.copies(ClosedFile(state.location))
+        commit = current.commit
     if commit:
         return commit
     is_same = earlier_file is not None and earlier_file.location == state.location

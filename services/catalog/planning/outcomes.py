@@ -111,6 +111,11 @@ class LocationOutcome:
         return self._states_by_location.get(location)
 
     @cached_property
+    def read_locations(self) -> frozenset[str]:
+        """The locations of the targets that were read."""
+        return frozenset(state.location for state in self.states.values())
+
+    @cached_property
     def _states_by_location(self) -> Mapping[str, FileState]:
         return {state.location: state for state in self.following_states.values()}
 

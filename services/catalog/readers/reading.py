@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from services.catalog.location_types import LOCATION_TYPES, unread_type
-from services.catalog.model import LocationRef, RepositoryPath
+from services.catalog.model import LinkedFile, LocationRef, RepositoryPath
 from services.catalog.ports import (
     Compute,
     FetchedFile,
@@ -100,7 +100,13 @@ class SourceReading:
             target, commit, target.path, indexes=self._indexes
         )
         links = tuple(_place(target.at(path)) for path in trail)
-        fetched = FetchedFile(body, digest_of(body), commit, place, links=links)
+        linked = None
+        if trail:
+            real = target.at(trail[-1])
+            linked = LinkedFile(str(LocationRef("url", real.url())), _place(real))
+        fetched = FetchedFile(
+            body, digest_of(body), commit, place, links=links, linked=linked
+        )
         if len(body) <= SHORT_BODY:
             if len(self._bodies) >= MOST_BODIES:
                 self._bodies.pop(next(iter(self._bodies)))

@@ -14,6 +14,7 @@ from services.catalog.model import (
     ClosedFile,
     EntityRevision,
     FileState,
+    LinkedFile,
     LocationRef,
     RepositoryPath,
     RootLocation,
@@ -151,11 +152,14 @@ def _file(state: FileState) -> list[Any]:
         _place(state.place) if state.place else None,
         [_place(place) for place in state.includes],
         list(state.errors),
+        [state.linked.location, _place(state.linked.place)] if state.linked else None,
     ]
 
 
 def _state(item: Sequence[Any]) -> FileState:
-    parent, location, digest, etag, place, includes, errors = item
+    # Versions before this was stored knew nothing of links.
+    parent, location, digest, etag, place, includes, errors, *more = item
+    linked = more[0] if more else None
     return FileState(
         parent,
         location,
@@ -164,6 +168,7 @@ def _state(item: Sequence[Any]) -> FileState:
         _stored_place(place) if place else None,
         tuple(map(_stored_place, includes)),
         tuple(errors),
+        LinkedFile(linked[0], _stored_place(linked[1])) if linked else None,
     )
 
 
