@@ -151,16 +151,20 @@ async def test_requests_during_a_build_cause_one_more_build(
     assert await records.claim() is None
 
 
-async def test_a_request_during_a_check_causes_one_more_check(
-    records: MongoRecords,
+@pytest.mark.parametrize("first", [CHECK, CHANGED])
+async def test_a_check_during_a_build_or_a_check_causes_one_more(
+    records: MongoRecords, first: int
 ) -> None:
-    """The one under way may have read the source before the push that is looked for."""
-    await due(records, "web", how=CHECK)
+    """What is under way may have read the source before the push that is looked for."""
+    await due(records, "web", how=first)
     await records.ask([REF], CHECK)
     mine = await claimed(records)
     await records.ask([REF], CHECK)
+    assert mine.due == first
     await records.finish(mine, Unchanged())
-    await records.finish(await claimed(records), Unchanged())
+    again = await claimed(records)
+    assert again.due == CHECK
+    await records.finish(again, Unchanged())
     assert await records.claim() is None
 
 

@@ -188,10 +188,11 @@ class MongoRecords:
         again = {"$inc": {"asked": 1}}
         with unavailable_as_error(self._all):
             if due != CHANGED:
-                # A check under way may have read the source already: one more is due
-                # after it, without an end to its pause. A build that is due stays so.
-                claimed = {"due": due, "lease_token": {"$ne": ""}}
-                await self._all.update_many({**filters, **claimed}, again)
+                # What is under way may have read the source already: a check is due
+                # after it. What is due and not begun stays so, with its pause.
+                claimed = {"due": {"$ne": 0}, "lease_token": {"$ne": ""}}
+                update = {"$set": {"due": due}, **again}
+                await self._all.update_many({**filters, **claimed}, update)
                 filters["due"] = 0
             await self._all.update_many(filters, {"$set": fields, **again})
 
