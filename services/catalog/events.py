@@ -24,7 +24,8 @@ from shared.kit.observability import logs, tracing
 from shared.kit.processes import tasks
 from shared.kit.resilience.retries import Backoff, retry
 
-AGAIN_SECONDS = 2.0
+#: How often other processes' locations are taken over: two queries, also at rest.
+AGAIN_SECONDS = 5.0
 BACKOFF = Backoff(first=2.0, longest=60.0)
 #: Pushes that are read in parallel, and how long a batch waits for one of them.
 AT_ONCE = 8
