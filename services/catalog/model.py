@@ -128,6 +128,11 @@ class RepositoryPath:
         return f"{self.host.lower()}/{name}"
 
     @property
+    def folder(self) -> str:
+        """The folder that the path is in; "" at the top."""
+        return self.path.rpartition("/")[0]
+
+    @property
     def root(self) -> "RepositoryPath":
         """The whole repository, at this branch."""
         return replace(self, path="")

@@ -131,3 +131,22 @@ async def test_a_folder_of_docs_of_hidden_entities_is_hidden(
     assert "component:hidden" in await catalog.refs()
     is_open = await opened(catalog, host, "docs/index.md", "x/y")
     assert is_open == (["docs/index.md", "x/y"] if is_shared else ["x/y"])
+
+
+async def test_a_link_to_a_file_of_the_same_content_closes_that(
+    catalog: Running, host: Host
+) -> None:
+    """Also where nothing else tells that it leads elsewhere now."""
+    hidden = refused("hidden")
+    hidden["metadata"]["description"] = {"$text": "./words.md"}
+    folders = {f"{name}/c.yaml": hidden for name in ("real", "other")}
+    secrets = dict.fromkeys(("real/secret.md", "other/secret.md"), MARK)
+    files = {"words.md": "words", **folders, **secrets}
+    await pushed(catalog, host, {**files, FILE: Path("real/c.yaml")})
+    assert "component:hidden" in await catalog.refs()
+    await pushed(catalog, host, {FILE: Path("other/c.yaml")})
+    root = catalog.work.catalog.state.roots_of(f"{host.name}/mixed")[0]
+    [state] = root.files.values()
+    assert state.linked is not None
+    assert state.linked.place.path == "other/c.yaml"
+    assert await opened(catalog, host, *folders, *secrets) == []

@@ -1,4 +1,4 @@
-"""The folders of a repository that docs of entities are built from."""
+"""The folder of a repository that the docs of an entity are built from."""
 
 import posixpath
 
@@ -6,26 +6,12 @@ from services.catalog.model import RepositoryPath, StoredEntity
 from shared.contracts.annotations import TECHDOCS_REF
 
 
-class DocsFolders:
-    """Those named by entities that a reader sees, and those named by others alone."""
-
-    def __init__(self) -> None:
-        self._visible: set[str] = set()
-        self._hidden: set[str] = set()
-
-    @property
-    def hidden(self) -> set[str]:
-        """Where nothing but docs of entities lies that the reader may not see."""
-        return self._hidden - self._visible
-
-    def add(
-        self, place: RepositoryPath, stored: StoredEntity | None, *, is_visible: bool
-    ) -> None:
-        """Take in the entity of a file: `dir:` is relative to the file's folder."""
-        if stored is None:
-            return
-        kind, _, path = str(stored.entity.annotations.get(TECHDOCS_REF)).partition(":")
-        if kind == "dir":
-            start = posixpath.dirname(place.path)
-            folder = posixpath.normpath(posixpath.join("/", start, path)).strip("/")
-            (self._visible if is_visible else self._hidden).add(folder)
+def docs_folder(place: RepositoryPath, stored: StoredEntity | None) -> str:
+    """The folder of `dir:`, relative to that of the file at `place`; "" if none."""
+    if stored is None:
+        return ""
+    kind, _, path = str(stored.entity.annotations.get(TECHDOCS_REF)).partition(":")
+    if kind != "dir":
+        return ""
+    joined = posixpath.join("/", place.folder, path)
+    return posixpath.normpath(joined).strip("/")

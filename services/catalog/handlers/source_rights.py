@@ -3,12 +3,12 @@
 The portal reads with its own credentials, which open more than one reader may read.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from services.catalog.handlers.catalog_state import CatalogState
-from services.catalog.handlers.docs_folders import DocsFolders
+from services.catalog.handlers.docs_folders import docs_folder
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import (
     BranchFiles,
@@ -158,21 +158,17 @@ class SourceRights:
         self, place: RepositoryPath, reader: SourceReader, sees: Sees
     ) -> SourceView:
         view = SourceView()
-        emitted = (
-            (target_place, ref)
-            for target, target_place in self._index.targets(place)
-            for ref in self._state.emitted(*target)
-        )
         refused_files = [
             file
             for file in self._index.refused.of(place.key)
             if file.is_restricted and file.root != reader.root
         ]
-        present, docs = PresentEntities(), DocsFolders()
-        async for target_place, ref in in_turns(emitted):
+        present, hidden = PresentEntities(), dict[str, RepositoryPath]()
+        async for target_place, ref in in_turns(self._emitted(place)):
             is_visible = sees(ref)
+            if not is_visible:
+                hidden[ref] = target_place
             view.add(target_place, is_visible=is_visible)
-            docs.add(target_place, self._state.get(ref), is_visible=is_visible)
             if refused_files:
                 is_owned = is_visible and self._state.is_restricted(ref)
                 present.add(ref, target_place.on_branch, is_owned=is_owned)
@@ -181,8 +177,33 @@ class SourceRights:
             await add_refused(view, refused_files, present, reader.saw, asking_files)
         if view.has_hidden:
             await self._hide_includes(view, place.key, sees)
-            view.hide_folders(docs.hidden)
+            view.hide_folders(await self._docs_folders(place, hidden))
         return view
+
+    def _emitted(self, place: RepositoryPath) -> Iterator[tuple[RepositoryPath, str]]:
+        """The entities that come from a source, each with its file's place."""
+        for target, target_place in self._index.targets(place):
+            for ref in self._state.emitted(*target):
+                yield target_place, ref
+
+    async def _docs_folders(
+        self, place: RepositoryPath, hidden: Mapping[str, RepositoryPath]
+    ) -> set[str]:
+        """The folders that only docs of the hidden entities are built from.
+
+        To look at an entity means to unpack it: the others are only looked at where a
+        hidden one names a folder that is not its own.
+        """
+        folders: set[str] = set()
+        async for ref, hidden_place in in_turns(hidden.items()):
+            folder = docs_folder(hidden_place, self._state.get(ref))
+            if folder and folder != hidden_place.folder:
+                folders.add(folder)
+        if folders:
+            async for target_place, ref in in_turns(self._emitted(place)):
+                if ref not in hidden:
+                    folders.discard(docs_folder(target_place, self._state.get(ref)))
+        return folders
 
     async def _asking_files(self, source: str) -> BranchFiles:
         """The files of a source with refused documents that ask to be restricted."""

@@ -38,7 +38,7 @@ class SourceView:
 
     def add(self, place: RepositoryPath, *, is_visible: bool) -> None:
         """Take in an entity of the file at a place, which may hold others."""
-        folder = place.path.rpartition("/")[0]
+        folder = place.folder
         if is_visible:
             self._visible_files.add(place.path)
             self._visible_folders.add(folder)

@@ -35,6 +35,7 @@ from services.catalog.ingest.rules import Rules
 from services.catalog.model import (
     FileState,
     LocationRef,
+    RepositoryPath,
     RootLocation,
     StatusItemJson,
 )
@@ -116,10 +117,7 @@ class TargetReader:
         digest, etag = fetched.digest, fetched.etag
         includes = fetched.links
         if state is not None and not has_placeholders and digest == state.digest:
-            unchanged_state = replace(
-                state, etag=etag, includes=includes, linked=fetched.linked
-            )
-            return TargetReading(target, unchanged_state, is_unchanged=True)
+            return _unchanged(target, state, fetched, includes)
         documents = await self._parse(target, fetched)
         contents: dict[placeholders.Placeholder, Any] = {}
         if has_placeholders:
@@ -130,7 +128,7 @@ class TargetReader:
             # The file's etag does not cover included files: read it every time.
             etag = None
             if state is not None and digest == state.digest:
-                return TargetReading(target, state, is_unchanged=True)
+                return _unchanged(target, state, replace(fetched, etag=None), includes)
         items = await self._effort.compute(
             self._candidates, target, documents, contents
         )
@@ -232,3 +230,16 @@ class TargetReader:
             admit=lambda location: self._admission.admit_included(location, base),
             compute=self._effort.compute,
         )
+
+
+def _unchanged(
+    target: Target,
+    state: FileState,
+    fetched: FetchedFile,
+    includes: tuple[RepositoryPath, ...],
+) -> TargetReading:
+    """A target of the same content, which links may lead to elsewhere now."""
+    unchanged_state = replace(
+        state, etag=fetched.etag, includes=includes, linked=fetched.linked
+    )
+    return TargetReading(target, unchanged_state, is_unchanged=True)
