@@ -6,9 +6,9 @@ counted. Messages are acknowledged when the tables have them.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import faust
 from faust.contrib.asgi import faust_app_running
@@ -57,6 +57,8 @@ class ActivityStream:
         }
         self._dead = {topic: self._topic(dead(topic)) for topic in FIGURE_OF}
         self._ids: dict[str, None] = {}
+        #: What an agent could not count ends the stream.
+        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         #: What this process must be assigned, so that no count is missing.
         self._partitions: set[TP] = set()
         self._log = logs.get_logger(GROUP)
@@ -83,19 +85,17 @@ class ActivityStream:
         async with faust_app_running(
             self.app, discover=False, stop_timeout=STOP_SECONDS
         ):
-            producer = cast("Any", self.app.producer)
-            for topic in changelogs:
-                # A row's partition is chosen by what the producer knows of its topic.
-                await producer._ensure_producer().partitions_for(topic)  # noqa: SLF001
             yield
 
-    async def until_ended(self) -> None:
-        """Wait for the end of the app; raises what ended it."""
-        await self.app.wait(asyncio.Event().wait())
+    async def until_ended(self) -> NoReturn:
+        """Wait for the end of the app, or of an agent; raises what ended it."""
+        await self.app.wait(self._failed)
+        raise self.app.crash_reason or Unavailable("The stream of events has ended")
 
     async def check(self) -> None:
         """Raise Unavailable unless the tables are complete and follow the log."""
         is_running = self.app.started and not self.app.should_stop
+        is_running = is_running and not self._failed.done()
         if not is_running or self.app.rebalancing or self.app.in_recovery:
             raise Unavailable("The tables of analytics are being rebuilt")
         if not self._partitions <= set(self.app.consumer.assignment()):
@@ -109,11 +109,28 @@ class ActivityStream:
     def _add_agent(self, topic: str) -> None:
         async def count(stream: Any) -> None:
             async for events in stream.noack_take(BATCH, within=BATCH_SECONDS):
-                await self._count(topic, events)
+                with self._ending():
+                    await self._count(topic, events)
+                if self._failed.done():
+                    # The rows must not pass the offsets of what was not counted.
+                    await asyncio.Event().wait()
                 for event in events:
                     event.ack()
 
         self.app.agent(self._topic(topic), name=f"count-{topic}")(count)
+
+    @contextlib.contextmanager
+    def _ending(self) -> Iterator[None]:
+        """End the stream by an error inside, whatever it is.
+
+        Faust would start the agent again behind the events that it had. Whoever runs
+        the stream begins anew, with the tables and offsets that the log has.
+        """
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - Faust and its client fail in many ways
+            if not self._failed.done():
+                self._failed.set_exception(error)
 
     async def _count(self, topic: str, events: Sequence[Any]) -> None:
         partitions: dict[int, dict[int, Occurrence]] = {}
@@ -130,10 +147,20 @@ class ActivityStream:
             ids[envelope.id] = None
             own = partitions.setdefault(event.message.partition, {})
             own[event.message.offset] = occurrence
+        await self._know_partitions()
         for partition, occurrences in partitions.items():
             for table in self.tables.values():
                 table.count(topic, partition, occurrences)
         self._remember(ids)
+
+    async def _know_partitions(self) -> None:
+        """Wait until the producer knows the changelogs' partitions, to choose rows'.
+
+        It forgets a topic while the broker knows no leader of it, and asks then.
+        """
+        producer = cast("Any", self.app.producer)._ensure_producer()  # noqa: SLF001
+        for table in self.tables.values():
+            await producer.partitions_for(table.changelog)
 
     def _remember(self, ids: Mapping[str, None]) -> None:
         self._ids |= ids
@@ -148,6 +175,7 @@ class ActivityStream:
         await self._dead[topic].send(key=key.encode(), value=letter.to_bytes())
 
     async def _expire(self) -> None:
+        await self._know_partitions()
         for table in self.tables.values():
             table.expire()
 

@@ -59,7 +59,7 @@ class WindowedCounts:
             if at < oldest:
                 continue
             place = (f"{FIGURE_OF[topic]}:{partition}", self._rows.window.current(at))
-            row = changed.get(place) or self._rows.get(place) or _empty_row()
+            row = changed.get(place) or _copy_of(self._rows.get(place))
             if offset > row["offset"]:
                 changed[place] = row
                 row["offset"] = offset
@@ -120,5 +120,9 @@ def _is_too_long(key: str) -> bool:
     return len(key) > MOST_KEY_BYTES or len(json.dumps(key)) > MOST_KEY_BYTES
 
 
-def _empty_row() -> dict[str, Any]:
-    return {"offset": -1, "counts": {}}
+def _copy_of(row: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A row of its own: what is not written in the end has changed nothing."""
+    if row is None:
+        return {"offset": -1, "counts": {}}
+    counts = {key: [*numbers] for key, numbers in row["counts"].items()}
+    return {"offset": row["offset"], "counts": counts}

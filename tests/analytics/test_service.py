@@ -1,7 +1,10 @@
 """The service on the real event log: its answers, its counts across restarts."""
 
+import asyncio
+import itertools
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -9,7 +12,10 @@ from fastapi import FastAPI
 
 from services.analytics.events import ActivityConsumer
 from services.analytics.main import create_app
+from services.analytics.model import RESOLUTIONS
 from services.analytics.settings import Settings
+from services.analytics.stream import BATCH_SECONDS
+from services.analytics.tables import WindowedCounts
 from shared.contracts.errors import Unavailable
 from shared.contracts.headers import PRINCIPAL
 from shared.kit.config.servers import Server
@@ -76,6 +82,16 @@ async def test_a_figure_needs_a_principal_with_permission(
         assert (await nobody.get("/runs")).status_code == 401
 
 
+async def has(activity: ActivityConsumer, repository: str, expected: int) -> bool:
+    """Whether hours and days count this many pushes, by complete tables."""
+    try:
+        stream = await activity.ready()
+    except Unavailable:
+        return False
+    key = f"git.example.com/{repository}"
+    return all(numbers(stream, "pushes", key, r) == [expected] for r in RESOLUTIONS)
+
+
 async def test_figures_answer_503_while_the_event_log_is_away(data: Path) -> None:
     """No figure is better than an incomplete one."""
     async with ActivityConsumer(Server("127.0.0.1:1"), data) as activity:
@@ -83,22 +99,55 @@ async def test_figures_answer_503_while_the_event_log_is_away(data: Path) -> Non
             await activity.ready()
 
 
+@pytest.mark.parametrize("failing", [1, 2, 3])
+async def test_a_batch_that_fails_is_counted_in_the_end(
+    kafka: str, data: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Whichever of the writes of its rows fails, no event is lost or counted twice."""
+    group = f"fails-{failing}"
+    calls = itertools.count()
+    count = WindowedCounts.count
+
+    def fail_once(self: WindowedCounts, *arguments: Any) -> None:
+        if next(calls) == failing:
+            raise TypeError("no partitions")
+        count(self, *arguments)
+
+    monkeypatch.setattr(WindowedCounts, "count", fail_once)
+    async with (
+        KafkaBus(kafka) as bus,
+        ActivityConsumer(Server.of(kafka), data, group=group) as activity,
+    ):
+        for number in (3, 4):
+            await publish(bus, "pushes", [push(f"{group}/web") for _ in range(number)])
+            await asyncio.sleep(2 * BATCH_SECONDS)
+        await until(lambda: has(activity, f"{group}/web", 7))
+        assert next(calls) > failing
+
+
+async def test_an_app_that_crashed_is_followed_by_another(
+    kafka: str, data: Path
+) -> None:
+    """Faust ends without an error then, and nothing would count any more."""
+    async with (
+        KafkaBus(kafka) as bus,
+        ActivityConsumer(Server.of(kafka), data, group="crash") as activity,
+    ):
+        await publish(bus, "pushes", [push("crash/web")])
+        await until(lambda: has(activity, "crash/web", 1))
+        stream = await activity.ready()
+        await stream.app.crash(RuntimeError("a part of Faust failed"))
+        await publish(bus, "pushes", [push("crash/web")])
+        await until(lambda: has(activity, "crash/web", 2))
+
+
 @pytest.mark.skipif(SERVERS, reason="Apache Kafka keeps the changelogs")
 async def test_counts_survive_a_lost_event_log(kafka: str, data: Path) -> None:
     """A new consumer group stands for a log that was started anew."""
-    key = "git.example.com/kept/web"
-
-    async def has(activity: ActivityConsumer, expected: int) -> bool:
-        try:
-            stream = await activity.ready()
-        except Unavailable:
-            return False
-        return numbers(stream, "pushes", key) == [expected]
-
     async with KafkaBus(kafka) as bus:
         await publish(bus, "pushes", [push("kept/web"), push("kept/web")])
         async with ActivityConsumer(Server.of(kafka), data, group="kept") as first:
-            await until(lambda: has(first, 2))
+            await until(lambda: has(first, "kept/web", 2))
         async with ActivityConsumer(Server.of(kafka), data, group="kept-on") as other:
             # The two of before are in the file, and the log has them once more.
-            await until(lambda: has(other, 4))
+            await until(lambda: has(other, "kept/web", 4))

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable
+from typing import Any, cast
 
 import pytest
 from faust.types import TP
@@ -117,6 +118,20 @@ async def test_a_malformed_event_does_not_stop_the_stream(kafka: str) -> None:
             key = "git.example.com/poison/web"
             await until(lambda: numbers(stream, "pushes", key) == [1])
             await until(lambda: any(b"{no event" in r.value for r in letters))
+
+
+async def test_a_producer_may_forget_the_partitions_of_a_table(kafka: str) -> None:
+    """It knows none at first, and while the broker has no leader for them."""
+    async with KafkaBus(kafka) as bus:
+        stream = ActivityStream(Server.of(kafka), group="forgetful")
+        async with stream.running():
+            await until(lambda: is_ready(stream))
+            producer = cast("Any", stream.app.producer)._ensure_producer()
+            for table in stream.tables.values():
+                producer._metadata._partitions.pop(table.changelog, None)
+            await publish(bus, "pushes", [push("forgetful/web") for _ in range(3)])
+            key = "git.example.com/forgetful/web"
+            await until(lambda: numbers(stream, "pushes", key) == [3])
 
 
 async def test_names_of_any_length_are_counted(kafka: str) -> None:
