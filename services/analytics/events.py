@@ -8,7 +8,7 @@ and at an end: what was counted since then is lost when a process is killed.
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import Self
+from typing import NoReturn, Self
 
 from services.analytics import snapshot
 from services.analytics.stream import GROUP, ActivityStream
@@ -59,9 +59,17 @@ class ActivityConsumer:
 
     async def _run(self) -> None:
         # The edge: Faust fails in many ways, and a stream that ended counts nothing.
-        await retry(self._follow, BACKOFF, on=(Exception,), note=self._note)
+        await retry(self._follow_until_lost, BACKOFF, on=(Exception,), note=self._note)
 
-    async def _follow(self) -> None:
+    async def _follow_until_lost(self) -> None:
+        try:
+            await self._follow()
+        except asyncio.CancelledError as error:
+            if broker.is_cancelled_itself():
+                raise
+            raise Unavailable("cancelled by its client") from error
+
+    async def _follow(self) -> NoReturn:
         forgets = not (await broker.abilities(self._server)).declares
         stream = ActivityStream(self._server, group=self._group)
         async with contextlib.AsyncExitStack() as stack:
