@@ -1,6 +1,6 @@
 """One portal with the example for all journeys, and a browser to walk them in."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,18 @@ FLAGS = [
 WIDE, NARROW = (1440, 900), (390, 844)
 PATIENCE_MS = 20_000
 Open = Callable[..., Any]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the portal's services wrote last."""
+    report = yield
+    portal = item.funcargs.get("system")
+    if report.failed and isinstance(portal, System):
+        report.sections.append(("the portal's logs", portal.logs()))
+    return report
 
 
 @pytest.fixture(scope="session")
