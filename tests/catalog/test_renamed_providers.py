@@ -107,6 +107,31 @@ async def test_a_provider_means_the_default_branch(
         assert await catalog.refs() == ({"component:goal"} if is_meant else set())
 
 
+@pytest.mark.parametrize("is_there", [False, True])
+async def test_a_branch_and_then_a_provider_get_another_name(
+    database: Any, data: Path, host: Host, is_there: bool
+) -> None:
+    """Its source stays closed, with and without a descriptor on the new branch."""
+    host.commit("goal", {FILE: entity("goal")})
+    host.commit("hush", {FILE: refused("hush"), "docs/secret.md": MARK})
+    async with running(database, data, configuration(host, provider="all")) as catalog:
+        host.commit("hush", {FILE: ""})
+        await push(catalog, host, "hush", FILE)
+        assert await has_closed_file(catalog, host, "git:all")
+    copy = host.copies / "hush"
+    if not is_there:
+        run("git", "rm", "-q", FILE, cwd=copy)
+        run("git", "commit", "-q", "-m", "No descriptor", cwd=copy)
+    run("git", "push", "-q", "origin", "HEAD:trunk", cwd=copy)
+    repository = host.bare / "hush.git"
+    run("git", "symbolic-ref", "HEAD", "refs/heads/trunk", cwd=repository)
+    run("git", "update-ref", "-d", "refs/heads/main", cwd=repository)
+    for provider in ("all", "new", "newer"):
+        after = configuration(host, provider=provider)
+        async with running(database, data, after) as catalog:
+            assert await is_closed(catalog, host, "hush"), provider
+
+
 async def test_what_nothing_names_goes(database: Any, data: Path, host: Host) -> None:
     """A provider of another file or host is no successor."""
     host.commit("goal", {FILE: entity("goal")})

@@ -79,7 +79,7 @@ async def retire(
                 provider_id == CONFIG and root.name not in configured_names
             )
             if is_retired:
-                await _adopt(catalog, root, providers)
+                await _adopt(catalog, root, provider_id, providers)
                 current_root = catalog.state.roots.get(root.name, root)
                 await release_root(
                     catalog, current_root, provider_id, context, _is_unconfigured
@@ -87,7 +87,10 @@ async def retire(
 
 
 async def _adopt(
-    catalog: CatalogContext, root: RootLocation, providers: Sequence[Provider]
+    catalog: CatalogContext,
+    root: RootLocation,
+    retired_id: str,
+    providers: Sequence[Provider],
 ) -> None:
     """Give a root the providers that mean its file, also where a host is away."""
     try:
@@ -97,7 +100,8 @@ async def _adopt(
         return
     for provider in providers:
         if place.repository and place.host == provider.host.lower():
-            branch = provider.branch or await _branch_of(catalog, root, place)
+            was_discovered = retired_id != CONFIG
+            branch = await _branch_of(catalog, root, place, provider, was_discovered)
             location = catalog.sources.descriptor(
                 provider.host, place.repository, branch or "HEAD", provider.path
             )
@@ -106,18 +110,29 @@ async def _adopt(
 
 
 async def _branch_of(
-    catalog: CatalogContext, root: RootLocation, place: RepositoryPath
+    catalog: CatalogContext,
+    root: RootLocation,
+    place: RepositoryPath,
+    provider: Provider,
+    was_discovered: bool,
 ) -> str:
-    """The default branch of a place's repository; "" if the place is on that.
+    """The branch that a provider means for a root; "" for the default branch.
 
-    Where that is not known now, the place's own counts, if anything there is closed.
+    A discovered root that closes anything is meant whatever its branch: the branch may
+    be the default no more, and a scan hands over what the root closes to the one that
+    its repository has now. Where the default branch is not known, any such root is.
     """
     if not place.branch:
         return ""
+    is_closed = await is_closing(catalog, root)
+    if was_discovered and is_closed:
+        return place.branch
+    if provider.branch:
+        return provider.branch
     try:
         return await catalog.sources.default_branch(place.host, place.repository)
     except CallboardError:
-        return place.branch if await is_closing(catalog, root) else ""
+        return place.branch if is_closed else ""
 
 
 async def _is_unconfigured(_: RootLocation) -> bool:
