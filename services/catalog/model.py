@@ -191,6 +191,21 @@ class FileState:
         """The repository that a target is in; of another, its location."""
         return self.place.key if self.place else self.location
 
+    @property
+    def content_locations(self) -> tuple[str, ...]:
+        """Where the target's file is, and its content, if links lead there."""
+        if self.linked is None:
+            return (self.location,)
+        return self.location, self.linked.location
+
+    @property
+    def included_paths(self) -> tuple[str, ...]:
+        """The paths that it includes from its own repository."""
+        paths = {
+            place.path: None for place in self.includes if place.key == self.source
+        }
+        return tuple(paths)
+
 
 @dataclass(frozen=True, slots=True)
 class ClosedFile:
@@ -199,12 +214,17 @@ class ClosedFile:
     It stays closed if the entity goes: an author who moves, empties or breaks a file
     does not mean to publish what lies around it. `entity` is what tells who may see it;
     None: only who may see everything. `commit` is one at which the file was there.
+    `includes` are the paths in its repository that it was made of, too. `is_copy`: it
+    is an old version, which stays closed while its entity is restricted, although that
+    comes from another file of its source.
     """
 
     location: str
     place: RepositoryPath | None = None
     entity: EntityJson | None = None
     commit: str = ""
+    includes: tuple[str, ...] = ()
+    is_copy: bool = False
 
     @property
     def entity_ref(self) -> str | None:

@@ -150,3 +150,36 @@ async def test_a_link_to_a_file_of_the_same_content_closes_that(
     assert state.linked is not None
     assert state.linked.place.path == "other/c.yaml"
     assert await opened(catalog, host, *folders, *secrets) == []
+
+
+NEW = {"real/c.yaml": refused("hidden", note="edited")}
+
+
+@pytest.mark.parametrize(
+    "commit",
+    [
+        pytest.param(
+            {**NEW, "real/secret.md": None}
+            | {"old/c.yaml": HIDDEN, "old/secret.md": MARK},
+            id="moved aside",
+        ),
+        pytest.param(
+            {"pub/c.yaml": Path("../new/c.yaml"), "new/c.yaml": NEW["real/c.yaml"]},
+            id="the link leads elsewhere",
+        ),
+    ],
+)
+async def test_an_old_version_behind_a_link_stays_closed(
+    catalog: Running, host: Host, commit: dict[str, Any]
+) -> None:
+    """The restricted entity comes anew from another file by the same link."""
+    locations = {FILE: [WEB, pointing("all", "./pub/c.yaml")], "x": "x"}
+    await pushed(
+        catalog, host, locations | REAL | {"pub/c.yaml": Path("../real/c.yaml")}
+    )
+    assert "component:hidden" in await catalog.refs()
+    for files in (commit, {FILE: locations[FILE] + [entity("more")]}):
+        await pushed(catalog, host, files)
+        old = "old" if "old/c.yaml" in commit else "real"
+        assert await opened(catalog, host, f"{old}/c.yaml", f"{old}/secret.md") == []
+        assert await opened(catalog, host, "x", FILE) == ["x", FILE]

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from shared.kit.git.mirrors import RepositoryMirrors
 from tests.catalog.running import Host, Running, pointing, running
+from tests.catalog.test_closed_sources import reads, vera
 from tests.catalog.test_refused_sources import refused
 from tests.catalog.test_repository_names import FILE, push
 from tests.catalog.test_source_rights import MARK, entity, readable
@@ -97,3 +99,99 @@ async def test_what_comes_to_be_named_again_decides_for_itself(
     locations = pointing("all", "./web/info.yaml")
     await pushed(catalog, host, {FILE: locations, "web/info.yaml": WEB})
     assert await is_open(catalog, host, "web/info.yaml", "web/x") == [True] * 2
+
+
+VERSIONS = {FILE: [WEB, pointing("all", "./svc/h.yaml")], "svc/h.yaml": HIDDEN}
+EDITED = entity("hidden", restricted=True, type="website")
+MOVING = {"svc-v1/h.yaml": HIDDEN, "svc-v1/plan.md": MARK, "svc/plan.md": None}
+
+
+@pytest.mark.parametrize(
+    "commits",
+    [
+        pytest.param([MOVING | {"svc/h.yaml": EDITED}], id="one commit"),
+        pytest.param(
+            [MOVING | {"svc/h.yaml": None}, {"svc/h.yaml": EDITED}], id="two commits"
+        ),
+        pytest.param(
+            [MOVING | {"svc/h.yaml": [EDITED, refused("second")]}], id="and another"
+        ),
+        pytest.param([MOVING | {"svc/h.yaml": refused("second")}], id="another"),
+        pytest.param(
+            [
+                MOVING
+                | {"svc/h.yaml": None, "lib/h.yaml": EDITED}
+                | {FILE: [WEB, pointing("all", "./lib/h.yaml")]}
+            ],
+            id="elsewhere",
+        ),
+    ],
+)
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_an_old_version_that_is_moved_aside_stays_closed(
+    catalog: Running, host: Host, commits: list[dict[str, Any]], *, is_whole: bool
+) -> None:
+    """The same entity comes anew, from its place or another; the old is no target."""
+    await pushed(catalog, host, VERSIONS | {"svc/plan.md": MARK, "x": "x"})
+    assert "component:hidden" in await catalog.refs()
+    for files in commits:
+        host.commit("hush", files)
+    changed_paths = {path for files in commits for path in files}
+    await push(catalog, host, "hush", *(() if is_whole else changed_paths))
+    paths = ("svc-v1/h.yaml", "svc-v1/plan.md", "x")
+    assert await is_open(catalog, host, *paths) == [False, False, True]
+    await pushed(catalog, host, {FILE: [WEB]})
+    assert await is_open(catalog, host, *paths) == [False, False, True]
+    await pushed(catalog, host, {"svc-v1/h.yaml": None, "svc-v2/h.yaml": HIDDEN})
+    assert await is_open(catalog, host, "svc-v2/h.yaml", "x") == [False, True]
+
+
+async def test_an_old_version_that_is_closed_opens_by_what_it_brings_alone(
+    catalog: Running, host: Host
+) -> None:
+    """Its owners read it meanwhile; its entity may go from place to place."""
+    await pushed(catalog, host, VERSIONS)
+    await pushed(catalog, host, MOVING | {"svc/plan.md": MARK, "svc/h.yaml": EDITED})
+    old_url = host.url("hush", "svc-v1/h.yaml")
+    assert await reads(catalog, old_url, vera())
+    for path in ("lib/h.yaml", "svc/h.yaml"):
+        locations = [WEB, pointing("all", f"./{path}")]
+        await pushed(catalog, host, {FILE: locations, path: EDITED})
+        assert not await readable(catalog, old_url)
+    locations = [WEB, pointing("all", "./svc/h.yaml", "./svc-v1/h.yaml")]
+    await pushed(catalog, host, {FILE: locations, "svc-v1/h.yaml": entity("first")})
+    assert "component:first" in await catalog.refs()
+    assert await is_open(catalog, host, "svc-v1/h.yaml", "svc/h.yaml") == [True, False]
+    await pushed(catalog, host, {FILE: [WEB], "svc-v1/h.yaml": None})
+    assert await is_open(catalog, host, "svc-v1/plan.md", "svc/h.yaml") == [True, False]
+
+
+async def test_old_versions_of_one_push_cost_one_question(
+    catalog: Running, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git is not started for files that a push leaves as they are."""
+    names = [f"c/{number}/h.yaml" for number in range(5)]
+    files = {name: refused(f"h-{number}") for number, name in enumerate(names)}
+    await pushed(catalog, host, {FILE: [WEB, pointing("all", "./c/*/h.yaml")], **files})
+    questions: list[Any] = []
+    renames = RepositoryMirrors.renames
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
+        questions.append(arguments[1:])
+        return await renames(*arguments, **options)
+
+    monkeypatch.setattr(RepositoryMirrors, "renames", counted)
+    for path in (FILE, "README.md"):
+        await pushed(catalog, host, {path: [WEB, pointing("all", "./c/*/h.yaml")]})
+    assert questions == []
+    moved = {f"old/{name}": document for name, document in files.items()}
+    edited = {
+        name: refused(f"h-{number}", note="edited")
+        for number, name in enumerate(names[:3])
+    }
+    await pushed(catalog, host, moved | edited)
+    assert len(questions) == 1
+    old_paths = [f"old/{name}" for name in names[:3]]
+    assert await is_open(catalog, host, *old_paths) == [False] * 3
+    await push(catalog, host, "hush")
+    assert len(questions) == 1

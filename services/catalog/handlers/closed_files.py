@@ -15,7 +15,10 @@ def comes_from_source(catalog: CatalogContext, name: str, file: ClosedFile) -> b
     `name` is what the file is noted by. The same entity from elsewhere, whose name
     anybody may take, closes nothing there.
     """
-    location = catalog.state.providing_location(file.entity_ref or name)
+    ref = file.entity_ref or name
+    location = catalog.state.providing_location(ref)
+    if file.is_copy and catalog.state.is_restricted(ref):
+        return False
     if location is None or location == file.location:
         return location is not None
     return catalog.rights.source(location) == file.source
@@ -36,12 +39,16 @@ async def unnoted_files(
 ) -> dict[str, ClosedFile]:
     """The files of restricted entities that no whole reading of a root has noted."""
     files: dict[str, ClosedFile] = {}
+    includes: dict[str, tuple[str, ...]] = {}
+    async for file_state in in_turns(root.files.values()):
+        includes[file_state.location] = file_state.included_paths
     async for ref in _restricted(catalog, root):
         location = catalog.state.providing_location(ref)
         if ref not in root.closed and location is not None:
             place = catalog.rights.place(location)
             entity = described(catalog.state.get(ref))
-            files[ref] = ClosedFile(location, place, entity)
+            paths = includes.get(location, ())
+            files[ref] = ClosedFile(location, place, entity, includes=paths)
     return files
 
 

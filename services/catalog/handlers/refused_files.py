@@ -29,7 +29,8 @@ class RefusedFile:
     closed one. What a document asks counts where `is_descriptor` could: the portal
     discovered the file, or the operator's configuration names it; anybody may register
     any file, or name it in a Location.
-    `ref` and `entity` are those of a closed file.
+    `ref` and `entity` are those of a closed file, `includes` the paths that it was made
+    of, too. `is_copy`: it is an old version, which `ref` opens if it is for everybody.
     `root` is the name of the location above it, `registrant` who registered that, as
     long as it is registered.
     """
@@ -41,6 +42,8 @@ class RefusedFile:
     registrant: str
     ref: str = ""
     entity: Entity | None = None
+    includes: tuple[str, ...] = ()
+    is_copy: bool = False
 
 
 class RefusedFiles:
@@ -114,6 +117,8 @@ class RefusedFiles:
                 registrant="",
                 ref=file.entity_ref or ref,
                 entity=Entity(file.entity) if file.entity else None,
+                includes=file.includes,
+                is_copy=file.is_copy,
             )
 
     def _refused(

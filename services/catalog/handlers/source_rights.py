@@ -170,13 +170,18 @@ class SourceRights:
                 hidden[ref] = target_place
             view.add(target_place, is_visible=is_visible)
             if refused_files:
-                is_owned = is_visible and self._state.is_restricted(ref)
-                present.add(ref, target_place.on_branch, is_owned=is_owned)
+                present.add(
+                    ref,
+                    target_place.on_branch,
+                    is_visible=is_visible,
+                    is_restricted=self._state.is_restricted(ref),
+                )
         if refused_files:
             asking_files = await self._asking_files(place.key)
             await add_refused(view, refused_files, present, reader.saw, asking_files)
         if view.has_hidden:
-            await self._hide_includes(view, place.key, sees)
+            await self._add_includes(view, place.key, sees)
+            view.hide_includes()
             view.hide_folders(await self._docs_folders(place, hidden))
         return view
 
@@ -221,13 +226,11 @@ class SourceRights:
                 files.add(place.on_branch)
         return files
 
-    async def _hide_includes(self, view: SourceView, source: str, sees: Sees) -> None:
-        """Hide the files that only entities include which the reader may not see.
+    async def _add_includes(self, view: SourceView, source: str, sees: Sees) -> None:
+        """Take in the files that entities include.
 
         Where a target is a link, its content lies where that leads.
         """
-        hidden_paths: set[str] = set()
-        visible_paths: set[str] = set()
         states = (
             state
             for root in self._state.roots_of(source)
@@ -240,11 +243,9 @@ class SourceRights:
             if paths:
                 refs = self._state.emitted(state.parent, state.location)
                 is_visible = any(map(sees, refs))
-                (visible_paths if is_visible else hidden_paths).update(paths)
+                view.add_includes(paths, is_visible=is_visible)
                 if refs and state.linked is not None:
                     view.add(state.linked.place, is_visible=is_visible)
-        for path in hidden_paths - visible_paths:
-            view.hide(path)
 
     async def require(
         self, location: LocationRef, reader: SourceReader, *, raw: bool

@@ -23,6 +23,8 @@ class SourceView:
         #: Paths of hidden files, and all folders above them.
         self._above_hidden: set[str] = set()
         self._branches = {""}
+        self._visible_includes: set[str] = set()
+        self._hidden_includes: set[str] = set()
         #: Nothing around visible entities is theirs.
         self._is_closed = False
 
@@ -54,6 +56,16 @@ class SourceView:
         """Take in a file of hidden entities; nothing around it is theirs by that."""
         self._hidden_files.add(path)
         self._above_hidden.update(_folders(path))
+
+    def add_includes(self, paths: Iterable[str], *, is_visible: bool) -> None:
+        """Take in files that an entity includes, until `hide_includes`."""
+        includes = self._visible_includes if is_visible else self._hidden_includes
+        includes.update(paths)
+
+    def hide_includes(self) -> None:
+        """Hide the files that hidden entities alone include."""
+        for path in self._hidden_includes - self._visible_includes:
+            self.hide(path)
 
     def hide_folders(self, paths: Iterable[str]) -> None:
         """Take in folders of hidden entities that have no descriptor."""
@@ -114,18 +126,24 @@ class BranchFiles:
 class PresentEntities:
     """What comes from a source now.
 
-    `owned_files` are those with hidden entities that the reader sees.
+    `open_refs` are the entities for everybody, `owned_files` are those with hidden
+    entities that the reader sees.
     """
 
     refs: set[str] = field(default_factory=set)
+    open_refs: set[str] = field(default_factory=set)
     files: BranchFiles = field(default_factory=BranchFiles)
     owned_files: BranchFiles = field(default_factory=BranchFiles)
 
-    def add(self, ref: str, file: BranchPath, *, is_owned: bool) -> None:
+    def add(
+        self, ref: str, file: BranchPath, *, is_visible: bool, is_restricted: bool
+    ) -> None:
         """Take in an entity of a file."""
         self.refs.add(ref)
         self.files.add(file)
-        if is_owned:
+        if not is_restricted:
+            self.open_refs.add(ref)
+        elif is_visible:
             self.owned_files.add(file)
 
 
@@ -139,14 +157,16 @@ async def add_refused(
     """Hide refused and closed files but from those who would see their entities.
 
     Of a closed file, its entity decides as long as it comes from the source, and what
-    the file brings now, by whatever location: unless a refused document of it asks to
+    the file brings now, by whatever location (of an old version, only if its entity is
+    for everybody): unless a refused document of it asks to
     be restricted (`asking_files`). The same path of another branch is another file.
     """
     # Who would see the entity of a closed file sees what is refused in it, too.
     described_first = sorted(files, key=lambda file: file.entity is None)
     async for file in in_turns(described_first):
         branch_path = file.place.on_branch
-        if file.ref in present.refs or branch_path in present.owned_files:
+        opening_refs = present.open_refs if file.is_copy else present.refs
+        if file.ref in opening_refs or branch_path in present.owned_files:
             continue
         if (
             file.entity
@@ -156,5 +176,6 @@ async def add_refused(
             continue
         is_visible = file.entity is not None and saw(file.entity)
         view.add(file.place, is_visible=is_visible)
+        view.add_includes(file.includes, is_visible=is_visible)
         if is_visible:
             present.owned_files.add(branch_path)

@@ -15,6 +15,7 @@ from services.catalog.model import (
     StoredEntity,
     TargetKey,
 )
+from services.catalog.planning.orphans import parents_below
 from services.catalog.planning.outcomes import Edge, LocationOutcome
 from services.catalog.planning.view import CatalogView
 from shared.guards.turns import in_turns
@@ -25,7 +26,7 @@ LONGEST_TEXT = 500
 #: Entities of one location that are noted, and bytes of what is noted of them: a root
 #: is one document of at most 16 MB.
 MOST_NOTED = 5_000
-#: Files that are noted one by one; of more, their sources.
+#: Files that are noted one by one, with what they include; of more, their sources.
 MOST_CLOSED = 10_000
 MOST_DESCRIBED = 2_000_000
 
@@ -39,7 +40,11 @@ async def endangered_files(
     entities go, so that a process that is killed in between leaves none open.
     """
     closed = outcome.root.closed
-    refs = {ref for _, ref in lost if view.is_restricted(ref) and ref not in closed}
+    refs: set[str] = set()
+    # With a Location entity goes what it brings.
+    async for ref in in_turns(await parents_below(view, lost)):
+        if ref not in closed and view.is_restricted(ref):
+            refs.add(ref)
     if not refs:
         return {}
     # What was never read whole has no files yet but those of this reading.
@@ -51,7 +56,8 @@ async def endangered_files(
         if state is not None:
             entity = described(view.get(ref))
             commit = state.etag or ""
-            files[ref] = ClosedFile(state.location, state.place, entity, commit)
+            file = ClosedFile(state.location, state.place, entity, commit)
+            files[ref] = _with_includes(outcome, file)
     return await bounded(files)
 
 
@@ -66,16 +72,59 @@ async def closed_files(
     itself is open as soon as it brings something for everybody.
     """
     noted, bringing = await _noted(view, outcome)
-    sources = {name: file.source for name, file in noted.items()}
-    async for name, file in in_turns(outcome.earlier_closed.items()):
-        if sources.get(name) == file.source:
-            continue
-        for copy in await _followed(view, outcome, file.entity_ref or name, file):
+    current_files = dict(noted)
+    async for name, earlier_file in in_turns(outcome.earlier_closed.items()):
+        current = current_files.get(name)
+        file = _with_includes(outcome, earlier_file)
+        if current is not None and current.source == file.source:
+            files = await _copies(view, outcome, file, {current.location})
+        else:
+            files = await _followed(view, outcome, name, file)
+        for copy in files:
             if copy.is_whole_source or copy.location not in bringing:
                 # Another file may be closed by this name: of two sources, both are.
-                is_first = name not in noted
+                is_first = name not in noted and not copy.is_copy
                 noted.setdefault(name if is_first else copy.location, copy)
     return await bounded(noted)
+
+
+def _with_includes(outcome: LocationOutcome, file: ClosedFile) -> ClosedFile:
+    """A closed file with what it included before this reading, if that is known."""
+    state = outcome.earlier_state_at(file.location)
+    paths = state.included_paths if state else ()
+    return replace(file, includes=paths) if paths else file
+
+
+async def _copies(
+    view: CatalogView,
+    outcome: LocationOutcome,
+    file: ClosedFile,
+    locations: Collection[str | None],
+    *,
+    with_own: bool = False,
+) -> Sequence[ClosedFile]:
+    """Old versions of a file whose restricted entity comes from its source anew.
+
+    `locations` are where it comes from. Git is asked only if it comes from elsewhere
+    now, or if its file was changed: what Git says was made of it is an old version.
+    What brings entities of its own is closed, or open, by those. `with_own`: so is the
+    file itself, if it stays where it is.
+    """
+    is_changed = file.location in outcome.changed_locations
+    if file.location in locations and not is_changed:
+        return []
+    excluded = {*locations} if with_own else {file.location, *locations}
+    return [
+        replace(copy, is_copy=True)
+        for copy in await outcome.reading.copies(file)
+        if copy.location not in excluded and not _brings(view, outcome, copy.location)
+    ]
+
+
+def _brings(view: CatalogView, outcome: LocationOutcome, location: str) -> bool:
+    """Whether entities come from a file of the location."""
+    state = outcome.state_at(location)
+    return state is not None and bool(view.emitted(state.parent, location))
 
 
 async def _noted(
@@ -89,9 +138,10 @@ async def _noted(
     async for key, state in in_turns(outcome.states.items()):
         refs = view.emitted(*key)
         asks = any(map(is_about_restricted, state.errors))
-        file = ClosedFile(state.location, state.place)
+        includes = state.included_paths
+        file = ClosedFile(state.location, state.place, includes=includes)
         if refs and not asks:
-            bringing.update(_locations_of(state))
+            bringing.update(state.content_locations)
         names = [ref for ref in refs if view.is_restricted(ref)]
         if asks and (own_sources is None or file.source in own_sources):
             names.append(state.location)
@@ -105,33 +155,35 @@ async def _noted(
     return noted, bringing
 
 
-def _locations_of(state: FileState) -> Sequence[str]:
-    """Where the file of a target is, and where its content, if links lead there."""
-    if state.linked is None:
-        return (state.location,)
-    return state.location, state.linked.location
-
-
 async def _followed(
-    view: CatalogView, outcome: LocationOutcome, ref: str, file: ClosedFile
+    view: CatalogView, outcome: LocationOutcome, name: str, file: ClosedFile
 ) -> Sequence[ClosedFile]:
     """Where a closed file is now whose target brings its entity no more.
 
-    () if the entity is for everybody, or moved elsewhere in its source.
+    () if the entity is for everybody; if it moved elsewhere in its source, where its
+    old versions are.
     """
     if file.is_whole_source:
         return [file]
+    ref = file.entity_ref or name
     location = view.providing_location(ref)
     state = outcome.state_at(location) if location else None
-    locations = _locations_of(state) if state else [location]
+    locations = state.content_locations if state else (location,)
     if file.location in locations:
+        if not view.is_restricted(ref):
+            return []
         # Perhaps by another root: its target was not read here.
         commit = state and await _commit_of(outcome, state, file)
         current_file = replace(file, commit=commit or file.commit)
-        return [current_file] if view.is_restricted(ref) else []
+        return [current_file, *await _copies(view, outcome, file, locations)]
     if state is not None and state.source == file.source:
-        return []
-    return await outcome.reading.copies(file)
+        if not view.is_restricted(ref):
+            return []
+        # What a link led to that leads elsewhere now is an old version, too.
+        is_old = file.is_copy or name == file.location
+        return await _copies(view, outcome, file, locations, with_own=is_old)
+    first, *copies = await outcome.reading.copies(file)
+    return [first, *(replace(copy, is_copy=True) for copy in copies)]
 
 
 async def _commit_of(
@@ -155,9 +207,11 @@ async def bounded(files: Mapping[str, ClosedFile]) -> Mapping[str, ClosedFile]:
 
     Of very many the files alone, of still more the whole sources that they are in.
     """
-    if len({file.location for file in files.values()}) > MOST_CLOSED:
+    sizes = {file.location: 1 + len(file.includes) for file in files.values()}
+    if sum(sizes.values()) > MOST_CLOSED:
         return await _with_whole_sources(files.values())
-    if len(files) > MOST_NOTED:
+    includes = sum(len(file.includes) for file in files.values())
+    if len(files) > MOST_NOTED or includes > MOST_CLOSED:
         return {file.location: replace(file, entity=None) for file in files.values()}
     size, result = 0, dict[str, ClosedFile]()
     async for name, file in in_turns(files.items()):
@@ -174,13 +228,18 @@ async def _with_whole_sources(files: Iterable[ClosedFile]) -> Mapping[str, Close
     by_source: dict[str, dict[str, ClosedFile]] = {}
     async for file in in_turns(files):
         by_source.setdefault(file.source, {})[file.location] = file
-    count = sum(map(len, by_source.values()))
+    sizes = {
+        source: sum(1 + len(file.includes) for file in own_files.values())
+        for source, own_files in by_source.items()
+    }
+    count = sum(sizes.values())
     result: dict[str, ClosedFile] = {}
-    for source, own_files in sorted(by_source.items(), key=lambda item: -len(item[1])):
+    for source in sorted(by_source, key=lambda source: -sizes[source]):
+        own_files = by_source[source]
         file = next(iter(own_files.values()))
         if count > MOST_CLOSED and file.place is not None:
             result[source] = ClosedFile(file.location, file.place.root)
-            count -= len(own_files)
+            count -= sizes[source]
         else:
             result |= {
                 location: replace(one, entity=None)

@@ -46,7 +46,7 @@ async def orphan_deletion(
     `is_root` tells whether a ref is a root's own Location entity that stays.
     """
     lost_edges = set(lost)
-    parents_by_ref = await _reachable(view, lost_edges)
+    parents_by_ref = await parents_below(view, lost_edges)
     remaining_roots = _RemainingRoots(view, lost_edges, is_root)
     deleted: dict[str, None] = {}
     roots: dict[str, str] = {}
@@ -80,8 +80,8 @@ async def unreachable_refs(
     return set(refs) - reachable
 
 
-async def _reachable(
-    view: CatalogView, lost_edges: set[Edge]
+async def parents_below(
+    view: CatalogView, lost_edges: Collection[Edge]
 ) -> dict[str, tuple[str, ...]]:
     """Everything below a lost edge, with its parents: all that may go."""
     parents_by_ref: dict[str, tuple[str, ...]] = {}

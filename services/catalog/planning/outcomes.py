@@ -110,6 +110,24 @@ class LocationOutcome:
         """The state of a file of the location, as it was read last."""
         return self._states_by_location.get(location)
 
+    def earlier_state_at(self, location: str) -> FileState | None:
+        """The state of a file of the location before this reading."""
+        return self._earlier_states_by_location.get(location)
+
+    @cached_property
+    def _earlier_states_by_location(self) -> Mapping[str, FileState]:
+        return {state.location: state for state in self.root.files.values()}
+
+    @cached_property
+    def changed_locations(self) -> frozenset[str]:
+        """Where changed files are that were read, and what their links lead to."""
+        return frozenset(
+            location
+            for state in self.states.values()
+            if state.location in self.causes.by_location
+            for location in state.content_locations
+        )
+
     @cached_property
     def read_locations(self) -> frozenset[str]:
         """The locations of the targets that were read."""

@@ -110,6 +110,8 @@ def root_document(root: RootLocation) -> Document:
                     _place(file.place) if file.place else None,
                     file.entity,
                     file.commit,
+                    list(file.includes),
+                    file.is_copy,
                 ]
                 for name, file in root.closed.items()
             }
@@ -133,13 +135,23 @@ def stored_root(document: Document) -> RootLocation:
         registrant=document.get("registrant", ""),
         source=document.get("source", ""),
         closed={
-            name: ClosedFile(
-                location, _stored_place(place) if place else None, entity, commit
-            )
-            for name, (location, place, entity, commit) in orjson.loads(
-                document.get("closed", "{}")
-            ).items()
+            name: _closed_file(item)
+            for name, item in orjson.loads(document.get("closed", "{}")).items()
         },
+    )
+
+
+def _closed_file(item: Sequence[Any]) -> ClosedFile:
+    # Versions before this was stored knew nothing of includes and copies.
+    location, place, entity, commit, *more = item
+    includes, is_copy = more or ((), False)
+    return ClosedFile(
+        location,
+        _stored_place(place) if place else None,
+        entity,
+        commit,
+        tuple(includes),
+        is_copy,
     )
 
 
