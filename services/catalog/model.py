@@ -169,7 +169,9 @@ class FileState:
     `parent` is the Location entity that names the target, `digest` covers the file and
     everything included by placeholders; None: it could not be read or had errors, so
     that it is never skipped. `errors` are the items for the parent's status.
-    `linked` is where the links lead that `place` is, or is below.
+    `linked` is where the links lead that `place` is, or is below. `was_admitted`: the
+    location may read the target, or might once; a target that was only ever refused to
+    it has a state as well.
     """
 
     parent: str
@@ -180,6 +182,7 @@ class FileState:
     includes: tuple[RepositoryPath, ...] = ()
     errors: tuple[StatusItemJson, ...] = ()
     linked: LinkedFile | None = None
+    was_admitted: bool = True
 
     @property
     def places(self) -> tuple[RepositoryPath, ...]:

@@ -5,6 +5,7 @@ import dataclasses
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 import pytest
 
 from services.catalog.model import (
@@ -16,6 +17,7 @@ from services.catalog.model import (
     StoredEntity,
     StoredRelation,
 )
+from services.catalog.store.documents import root_document, stored_root
 from services.catalog.store.entities import MongoEntityStore
 from services.catalog.store.roots import MongoRootLocationStore
 from shared.contracts.catalog import Cause, EntityCreated, EntityDeleted, EntityUpdated
@@ -215,3 +217,18 @@ async def test_roots_are_written_by_version(database: Any) -> None:
     assert await store.every() == [second]
     await store.remove(second)
     assert await store.every() == []
+
+
+def test_targets_of_earlier_versions_are_read_on() -> None:
+    """They knew neither links nor targets that are refused to their location."""
+    file = FileState("location:default/x", "url:x", None, was_admitted=False)
+    location = LocationRef("url", "https://x.example/a.yaml")
+    files = {(file.parent, file.location): file}
+    root = RootLocation(location, frozenset(), NOW, files=files)
+    document = root_document(root)
+    assert stored_root(document) == root
+    [item] = orjson.loads(document["files"])
+    for length in (7, 8):
+        earlier = {**document, "files": orjson.dumps([item[:length]]).decode()}
+        [state_read] = stored_root(earlier).files.values()
+        assert state_read == dataclasses.replace(file, was_admitted=True)

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from services.catalog.handlers.source_rights import SourceReader, SourceRights
+from services.catalog.ingest.location_targets import may_spread
 from services.catalog.model import LocationRef, RootLocation
 from services.catalog.planning.reading import Target
 from services.catalog.ports import HiddenPaths
@@ -16,8 +17,10 @@ CONFIGURED = ("config", "git:")
 class Admission:
     """Which targets one reading of a root may follow into other sources.
 
-    `reader` is the person it is read for; None for a push or a scan. A Location may
-    always read the sources that it already has entities from.
+    `reader` is the person it is read for; None for a push or a scan, which may read
+    what everybody may see. A Location may always read the files that it already has
+    entities from: not their sources, or anybody could have one entity for everybody
+    from a source and read all that is hidden there.
     """
 
     def __init__(
@@ -32,17 +35,24 @@ class Admission:
         self._sources_by_parent: dict[str, frozenset[str]] = {}
         self._closed_locations = {file.location for file in root.closed.values()}
 
-    async def require(
-        self, location: LocationRef, parent: str, origin: LocationRef | None
-    ) -> None:
-        """Raise the error of a missing source unless the target may be read.
-
-        `parent` names the location, in the file at `origin`; None: it is the root.
-        """
-        if await self._is_trusted(location, parent, origin):
+    async def require(self, target: Target) -> None:
+        """Raise the error of a missing source unless the target may be read."""
+        if self._is_trusted(target):
             return
-        reader = self._own_reader if origin is None else self._reader
-        await self._rights.require(location, reader, raw=False)
+        reader = self._reader_of(target)
+        await self._rights.require(target.location, reader, raw=False)
+
+    async def require_spread(self, target: Target) -> None:
+        """The same for a target that may be a pattern, before its matches are listed.
+
+        A pattern goes on where its Location has entities from the source, as each of
+        its matches needs a right of its own.
+        """
+        if may_spread(target.location.target):
+            source = self._rights.source(str(target.location))
+            if source in await self._sources_of(target.parent):
+                return
+        await self.require(target)
 
     def is_named_from(self, location: LocationRef, ref: str) -> bool:
         """Whether a Location entity's name is free, or has its place in this file."""
@@ -59,35 +69,24 @@ class Admission:
 
         None: none of them, where their own addresses may be written as well.
         """
-        reader = await self._restricted_reader(target, is_dry_run=is_dry_run)
-        if reader is None:
+        # A dry run shows its reader what it reads, so nothing of it is trusted.
+        if not is_dry_run and self._is_trusted(target):
             return None
+        reader = self._reader if is_dry_run else self._reader_of(target)
         return self._rights.hidden_paths(target.location, reader, raw=False)
 
     async def visible(
         self, locations: Collection[LocationRef], target: Target, *, is_dry_run: bool
     ) -> list[LocationRef]:
         """The matches of a pattern that its reader may know of."""
-        reader = await self._restricted_reader(target, is_dry_run=is_dry_run)
+        if not is_dry_run and self._is_written_freely(target):
+            return list(locations)
         return [
             location
             async for location in in_turns(locations)
-            if reader is None
-            or await self._rights.is_readable(location, reader, raw=False)
+            if (not is_dry_run and self._was_read(location, target.parent))
+            or await self.is_shown(location)
         ]
-
-    async def _restricted_reader(
-        self, target: Target, *, is_dry_run: bool
-    ) -> SourceReader | None:
-        """Whose rights count at a target's source; None: all of it may be read.
-
-        A dry run shows its reader what it reads, so nothing of it is trusted.
-        """
-        if is_dry_run:
-            return self._reader
-        if await self._is_trusted(target.location, target.parent, target.origin):
-            return None
-        return self._own_reader if target.origin is None else self._reader
 
     async def admit_included(
         self, location: LocationRef, base: LocationRef
@@ -101,24 +100,37 @@ class Admission:
         await self._rights.require(location, self._reader, raw=True)
         return self._rights.hidden_paths(location, self._reader, raw=True)
 
-    async def _is_trusted(
-        self, location: LocationRef, parent: str, origin: LocationRef | None
-    ) -> bool:
-        source = self._rights.source(str(location))
-        if origin is None and self._by_operator:
+    def _reader_of(self, target: Target) -> SourceReader:
+        """Whose rights count at a target's source."""
+        is_own = target.origin is None and target.location == self._root.location
+        return self._own_reader if is_own else self._reader
+
+    def _is_trusted(self, target: Target) -> bool:
+        return self._is_written_freely(target) or self._was_read(
+            target.location, target.parent
+        )
+
+    def _is_written_freely(self, target: Target) -> bool:
+        """Whether who writes a target's address may write any of its source."""
+        if target.origin is None:
+            return self._by_operator
+        if "config" in self._root.providers:
             return True
-        if origin is not None and "config" in self._root.providers:
-            return True
-        if origin is not None and self._rights.source(str(origin)) == source:
-            return True
-        if self._was_read(location, parent):
-            return True
-        return source in await self._sources_of(parent)
+        own_source = self._rights.source(str(target.origin))
+        return own_source == self._rights.source(str(target.location))
 
     def _was_read(self, location: LocationRef, parent: str) -> bool:
-        """Whether a target is a closed file of this root, which its author may mend."""
+        """Whether a Location has entities from a file.
+
+        Or the file is a closed one of this root, which its author may mend. To name a
+        closed file, such as one that another moved to, is not to have read it.
+        """
         text = str(location)
-        return text in self._closed_locations and (parent, text) in self._root.files
+        if self._rights.is_emitting(parent, text):
+            return True
+        state = self._root.files.get((parent, text))
+        is_closed = text in self._closed_locations
+        return is_closed and state is not None and state.was_admitted
 
     async def _sources_of(self, parent: str) -> frozenset[str]:
         if parent not in self._sources_by_parent:

@@ -277,6 +277,10 @@ class SourceRights:
         """The location that an entity comes from; None: nobody has the name."""
         return self._state.providing_location(ref)
 
+    def is_emitting(self, parent: str, location: str) -> bool:
+        """Whether a Location entity has entities from a file (its location's text)."""
+        return bool(self._state.emitted(parent, location))
+
     async def emitting(self, parent: str) -> frozenset[str]:
         """The sources that a Location entity has entities from."""
         sources: set[str] = set()

@@ -67,9 +67,17 @@ class TargetReader:
         self._is_dry_run = is_dry_run
 
     def failed_reading(
-        self, target: Target, state: FileState | None, error: CallboardError
+        self,
+        target: Target,
+        state: FileState | None,
+        error: CallboardError,
+        *,
+        is_admitted: bool,
     ) -> TargetReading:
-        """What a target is that cannot be read; `state` is that of the last reading."""
+        """What a target is that cannot be read; `state` is that of the last reading.
+
+        `is_admitted`: the location may read it at all.
+        """
         is_missing = isinstance(error, NotFound)
         is_forgiven = is_missing and target.optional
         place = self._sources.place(target.location)
@@ -89,6 +97,7 @@ class TargetReader:
             includes=state.includes if state else (),
             linked=state.linked if state else None,
             errors=tuple(errors),
+            was_admitted=is_admitted or (state is not None and state.was_admitted),
         )
         return TargetReading(
             target,

@@ -111,7 +111,7 @@ class Walk:
     async def _spread(self, target: Target) -> list[Target]:
         """A target that is a pattern is as many as match it now."""
         try:
-            await self._require_admitted(target)
+            await self._admission.require_spread(target)
             self._effort.check()
             compute = self._effort.compute
             locations = await self._sources.matching(target.location, compute)
@@ -206,11 +206,13 @@ class Walk:
     async def _examine(self, target: Target, force: bool) -> TargetReading:
         state = self._root.files.get(target.key)
         trusted_state = None if force or not self._trusts_states else state
+        is_admitted = False
         try:
             if target.error is not None:
                 raise target.error
             self._effort.check()
-            await self._require_admitted(target)
+            await self._admission.require(target)
+            is_admitted = True
             if self._state is None and not await self._admission.is_shown(
                 target.location
             ):
@@ -219,7 +221,6 @@ class Walk:
                 return TargetReading(target, state)
             return await self._reader.read(target, trusted_state)
         except CallboardError as error:
-            return self._reader.failed_reading(target, state, error)
-
-    async def _require_admitted(self, target: Target) -> None:
-        await self._admission.require(target.location, target.parent, target.origin)
+            return self._reader.failed_reading(
+                target, state, error, is_admitted=is_admitted
+            )

@@ -15,7 +15,13 @@ from shared.kit.git.not_found import (
 )
 
 #: A missing source and an unreadable one have the same message.
-OR_HIDDEN = ", it is not readable for you, or its descriptor cannot be read yet"
+#: The same text, whoever reads it and whichever it is. A push and a scan read what
+#: everybody may see, and what their Location has entities from.
+OR_HIDDEN = (
+    ", it is not readable for you, or its descriptor cannot be read yet; a Location "
+    "gets hidden files that are new to it when somebody who may read them registers "
+    "it, again with onConflict=refresh"
+)
 
 
 class FetchedRepositories:

@@ -165,13 +165,15 @@ def _file(state: FileState) -> list[Any]:
         [_place(place) for place in state.includes],
         list(state.errors),
         [state.linked.location, _place(state.linked.place)] if state.linked else None,
+        state.was_admitted,
     ]
 
 
 def _state(item: Sequence[Any]) -> FileState:
-    # Versions before this was stored knew nothing of links.
+    # Versions before these were stored knew nothing of links, and of admission.
     parent, location, digest, etag, place, includes, errors, *more = item
     linked = more[0] if more else None
+    was_admitted = more[1] if len(more) > 1 else True
     return FileState(
         parent,
         location,
@@ -181,6 +183,7 @@ def _state(item: Sequence[Any]) -> FileState:
         tuple(map(_stored_place, includes)),
         tuple(errors),
         LinkedFile(linked[0], _stored_place(linked[1])) if linked else None,
+        was_admitted,
     )
 
 
