@@ -2,13 +2,12 @@
 
 import posixpath
 
-from services.techdocs.model import DocsSource
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
-    SOURCE_LOCATION,
     TECHDOCS_ENTITY,
     TECHDOCS_REF,
 )
+from shared.contracts.docs_sources import DocsSource
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
@@ -35,25 +34,6 @@ def alias_of(entity: Entity) -> str | None:
     )
 
 
-def source_of(entity: Entity) -> DocsSource:
-    """Where the entity says its docs are (techdocs-node, `getLocationForEntity`).
-
-    Raises:
-        Invalid: naming the annotation and the rule.
-    """
-    annotation = entity.annotations.get(TECHDOCS_REF)
-    if not annotation:
-        raise Invalid(f"No {TECHDOCS_REF} annotation provided in entity: {entity.name}")
-    kind, target = _location(str(annotation), TECHDOCS_REF)
-    if kind == "url":
-        return DocsSource("url", target)
-    if kind != "dir":
-        raise Invalid(
-            f"{TECHDOCS_REF}: the type {kind!r} is not known; use dir: or url:"
-        )
-    return _relative(entity, target)
-
-
 def file_as_source(path: str) -> Invalid:
     """The error of a reference to a file in place of its folder."""
     folder = posixpath.dirname(path) or "the top folder"
@@ -72,42 +52,3 @@ def own_source(entity: Entity) -> DocsSource | None:
     kind, _, target = location.partition(":")
     is_address = kind == "url" and bool(target)
     return DocsSource("url", target, base_is_folder=False) if is_address else None
-
-
-def _relative(entity: Entity, relative: str) -> DocsSource:
-    managed = entity.annotations.get(MANAGED_BY_LOCATION)
-    if not managed:
-        raise Invalid(
-            f"{MANAGED_BY_LOCATION}: is missing, so {TECHDOCS_REF} has nothing to "
-            "start from"
-        )
-    kind, target = _location(str(managed), MANAGED_BY_LOCATION)
-    source_location = entity.annotations.get(SOURCE_LOCATION)
-    if source_location:
-        source_kind, source = _location(str(source_location), SOURCE_LOCATION)
-        if source_kind == "url":
-            return DocsSource("url", source, relative)
-        if kind != "file" or source_kind != "file":
-            raise Invalid(f"{SOURCE_LOCATION}: must be a url:")
-        folder = _child(posixpath.dirname(target), source, SOURCE_LOCATION)
-        return DocsSource("dir", _child(folder, relative, TECHDOCS_REF))
-    if kind == "url":
-        return DocsSource("url", target, relative, base_is_folder=False)
-    if kind != "file":
-        raise Invalid(f"{MANAGED_BY_LOCATION}: the type {kind!r} is not known")
-    # A descriptor may point below its own folder only: anybody may have written it.
-    return DocsSource("dir", _child(posixpath.dirname(target), relative, TECHDOCS_REF))
-
-
-def _location(text: str, label: str) -> tuple[str, str]:
-    kind, colon, target = text.partition(":")
-    if not colon or not kind or not target:
-        raise Invalid(f"{label}: {text!r} must be of the form type:target")
-    return kind, target
-
-
-def _child(folder: str, relative: str, label: str) -> str:
-    path = posixpath.normpath(posixpath.join(folder, relative))
-    if path != folder and not path.startswith(folder.rstrip("/") + "/"):
-        raise Invalid(f"{label}: {relative!r} leaves the folder of the descriptor")
-    return path

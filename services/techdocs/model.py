@@ -7,8 +7,8 @@ instead point to another entity's docs with `backstage.io/techdocs-entity`.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
 
+from shared.contracts.docs_sources import DocsSource
 from shared.contracts.entity import Entity, list_of
 from shared.contracts.errors import Forbidden
 from shared.contracts.ref import EntityRef, parse_ref
@@ -28,20 +28,6 @@ class CatalogRevision:
     ref: str
     revision: int
     entity: Entity | None
-
-
-@dataclass(frozen=True, slots=True)
-class DocsSource:
-    """The place of an entity's docs, as its annotations name it.
-
-    `kind` "url": `base` is a web address of a file or folder on a Git host, `relative`
-    a path from there. `kind` "dir": `base` is a folder of this machine.
-    """
-
-    kind: Literal["url", "dir"]
-    base: str
-    relative: str = ""
-    base_is_folder: bool = True
 
 
 @dataclass(frozen=True, slots=True)

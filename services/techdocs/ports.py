@@ -9,12 +9,12 @@ from services.techdocs.generator.job import Job
 from services.techdocs.model import (
     CatalogRevision,
     DocsFolder,
-    DocsSource,
     Documented,
     Exported,
     Generated,
     Outcome,
 )
+from shared.contracts.docs_sources import DocsSource
 from shared.contracts.entity import Entity
 
 Say = Callable[[str], None]

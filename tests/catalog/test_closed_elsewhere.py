@@ -108,12 +108,12 @@ def test_a_closed_repository_shows_the_files_of_visible_entities() -> None:
     """Those alone, not what lies around them."""
     view, place = SourceView(), RepositoryPath("h", "r", "", "a/b.yaml")
     view.add(place, is_visible=True)
-    assert view.lies_around("a/x", raw=True)
+    assert view.lies_around(replace(place, path="a/x"), raw=True)
     view.add(place.root, is_visible=False)
     assert view.has_hidden
-    assert view.lies_around("a/b.yaml", raw=True)
-    assert not view.lies_around("a/x", raw=True)
-    assert not view.lies_around("x", raw=False)
+    assert view.lies_around(place, raw=True)
+    assert not view.lies_around(replace(place, path="a/x"), raw=True)
+    assert not view.lies_around(replace(place, path="x"), raw=False)
 
 
 def test_the_same_path_of_another_branch_is_another_file() -> None:

@@ -148,5 +148,6 @@ def test_the_index_agrees_with_the_rule_for_any_tree(
         view.add(RepositoryPath("h", "r", "", file), is_visible=is_visible)
     visible = {file for file, is_visible in files if is_visible}
     hidden = {file for file, is_visible in files if not is_visible}
-    assert view.lies_around(path, raw=raw) == _plainly(path, visible, hidden, raw=raw)
+    place = RepositoryPath("h", "r", "", path)
+    assert view.lies_around(place, raw=raw) == _plainly(path, visible, hidden, raw=raw)
     assert (view.has_visible, view.has_hidden) == (bool(visible), bool(hidden))

@@ -4,15 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.techdocs.annotations import alias_of, source_of
+from services.techdocs.annotations import alias_of
 from services.techdocs.handlers.reading import _existing_path
 from services.techdocs.model import (
-    DocsSource,
     Documented,
     retained,
     stored_entity,
     touches,
 )
+from shared.contracts.docs_sources import DocsSource, source_of
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from tests.builders import api, component

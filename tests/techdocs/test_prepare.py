@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from services.techdocs.model import DocsFolder, DocsSource, Limits, Prepared
+from services.techdocs.model import DocsFolder, Limits, Prepared
 from services.techdocs.stages.prepare import prepare
 from services.techdocs.store.sources import GitAndFolders
+from shared.contracts.docs_sources import DocsSource
 from shared.contracts.errors import Invalid, NotFound, TooLarge
 from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.mirrors import RepositoryMirrors

@@ -12,7 +12,6 @@ from services.techdocs.model import (
     CHECK,
     Built,
     DocsFolder,
-    DocsSource,
     Documented,
     Failed,
     Failure,
@@ -20,6 +19,7 @@ from services.techdocs.model import (
     Unchanged,
 )
 from services.techdocs.store.records import LEASE_SECONDS, MongoRecords
+from shared.contracts.docs_sources import DocsSource
 from shared.contracts.entity import Entity
 from shared.contracts.gateway import RepositoryPushed
 from tests.builders import component

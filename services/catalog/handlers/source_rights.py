@@ -18,6 +18,7 @@ from services.catalog.handlers.source_views import (
 )
 from services.catalog.ingest.problems import is_about_restricted
 from services.catalog.model import (
+    BranchPath,
     LocationRef,
     RepositoryPath,
     RootLocation,
@@ -110,7 +111,7 @@ class SourceRights:
         view = await self._view(place, reader, reader.sees)
         if not view.has_hidden:
             return view.has_visible or self._explores(place, reader, raw=raw)
-        verdict = view.lies_around(place.path, raw=raw)
+        verdict = view.lies_around(place, raw=raw)
         if not place.repository:
             # A web server or this machine: as much of it as its descriptors are about.
             return reader.explores if verdict is None else verdict
@@ -181,8 +182,8 @@ class SourceRights:
             await add_refused(view, refused_files, present, reader.saw, asking_files)
         if view.has_hidden:
             await self._add_includes(view, place.key, sees)
-            view.hide_includes()
-            view.hide_folders(await self._docs_folders(place, hidden))
+            await view.hide_includes()
+            await self._hide_docs(view, place, hidden)
         return view
 
     def _emitted(self, place: RepositoryPath) -> Iterator[tuple[RepositoryPath, str]]:
@@ -191,24 +192,34 @@ class SourceRights:
             for ref in self._state.emitted(*target):
                 yield target_place, ref
 
-    async def _docs_folders(
-        self, place: RepositoryPath, hidden: Mapping[str, RepositoryPath]
-    ) -> set[str]:
-        """The folders that only docs of the hidden entities are built from.
+    async def _hide_docs(
+        self,
+        view: SourceView,
+        place: RepositoryPath,
+        hidden: Mapping[str, RepositoryPath],
+    ) -> None:
+        """Hide the folders that only docs of the hidden entities are built from.
 
         To look at an entity means to unpack it: the others are only looked at where a
         hidden one names a folder that is not its own.
         """
-        folders: set[str] = set()
+        folders: set[BranchPath] = set()
         async for ref, hidden_place in in_turns(hidden.items()):
-            folder = docs_folder(hidden_place, self._state.get(ref))
-            if folder and folder != hidden_place.folder:
+            folder = self._docs_folder(ref, hidden_place)
+            if folder and folder != (hidden_place.branch, hidden_place.folder):
                 folders.add(folder)
-        if folders:
-            async for target_place, ref in in_turns(self._emitted(place)):
-                if ref not in hidden:
-                    folders.discard(docs_folder(target_place, self._state.get(ref)))
-        return folders
+        if not folders:
+            return
+        paths = {path for _, path in folders}
+        visible: set[BranchPath] = set()
+        async for target_place, ref in in_turns(self._emitted(place)):
+            folder = None if ref in hidden else self._docs_folder(ref, target_place)
+            if folder and folder[1] in paths:
+                visible.add(folder)
+        await view.hide_docs(folders, visible)
+
+    def _docs_folder(self, ref: str, place: RepositoryPath) -> BranchPath | None:
+        return docs_folder(place, self._state.get(ref), self._index.place)
 
     async def _asking_files(self, source: str) -> BranchFiles:
         """The files of a source with refused documents that ask to be restricted."""
@@ -237,13 +248,11 @@ class SourceRights:
             for state in root.files.values()
         )
         async for state in in_turns(states):
-            paths = {
-                included.path for included in state.includes if included.key == source
-            }
-            if paths:
+            files = {file.on_branch for file in state.includes if file.key == source}
+            if files:
                 refs = self._state.emitted(state.parent, state.location)
                 is_visible = any(map(sees, refs))
-                view.add_includes(paths, is_visible=is_visible)
+                view.add_includes(files, is_visible=is_visible)
                 if refs and state.linked is not None:
                     view.add(state.linked.place, is_visible=is_visible)
 

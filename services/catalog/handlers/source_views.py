@@ -3,7 +3,8 @@
 Made once for a source and a reader; every question about a place in it is a lookup.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from services.catalog.handlers.refused_files import RefusedFile
@@ -11,20 +12,62 @@ from services.catalog.model import BranchPath, RepositoryPath
 from shared.contracts.entity import Entity
 from shared.guards.turns import in_turns
 
+NO_BRANCHES: frozenset[str] = frozenset()
 
-class SourceView:
-    """The files of one source, as one reader may see the entities that they hold."""
+
+class _Branches:
+    """The branches that paths are on.
+
+    Most paths of a source are on the same one: they share its collection.
+    """
 
     def __init__(self) -> None:
-        self._visible_files: set[str] = set()
-        self._hidden_files: set[str] = set()
-        self._visible_folders: set[str] = set()
-        self._hidden_folders: set[str] = set()
-        #: Paths of hidden files, and all folders above them.
+        self._by_path: dict[str, AbstractSet[str]] = {}
+        self._single: dict[str, frozenset[str]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._by_path)
+
+    def add(self, branch: str, path: str) -> None:
+        """Take in a path of a branch."""
+        branches = self._by_path.get(path)
+        if branches is None:
+            single = self._single.setdefault(branch, frozenset((branch,)))
+            self._by_path[path] = single
+        elif isinstance(branches, set):
+            branches.add(branch)
+        elif branch not in branches:
+            self._by_path[path] = {*branches, branch}
+
+    def of(self, path: str) -> AbstractSet[str]:
+        """The branches of a path."""
+        return self._by_path.get(path, NO_BRANCHES)
+
+
+class SourceView:
+    """The files of one source, as one reader may see the entities that they hold.
+
+    What is hidden on one branch is hidden on all, as branches have most files in
+    common; what is visible is so on its own branch. The default branch, whose name is
+    not known ("" in an address), may be any of them: a place there is shown where no
+    branch hides it.
+    """
+
+    def __init__(self) -> None:
+        self._visible_files = _Branches()
+        self._hidden_files = _Branches()
+        self._visible_folders = _Branches()
+        self._hidden_folders = _Branches()
+        self._hidden_docs = _Branches()
+        #: What visible entities include, or build docs from, of what is hidden as an
+        #: include, or as docs, on another branch.
+        self._shown_includes: set[BranchPath] = set()
+        self._shown_docs: set[BranchPath] = set()
+        #: Paths of hidden files and docs, and all folders above them.
         self._above_hidden: set[str] = set()
         self._branches = {""}
-        self._visible_includes: set[str] = set()
-        self._hidden_includes: set[str] = set()
+        self._visible_includes: set[BranchPath] = set()
+        self._hidden_includes: set[BranchPath] = set()
         #: Nothing around visible entities is theirs.
         self._is_closed = False
 
@@ -40,59 +83,104 @@ class SourceView:
 
     def add(self, place: RepositoryPath, *, is_visible: bool) -> None:
         """Take in an entity of the file at a place, which may hold others."""
-        folder = place.folder
+        branch, path = place.on_branch
         if is_visible:
-            self._visible_files.add(place.path)
-            self._visible_folders.add(folder)
-            self._branches.add(place.branch)
-        elif place.repository and not place.path:
+            self._visible_files.add(branch, path)
+            self._visible_folders.add(branch, place.folder)
+            self._branches.add(branch)
+        elif place.repository and not path:
             self._is_closed = True
-            self._hidden_files.add(place.path)
-        elif place.path not in self._hidden_files:
-            self.hide(place.path)
-            self._hidden_folders.add(folder)
+            self._hidden_files.add(branch, path)
+        elif branch not in self._hidden_files.of(path):
+            self._hide(branch, path)
+            self._hidden_folders.add(branch, place.folder)
 
-    def hide(self, path: str) -> None:
-        """Take in a file of hidden entities; nothing around it is theirs by that."""
-        self._hidden_files.add(path)
+    def _hide(self, branch: str, path: str) -> None:
+        self._hidden_files.add(branch, path)
         self._above_hidden.update(_folders(path))
 
-    def add_includes(self, paths: Iterable[str], *, is_visible: bool) -> None:
+    def add_includes(self, files: Iterable[BranchPath], *, is_visible: bool) -> None:
         """Take in files that an entity includes, until `hide_includes`."""
         includes = self._visible_includes if is_visible else self._hidden_includes
-        includes.update(paths)
+        includes.update(files)
 
-    def hide_includes(self) -> None:
-        """Hide the files that hidden entities alone include."""
-        for path in self._hidden_includes - self._visible_includes:
-            self.hide(path)
+    async def hide_includes(self) -> None:
+        """Hide the files that hidden entities alone include.
 
-    def hide_folders(self, paths: Iterable[str]) -> None:
-        """Take in folders of hidden entities that have no descriptor."""
-        self._hidden_folders.update(paths)
+        Nothing around an included file belongs to its entity by that.
+        """
+        visible = self._visible_includes
+        hidden_alone = self._hidden_includes - visible
+        paths = {path for _, path in hidden_alone} - self._above_hidden
+        async for branch, path in in_turns(hidden_alone):
+            self._hide(branch, path)
+        self._shown_includes.update(file for file in visible if file[1] in paths)
+
+    async def hide_docs(
+        self, hidden: Collection[BranchPath], visible: Collection[BranchPath]
+    ) -> None:
+        """Take in the folders that docs of hidden and of visible entities are built of.
+
+        To be called last: the folder of something visible is not hidden.
+        """
+        self._shown_docs.update(visible)
+        async for folder in in_turns(set(hidden).difference(visible)):
+            branch, path = folder
+            if branch not in self._visible_folders.of(path):
+                self._hidden_docs.add(branch, path)
+                self._above_hidden.update(_folders(path))
 
     def has_branch(self, place: RepositoryPath) -> bool:
         """Whether a place is on the default branch, or on one of visible entities."""
         return place.branch in self._branches
 
-    def lies_around(self, path: str, *, raw: bool) -> bool | None:
-        """Whether a path belongs to visible entities; None if to none at all.
+    def lies_around(self, place: RepositoryPath, *, raw: bool) -> bool | None:
+        """Whether a place belongs to visible entities; None if to none at all.
 
         The nearest folder above it with a descriptor decides. Never files that hidden
-        ones come from: `raw` says that the files themselves are wanted.
+        ones come from: `raw` says that the files themselves are requested.
         """
+        branch, path = place.on_branch
+        visible = self._visible_files.of(path)
         if self._is_closed:
-            return path in self._visible_files
-        if raw and path in self._above_hidden:
-            return False
-        if path in self._hidden_files and path not in self._visible_files:
-            return False
-        for folder in _folders(path):
-            if folder in self._visible_folders:
-                return True
-            if folder in self._hidden_folders:
+            return branch in visible
+        if place.on_branch not in self._shown_includes:
+            if raw and path in self._above_hidden:
                 return False
-        return None
+            if _is_hidden(branch, self._hidden_files.of(path), [visible]):
+                return False
+        return self._lies_in_visible_folder(branch, path)
+
+    def _lies_in_visible_folder(self, branch: str, path: str) -> bool | None:
+        #: The branches of visible entities of each folder so far: nearer ones win.
+        visible: list[AbstractSet[str]] = []
+        for folder in _folders(path):
+            branches = self._visible_folders.of(folder)
+            if branch in branches:
+                return True
+            if branches and (not branch or "" in branches):
+                visible.append(branches)
+            hidden = self._hidden_folders.of(folder)
+            if _is_hidden(branch, hidden, visible):
+                return False
+            hidden_docs = self._hidden_docs.of(folder)
+            if (branch, folder) not in self._shown_docs and _is_hidden(
+                branch, hidden_docs, visible
+            ):
+                return False
+        return True if visible else None
+
+
+def _is_hidden(
+    branch: str, hidden: Collection[str], visible: Sequence[Collection[str]]
+) -> bool:
+    """Whether what is hidden on some branches may be so on this one.
+
+    `visible` are branches on which something visible decides before.
+    """
+    if branch:
+        return bool(hidden) and not any(branch in branches for branches in visible)
+    return any(not any(other in branches for branches in visible) for other in hidden)
 
 
 def _folders(path: str) -> list[str]:
@@ -127,13 +215,14 @@ class PresentEntities:
     """What comes from a source now.
 
     `open_refs` are the entities for everybody, `owned_files` are those with hidden
-    entities that the reader sees.
+    entities that the reader sees. What a file of one branch brings says nothing of
+    another's, and so nothing of the default one's: it may be any.
     """
 
     refs: set[str] = field(default_factory=set)
     open_refs: set[str] = field(default_factory=set)
-    files: BranchFiles = field(default_factory=BranchFiles)
-    owned_files: BranchFiles = field(default_factory=BranchFiles)
+    files: set[BranchPath] = field(default_factory=set)
+    owned_files: set[BranchPath] = field(default_factory=set)
 
     def add(
         self, ref: str, file: BranchPath, *, is_visible: bool, is_restricted: bool
@@ -158,8 +247,8 @@ async def add_refused(
 
     Of a closed file, its entity decides as long as it comes from the source, and what
     the file brings now, by whatever location (of an old version, only if its entity is
-    for everybody): unless a refused document of it asks to
-    be restricted (`asking_files`). The same path of another branch is another file.
+    for everybody): unless a refused document of it asks to be restricted
+    (`asking_files`). The same path of another branch is another file.
     """
     # Who would see the entity of a closed file sees what is refused in it, too.
     described_first = sorted(files, key=lambda file: file.entity is None)
@@ -176,6 +265,7 @@ async def add_refused(
             continue
         is_visible = file.entity is not None and saw(file.entity)
         view.add(file.place, is_visible=is_visible)
-        view.add_includes(file.includes, is_visible=is_visible)
+        includes = [(file.place.branch, path) for path in file.includes]
+        view.add_includes(includes, is_visible=is_visible)
         if is_visible:
             present.owned_files.add(branch_path)

@@ -8,7 +8,6 @@ from urllib.parse import quote
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
 
-from services.techdocs.annotations import source_of
 from services.techdocs.api.dependencies import (
     DocsDependencies,
     Served,
@@ -17,6 +16,7 @@ from services.techdocs.api.dependencies import (
     sees,
 )
 from services.techdocs.api.files import static_answer
+from shared.contracts.docs_sources import source_of
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, NotFound
 from shared.kit.http.apps import Caller, json_response, sse, sse_frame

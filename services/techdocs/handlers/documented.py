@@ -6,14 +6,12 @@ from services.techdocs.annotations import (
     alias_of,
     is_documented,
     own_source,
-    source_of,
 )
 from services.techdocs.model import (
     CHANGED,
     CHECK,
     CatalogRevision,
     DocsFolder,
-    DocsSource,
     Documented,
     stored_entity,
     touches,
@@ -21,6 +19,7 @@ from services.techdocs.model import (
 from services.techdocs.ports import DocsCatalog, DocsSources, Records
 from shared.contracts.annotations import VISIBILITY
 from shared.contracts.catalog import EntityChange
+from shared.contracts.docs_sources import DocsSource, source_of
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 from shared.contracts.gateway import RepositoryPushed

@@ -8,12 +8,12 @@ import time
 from collections.abc import AsyncIterator
 from typing import Literal
 
-from services.techdocs.annotations import source_of
 from services.techdocs.handlers.documented import documented
 from services.techdocs.handlers.progress import BuildLogFeed
 from services.techdocs.handlers.queue import BuildQueue
 from services.techdocs.model import CHANGED, CHECK, Documented
 from services.techdocs.ports import Records
+from shared.contracts.docs_sources import source_of
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
 

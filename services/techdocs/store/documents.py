@@ -6,7 +6,8 @@ Times are seconds since 1970: numbers are compared and sorted alike by every sto
 from datetime import UTC, datetime
 from typing import Any
 
-from services.techdocs.model import DocsSource, Documented, Failure, PublishedSite
+from services.techdocs.model import Documented, Failure, PublishedSite
+from shared.contracts.docs_sources import DocsSource
 from shared.contracts.entity import Entity
 from shared.contracts.trace import trace_in
 

@@ -9,8 +9,9 @@ from typing import Literal
 from urllib.parse import quote
 
 from services.techdocs.annotations import file_as_source
-from services.techdocs.model import DocsFolder, DocsSource, Exported
+from services.techdocs.model import DocsFolder, Exported
 from services.techdocs.ports import ClosedLocations, DocsSources
+from shared.contracts.docs_sources import DocsSource
 from shared.contracts.errors import Invalid, NotFound, TooLarge
 from shared.guards.foreign_files import ForeignFolder
 from shared.guards.foreign_trees import (
@@ -56,10 +57,8 @@ class GitAndFolders(DocsSources):
                 f"backstage.io/techdocs-ref: {source.base} is on no Git host that "
                 "`integrations` of the configuration knows"
             )
-        start = target.path if source.base_is_folder else posixpath.dirname(target.path)
-        folder = posixpath.normpath(posixpath.join("/", start, source.relative or "."))
         return DocsFolder(
-            folder.strip("/"),
+            source.folder(target.path),
             host=target.host,
             repository=target.repository,
             ref=target.ref,
