@@ -46,6 +46,16 @@ async def test_sync_builds_changes_of_a_missed_push(own: Running) -> None:
     assert "marimba" in (await own.get(f"/pages/{TRIPLET}/guide")).text
 
 
+async def test_a_warning_stands_in_the_log_once(own: Running) -> None:
+    """Of mkdocs and of the portal; all of them are in the log as well."""
+    links = "".join(f"[{n}](absent-{n}.md)\n\n" for n in range(60))
+    own.host.commit("box", {"docs/guide.md": f"# Guide\n\n{links}[a](#absent)\n"})
+    result = events(await own.get(f"/sync/{TRIPLET}"))
+    log = [line for name, line in result if name == "log"]
+    for name in (*(f"'absent-{n}.md'" for n in range(60)), "'#absent'"):
+        assert sum(name in line for line in log) == 1, name
+
+
 async def test_a_visit_during_a_check_finds_what_was_pushed_after_it(
     own: Running, monkeypatch: pytest.MonkeyPatch
 ) -> None:

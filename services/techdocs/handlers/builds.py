@@ -293,9 +293,17 @@ async def _make(
         cpu_seconds=int(tools.limits.seconds),
         memory_bytes=tools.limits.memory_bytes,
     )
-    generated = await tools.generator.generate(job, say)
-    for line in generated.warnings:
-        say(f"warn: {line}")
+    messages: set[str] = set()
+
+    def say_generated(line: str) -> None:
+        messages.add(line.partition(" -  ")[2])
+        say(line)
+
+    generated = await tools.generator.generate(job, say_generated)
+    for warning in generated.warnings:
+        # Of a long log the middle is left out, and with it perhaps a warning.
+        if warning not in messages:
+            say(f"warn: {warning}")
     say(f"info: Step 3 of 3: Publishing docs for entity {record.ref}")
     elapsed = int((time.monotonic() - start) * 1000)
     return await publish(generated, prepared, place, tools.sites, duration_ms=elapsed)
