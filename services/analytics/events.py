@@ -61,13 +61,9 @@ class ActivityConsumer:
         # The edge: Faust fails in many ways, and a stream that ended counts nothing.
         await retry(self._follow_until_lost, BACKOFF, on=(Exception,), note=self._note)
 
-    async def _follow_until_lost(self) -> None:
-        try:
+    async def _follow_until_lost(self) -> NoReturn:
+        with broker.failing_if_cancelled():
             await self._follow()
-        except asyncio.CancelledError as error:
-            if broker.is_cancelled_itself():
-                raise
-            raise Unavailable("cancelled by its client") from error
 
     async def _follow(self) -> NoReturn:
         forgets = not (await broker.abilities(self._server)).declares

@@ -8,7 +8,7 @@ and whether topics can be declared and checked.
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,10 +196,20 @@ async def leave(consumer: AIOKafkaConsumer) -> None:
     await end(consumer._client.close())  # noqa: SLF001
 
 
-def is_cancelled_itself() -> bool:
-    """Whether a cancellation is meant for this task, and not a client's that leaked."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+@contextlib.contextmanager
+def failing_if_cancelled() -> Iterator[None]:
+    """Make an error of a cancellation that is a client's own and leaked from it.
+
+    Raises:
+        Unavailable: instead of the cancellation, unless it is meant for this task.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling() > 0:
+            raise
+        raise Unavailable("cancelled by its client") from error
 
 
 async def _connection_problem(server: Server) -> str:

@@ -258,12 +258,9 @@ class LiveReader:
 
     async def _follow_until_lost(self) -> None:
         try:
-            async with broker.connect(self._server) as client:
-                await self._follow_one(client)
-        except asyncio.CancelledError as error:
-            if broker.is_cancelled_itself():
-                raise
-            raise Unavailable("cancelled by its client") from error
+            with broker.failing_if_cancelled():
+                async with broker.connect(self._server) as client:
+                    await self._follow_one(client)
         finally:
             if self._broker is not None:
                 self._last_reason = ""

@@ -98,11 +98,8 @@ class GroupConsumer:
 
     async def _take_part_once(self) -> None:
         try:
-            await self._take_part()
-        except asyncio.CancelledError as error:
-            if broker.is_cancelled_itself():
-                raise
-            raise Unavailable("cancelled by its client") from error
+            with broker.failing_if_cancelled():
+                await self._take_part()
         finally:
             if self.joined.is_set():
                 self._last_reason = ""
