@@ -111,12 +111,12 @@ class SourceSnapshot(Protocol):
         """The cause, with the commit that the location was read at, if there is one."""
 
     async def renamed(
-        self, location: LocationRef, since: str
+        self, location: LocationRef, since: str, *, same: bool = False
     ) -> tuple[str, Sequence[LocationRef]]:
         """The commit of a location's repository, and where its file is since another.
 
-        That is the location itself, unless it was renamed, and what was copied of it;
-        nothing more if `since` is "".
+        That is the location itself, unless it was renamed, and what was copied of it
+        (`same`: with its content as it was); nothing more if `since` is "".
         """
 
     def place(self, location: LocationRef) -> RepositoryPath | None:

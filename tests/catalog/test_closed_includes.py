@@ -9,7 +9,8 @@ import pytest
 
 from services.catalog.handlers.scanning import DesiredLocations, scan
 from services.catalog.model import ClosedFile, RepositoryPath
-from services.catalog.planning.closing import MOST_CLOSED, bounded
+from services.catalog.planning import closing
+from services.catalog.planning.closing import bounded
 from tests.catalog.running import Host, Running, pointing, running
 from tests.catalog.test_closed_sources import reads, vera
 from tests.catalog.test_repository_names import FILE, provider, push
@@ -107,22 +108,26 @@ async def test_what_an_earlier_version_noted_is_completed(
     assert await is_open(catalog, host, "svc/h.yaml", *TEXTS) == [False, False, True]
 
 
-async def test_many_included_files_close_their_repository() -> None:
-    """They count as closed files do: none of them is left out."""
+async def test_many_included_files_close_their_repository(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """None of them is left out; files of few are noted one by one."""
+    most = 1_000
+    monkeypatch.setattr(closing, "MOST_INCLUDED", most)
 
     def file(repository: str, name: str, includes: int) -> ClosedFile:
-        paths = tuple(f"texts/{number}" for number in range(includes))
+        paths = tuple(f"{number:05}" for number in range(includes))
         place = RepositoryPath("git.example", repository, "", name)
         return ClosedFile(f"url:{repository}/{name}", place, includes=paths)
 
-    small, large = file("small", "a", 2), file("large", "b", MOST_CLOSED)
+    small, large = file("small", "a", 2), file("large", "b", most // 5)
     files = {"small": small, "large": large}
     noted = (await bounded(files)).values()
     assert {(one.source, one.is_whole_source) for one in noted} == {
         (small.source, False),
         (large.source, True),
     }
-    large = replace(large, includes=large.includes[:-4])
+    large = replace(large, includes=large.includes[:-2])
     assert await bounded(files | {"large": large}) == files | {"large": large}
     large = replace(large, entity={"kind": "Component"})
     [noted_file] = (await bounded({"large": large, "another": large})).values()

@@ -113,6 +113,8 @@ MOVING = {"svc-v1/h.yaml": HIDDEN, "svc-v1/plan.md": MARK, "svc/plan.md": None}
         pytest.param(
             [MOVING | {"svc/h.yaml": None}, {"svc/h.yaml": EDITED}], id="two commits"
         ),
+        pytest.param([MOVING | {"svc/h.yaml": "<<<<<<< ours"}], id="broken"),
+        pytest.param([MOVING | {"svc/h.yaml": "#" * 2**24}], id="too large"),
         pytest.param(
             [MOVING | {"svc/h.yaml": [EDITED, refused("second")]}], id="and another"
         ),
@@ -164,6 +166,29 @@ async def test_an_old_version_that_is_closed_opens_by_what_it_brings_alone(
     assert await is_open(catalog, host, "svc-v1/h.yaml", "svc/h.yaml") == [True, False]
     await pushed(catalog, host, {FILE: [WEB], "svc-v1/h.yaml": None})
     assert await is_open(catalog, host, "svc-v1/plan.md", "svc/h.yaml") == [True, False]
+
+
+async def test_what_is_only_like_a_file_is_no_old_version_of_it(
+    catalog: Running, host: Host
+) -> None:
+    """A skeleton and a new service's descriptor, of this push or of another before."""
+    like = refused("${{ values.name }}")
+    skeleton = {"t/skeleton/catalog-info.yaml": like, "t/skeleton/x": "x"}
+    service = {"new/info.yaml": refused("new"), "new/x": "x"}
+    await pushed(catalog, host, VERSIONS)
+    await pushed(catalog, host, skeleton)
+    await pushed(catalog, host, service | {"svc/h.yaml": EDITED})
+    paths = (*skeleton, *service)
+    assert await is_open(catalog, host, *paths) == [True] * 4
+    moved = {
+        "svc/h.yaml": None,
+        "lib/h.yaml": EDITED,
+        "more/info.yaml": refused("more"),
+    }
+    locations = [WEB, pointing("all", "./lib/h.yaml")]
+    await pushed(catalog, host, moved | {FILE: locations})
+    assert "component:hidden" in await catalog.refs()
+    assert await is_open(catalog, host, *paths, "more/info.yaml") == [True] * 5
 
 
 async def test_old_versions_of_one_push_cost_one_question(

@@ -188,6 +188,18 @@ def test_a_hidden_file_is_not_shown_by_one_of_another_branch() -> None:
     assert not any(view.lies_around(place, raw=True) for place in hidden)
 
 
+async def test_a_place_of_a_visible_branch_is_shown_as_a_whole() -> None:
+    """A folder of docs, and a file: another branch's are hidden by its name alone."""
+    view = view_of(
+        ("main", "a/c", VISIBLE), ("", "b/c", VISIBLE), ("dev", "b/c", HIDDEN)
+    )
+    await view.hide_docs([("dev", "a/docs")], [("main", "a/docs")])
+    for branch, path in (("main", "a/docs"), ("main", "a/docs/x"), ("", "b/c")):
+        assert view.lies_around(RepositoryPath("h", "r", branch, path), raw=False)
+    assert view.lies_around(RepositoryPath("h", "r", "main", "a/docs"), raw=True)
+    assert not view.lies_around(RepositoryPath("h", "r", "dev", "a/docs"), raw=True)
+
+
 async def test_what_is_included_on_another_branch_stays_hidden(
     catalog: Running, host: Host
 ) -> None:

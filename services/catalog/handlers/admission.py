@@ -120,10 +120,10 @@ class Admission:
         return own_source == self._rights.source(str(target.location))
 
     def _was_read(self, location: LocationRef, parent: str) -> bool:
-        """Whether a Location has entities from a file.
+        """Whether a Location has entities from a file, or had them.
 
-        Or the file is a closed one of this root, which its author may mend. To name a
-        closed file, such as one that another moved to, is not to have read it.
+        A closed file of this root is one that its author may mend, if the root has read
+        it before: that somebody names it, such as after a move, does not suffice.
         """
         text = str(location)
         if self._rights.is_emitting(parent, text):

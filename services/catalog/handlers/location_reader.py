@@ -86,11 +86,18 @@ class LocationReader:
         walk = self._walk
         return NamedTargets(walk.named, walk.uncertain, walk.passed_over)
 
-    async def copies(self, file: ClosedFile) -> Sequence[ClosedFile]:
-        """Where a closed file is now, and what was made of it, as far as is known."""
+    async def copies(
+        self, file: ClosedFile, *, same: bool = False
+    ) -> Sequence[ClosedFile]:
+        """Where a closed file is now, and what was made of it, as far as is known.
+
+        `same`: only what has its content as it was.
+        """
         try:
             location = parse_location(file.location)
-            commit, locations = await self._sources.renamed(location, file.commit)
+            commit, locations = await self._sources.renamed(
+                location, file.commit, same=same
+            )
         except CallboardError:
             # The host does not answer or has lost that commit, or time is over.
             return [file]

@@ -128,7 +128,8 @@ class SourceView:
             branch, path = folder
             if branch not in self._visible_folders.of(path):
                 self._hidden_docs.add(branch, path)
-                self._above_hidden.update(_folders(path))
+                # The folder itself is another branch's, too, and judged by that.
+                self._above_hidden.update(_folders(path)[1:])
 
     def has_branch(self, place: RepositoryPath) -> bool:
         """Whether a place is on the default branch, or on one of visible entities."""
@@ -147,7 +148,8 @@ class SourceView:
         if place.on_branch not in self._shown_includes:
             if raw and path in self._above_hidden:
                 return False
-            if _is_hidden(branch, self._hidden_files.of(path), [visible]):
+            hidden = self._hidden_files.of(path)
+            if branch not in visible and _is_hidden(branch, hidden, [visible]):
                 return False
         return self._lies_in_visible_folder(branch, path)
 

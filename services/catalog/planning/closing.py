@@ -26,8 +26,10 @@ LONGEST_TEXT = 500
 #: Entities of one location that are noted, and bytes of what is noted of them: a root
 #: is one document of at most 16 MB.
 MOST_NOTED = 5_000
-#: Files that are noted one by one, with what they include; of more, their sources.
+#: Files that are noted one by one; of more, their sources.
 MOST_CLOSED = 10_000
+#: Characters of the paths that these include; of more, their sources as well.
+MOST_INCLUDED = 3_000_000
 MOST_DESCRIBED = 2_000_000
 
 
@@ -106,17 +108,21 @@ async def _copies(
     """Old versions of a file whose restricted entity comes from its source anew.
 
     `locations` are where it comes from. Git is asked only if it comes from elsewhere
-    now, or if its file was changed: what Git says was made of it is an old version.
-    What brings entities of its own is closed, or open, by those. `with_own`: so is the
-    file itself, if it stays where it is.
+    now, or if its file was changed. A file with the old content is an old version, not
+    one that is only like it: services of one team look alike, and so do skeletons.
+    What brings entities of its own is closed, or open, by those. `with_own`: the file
+    itself counts as an old version, too, wherever it is now.
     """
     is_changed = file.location in outcome.changed_locations
     if file.location in locations and not is_changed:
         return []
     excluded = {*locations} if with_own else {file.location, *locations}
+    files = await outcome.reading.copies(file, same=not with_own)
+    if with_own and any(copy.location == file.location for copy in files):
+        files = await outcome.reading.copies(file, same=True)
     return [
         replace(copy, is_copy=True)
-        for copy in await outcome.reading.copies(file)
+        for copy in files
         if copy.location not in excluded and not _brings(view, outcome, copy.location)
     ]
 
@@ -207,12 +213,14 @@ async def bounded(files: Mapping[str, ClosedFile]) -> Mapping[str, ClosedFile]:
 
     Of very many the files alone, of still more the whole sources that they are in.
     """
-    sizes = {file.location: 1 + len(file.includes) for file in files.values()}
-    if sum(sizes.values()) > MOST_CLOSED:
-        return await _with_whole_sources(files.values())
-    includes = sum(len(file.includes) for file in files.values())
-    if len(files) > MOST_NOTED or includes > MOST_CLOSED:
-        return {file.location: replace(file, entity=None) for file in files.values()}
+    by_location = {file.location: file for file in files.values()}
+    included = sum(map(_included, by_location.values()))
+    if len(by_location) > MOST_CLOSED or included > MOST_INCLUDED:
+        return await _with_whole_sources(by_location.values())
+    # All entities of a file have the same includes.
+    repeated = sum(map(_included, files.values()))
+    if len(files) > MOST_NOTED or repeated > MOST_INCLUDED:
+        return {name: replace(file, entity=None) for name, file in by_location.items()}
     size, result = 0, dict[str, ClosedFile]()
     async for name, file in in_turns(files.items()):
         size += len(orjson.dumps(file.entity))
@@ -228,24 +236,35 @@ async def _with_whole_sources(files: Iterable[ClosedFile]) -> Mapping[str, Close
     by_source: dict[str, dict[str, ClosedFile]] = {}
     async for file in in_turns(files):
         by_source.setdefault(file.source, {})[file.location] = file
-    sizes = {
-        source: sum(1 + len(file.includes) for file in own_files.values())
+    count = sum(map(len, by_source.values()))
+    included = {
+        source: sum(map(_included, own_files.values()))
         for source, own_files in by_source.items()
     }
-    count = sum(sizes.values())
+    all_included = sum(included.values())
+
+    def share(source: str) -> float:
+        return len(by_source[source]) / count + included[source] / (all_included or 1)
+
     result: dict[str, ClosedFile] = {}
-    for source in sorted(by_source, key=lambda source: -sizes[source]):
+    excess, excess_included = count - MOST_CLOSED, all_included - MOST_INCLUDED
+    for source in sorted(by_source, key=share, reverse=True):
         own_files = by_source[source]
         file = next(iter(own_files.values()))
-        if count > MOST_CLOSED and file.place is not None:
+        if (excess > 0 or excess_included > 0) and file.place is not None:
             result[source] = ClosedFile(file.location, file.place.root)
-            count -= sizes[source]
+            excess -= len(own_files)
+            excess_included -= included[source]
         else:
             result |= {
                 location: replace(one, entity=None)
                 for location, one in own_files.items()
             }
     return result
+
+
+def _included(file: ClosedFile) -> int:
+    return sum(map(len, file.includes))
 
 
 def _own_sources(

@@ -120,11 +120,15 @@ class LocationOutcome:
 
     @cached_property
     def changed_locations(self) -> frozenset[str]:
-        """Where changed files are that were read, and what their links lead to."""
+        """Where changed files are that were read, and what their links lead to.
+
+        What cannot be read may have changed as well.
+        """
+        causes, read = self.causes.by_location, self.read_locations
         return frozenset(
             location
             for state in self.states.values()
-            if state.location in self.causes.by_location
+            if state.location in causes or (state.errors and state.location in read)
             for location in state.content_locations
         )
 

@@ -102,8 +102,13 @@ class LocationReading(Protocol):
     def named(self) -> NamedTargets:
         """What Location entities name now; complete once all slices are read."""
 
-    async def copies(self, file: ClosedFile) -> Sequence[ClosedFile]:
-        """Where a closed file is now, and what was made of it, as far as is known."""
+    async def copies(
+        self, file: ClosedFile, *, same: bool = False
+    ) -> Sequence[ClosedFile]:
+        """Where a closed file is now, and what was made of it, as far as is known.
+
+        `same`: only what has its content as it was.
+        """
 
     async def removal_cause(self, cause: Cause) -> Cause:
         """The cause of what the location no longer names, with its commit."""

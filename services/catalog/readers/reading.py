@@ -205,7 +205,7 @@ class SourceReading:
         )
 
     async def renamed(
-        self, location: LocationRef, since: str
+        self, location: LocationRef, since: str, *, same: bool = False
     ) -> tuple[str, Sequence[LocationRef]]:
         target = self._target(location)
         if target is None:
@@ -217,7 +217,7 @@ class SourceReading:
             location
             if path == target.path
             else LocationRef("url", target.at(path).url())
-            for path in await self._renames.paths(target, since, commit)
+            for path in await self._renames.paths(target, since, commit, same=same)
         ]
 
     def place(self, location: LocationRef) -> RepositoryPath | None:

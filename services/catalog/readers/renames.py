@@ -8,8 +8,8 @@ from shared.kit.git.addresses import GitTarget
 from shared.kit.git.mirrors import RENAME_SECONDS, RepositoryMirrors
 from shared.kit.git.not_found import fresh_copy
 
-#: Host, repository and two commits.
-Pair = tuple[str, str, str, str]
+#: Host, repository, two commits, and whether only the same contents count.
+Pair = tuple[str, str, str, str, bool]
 #: Renamed files that are remembered together; those of the last pair in any case.
 MOST_RENAMES = 100_000
 #: What a reading may take to find them: the rest is for the next reading.
@@ -26,30 +26,32 @@ class RenamedFiles:
         self._count = 0
         self._spent = 0.0
 
-    async def paths(self, target: GitTarget, since: str, commit: str) -> Sequence[str]:
+    async def paths(
+        self, target: GitTarget, since: str, commit: str, *, same: bool
+    ) -> Sequence[str]:
         """Where the file is at a commit that is at the target's path at `since`.
 
-        What was copied of it, too.
+        What was copied of it, too; `same`: with its content as it was then.
 
         Raises:
             Unavailable: if the reading has spent its time.
             CallboardError: if it is unknown, because a commit is lost.
         """
-        pair = (target.host, target.repository, since, commit)
+        pair = (target.host, target.repository, since, commit, same)
         if pair not in self._renames:
-            self._remember(pair, await self._listed(target, since, commit))
+            self._remember(pair, await self._listed(target, since, commit, same=same))
         renames = self._renames[pair]
         if isinstance(renames, CallboardError):
             raise fresh_copy(renames)
         return renames.get(target.path, [target.path])
 
     async def _listed(
-        self, target: GitTarget, since: str, commit: str
+        self, target: GitTarget, since: str, commit: str, *, same: bool
     ) -> Mapping[str, Sequence[str]] | CallboardError:
         if self._spent >= SECONDS:
             return Unavailable("The renamed files of a reading take too long to find")
         start = time.monotonic()
-        seconds = max(RENAME_SECONDS - self._spent, 0.0)
+        seconds = 0.0 if same else max(RENAME_SECONDS - self._spent, 0.0)
         try:
             return await self._mirrors.renames(target, since, commit, seconds=seconds)
         except CallboardError as error:

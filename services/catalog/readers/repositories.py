@@ -14,9 +14,8 @@ from shared.kit.git.not_found import (
     repository_not_found_message,
 )
 
-#: A missing source and an unreadable one have the same message.
-#: The same text, whoever reads it and whichever it is. A push and a scan read what
-#: everybody may see, and what their Location has entities from.
+#: A missing source and an unreadable one have the same message, for everybody. A push
+#: and a scan read what everybody may see, and what their Location has entities from.
 OR_HIDDEN = (
     ", it is not readable for you, or its descriptor cannot be read yet; a Location "
     "gets hidden files that are new to it when somebody who may read them registers "
