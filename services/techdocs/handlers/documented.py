@@ -17,7 +17,7 @@ from services.techdocs.model import (
     touches,
 )
 from services.techdocs.ports import DocsCatalog, DocsSources, Records
-from shared.contracts.annotations import VISIBILITY
+from shared.contracts.annotations import MANAGED_BY_LOCATION, VISIBILITY
 from shared.contracts.catalog import EntityChange
 from shared.contracts.docs_sources import DocsSource, source_of
 from shared.contracts.entity import Entity
@@ -46,18 +46,28 @@ async def store_revisions(
     revisions: Sequence[CatalogRevision], records: Records, sources: DocsSources
 ) -> int:
     """Store revisions of entities; how many have a check of their source due."""
-    # A batch keeps the order of each entity's revisions: the last one counts.
+    # A batch keeps the order of each entity's revisions: the last one counts, and that
+    # there was one without docs before it, whose name is another entity's now.
     latest = {revision.ref: revision for revision in revisions}
+    ends = {
+        revision.ref: revision.revision
+        for revision in revisions
+        if revision.entity is None or not is_documented(revision.entity)
+    }
     stored = await records.documented_among(list(latest))
     due: list[str] = []
     for ref, revision in latest.items():
         former, entity = stored.get(ref), revision.entity
+        if former is not None and ref in ends and former.revision <= ends[ref]:
+            await records.forget(ref, ends[ref])
+            former = None
         if entity is None or not is_documented(entity):
-            if former is not None:
-                await records.forget(ref, revision.revision)
             continue
         if former is not None and former.revision >= revision.revision:
             continue
+        if former is not None and _has_other_readers(former.entity, entity, sources):
+            await records.forget(ref, former.revision)
+            former = None
         record = documented(ref, revision.revision, entity)
         if await records.remember(record) and _needs_check(former, record):
             # The queue takes turns by repository, also before the first build.
@@ -66,6 +76,26 @@ async def store_revisions(
     if due:
         await records.ask(due, CHANGED)
     return len(due)
+
+
+def _has_other_readers(former: Entity, entity: Entity, sources: DocsSources) -> bool:
+    """Whether a site that was built before may show more than its new readers may see.
+
+    It goes then, and comes with the next build that succeeds: the name is another
+    entity's now, or what was restricted is not, or for others.
+    """
+    former_visibility = former.annotations.get(VISIBILITY)
+    return (
+        former.metadata.get("uid") != entity.metadata.get("uid")
+        or _origin(former, sources) != _origin(entity, sources)
+        or former_visibility not in {None, entity.annotations.get(VISIBILITY)}
+    )
+
+
+def _origin(entity: Entity, sources: DocsSources) -> object:
+    """The repository, or else the location, that an entity was read from."""
+    repository = repository_of(entity, sources)
+    return repository or entity.annotations.get(MANAGED_BY_LOCATION)
 
 
 def documented(ref: str, revision: int, entity: Entity) -> Documented:
