@@ -111,8 +111,8 @@ def _wait(process: Any, data: Path) -> None:
 
 
 def _start(options: starting.StartOptions) -> Any:
-    for key in starting.unknown_config_keys(options):
-        err.print(f"[yellow]Configuration:[/] {plain(key)} means nothing here")
+    for warning in starting.config_warnings(options):
+        err.print(f"[yellow]Configuration:[/] {plain(warning)}", soft_wrap=True)
     bar = Progress(
         SpinnerColumn(),
         TextColumn("{task.description}"),

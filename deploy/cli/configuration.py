@@ -24,6 +24,7 @@ from services.scaffolder.configuration import ScaffolderSection
 from services.techdocs.allowed_plugins import PLUGIN_RULE, SAFE_PLUGINS
 from services.techdocs.configuration import TechdocsSection
 from shared.contracts.errors import Invalid
+from shared.guards.regular_files import read_regular_file
 from shared.guards.yaml_lines import locate
 from shared.kit.config.integrations import Backend, Integrations
 from shared.kit.config.sections import (
@@ -108,7 +109,7 @@ def check_config(
         *_refused_plugins(config),
         *(problem for problem in values if problem.key not in without_value),
     ]
-    return _with_lines(path.read_bytes(), problems)
+    return _with_lines(read_regular_file(path), problems)
 
 
 def _warnings(
@@ -122,6 +123,7 @@ def _warnings(
         *warnings.absent_files(usable.catalog, folder),
         *warnings.unknown_kinds(usable.catalog, folder),
         *warnings.unknown_environment(usable.auth),
+        *warnings.open_owner_kinds(usable.catalog, usable.permission),
     ]
     unread_hosts = {key for key in without_value if key.endswith(".host")}
     if not any(HOST_KEYS.match(key) for key in wrong | unread_hosts):

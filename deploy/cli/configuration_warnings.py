@@ -13,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from services.catalog.configuration import CatalogRuleSection, CatalogSection
 from services.catalog.descriptor_checks import read_kinds
 from services.catalog.location_types import unread_type
-from services.gateway.configuration import Auth
+from services.gateway.configuration import Auth, PermissionSection
 from shared.contracts.errors import Invalid
 from shared.guards.addresses import AddressRule, normal_netloc, parse_address
 from shared.guards.globs import glob_base, is_pattern
@@ -23,6 +23,8 @@ from shared.kit.config.public_hosts import AZURE, VISUAL_STUDIO
 Warnings = Iterator[tuple[str, str]]
 #: What `auth.environment` may be without a provider that names it.
 ENVIRONMENTS = {"development", "production"}
+#: The kinds whose entities decide who belongs to an owner.
+OWNER_KINDS = frozenset({"group", "user"})
 
 
 def repeated_hosts(integrations: Integrations) -> Warnings:
@@ -102,6 +104,45 @@ def unknown_kinds(catalog: CatalogSection, folder: Path) -> Warnings:
             advice = f"; did you mean {similar[0]}?" if similar else ""
             below = "" if isinstance(item, str) else ".kind"
             yield f"{key}.allow.{number}{below}", f"there is no kind {name}{advice}"
+
+
+def open_owner_kinds(
+    catalog: CatalogSection, permission: PermissionSection
+) -> Warnings:
+    """The rules by which anybody may say who belongs to an owner.
+
+    What names a group that the catalog does not have is owned by its members as soon
+    as somebody brings it in.
+    """
+    if not permission.enabled:
+        return
+    for number, rule in enumerate(catalog.rules or []):
+        names = [item if isinstance(item, str) else item.kind for item in rule.allow]
+        owners = sorted({name for name in names if name.lower() in OWNER_KINDS})
+        if owners and _is_from_anywhere(rule):
+            message = (
+                f"whoever registers a {' or '.join(owners)} decides who owns what: "
+                "allow it from your organisation's own file only (`locations` with "
+                "`exact`)"
+            )
+            yield f"catalog.rules.{number}", message
+
+
+def _is_from_anywhere(rule: CatalogRuleSection) -> bool:
+    """Whether a rule is for all locations, or for all of a host."""
+    if rule.locations is None:
+        return True
+    return any(
+        location.get("type", "url") == "url"
+        and "exact" not in location
+        and not _names_a_folder(location.get("pattern", ""))
+        for location in rule.locations
+    )
+
+
+def _names_a_folder(pattern: str) -> bool:
+    """Whether addresses of a pattern have a host and the beginning of a path."""
+    return len(glob_base(pattern).split("/")) > len(["https:", "", "host"])
 
 
 def _rules(catalog: CatalogSection) -> Iterator[tuple[str, CatalogRuleSection]]:

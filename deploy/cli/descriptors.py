@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from shared.contracts.errors import CallboardError
+from shared.guards.regular_files import read_regular_file
 from shared.guards.yaml_lines import DocumentLines, locate
 from shared.guards.yaml_text import DESCRIPTOR, load_documents
 
@@ -80,8 +81,7 @@ def read(file: Path) -> list[DescriptorDocument]:
         CallboardError: with line and column, if it is not YAML.
         OSError: if it cannot be read.
     """
-    with file.open("rb") as source:
-        values = load_documents(source.read(DESCRIPTOR.size + 1))
+    values = load_documents(read_regular_file(file, DESCRIPTOR.size + 1))
     return [
         DescriptorDocument(position, value) for position, value in enumerate(values)
     ]
@@ -92,8 +92,7 @@ def lines(file: Path, fields: Mapping[int, Sequence[str]]) -> dict[int, Document
 
     `fields` maps a document's position to paths of fields. Raises as `read` does.
     """
-    with file.open("rb") as source:
-        return locate(source.read(DESCRIPTOR.size + 1), fields)
+    return locate(read_regular_file(file, DESCRIPTOR.size + 1), fields)
 
 
 def _candidate_files(folder: Path) -> Iterator[Path]:
@@ -116,8 +115,7 @@ def _declares(file: Path) -> bool:
 
 
 def _beginning(file: Path) -> bytes:
-    with file.open("rb") as source:
-        return source.read(DESCRIPTOR.size)
+    return read_regular_file(file, DESCRIPTOR.size)
 
 
 def _classify(file: Path, selection: Selection) -> None:

@@ -22,6 +22,7 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
+from shared.guards.regular_files import read_regular_file
 from shared.kit.documents.migrations import LEASE, META, RESTORING
 
 SERVICES = ("catalog", "scaffolder", "techdocs", "gateway")
@@ -184,7 +185,7 @@ def read_manifest(folder: Path) -> tuple[list[DumpedCollection], Document]:
         BadBackup: naming the file.
     """
     try:
-        manifest = json.loads((folder / "manifest.json").read_text())
+        manifest = json.loads(read_regular_file(folder / "manifest.json"))
         dumped = [
             _parse_collection(collection) for collection in manifest["collections"]
         ]

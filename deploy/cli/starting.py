@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.cli.configuration import PortalConfig
+from deploy.cli.configuration_warnings import open_owner_kinds
 from deploy.cli.portal import Portal, PortalError, wait_until
 from deploy.embedded import backing
 from deploy.embedded.rundata import RunData
@@ -64,7 +65,7 @@ def engines_form(data: Path, requested: str | None) -> str:
 def config_file(options: StartOptions) -> Path:
     """The configuration file of the options, else the example's."""
     if options.config is not None:
-        return options.config.resolve()
+        return Path(os.path.realpath(options.config))
     path = EXAMPLES / options.example / "app-config.yaml"
     if not path.is_file():
         raise CannotStart(
@@ -74,8 +75,8 @@ def config_file(options: StartOptions) -> Path:
     return path
 
 
-def unknown_config_keys(options: StartOptions) -> list[str]:
-    """Check the configuration; returns its unknown keys.
+def config_warnings(options: StartOptions) -> list[str]:
+    """Check the configuration; its unknown keys, and rules that give rights away.
 
     Raises:
         CannotStart: naming the problem.
@@ -98,7 +99,12 @@ def unknown_config_keys(options: StartOptions) -> list[str]:
     except CallboardError as error:
         raise CannotStart(error.message) from error
     values = config.model_dump(by_alias=True)
-    return [unknown.key for unknown in unknown_keys(PortalConfig, values)]
+    unknown = [item.key for item in unknown_keys(PortalConfig, values)]
+    warned_values = open_owner_kinds(config.catalog, config.permission)
+    return [
+        *(f"{key} means nothing here" for key in unknown),
+        *(f"{key}: {message}" for key, message in warned_values),
+    ]
 
 
 def prepare(options: StartOptions, progress: Progress) -> RunData:

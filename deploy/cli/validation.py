@@ -4,6 +4,7 @@ The catalog checks descriptors, the scaffolder the expressions of templates.
 """
 
 import asyncio
+import os
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -72,7 +73,7 @@ def check_path(path: Path, kinds: Sequence[Path] = ()) -> list[Finding]:
         Invalid: if the file of an own kind breaks a rule.
         NotFound: if there is nothing to check.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         raise NotFound(f"There is no {path}")
     return asyncio.run(_Checks(path, kinds).run())
 
@@ -102,13 +103,13 @@ class _Checks:
     def _add_folder(self) -> None:
         selection = descriptors.select(self.path)
         for file, reason in selection.left_out.items():
-            self._checked.add(file.resolve())
+            self._checked.add(_real_path(file))
             self.findings.append(Finding(file, left_out=reason))
         for file, problem in selection.problems.items():
-            self._checked.add(file.resolve())
+            self._checked.add(_real_path(file))
             self.findings.append(Finding(file, error=problem))
         for file, documents in selection.documents.items():
-            self._checked.add(file.resolve())
+            self._checked.add(_real_path(file))
             self._pending.append((file, documents))
         if not self._pending and not selection.problems:
             names = ", ".join(descriptors.NAMES)
@@ -118,7 +119,7 @@ class _Checks:
             )
 
     def _add_file(self, file: Path) -> None:
-        self._checked.add(file.resolve())
+        self._checked.add(_real_path(file))
         try:
             self._pending.append((file, descriptors.read(file)))
         except OSError as error:
@@ -184,6 +185,11 @@ def _expression_error(template: Entity) -> CallboardError | None:
     """The error of a template with expressions that cannot work."""
     errors = expression_errors(template.spec)
     return Invalid("; ".join(error.message for error in errors)) if errors else None
+
+
+def _real_path(file: Path) -> Path:
+    """Where a file really lies; of a link that leads to itself, the link."""
+    return Path(os.path.realpath(file))
 
 
 def _display_path(file: Path, target: Path) -> Path:

@@ -1,5 +1,6 @@
 """Locations, providers and rules that the configuration names, for the catalog."""
 
+import os
 from pathlib import Path
 
 from services.catalog.configuration import (
@@ -43,7 +44,7 @@ def _read_locations(config: CatalogConfig) -> list[ConfiguredLocation]:
 
 def _location(item: ConfiguredLocation, folder: Path) -> LocationRef:
     if item.type == "file":
-        return LocationRef("file", str((folder / item.target).resolve()))
+        return LocationRef("file", os.path.realpath(folder / item.target))
     return LocationRef(item.type, item.target)
 
 

@@ -5,6 +5,7 @@ an address counts as valid, and a Location's target at an address is not followe
 """
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +72,7 @@ class DescriptorChecks:
     async def check(self, file: Path, document: Any) -> CheckedDocument:
         """Apply the catalog's rules to a document of a file."""
         result = CheckedDocument()
-        location = LocationRef("file", str(file.resolve()))
+        location = LocationRef("file", os.path.realpath(file))
         try:
             result.ref = str(envelope.identify(document))
             contents = await self._read_placeholders(location, document)
@@ -129,7 +130,7 @@ class LocalReading:
     """Reads files that a descriptor refers to, from its repository or its folder."""
 
     def __init__(self, path: Path) -> None:
-        folder = (path if path.is_dir() else path.parent).resolve()
+        folder = Path(os.path.realpath(path if path.is_dir() else path.parent))
         parents = (folder, *folder.parents)
         repository = next(
             (parent for parent in parents if (parent / ".git").exists()), folder

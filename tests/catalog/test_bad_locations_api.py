@@ -188,6 +188,26 @@ async def test_kinds_that_the_rules_do_not_allow_are_refused(
         assert "kind User is not allowed" in problem
 
 
+async def test_what_new_rules_refuse_stays_until_it_is_deleted(
+    database: Any, data: Path
+) -> None:
+    """Its status names the rule; once it is deleted, nothing brings it back."""
+    file = write(data, "all.yaml", builders.group("old"), builders.component("a"))
+    async with running(database, data) as catalog:
+        await catalog.register(file)
+    rules = "catalog:\n  fileLocations: true\n  rules: [{allow: [Component]}]\n"
+    async with running(database, data, rules) as catalog:
+        group = await catalog.entity("group:default/old")
+        assert group is not None
+        message = group["status"]["items"][0]["message"]
+        assert "the kind Group is not allowed from" in message
+        uid = group["metadata"]["uid"]
+        await catalog.ask("DELETE", f"/entities/by-uid/{uid}")
+        write(data, "all.yaml", builders.group("old"), builders.component("b"))
+        await catalog.ask("POST", "/refresh", {"entityRef": "component:a"})
+        assert await catalog.refs() == {"component:a", "component:b"}
+
+
 async def test_an_invalid_change_keeps_the_last_valid_entity(
     database: Any, data: Path
 ) -> None:

@@ -18,6 +18,7 @@ from services.catalog.descriptor import fields
 from services.catalog.descriptor.spec_schema import SpecSchema
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
+from shared.guards.regular_files import read_regular_file
 from shared.guards.yaml_text import load_yaml
 
 BUILT_IN = Path(__file__).with_name("builtin_kinds")
@@ -125,7 +126,7 @@ def _read_files(files: Iterable[Path], kinds: Kinds) -> Kinds:
     labels = {name.lower(): "a built-in kind" for name in kinds}
     for file in files:
         try:
-            kind = read_kind(file.read_bytes(), file.name)
+            kind = read_kind(read_regular_file(file), file.name)
         except OSError as error:
             raise Invalid(f"{file}: cannot be read: {error.strerror}") from error
         # Refs do not tell upper from lower case, so neither may kinds.

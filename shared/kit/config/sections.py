@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from shared.contracts.errors import Invalid
+from shared.guards.regular_files import read_regular_file
 from shared.guards.yaml_text import load_yaml
 from shared.kit.config.values import is_reference, refuse_reference, value_of
 
@@ -69,7 +70,7 @@ def read_file(path: Path) -> dict[str, Any]:
         Invalid: naming the file and the reason.
     """
     try:
-        body = path.read_bytes()
+        body = read_regular_file(path)
     except OSError as error:
         raise Invalid(f"{path}: cannot be read: {error.strerror}") from error
     raw = load_yaml(body, label=str(path), settings=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from shared.contracts.errors import Invalid
+from shared.guards.regular_files import read_regular_file
 
 #: The variable that lists, separated by commas, variables that this process does not
 #: get because it does not need them. They count as empty.
@@ -76,8 +77,7 @@ def _variable(name: str, environ: Mapping[str, str], default: str | None = None)
 def _content(name: str, folder: Path) -> str:
     """The text of a file without blanks at its end, as Backstage reads it."""
     try:
-        with (folder / name).open("rb") as file:
-            body = file.read(FILE_LIMIT + 1)
+        body = read_regular_file(folder / name, FILE_LIMIT + 1)
         if len(body) > FILE_LIMIT:
             raise Invalid(f"$file: {name} has over {FILE_LIMIT} bytes")
         return body.decode().rstrip()
