@@ -123,7 +123,7 @@ def _warnings(
         *warnings.absent_files(usable.catalog, folder),
         *warnings.unknown_kinds(usable.catalog, folder),
         *warnings.unknown_environment(usable.auth),
-        *warnings.open_owner_kinds(usable.catalog, usable.permission),
+        *warnings.open_owner_kinds(usable.catalog, usable.permission, usable.auth),
     ]
     unread_hosts = {key for key in without_value if key.endswith(".host")}
     if not any(HOST_KEYS.match(key) for key in wrong | unread_hosts):

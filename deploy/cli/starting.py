@@ -100,7 +100,7 @@ def config_warnings(options: StartOptions) -> list[str]:
         raise CannotStart(error.message) from error
     values = config.model_dump(by_alias=True)
     unknown = [item.key for item in unknown_keys(PortalConfig, values)]
-    warned_values = open_owner_kinds(config.catalog, config.permission)
+    warned_values = open_owner_kinds(config.catalog, config.permission, config.auth)
     return [
         *(f"{key} means nothing here" for key in unknown),
         *(f"{key}: {message}" for key, message in warned_values),

@@ -66,6 +66,8 @@ def test_groups_of_some_sources_are_no_warning(tmp_path: Path, rule: str) -> Non
     everywhere = "catalog: {rules: [{allow: [Group]}]}"
     assert warnings(tmp_path, everywhere) == []
     assert warnings(tmp_path, POLICY) == []
+    anybody = "auth: {environment: development, developmentSignIn: true}"
+    assert warnings(tmp_path, POLICY, anybody, everywhere) == []
     location = f"type: url, target: '{ORGANISATION}', rules: [{{allow: [Group]}}]"
     reading = "backend: {reading: {allow: [{host: git.example}]}}"
     configured = f"catalog: {{locations: [{{{location}}}]}}"
@@ -88,10 +90,8 @@ def test_a_start_warns_as_well(tmp_path: Path, monkeypatch: Any) -> None:
     assert warned[1] in CliRunner().invoke(app, words).stderr
 
 
-def test_no_example_with_a_policy_lets_anybody_bring_in_groups(
-    tmp_path: Path, monkeypatch: Any
-) -> None:
-    """That of the playhouse, and the one to copy for work."""
+def test_no_example_is_warned_of(tmp_path: Path, monkeypatch: Any) -> None:
+    """The one to copy for work takes groups from one file; the other has no secrets."""
     for name in ("GIT_HOST", "GIT_TOKEN", "WEBHOOK_SECRET", "API_TOKEN"):
         monkeypatch.setenv(f"CALLBOARD_{name}", "git.example")
     monkeypatch.setenv("CALLBOARD_BASE_URL", "https://callboard.example")
