@@ -120,8 +120,7 @@ async def test_a_branch_and_then_a_provider_get_another_name(
         assert await has_closed_file(catalog, host, "git:all")
     copy = host.copies / "hush"
     if not is_there:
-        run("git", "rm", "-q", FILE, cwd=copy)
-        run("git", "commit", "-q", "-m", "No descriptor", cwd=copy)
+        host.commit("hush", {FILE: None})
     run("git", "push", "-q", "origin", "HEAD:trunk", cwd=copy)
     repository = host.bare / "hush.git"
     run("git", "symbolic-ref", "HEAD", "refs/heads/trunk", cwd=repository)

@@ -27,7 +27,7 @@ class RenamedFiles:
         self._spent = 0.0
 
     async def paths(
-        self, target: GitTarget, since: str, commit: str, *, same: bool
+        self, target: GitTarget, since: str, commit: str, *, same: bool = False
     ) -> Sequence[str]:
         """Where the file is at a commit that is at the target's path at `since`.
 
@@ -46,7 +46,7 @@ class RenamedFiles:
         return renames.get(target.path, [target.path])
 
     async def _listed(
-        self, target: GitTarget, since: str, commit: str, *, same: bool
+        self, target: GitTarget, since: str, commit: str, *, same: bool = False
     ) -> Mapping[str, Sequence[str]] | CallboardError:
         if self._spent >= SECONDS:
             return Unavailable("The renamed files of a reading take too long to find")
