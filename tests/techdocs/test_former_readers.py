@@ -81,15 +81,22 @@ async def test_docs_go_when_their_entity_has_other_readers(
     assert await answers(techdocs) == (200, True)
 
 
-async def test_docs_stay_for_fewer_readers_and_where_their_descriptor_moves(
-    techdocs: Running,
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param({}, RESTRICTED, id="fewer"),
+        pytest.param({VISIBILITY: "public"}, {}, id="all, as before"),
+    ],
+)
+async def test_docs_stay_for_the_same_readers_and_where_their_descriptor_moves(
+    techdocs: Running, before: Any, after: Any
 ) -> None:
     """Who sees the entity might see it before."""
     techdocs.host.commit("box", SITE)
-    await tell(techdocs, put(techdocs, "box"))
+    await tell(techdocs, put(techdocs, "box", **before))
     await techdocs.built("web")
     techdocs.host.commit("box", BROKEN)
     place = f"url:https://{HOST}/box/blob/main/other.yaml"
     moved = {"backstage.io/managed-by-location": place}
-    await tell(techdocs, put(techdocs, "box", **RESTRICTED, **moved))
+    await tell(techdocs, put(techdocs, "box", **after, **moved))
     assert await answers(techdocs) == (200, True)

@@ -98,10 +98,17 @@ async def _adopt(
     except CallboardError:
         # The address is none of its host any more.
         return
+    is_closed = await is_closing(catalog, root)
     for provider in providers:
         if place.repository and place.host == provider.host.lower():
-            was_discovered = retired_id != CONFIG
-            branch = await _branch_of(catalog, root, place, provider, was_discovered)
+            if is_closed and retired_id != CONFIG:
+                # Whatever the provider's branch is: this one may be the default no
+                # more, and a scan hands over what the root closes to the one that its
+                # repository has now.
+                branch = place.branch
+            else:
+                unknown = place.branch if is_closed else ""
+                branch = await _branch_of(catalog, place, provider, unknown)
             location = catalog.sources.descriptor(
                 provider.host, place.repository, branch or "HEAD", provider.path
             )
@@ -110,29 +117,21 @@ async def _adopt(
 
 
 async def _branch_of(
-    catalog: CatalogContext,
-    root: RootLocation,
-    place: RepositoryPath,
-    provider: Provider,
-    was_discovered: bool,
+    catalog: CatalogContext, place: RepositoryPath, provider: Provider, unknown: str
 ) -> str:
-    """The branch that a provider means for a root; "" for the default branch.
+    """The branch that a provider means in a repository; "" for the default branch.
 
-    A discovered root that closes anything is meant whatever its branch: the branch may
-    be the default no more, and a scan hands over what the root closes to the one that
-    its repository has now. Where the default branch is not known, any such root is.
+    A place without a branch is on the default branch. `unknown` is the answer where the
+    host does not tell its default branch now.
     """
     if not place.branch:
         return ""
-    is_closed = await is_closing(catalog, root)
-    if was_discovered and is_closed:
-        return place.branch
     if provider.branch:
         return provider.branch
     try:
         return await catalog.sources.default_branch(place.host, place.repository)
     except CallboardError:
-        return place.branch if is_closed else ""
+        return unknown
 
 
 async def _is_unconfigured(_: RootLocation) -> bool:

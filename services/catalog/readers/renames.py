@@ -46,7 +46,7 @@ class RenamedFiles:
         return renames.get(target.path, [target.path])
 
     async def _listed(
-        self, target: GitTarget, since: str, commit: str, *, same: bool = False
+        self, target: GitTarget, since: str, commit: str, *, same: bool
     ) -> Mapping[str, Sequence[str]] | CallboardError:
         if self._spent >= SECONDS:
             return Unavailable("The renamed files of a reading take too long to find")

@@ -17,7 +17,7 @@ from services.techdocs.model import (
     touches,
 )
 from services.techdocs.ports import DocsCatalog, DocsSources, Records
-from shared.contracts.annotations import MANAGED_BY_LOCATION, VISIBILITY
+from shared.contracts.annotations import MANAGED_BY_LOCATION, PUBLIC, VISIBILITY
 from shared.contracts.catalog import EntityChange
 from shared.contracts.docs_sources import DocsSource, source_of
 from shared.contracts.entity import Entity
@@ -84,11 +84,10 @@ def _has_other_readers(former: Entity, entity: Entity, sources: DocsSources) -> 
     It goes then, and comes with the next build that succeeds: the name is another
     entity's now, or what was restricted is not, or for others.
     """
-    former_visibility = former.annotations.get(VISIBILITY)
     return (
         former.metadata.get("uid") != entity.metadata.get("uid")
         or _origin(former, sources) != _origin(entity, sources)
-        or former_visibility not in {None, entity.annotations.get(VISIBILITY)}
+        or former.visibility not in ("", PUBLIC, entity.visibility)
     )
 
 
