@@ -159,11 +159,13 @@ class Exported:
     """The result of copying a folder.
 
     `outside` are paths of the repository outside the folder, to which its links lead;
-    `warnings` are lines for the log about what was left out.
+    `warnings` are lines for the log about what was left out. `has_hidden_files`: files
+    were left out that not all readers may read.
     """
 
     outside: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    has_hidden_files: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +175,8 @@ class Prepared:
     `content` is the hash of all that the site is made of, `config` the name of the
     configuration, `watched` the paths of the sources. The links are addresses in the
     repository with `{path}` in them; `readme` is the README that is the first page.
-    With `depends_on_rights`, links lead out of the folder: what they bring may change
-    without a commit.
+    With `depends_on_rights`, links lead out of the folder, or its repository has
+    something hidden: what is read may change without a commit.
     """
 
     folder: str

@@ -1,6 +1,7 @@
 """The ports of techdocs: sources, generator, sites, records, catalog."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
@@ -20,17 +21,37 @@ from shared.contracts.entity import Entity
 Say = Callable[[str], None]
 
 
-#: Given locations, returns those that not all readers of the docs may read.
-ClosedLocations = Callable[[Sequence[str]], Awaitable[Collection[str]]]
+class DocsRights(Protocol):
+    """What all readers of some docs may read, by locations (`url:https://…`)."""
+
+    async def closed(self, locations: Sequence[str]) -> Collection[str]:
+        """Those of some places that not all of them may read."""
+        ...
+
+    async def hidden(self, locations: Sequence[str]) -> Collection[str]:
+        """Those of the files of the docs' own source that are hidden from some."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HiddenFiles:
+    """Files that not all readers of an entity may read.
+
+    `has_hidden`: their source has some, these or others.
+    """
+
+    locations: frozenset[str]
+    has_hidden: bool
 
 
 class DocsSources(Protocol):
     """Reads docs from repositories and folders of this machine."""
 
-    def shown_to(self, closed: ClosedLocations) -> "DocsSources":
-        """The same sources, where links of repositories to closed places lead nowhere.
+    def shown_to(self, rights: DocsRights) -> "DocsSources":
+        """The same sources, for readers with these rights.
 
-        `closed` is called where links lead, but for those within a folder that is read.
+        Links of repositories to closed places lead nowhere, but for those within a
+        folder that is read; and hidden files are as good as absent.
         """
         ...
 
@@ -217,6 +238,14 @@ class DocsCatalog(Protocol):
         self, locations: Sequence[str], ref: str
     ) -> Collection[str]:
         """The locations where not everybody who may see an entity may read."""
+        ...
+
+    async def hidden_files(self, locations: Sequence[str], ref: str) -> HiddenFiles:
+        """The files of an entity's own source that are hidden from some of its readers.
+
+        The same as `closed_locations`, but where nothing hidden has files, they are its
+        own.
+        """
         ...
 
     async def checksum(self) -> str:

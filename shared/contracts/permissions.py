@@ -91,6 +91,7 @@ ROUTES: Mapping[str, tuple[Route, ...]] = {
     "catalog": (
         *_operations_routes("/snapshot", "/snapshot/checksum"),
         Route("POST", "/sources/open", Need(SNAPSHOT_READ)),
+        Route("POST", "/sources/hidden", Need(SNAPSHOT_READ)),
         Route("POST", "/snapshot/operations", Need(SNAPSHOT_READ)),
         Route("GET", "/entities", _READS),
         Route("GET", "/entities/by-query", _READS),

@@ -6,7 +6,7 @@ an archive or a folder; `foreign_files` does the writing.
 
 import posixpath
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -176,6 +176,11 @@ class TreeIndex:
     def __post_init__(self) -> None:
         self._by_path = {entry.path: entry for entry in self.entries}
         self._paths = sorted(self._by_path)
+
+    def without(self, paths: Collection[str]) -> "TreeIndex":
+        """The same tree without some files and links."""
+        entries = [entry for entry in self.entries if entry.path not in paths]
+        return TreeIndex(entries, self.targets)
 
     def entry(self, path: str) -> ForeignEntry | None:
         """The entry at a resolved path; None if it is a folder or absent."""

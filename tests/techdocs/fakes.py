@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from services.techdocs.model import CatalogRevision
+from services.techdocs.ports import HiddenFiles
 from shared.contracts.catalog import Cause, EntityChange, EntityDeleted, EntityUpdated
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Unavailable
@@ -28,6 +29,8 @@ class MemoryCatalog:
         self.away = False
         #: The beginnings of addresses that not all readers may read.
         self.closed: set[str] = set()
+        #: The same of files in the entities' own sources.
+        self.hidden: set[str] = set()
         self.snapshots = 0
 
     def put(self, entity: Mapping[str, Any], **annotations: str) -> EntityChange:
@@ -83,6 +86,16 @@ class MemoryCatalog:
             for location in locations
             if any(location.startswith(f"url:{prefix}") for prefix in self.closed)
         ]
+
+    async def hidden_files(self, locations: Sequence[str], ref: str) -> HiddenFiles:
+        self._answers()
+        assert ref in self.entities
+        hidden = (
+            location
+            for location in locations
+            if any(location.startswith(prefix) for prefix in self.hidden)
+        )
+        return HiddenFiles(frozenset(hidden), bool(self.hidden))
 
     async def checksum(self) -> str:
         self._answers()

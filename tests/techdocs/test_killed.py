@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from deploy.embedded.engines import free_port
 from services.techdocs.configuration import TechdocsConfig
@@ -59,6 +64,26 @@ async def process(
         await started.wait()
 
 
+async def nothing_hidden(request: Request) -> JSONResponse:
+    locations = (await request.json())["locations"]
+    return JSONResponse({"hasHidden": False, "items": [False] * len(locations)})
+
+
+@asynccontextmanager
+async def catalog() -> AsyncIterator[str]:
+    """The address of a catalog in miniature: nothing is hidden from anybody."""
+    route = Route("/sources/hidden", nothing_hidden, methods=["POST"])
+    config = uvicorn.Config(Starlette(routes=[route]), port=0, log_level="critical")
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    await until(lambda: server.started, "the catalog's server")
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
 def documented() -> dict[str, Any]:
     """An entity whose docs are in the repository `box`."""
     return component(
@@ -86,7 +111,6 @@ async def test_a_killed_build_is_completed_once(
     mirrors = RepositoryMirrors(tmp_path / "mirrors", config.integrations)
     revision = CatalogRevision(REF, 1, Entity(documented()))
     await store_revisions([revision], records, GitAndFolders(mirrors))
-    settings = installation.settings(kafka=kafka, port=free_port())
     events: list[EventRecord] = []
 
     async def receive(records: Any) -> None:
@@ -107,7 +131,8 @@ async def test_a_killed_build_is_completed_once(
         return bool(result and result.get("site") and not result["pending"])
 
     log = tmp_path / "techdocs.log"
-    async with LiveReader(kafka, [DOCS_BUILT], receive) as reader:
+    async with catalog() as url, LiveReader(kafka, [DOCS_BUILT], receive) as reader:
+        settings = installation.settings(kafka=kafka, port=free_port(), catalog_url=url)
         await asyncio.wait_for(reader.reading.wait(), 30)
         async with process(settings, log) as first:
             await until(building, "a build")

@@ -60,6 +60,7 @@ QUESTIONS: dict[tuple[str, str, str], tuple[Any, ...]] = {
     ("catalog", "POST", "/analyze-location"): (),
     ("catalog", "POST", "/sources/readable"): (),
     ("catalog", "POST", "/sources/open"): (),
+    ("catalog", "POST", "/sources/hidden"): (),
     # For services alone.
     ("catalog", "POST", "/snapshot/operations"): (),
     ("catalog", "GET", "/.well-known/backstage/permissions/metadata"): (),

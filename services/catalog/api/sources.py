@@ -23,6 +23,8 @@ from shared.kit.http.models import RequestModel, ResponseModel
 from shared.kit.http.service_tokens import Principal
 
 MOST_LOCATIONS = 100
+#: Of the files of one folder, in one question.
+MOST_FILES = 2_000
 #: Characters: more than any address or path has that can be read.
 LONGEST_LOCATION = 8_192
 
@@ -124,6 +126,38 @@ async def open_to_readers(
     rights = writes.catalog.rights
     readers = rights.readers_of(str(parse_ref(body.entity_ref)))
     return await _readability(body.locations, readers, rights)
+
+
+class EntityFileList(RequestModel):
+    """Files that an entity names as its own: `url:https://…`."""
+
+    entity_ref: str
+    locations: Annotated[Texts, Field(max_length=MOST_FILES)]
+
+
+class HiddenFileList(ResponseModel):
+    """Whether files are hidden: as many items as locations, in their order.
+
+    `has_hidden`: their sources have some, these or others.
+    """
+
+    has_hidden: bool
+    items: list[bool]
+
+
+@router.post("/sources/hidden", include_in_schema=False)
+async def hidden_to_readers(
+    body: EntityFileList, _: ServiceCaller, writes: CatalogWrites
+) -> HiddenFileList:
+    """Which files of an entity's own source not all of its readers may read.
+
+    For services that show an entity's readers the files around it.
+    """
+    rights = writes.catalog.rights
+    readers = rights.readers_of(str(parse_ref(body.entity_ref)))
+    locations = (_location(text, "request/body/locations") for text in body.locations)
+    hidden = await rights.hidden_files(locations, readers)
+    return HiddenFileList(has_hidden=hidden.has_hidden, items=hidden.items)
 
 
 async def _readability(

@@ -79,10 +79,17 @@ class SourceIndex:
         place = self._places.get(location)
         if place is None:
             try:
-                place = self._locate(parse_location(location))
+                place = self.located(parse_location(location))
             except CallboardError:
                 place = RepositoryPath("", location, "", "")
             if len(self._places) >= REMEMBERED_PLACES:
                 self._places.clear()
             self._places[location] = place
         return place
+
+    def located(self, location: LocationRef) -> RepositoryPath:
+        """Where a location lies, which is not remembered."""
+        try:
+            return self._locate(location)
+        except CallboardError:
+            return RepositoryPath("", str(location), "", "")

@@ -3,7 +3,14 @@
 The portal reads with its own credentials, which open more than one reader may read.
 """
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
@@ -56,6 +63,17 @@ class SourceReader:
     views: dict[str, tuple[int, SourceView]] = field(default_factory=dict)
 
 
+@dataclass(slots=True)
+class FileVisibility:
+    """Whether files are hidden from a reader: as many items as files, in their order.
+
+    `has_hidden`: something of their sources is, one of them or not.
+    """
+
+    items: list[bool] = field(default_factory=list)
+    has_hidden: bool = False
+
+
 class SourceRights:
     """Answers from the index of sources.
 
@@ -102,6 +120,26 @@ class SourceRights:
             ]
 
         return hidden_paths
+
+    async def hidden_files(
+        self, locations: Iterable[LocationRef], reader: SourceReader
+    ) -> FileVisibility:
+        """Which files, that something visible names as its own, are not its reader's.
+
+        Of the source of something visible: what belongs to nothing at all is not
+        hidden there.
+        """
+        result = FileVisibility()
+        async for location in in_turns(locations):
+            is_hidden = False
+            if reader.sees is not None:
+                place = self._index.located(location)
+                view = await self._view(place, reader, reader.sees)
+                if view.has_hidden:
+                    result.has_hidden = True
+                    is_hidden = view.lies_around(place, raw=True) is False
+            result.items.append(is_hidden)
+        return result
 
     async def _may_read(
         self, place: RepositoryPath, reader: SourceReader, *, raw: bool
@@ -307,15 +345,17 @@ class SourceRights:
     def readers_of(self, ref: str) -> SourceReader:
         """All readers of an entity as one reader, who may read what all of them may.
 
-        The readers of a restricted entity are its owners.
+        The readers of a restricted entity are its owners, and who sees everything.
         """
         if self._is_open(ref):
             return self.nobody()
         owners = self._owners(ref)
 
         def see(other_ref: str) -> bool:
-            return self._is_open(other_ref) or bool(
-                owners and owners <= self._owners(other_ref)
+            return (
+                other_ref == ref
+                or self._is_open(other_ref)
+                or bool(owners and owners <= self._owners(other_ref))
             )
 
         return SourceReader(see, explores=True)

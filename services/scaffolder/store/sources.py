@@ -14,7 +14,7 @@ from services.scaffolder.workspace.folder_sources import (
 )
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.kit.git.addresses import GitTarget, is_folder
-from shared.kit.git.link_rights import HiddenPaths, hidden_by_location
+from shared.kit.git.link_rights import HiddenPaths, PathRights, hidden_by_location
 from shared.kit.git.not_found import repository_not_found_message
 from shared.kit.git.url_reader import UrlReader
 
@@ -81,7 +81,7 @@ class UrlSources:
             commit,
             target.path,
             folder,
-            hidden_paths=self._hidden_paths(target, hidden),
+            rights=PathRights(self._hidden_paths(target, hidden)),
         )
         return [
             f"{path} is another repository (a submodule); its files are left out"

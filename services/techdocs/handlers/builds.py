@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from services.techdocs.build_log import BuildLog, without_paths
 from services.techdocs.generator.job import GENERATOR_VERSION, SITE_FILE, Job
 from services.techdocs.generator.site_summary import SiteSummary
+from services.techdocs.handlers.build_rights import BuildRights
 from services.techdocs.handlers.documented import repository_of
 from services.techdocs.model import (
     CHECK,
@@ -45,6 +45,8 @@ from shared.contracts.errors import CallboardError, Unavailable, message_of
 FIRST_LINES, LAST_LINES = 100, 200
 #: The pause after a build that a limit stopped: the first, doubled, and the longest.
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 3_600.0, 86_400.0
+#: Raised when a source is prepared by other rules, so that each is prepared once more.
+PREPARING_VERSION = 2
 LOG = logging.getLogger("techdocs")
 
 
@@ -105,13 +107,17 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         await _require_open(record, place, tools)
         commit = await tools.sources.commit(place)
         source_state = _source_state(record, place, commit)
-        if source_state is not None and source_state == record.looked:
+        is_same = source_state is not None and source_state == record.looked
+        # What changed may be the rights, without a commit.
+        if is_same and record.due == CHECK:
             tell(_unchanged(record))
             return Unchanged(looked=source_state)
-        prepared = await _prepare(record, place, commit, tools, tell, workspace)
+        rights = BuildRights(tools.catalog, record.ref)
+        prepared = await _prepare(record, place, commit, tools, rights, tell, workspace)
         if prepared.depends_on_rights:
             source_state = None
         outcome = await _outcome(record, prepared, place, tools, tell, workspace, start)
+        await rights.require_current()
         rests = record.failure is not None and record.failure.retry_at is not None
         if rests and isinstance(outcome, Unchanged):
             # The next check builds it, if its pause is over.
@@ -156,7 +162,8 @@ def _source_state(
     if commit is None:
         return None
     source = f"{place.host}/{place.repository}/{place.folder}"
-    return f"{GENERATOR_VERSION}|{commit}|{source}|{record.title}"
+    version = f"{GENERATOR_VERSION}.{PREPARING_VERSION}"
+    return f"{version}|{commit}|{source}|{record.title}"
 
 
 async def _prepare(
@@ -164,20 +171,14 @@ async def _prepare(
     place: DocsFolder,
     commit: str | None,
     tools: BuildTools,
+    rights: BuildRights,
     say: Say,
     workspace: Path,
 ) -> Prepared:
     say(f"info: Step 1 of 3: Preparing docs for entity {record.ref}")
-    depends_on_rights = False
-
-    async def closed(locations: Sequence[str]) -> Collection[str]:
-        nonlocal depends_on_rights
-        depends_on_rights = True
-        return await tools.catalog.closed_locations(locations, record.ref)
-
     prepared = await prepare(
         place,
-        tools.sources.shown_to(closed),
+        tools.sources.shown_to(rights),
         _new_folder(workspace / "source"),
         commit=commit,
         title=record.title,
@@ -185,7 +186,7 @@ async def _prepare(
         say=say,
     )
     say(f"info: Prepare step completed for entity {record.ref}")
-    return replace(prepared, depends_on_rights=depends_on_rights)
+    return replace(prepared, depends_on_rights=rights.matter)
 
 
 def _new_folder(folder: Path) -> Path:

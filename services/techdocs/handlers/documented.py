@@ -17,7 +17,13 @@ from services.techdocs.model import (
     touches,
 )
 from services.techdocs.ports import DocsCatalog, DocsSources, Records
-from shared.contracts.annotations import MANAGED_BY_LOCATION, PUBLIC, VISIBILITY
+from shared.contracts.annotations import (
+    MANAGED_BY_LOCATION,
+    PUBLIC,
+    SOURCE_LOCATION,
+    TECHDOCS_REF,
+    VISIBILITY,
+)
 from shared.contracts.catalog import EntityChange
 from shared.contracts.docs_sources import DocsSource, source_of
 from shared.contracts.entity import Entity
@@ -25,6 +31,8 @@ from shared.contracts.errors import Invalid
 from shared.contracts.gateway import RepositoryPushed
 
 BATCH = 500
+#: What says of a restricted entity which files are its own, and who may read them.
+OWN_FILES = (MANAGED_BY_LOCATION, SOURCE_LOCATION, TECHDOCS_REF, "spec.owner")
 
 
 async def entities_changed(
@@ -153,7 +161,8 @@ def _repository_affected(change: EntityChange, sources: DocsSources) -> str | No
     is_marked = VISIBILITY in entity.annotations
     came_or_went = change.entity is None or change.revision == 1
     named = any(VISIBILITY in path for path in change.changed)
-    if not named and not (is_marked and came_or_went):
+    moved = any(field in path for path in change.changed for field in OWN_FILES)
+    if not named and not (is_marked and (came_or_went or moved)):
         return None
     return repository_of(entity, sources)
 

@@ -74,6 +74,8 @@ async def prepare(
         exported = [await sources.export(place, commit, "", folder)]
     for warning in dict.fromkeys(line for one in exported for line in one.warnings):
         say(f"warn: {warning}")
+    if any(one.has_hidden_files for one in exported):
+        say("info: Files that not all readers of these docs may read are left out")
     elsewhere = [path for one in exported for path in one.outside]
     readme = await _index(plan, place, sources, commit, folder, say)
     links = [sources.link(place, "edit"), sources.link(place, "blob")]

@@ -1,11 +1,13 @@
 """The catalog as techdocs sees it: its snapshot, and one entity at a time."""
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from itertools import compress
 from urllib.parse import quote
 
 import orjson
 
 from services.techdocs.model import CatalogRevision
+from services.techdocs.ports import HiddenFiles
 from shared.contracts.entity import Entity
 from shared.contracts.errors import NotFound
 from shared.contracts.ref import parse_ref
@@ -14,6 +16,8 @@ from shared.kit.http.service_tokens import Principal
 
 #: So many locations the catalog takes in one question.
 MOST_LOCATIONS = 100
+#: And so many files.
+MOST_FILES = 2_000
 
 
 class HttpDocsCatalog:
@@ -57,6 +61,17 @@ class HttpDocsCatalog:
                 if item["readable"] is not True
             )
         return closed
+
+    async def hidden_files(self, locations: Sequence[str], ref: str) -> HiddenFiles:
+        hidden: set[str] = set()
+        has_hidden = False
+        for start in range(0, len(locations), MOST_FILES):
+            part = list(locations[start : start + MOST_FILES])
+            body = {"entityRef": ref, "locations": part}
+            answer = await self._calls.post_json("catalog", "/sources/hidden", body)
+            has_hidden = has_hidden or answer["hasHidden"]
+            hidden.update(compress(part, answer["items"]))
+        return HiddenFiles(frozenset(hidden), has_hidden)
 
     async def checksum(self) -> str:
         answer = await self._calls.get_json("catalog", "/snapshot/checksum")

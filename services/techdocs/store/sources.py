@@ -2,7 +2,7 @@
 
 import asyncio
 import posixpath
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from services.techdocs.annotations import file_as_source
 from services.techdocs.model import DocsFolder, Exported
-from services.techdocs.ports import ClosedLocations, DocsSources
+from services.techdocs.ports import DocsRights, DocsSources
 from shared.contracts.docs_sources import DocsSource
 from shared.contracts.errors import Invalid, NotFound, TooLarge
 from shared.guards.foreign_files import ForeignFolder
@@ -21,7 +21,7 @@ from shared.guards.foreign_trees import (
     follow_links,
 )
 from shared.kit.git.addresses import GitTarget
-from shared.kit.git.link_rights import HiddenPaths, hidden_by_location
+from shared.kit.git.link_rights import ALL_PATHS, PathRights, hidden_by_location
 from shared.kit.git.mirrors import RepositoryMirrors
 
 FILES = 20_000
@@ -35,18 +35,37 @@ class GitAndFolders(DocsSources):
     """The sources of an installation: its Git hosts, and `file:` locations."""
 
     def __init__(
-        self, mirrors: RepositoryMirrors, closed: ClosedLocations | None = None
+        self, mirrors: RepositoryMirrors, rights: DocsRights | None = None
     ) -> None:
         self._mirrors = mirrors
-        self._closed = closed
+        self._rights = rights
 
-    def shown_to(self, closed: ClosedLocations) -> "GitAndFolders":
-        return GitAndFolders(self._mirrors, closed)
+    def shown_to(self, rights: DocsRights) -> "GitAndFolders":
+        return GitAndFolders(self._mirrors, rights)
 
-    def _hidden_paths(self, target: GitTarget) -> HiddenPaths | None:
-        if self._closed is None:
-            return None
-        return hidden_by_location(target, self._mirrors.locate, self._closed)
+    def _path_rights(self, target: GitTarget) -> PathRights:
+        if self._rights is None:
+            return ALL_PATHS
+        return PathRights(
+            hidden_by_location(target, self._mirrors.locate, self._rights.closed),
+            hidden_by_location(target, self._mirrors.locate, self._rights.hidden),
+        )
+
+    async def _hidden(self, place: DocsFolder, paths: Sequence[str]) -> Collection[str]:
+        """Those of some paths below a place that are hidden from readers."""
+        if self._rights is None:
+            return ()
+        if place.host is None:
+            by_location = {
+                f"file:{posixpath.join(place.folder, path)}": path for path in paths
+            }
+            hidden = await self._rights.hidden(list(by_location))
+            return {by_location[location] for location in hidden}
+        target = self._target(place)
+        by_path = {posixpath.join(place.folder, path): path for path in paths}
+        hidden_files = self._path_rights(target).hidden_files
+        hidden = await hidden_files(list(by_path)) if hidden_files else ()
+        return {by_path[path] for path in hidden}
 
     def locate(self, source: DocsSource) -> DocsFolder:
         if source.kind == "dir":
@@ -94,11 +113,19 @@ class GitAndFolders(DocsSources):
         return await self._mirrors.fetch(self._target(place))
 
     async def read(self, place: DocsFolder, commit: str | None, path: str) -> bytes:
+        paths = [path]
+        if place.host is None:
+            paths.append(await asyncio.to_thread(_real_path, Path(place.folder), path))
+        if await self._hidden(place, paths):
+            raise NotFound(f"There is no file {path}")
         if place.host is None or commit is None:
             return await asyncio.to_thread(_read, Path(place.folder), path)
         target = self._target(place, path)
         return await self._mirrors.read(
-            target, commit, target.path, hidden_paths=self._hidden_paths(target)
+            target,
+            commit,
+            target.path,
+            hidden_paths=self._path_rights(target).hidden_paths,
         )
 
     async def trail(
@@ -117,17 +144,23 @@ class GitAndFolders(DocsSources):
         self, place: DocsFolder, commit: str | None, prefix: str
     ) -> Sequence[str]:
         if place.host is None or commit is None:
-            return await asyncio.to_thread(_list, Path(place.folder), prefix)
-        target = self._target(place, prefix)
-        paths = await self._mirrors.list_paths(target, commit, target.path)
-        root = f"{place.folder}/" if place.folder else ""
-        return [path.removeprefix(root) for path in paths]
+            paths = await asyncio.to_thread(_list, Path(place.folder), prefix)
+        else:
+            target = self._target(place, prefix)
+            below = await self._mirrors.list_paths(target, commit, target.path)
+            root = f"{place.folder}/" if place.folder else ""
+            paths = [path.removeprefix(root) for path in below]
+        hidden = await self._hidden(place, paths)
+        return [path for path in paths if path not in hidden]
 
     async def export(
         self, place: DocsFolder, commit: str | None, prefix: str, folder: Path
     ) -> Exported:
         if place.host is None or commit is None:
-            return await asyncio.to_thread(_copy, Path(place.folder), prefix, folder)
+            root = Path(place.folder)
+            paths = await asyncio.to_thread(_paths, root) if self._rights else []
+            hidden = await self._hidden(place, paths)
+            return await asyncio.to_thread(_copy, root, prefix, folder, hidden)
         target = self._target(place, prefix)
         exported = await self._mirrors.export(
             target,
@@ -135,11 +168,13 @@ class GitAndFolders(DocsSources):
             target.path,
             folder,
             follows=True,
-            hidden_paths=self._hidden_paths(target),
+            rights=self._path_rights(target),
         )
         modules = [f"{path}: a submodule is left out" for path in exported.submodules]
         warnings = [*modules, *_left_out(exported.dangling, exported.rings)]
-        return Exported(tuple(exported.outside), tuple(warnings))
+        return Exported(
+            tuple(exported.outside), tuple(warnings), exported.has_hidden_files
+        )
 
     def link(self, place: DocsFolder, kind: Literal["edit", "blob"]) -> str | None:
         if place.host is None:
@@ -162,6 +197,11 @@ def _left_out(dangling: Sequence[str], rings: Sequence[str]) -> list[str]:
     ]
 
 
+def _real_path(root: Path, path: str) -> str:
+    with ForeignFolder.open(root) as folder:
+        return folder.real_path(path)
+
+
 def _read(root: Path, path: str) -> bytes:
     with ForeignFolder.open(root) as folder:
         return folder.read(path, limit=FILE_BYTES)
@@ -179,7 +219,12 @@ def _list(root: Path, prefix: str) -> list[str]:
     return [entry.path for entry in entries]
 
 
-def _copy(root: Path, prefix: str, folder: Path) -> Exported:
+def _paths(root: Path) -> list[str]:
+    with ForeignFolder.open(root) as source:
+        return [entry.path for entry in source.entries(limit=ENTRIES, skips_git=True)]
+
+
+def _copy(root: Path, prefix: str, folder: Path, hidden: Collection[str]) -> Exported:
     limits = TreeLimits(FILES)
     with ForeignFolder.open(root) as source:
         status = source.status(start := source.real_path(prefix))
@@ -188,6 +233,7 @@ def _copy(root: Path, prefix: str, folder: Path) -> Exported:
         entries = [
             replace(entry, content=entry.path)
             for entry in source.entries(limit=ENTRIES, skips_git=True)
+            if entry.path not in hidden
         ]
         links = [entry.path for entry in entries if entry.kind == "link"]
         targets = {path: source.target(path) for path in links}
@@ -201,4 +247,5 @@ def _copy(root: Path, prefix: str, folder: Path) -> Exported:
                     executable=file.is_executable,
                     replaces=True,
                 )
-    return Exported(warnings=tuple(_left_out(followed.dangling, followed.rings)))
+    warnings = _left_out(followed.dangling, followed.rings)
+    return Exported(warnings=tuple(warnings), has_hidden_files=bool(hidden))

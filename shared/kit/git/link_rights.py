@@ -6,6 +6,7 @@ each place that links lead through and to is asked for before anything there is 
 
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from shared.contracts.errors import CallboardError, TooLarge
 from shared.guards.foreign_trees import (
@@ -20,6 +21,21 @@ from shared.kit.git.addresses import GitTarget
 
 #: Given paths of a repository, returns those that the reader may not read.
 HiddenPaths = Callable[[Sequence[str]], Awaitable[Collection[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class PathRights:
+    """What the reader of a folder may not read: None is nothing of the kind.
+
+    `hidden_paths` are those of places that links lead to; `hidden_files` of the files
+    of the folder itself, for who may read it, but not everything in it.
+    """
+
+    hidden_paths: HiddenPaths | None = None
+    hidden_files: HiddenPaths | None = None
+
+
+ALL_PATHS = PathRights()
 
 
 def hidden_by_location(

@@ -24,7 +24,7 @@ from shared.kit.git.addresses import (
 from shared.kit.git.command import OUTPUT_LIMIT, run_git
 from shared.kit.git.commits import COMMIT_FORMAT, CommitInfo, commit_info
 from shared.kit.git.host_dialects import folds_case
-from shared.kit.git.link_rights import HiddenPaths
+from shared.kit.git.link_rights import ALL_PATHS, HiddenPaths, PathRights
 from shared.kit.git.local_hosts import (
     LOCAL_NAME,
     check_new_name,
@@ -235,12 +235,12 @@ class RepositoryMirrors:
         folder: Path,
         *,
         follows: bool = False,
-        hidden_paths: HiddenPaths | None = None,
+        rights: PathRights = ALL_PATHS,
     ) -> ExportedTree:
         """Write the files below `prefix` into `folder`, relative to `prefix`.
 
         With `follows`, links are replaced by their files; otherwise they are written
-        as links. With `hidden_paths`, links to hidden places lead to nothing.
+        as links. What `rights` hide is as good as absent.
 
         Raises:
             NotFound: if there is no such folder.
@@ -253,7 +253,7 @@ class RepositoryMirrors:
             folder,
             limits=TreeLimits(),
             follows=follows,
-            hidden_paths=hidden_paths,
+            rights=rights,
         )
 
     async def commit_info(self, target: GitTarget, commit: str) -> CommitInfo:

@@ -5,8 +5,9 @@ Contents are read by their ids, never checked out or archived, so the repository
 listing before the first file is written (ADR 17).
 """
 
+import posixpath
 from asyncio import to_thread
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,13 @@ from shared.guards.foreign_trees import (
     follow_links,
 )
 from shared.kit.git.command import SECONDS
-from shared.kit.git.link_rights import HiddenPaths, follow_shown_links, is_hidden
+from shared.kit.git.link_rights import (
+    ALL_PATHS,
+    HiddenPaths,
+    PathRights,
+    follow_shown_links,
+    is_hidden,
+)
 from shared.kit.git.output import (
     HEADER_BYTES,
     DanglingLink,
@@ -59,7 +66,8 @@ class ExportedTree:
     repositories, which are left out. `outside` lists paths outside of the folder that
     links lead to, or that the folder was reached through. `dangling` are links without
     a target, or with one that is hidden, and `rings` links to a folder that contains
-    the link; all of them are left out if links are followed.
+    the link; all of them are left out if links are followed. `has_hidden_files`: files
+    of the folder were left out, too.
     """
 
     files: int
@@ -67,6 +75,7 @@ class ExportedTree:
     outside: Sequence[str] = ()
     dangling: Sequence[str] = ()
     rings: Sequence[str] = ()
+    has_hidden_files: bool = False
 
 
 class GitTrees:
@@ -199,13 +208,14 @@ class GitTrees:
         *,
         limits: TreeLimits,
         follows: bool,
-        hidden_paths: HiddenPaths | None = None,
+        rights: PathRights = ALL_PATHS,
     ) -> ExportedTree:
         """Write the files below `prefix` into `folder`, relative to `prefix`.
 
         With `follows`, links are replaced by their files, also from other folders of
-        the repository; otherwise they are written as links. With `hidden_paths`, links
-        to hidden places lead to nothing, those of `prefix` too.
+        the repository; otherwise they are written as links. `rights` are those that it
+        is read with: links to hidden places lead to nothing, those of `prefix` too, and
+        hidden files of the folder are as good as absent.
 
         Raises:
             Invalid: naming a path that breaks a rule, or a link that leaves the
@@ -213,14 +223,22 @@ class GitTrees:
             NotFound: if there is no such folder.
             TooLarge: if it is over the limits.
         """
-        tree, links = await self._folder(commit, prefix, hidden_paths)
+        tree, links = await self._folder(commit, prefix, rights.hidden_paths)
         prefix = links[-1]
-        listing = await self._listings.listing(tree, limit=limits.files)
+        all_files = await self._listings.listing(tree, limit=limits.files)
+        hidden = await _hidden_files(prefix, all_files, rights)
+        listing = _without_hidden(prefix, all_files, hidden)
+        if hidden and not listing.entries:
+            raise _no_folder(prefix, commit)
         targets = await self._listings.targets(commit, listing.entries)
         if follows and targets:
-            followed = await self._follow_links(
-                commit, prefix, listing, targets, limits, hidden_paths
-            )
+
+            async def whole_index() -> TreeIndex:
+                index = await self._listings.index(commit)
+                return await to_thread(index.without, hidden) if hidden else index
+
+            index = TreeIndex(listing.entries, targets)
+            followed = await _follow_links(prefix, index, whole_index, limits, rights)
         else:
             await to_thread(_check_links, prefix, targets)
             followed = FollowedTree(listing.entries)
@@ -234,6 +252,7 @@ class GitTrees:
             [*(links if len(links) > 1 else ()), *followed.outside],
             followed.dangling,
             followed.rings,
+            bool(hidden),
         )
 
     async def _folder(
@@ -252,27 +271,8 @@ class GitTrees:
                 links = index.follow_path(path)
                 tree = await self._listings.tree_id(commit, links[-1])
         if tree is None:
-            raise NotFound(f"There is no folder {quoted_path(path)} at {commit[:8]}")
+            raise _no_folder(path, commit)
         return tree, links
-
-    async def _follow_links(
-        self,
-        commit: str,
-        prefix: str,
-        listing: TreeListing,
-        targets: Mapping[str, str],
-        limits: TreeLimits,
-        hidden_paths: HiddenPaths | None,
-    ) -> FollowedTree:
-        try:
-            index = TreeIndex(listing.entries, targets)
-            return await to_thread(follow_links, index, "", limits)
-        except Invalid:
-            # A link leaves the folder, so it is followed in the whole repository.
-            index = await self._listings.index(commit)
-            if hidden_paths is not None:
-                return await follow_shown_links(index, prefix, limits, hidden_paths)
-            return await to_thread(follow_links, index, prefix, limits)
 
     async def _write(self, entries: Sequence[ForeignEntry], folder: Path) -> None:
         count = 0
@@ -295,3 +295,51 @@ class GitTrees:
 def _check_links(prefix: str, targets: Mapping[str, str]) -> None:
     for path, target in targets.items():
         check_link(f"{prefix}/{path}" if prefix else path, target)
+
+
+def _no_folder(path: str, commit: str) -> NotFound:
+    return NotFound(f"There is no folder {quoted_path(path)} at {commit[:8]}")
+
+
+async def _hidden_files(
+    prefix: str, listing: TreeListing, rights: PathRights
+) -> frozenset[str]:
+    """The paths in the repository of the files of a folder that are hidden."""
+    if rights.hidden_files is None:
+        return frozenset()
+    paths = [*(entry.path for entry in listing.entries), *listing.submodules]
+    return frozenset(
+        await rights.hidden_files([posixpath.join(prefix, path) for path in paths])
+    )
+
+
+def _without_hidden(
+    prefix: str, listing: TreeListing, hidden: Collection[str]
+) -> TreeListing:
+    if not hidden:
+        return listing
+
+    def is_shown(path: str) -> bool:
+        return posixpath.join(prefix, path) not in hidden
+
+    return TreeListing(
+        [entry for entry in listing.entries if is_shown(entry.path)],
+        list(filter(is_shown, listing.submodules)),
+    )
+
+
+async def _follow_links(
+    prefix: str,
+    index: TreeIndex,
+    whole_index: Callable[[], Awaitable[TreeIndex]],
+    limits: TreeLimits,
+    rights: PathRights,
+) -> FollowedTree:
+    try:
+        return await to_thread(follow_links, index, "", limits)
+    except Invalid:
+        # A link leaves the folder, so it is followed in the whole repository.
+        whole = await whole_index()
+        if rights.hidden_paths is not None:
+            return await follow_shown_links(whole, prefix, limits, rights.hidden_paths)
+        return await to_thread(follow_links, whole, prefix, limits)
