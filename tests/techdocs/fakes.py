@@ -27,6 +27,7 @@ class MemoryCatalog:
     def __init__(self) -> None:
         self.entities: dict[str, tuple[int, dict[str, Any]]] = {}
         self.away = False
+        self.lists_nothing = False
         #: The beginnings of addresses that not all readers may read.
         self.closed: set[str] = set()
         #: The same of files in the entities' own sources.
@@ -98,14 +99,19 @@ class MemoryCatalog:
         return HiddenFiles(frozenset(hidden), bool(self.hidden))
 
     async def checksum(self) -> str:
-        self._answers()
+        self._lists()
         return repr(sorted((ref, rev) for ref, (rev, _) in self.entities.items()))
 
     async def snapshot(self) -> AsyncIterator[CatalogRevision]:
-        self._answers()
+        self._lists()
         self.snapshots += 1
         for ref, (revision, entity) in list(self.entities.items()):
             yield CatalogRevision(ref, revision, Entity(entity))
+
+    def _lists(self) -> None:
+        self._answers()
+        if self.lists_nothing:
+            raise Unavailable("The catalog has no snapshot yet")
 
     def _answers(self) -> None:
         if self.away:

@@ -185,7 +185,7 @@ async def test_an_unfinished_build_is_resumed_at_once(
     async with installation.start() as techdocs:
         await techdocs.document(NAME)
         await techdocs.built(NAME)
-    installation.catalog.away = True
+    installation.catalog.lists_nothing = True
     async with installation.start() as techdocs:
         records = techdocs.app.state.dependencies.records
         await records.ask([REF], CHANGED)
