@@ -5,8 +5,7 @@ an address counts as valid, and a Location's target at an address is not followe
 """
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,18 @@ from services.catalog.descriptor.kinds import read_kinds
 from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import check_document
-from services.catalog.ingest.location_targets import targets_of
-from services.catalog.ingest.refusals import Refusal, paths_of
-from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import FetchedFile, HiddenPaths
-from services.catalog.readers.files import FileReader
+from services.catalog.ingest.location_targets import fields_of, targets_of
+from services.catalog.ingest.refusals import (
+    PROBLEMS_NAMED,
+    BrokenFields,
+    Refusal,
+    paths_of,
+)
+from services.catalog.model import LocationRef
+from services.catalog.readers.local import LocalReading
 from shared.contracts.entity import Entity
-from shared.contracts.errors import CallboardError, Forbidden, Invalid
+from shared.contracts.errors import CallboardError
+from shared.guards.addresses import is_web_address
 
 __all__ = [
     "CheckedDocument",
@@ -72,7 +76,7 @@ class DescriptorChecks:
     async def check(self, file: Path, document: Any) -> CheckedDocument:
         """Apply the catalog's rules to a document of a file."""
         result = CheckedDocument()
-        location = LocationRef("file", os.path.realpath(file))
+        location = self._reading.location_of(file)
         try:
             result.ref = str(envelope.identify(document))
             contents = await self._read_placeholders(location, document)
@@ -80,8 +84,7 @@ class DescriptorChecks:
                 check_document, document, contents, self._kinds
             )
             if entity.kind == "Location":
-                async for target in self._targets(location, entity):
-                    result.targets.append(target)
+                await self._follow(location, entity, result.targets)
         except CallboardError as error:
             result.error = error
         else:
@@ -92,71 +95,52 @@ class DescriptorChecks:
         self, location: LocationRef, document: Any
     ) -> dict[placeholders.Placeholder, Any]:
         references = list(placeholders.find(document))
-        local = [reference for reference in references if "://" not in reference[1]]
+        local = [item for item in references if not is_web_address(item[1])]
         remote = {
             reference: REMOTE_CONTENT[reference[0]]
             for reference in references
             if reference not in local
         }
-        # `include` needs only the three methods of `LocalReading`.
+        # `include` needs only these methods of `LocalReading`: read, included, place.
         included = await include(local, location, self._reading)  # type: ignore[arg-type]
         return {**included.contents, **remote}
 
-    async def _targets(
-        self, location: LocationRef, entity: Entity
-    ) -> AsyncIterator[Path]:
-        """The local files that a Location refers to.
+    async def _follow(
+        self, location: LocationRef, entity: Entity, files: list[Path]
+    ) -> None:
+        """Add the local files that the right targets of a Location refer to.
 
         Raises:
-            Invalid: if a target that is not optional has no file.
+            BrokenFields: naming the fields of all others, if there are any.
         """
-        kind, targets, optional = targets_of(entity)
-        if kind not in {None, "file"}:
-            return
+        kind, targets, is_optional = targets_of(entity)
+        fields = fields_of(entity)
+        problems: dict[str, None] = {}
         for target in targets:
-            if "://" in target:
+            try:
+                matches = await self._reading.files(location, target, kind)
+            except CallboardError as error:
+                problems[_target_problem(fields[target], error)] = None
                 continue
-            pattern = self._reading.included(location, target)
-            matches = await self._reading.matching(pattern)
-            files = [Path(match.target) for match in matches]
-            existing = [file for file in files if file.is_file()]
-            if (not files or len(existing) < len(files)) and not optional:
-                raise Invalid(f"spec.targets: there is no file {target}")
-            for file in existing:
-                yield file
+            existing = [file for file in matches or () if file.is_file()]
+            files += existing
+            is_complete = matches is None or (matches and existing == matches)
+            if not is_complete and not is_optional:
+                problems[f"{fields[target]}: there is no file {target}"] = None
+        if problems:
+            raise _broken_targets(list(problems))
 
 
-class LocalReading:
-    """Reads files that a descriptor refers to, from its repository or its folder."""
+def _broken_targets(problems: Sequence[str]) -> BrokenFields:
+    """The error of a Location; of very many problems it names the first."""
+    named_problems = [*problems[:PROBLEMS_NAMED]]
+    if len(problems) > PROBLEMS_NAMED:
+        named_problems.append(f"and {len(problems) - PROBLEMS_NAMED:,} more")
+    return BrokenFields("; ".join(named_problems), named_problems)
 
-    def __init__(self, path: Path) -> None:
-        folder = Path(os.path.realpath(path if path.is_dir() else path.parent))
-        parents = (folder, *folder.parents)
-        repository = next(
-            (parent for parent in parents if (parent / ".git").exists()), folder
-        )
-        self._files = FileReader([repository])
 
-    async def read(
-        self,
-        location: LocationRef,
-        etag: str | None = None,
-        *,
-        hidden_paths: HiddenPaths | None = None,  # noqa: ARG002
-    ) -> FetchedFile:
-        """A file's content; on this machine, links hide nothing from who checks it."""
-        return await self._files.read(location, etag)
-
-    async def matching(self, location: LocationRef) -> list[LocationRef]:
-        """The files that match a pattern."""
-        return await self._files.matching(location)
-
-    def included(self, base: LocationRef, target: str) -> LocationRef:
-        """The file that a target in the file at `base` refers to."""
-        if "://" in target:
-            raise Forbidden(f"{target} can only be read by a portal")
-        return self._files.resolve(base, target)
-
-    def place(self, location: LocationRef) -> RepositoryPath | None:  # noqa: ARG002
-        """Always None: positions in Git matter to a portal only."""
-        return None
+def _target_problem(field: str, error: CallboardError) -> str:
+    """Why a target cannot be read, as `field: rule`."""
+    if error.message.startswith("spec."):
+        return error.message
+    return f"{field}: {error.message.removeprefix('target: ')}"

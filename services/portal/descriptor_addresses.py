@@ -6,9 +6,8 @@ Files lie on the portal's own machine; only some configurations allow them.
 from urllib.parse import unquote
 
 from shared.contracts.errors import Invalid
-from shared.guards.addresses import split_address
+from shared.guards.addresses import is_web_address, split_address
 
-WEB = ("http://", "https://")
 LOCAL_HOSTS = frozenset({"", "localhost"})
 
 
@@ -20,7 +19,7 @@ def location_at(address: str, *, files: bool) -> dict[str, str]:
     Raises:
         Invalid: with what to type instead, if it is no such address.
     """
-    if address.lower().startswith(WEB):
+    if is_web_address(address):
         return {"type": "url", "target": address}
     is_url = address.lower().startswith("file:")
     if not files:

@@ -122,6 +122,11 @@ class AddressRule:
         return address.netloc.endswith(f".{expected}")
 
 
+def is_web_address(text: str) -> bool:
+    """Whether a text begins as an http(s) address; the case of a scheme is free."""
+    return text[: len("https://")].lower().startswith(("http://", "https://"))
+
+
 def split_address(text: str, label: str = "url") -> SplitResult:
     """The parts of any address, also a relative one.
 

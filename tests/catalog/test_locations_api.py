@@ -14,6 +14,8 @@ from tests.catalog.running import OPEN, Host, generated, pointing, running, writ
 from tests.costs import limit_stretches
 from tests.waiting import until
 
+FILE = "catalog-info.yaml"
+
 
 async def test_registration_answers_after_its_entities_are_stored(
     database: Any, data: Path
@@ -55,6 +57,24 @@ async def test_a_dry_run_stores_nothing(database: Any, data: Path) -> None:
         await catalog.register(file)
         again = await catalog.register(file, "?dryRun=true")
         assert again.json()["exists"] is True
+
+
+async def test_a_scheme_may_be_in_capitals(
+    database: Any, data: Path, host: Host
+) -> None:
+    """Of a registered address, of a target and of one in a pattern."""
+    web = {f"{name}/{FILE}": builders.component(name) for name in ("web", "cart")}
+    host.commit("shop", web)
+    address = host.url("shop", f"web/{FILE}")
+    capitals = address.replace("https:", "HTTPS:").replace(host.name, host.name.upper())
+    pattern = host.url("shop", f"*/{FILE}").replace("https:", "Https:")
+    host.commit("all", {FILE: pointing("all", pattern)})
+    async with running(database, data, host.config()) as catalog:
+        answer = await catalog.register(capitals)
+        assert answer.status_code == 201, answer.text
+        assert await catalog.refs() == {"component:web"}
+        await catalog.register(host.url("all"))
+        assert "component:cart" in await catalog.refs()
 
 
 async def test_an_entity_stays_with_its_first_location(

@@ -29,7 +29,7 @@ from services.catalog.query.predicates import Predicate, parse_predicate
 from services.catalog.query.scopes import ReaderScope
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.contracts.permissions import LOCATION_CREATE
-from shared.guards.addresses import require_no_password
+from shared.guards.addresses import is_web_address, require_no_password
 from shared.guards.json_text import load_json
 from shared.guards.turns import in_turns
 from shared.kit.http.apps import Caller, json_response
@@ -213,9 +213,7 @@ def _allowed_location(writes: Writes, spec: LocationSpec) -> LocationRef:
         raise Invalid(f"Registered locations must be of an allowed type {names}")
     require_no_password(location.target, "request/body/target")
     parse_location(str(location))
-    if location.type == "url" and not location.target.startswith(
-        ("http://", "https://")
-    ):
+    if location.type == "url" and not is_web_address(location.target):
         raise Invalid("request/body/target must be an http(s) URL")
     return location
 

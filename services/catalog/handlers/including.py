@@ -15,6 +15,7 @@ from services.catalog.ingest import bundling, placeholders
 from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Compute, HiddenPaths, SourceSnapshot
 from shared.contracts.errors import CallboardError, Invalid, TooLarge, Unavailable
+from shared.guards.addresses import is_web_address
 from shared.guards.lfs_pointers import refuse_lfs_pointer
 
 #: Bytes and files that the placeholders of one file bring together.
@@ -165,7 +166,7 @@ class _IncludedFiles:
         except Unavailable:
             raise
         except CallboardError as error:
-            if target.startswith(("http://", "https://")):
+            if is_web_address(target):
                 return None
             name = location.target.rpartition("/")[2]
             raise Invalid(f"{name} refers to {target}: {error.message}") from error

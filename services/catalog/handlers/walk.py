@@ -12,7 +12,11 @@ from dataclasses import replace
 from services.catalog.handlers.admission import Admission
 from services.catalog.handlers.effort import Effort
 from services.catalog.handlers.target_reader import TargetReader
-from services.catalog.ingest.location_targets import MOST_TARGETS, targets_of
+from services.catalog.ingest.location_targets import (
+    MOST_TARGETS,
+    targets_of,
+    without_own_file,
+)
 from services.catalog.ingest.rules import Rules
 from services.catalog.model import (
     FileState,
@@ -120,11 +124,7 @@ class Walk:
                 locations = await self._admission.visible(
                     locations, target, is_dry_run=self._state is None
                 )
-            if target.location != target.origin:
-                # A pattern means the other files, also where its own fits it.
-                locations = [
-                    location for location in locations if location != target.origin
-                ]
+            locations = without_own_file(locations, target.location, target.origin)
         except CallboardError as error:
             self.uncertain.add(target.parent)
             return [replace(target, error=error)]

@@ -1,12 +1,14 @@
 """What the targets of a Location entity are: addresses, paths and patterns."""
 
 import re
+from collections.abc import Sequence
 from itertools import islice
 from urllib.parse import parse_qs, unquote
 
+from services.catalog.model import LocationRef
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
-from shared.guards.addresses import split_address
+from shared.guards.addresses import is_web_address, split_address
 from shared.guards.globs import is_pattern
 
 #: Characters of which every pattern has one, written or escaped.
@@ -26,11 +28,35 @@ def targets_of(entity: Entity) -> tuple[str | None, list[str], bool]:
     return kind, list(dict.fromkeys(targets)), spec.get("presence") == "optional"
 
 
+def fields_of(entity: Entity) -> dict[str, str]:
+    """The field that each target of a Location entity stands in first."""
+    spec = entity.spec
+    fields = {
+        target: f"spec.targets.{number}"
+        for number, target in reversed(list(enumerate(spec.get("targets") or [])))
+    }
+    if isinstance(spec.get("target"), str):
+        fields[spec["target"]] = "spec.target"
+    return fields
+
+
+def without_own_file(
+    matches: Sequence[LocationRef], target: LocationRef, origin: LocationRef | None
+) -> list[LocationRef]:
+    """The files that a target in the file at `origin` means.
+
+    A pattern means the other files, also where its own fits it.
+    """
+    if target == origin:
+        return list(matches)
+    return [location for location in matches if location != origin]
+
+
 def may_spread(target: str) -> bool:
     """Whether a target's path is a pattern, which means several files."""
     if not _MAY_BE_PATTERN.search(target):
         return False
-    if not target.startswith(("http://", "https://")):
+    if not is_web_address(target):
         return is_pattern(target)
     try:
         parts = split_address(target)

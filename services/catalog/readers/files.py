@@ -49,7 +49,7 @@ class FileReader:
     def _select(self, target: str) -> list[str]:
         glob = Glob(target, label="target")
         base = Path(glob.base or "/")
-        self._require_inside(base, glob.pattern)
+        self.require_inside(base, glob.pattern)
         paths: list[str] = []
         for folder, folders, names in os.walk(base):
             # Hidden folders can be many and large (`.git`): only if one is named.
@@ -60,7 +60,13 @@ class FileReader:
                 raise TooLarge(f"target: over {FILES_LIMIT} files below {base}")
         return sorted(glob.select(paths))
 
-    def _require_inside(self, path: Path, target: str) -> Path:
+    def require_inside(self, path: Path, target: str) -> Path:
+        """The real path of a file; links are followed.
+
+        Raises:
+            Invalid: if it is no path.
+            Forbidden: if it is outside of the folders.
+        """
         if "\0" in str(path):
             raise Invalid("target: must not hold NUL")
         real = Path(os.path.realpath(path))
@@ -77,7 +83,7 @@ class FileReader:
         return LocationRef("file", os.path.normpath(path))
 
     def _read(self, target: str, etag: str | None) -> FetchedFile:
-        path = self._require_inside(Path(target), target)
+        path = self.require_inside(Path(target), target)
         try:
             with open(path, "rb", opener=_open) as file:
                 status = os.fstat(file.fileno())

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
-from services.catalog.location_types import LOCATION_TYPES, unread_type
 from services.catalog.model import LinkedFile, LocationRef, RepositoryPath
 from services.catalog.ports import (
     Compute,
@@ -16,18 +15,18 @@ from services.catalog.ports import (
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader, digest_of
 from services.catalog.readers.renames import RenamedFiles
 from services.catalog.readers.repositories import OR_HIDDEN, FetchedRepositories
+from services.catalog.readers.targets import TargetRules, matching_files, require_url
 from shared.contracts.annotations import EDIT_URL, SOURCE_LOCATION, VIEW_URL
 from shared.contracts.catalog import Cause
-from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
+from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.addresses import split_address
 from shared.guards.globs import (
     glob_base,
     is_pattern,
     joined_paths,
-    select_paths,
 )
 from shared.guards.workers import run_beside
-from shared.kit.git.addresses import GitTarget, is_absolute
+from shared.kit.git.addresses import GitTarget
 from shared.kit.git.commits import CommitInfo
 from shared.kit.git.output import PathIsFolder
 from shared.kit.git.tree_listings import TreeIndexes
@@ -47,6 +46,7 @@ class SourceReading:
         self._urls = urls
         self._mirrors = urls.mirrors
         self._files = FileReader(folders)
+        self._rules = TargetRules(self._files, urls.locate)
         #: By host, repository and ref of an address: its whole ref, and the commit.
         self._commits: dict[tuple[str, str, str], tuple[str, str]] = {}
         self._repositories = FetchedRepositories(urls.mirrors)
@@ -67,7 +67,7 @@ class SourceReading:
     ) -> FetchedFile:
         if location.type == "file":
             return await self._files.read(location, etag)
-        _require_url(location)
+        require_url(location)
         target = self._urls.locate(location.target)
         if target is not None:
             try:
@@ -148,7 +148,7 @@ class SourceReading:
     ) -> Sequence[LocationRef]:
         if location.type == "file":
             return await self._files.matching(location, compute)
-        target = self._target(location)
+        target = self._rules.target(location)
         if target is None:
             if "*" in location.target:
                 raise Invalid("target: patterns with * need a Git host")
@@ -157,10 +157,7 @@ class SourceReading:
             return [location]
         target, commit = await self._resolve(target)
         paths = await self._listed(target, commit)
-        matching_paths = await compute(select_paths, target.path, "target", paths)
-        if matching_paths == [target.path]:
-            return [location]
-        return [LocationRef("url", target.at(path).url()) for path in matching_paths]
+        return await matching_files(location, target, paths, compute)
 
     async def _listed(self, target: GitTarget, commit: str) -> bytes:
         """The files below a pattern's folder; a folder is listed once in a while."""
@@ -175,7 +172,7 @@ class SourceReading:
     async def named(
         self, location: LocationRef, filename: str
     ) -> Sequence[LocationRef]:
-        target = self._target(location)
+        target = self._rules.target(location)
         if target is None:
             return []
         target, commit = await self._resolve(target)
@@ -186,7 +183,7 @@ class SourceReading:
         ]
 
     async def with_commit(self, location: LocationRef, cause: Cause) -> Cause:
-        target = self._target(location)
+        target = self._rules.target(location)
         if target is None:
             return cause.model_copy(update={"location": str(location)})
         target, commit = await self._resolve(target)
@@ -207,7 +204,7 @@ class SourceReading:
     async def renamed(
         self, location: LocationRef, since: str, *, same: bool = False
     ) -> tuple[str, Sequence[LocationRef]]:
-        target = self._target(location)
+        target = self._rules.target(location)
         if target is None:
             return "", [location]
         target, commit = await self._resolve(target)
@@ -240,51 +237,17 @@ class SourceReading:
     def resolve(
         self, base: LocationRef, target: str, kind: str | None = None
     ) -> LocationRef:
-        kind = kind or base.type
-        if kind not in LOCATION_TYPES:
-            raise Invalid(f"spec.type: {unread_type(kind)}")
-        if kind == "file":
-            if base.type != "file":
-                raise Forbidden(f"target: {base} may not point to files")
-            return self._files.resolve(base, target)
-        absolute = target
-        if base.type != "file":
-            absolute = self._urls.resolve(base.target, target)
-        location = LocationRef("url", absolute)
-        _require_url(location)
-        return location
+        return self._rules.resolve(base, target, kind)
 
     def included(self, base: LocationRef, target: str) -> LocationRef:
-        if base.type == "file" and not target.startswith(("http://", "https://")):
-            return self._files.resolve(base, target)
-        location = self.resolve(base, target, "url")
-        location_target, base_target = self._target(location), self._target(base)
-        if location_target is not None and (
-            base_target is None
-            or (location_target.host, location_target.repository)
-            != (base_target.host, base_target.repository)
-        ):
-            raise Forbidden(
-                f"placeholder: {location.target} must be in the repository of {base}"
-            )
-        if (
-            location_target is not None
-            and base_target is not None
-            and not is_absolute(target)
-            and location_target.ref != base_target.ref
-        ):
-            raise Forbidden(f"placeholder: {target} leads out of the repository")
-        return location
+        return self._rules.included(base, target)
 
     def _known_target(self, location: LocationRef) -> GitTarget | None:
         """The place in Git; None also for an address whose reading is an error."""
         try:
-            return self._target(location)
+            return self._rules.target(location)
         except CallboardError:
             return None
-
-    def _target(self, location: LocationRef) -> GitTarget | None:
-        return self._urls.locate(location.target) if location.type == "url" else None
 
 
 class CatalogSources:
@@ -354,13 +317,6 @@ class CatalogSources:
 def _normal(path: str) -> str:
     """A path without dots, doubled slashes and slashes around it."""
     return posixpath.normpath(f"/{path}").strip("/")
-
-
-def _require_url(location: LocationRef) -> None:
-    if location.type != "url":
-        raise Invalid(f"location: {location.type!r} is no type of location")
-    if not location.target.lower().startswith(("http://", "https://")):
-        raise Invalid(f"target: {location.target!r} must be an http(s) URL")
 
 
 def _place(target: GitTarget) -> RepositoryPath:

@@ -32,6 +32,7 @@ from services.techdocs.generator.site_summary import (
 )
 from services.techdocs.mkdocs_file import SiteConfig
 from shared.contracts.errors import CallboardError, Invalid
+from shared.guards.addresses import is_web_address
 
 METADATA = "techdocs_metadata.json"
 _STACK = re.compile(r'\s*(?:Traceback |File ")')
@@ -305,7 +306,7 @@ def _redirects(config: MkDocsConfig, warnings: list[str]) -> dict[str, Redirect]
             key = key_of_url(File(former, "", "", config.use_directory_urls).url)
             path = key_of_url(plugin.doc_pages[page].url)
             redirects[key] = {"path": path, "anchor": unquote(anchor)}
-        elif target.lower().startswith(("http://", "https://")):
+        elif is_web_address(target):
             warnings.append(
                 f"mkdocs.yml: plugins.redirects: {former} leads to another site, "
                 f"which readers are not sent to: link to {target} from a page"

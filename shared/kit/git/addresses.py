@@ -10,7 +10,12 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qs, quote, unquote, urlunsplit
 
 from shared.contracts.errors import Forbidden, Invalid
-from shared.guards.addresses import join_address, parse_address, split_address
+from shared.guards.addresses import (
+    is_web_address,
+    join_address,
+    parse_address,
+    split_address,
+)
 from shared.guards.foreign_paths import quoted_path
 from shared.kit.config.public_hosts import AZURE, VISUAL_STUDIO
 from shared.kit.git.host_dialects import (
@@ -126,7 +131,7 @@ def parse_url(url: str, hosts: Mapping[str, str]) -> GitTarget | None:
         NotInRepository: if it is no file or folder of a repository of its host.
         Invalid: if it leads outside the repository.
     """
-    if not url.lower().startswith(("http://", "https://")):
+    if not is_web_address(url):
         return None
     try:
         address = parse_address(url, users=True)
