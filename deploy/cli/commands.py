@@ -16,7 +16,15 @@ from rich.table import Table
 from deploy.cli import starting
 from deploy.cli.config_commands import config_app
 from deploy.cli.portal import Portal, PortalError
-from deploy.cli.printing import DEFAULT_DATA, command_line, console, plain
+from deploy.cli.printing import (
+    DEFAULT_DATA,
+    command_line,
+    console,
+    plain,
+    print_finding,
+    print_json,
+    print_line,
+)
 from deploy.cli.validation import Finding, check_path
 from deploy.embedded.rundata import RunData
 from shared.contracts.checks import check_name, check_order
@@ -192,7 +200,7 @@ def status(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     portal = _portal(data)
     response = _request_or_exit(portal, "GET", "/api/status")
     if as_json:
-        typer.echo(json.dumps(response))
+        print_json(response)
     else:
         table = Table("service", "dependency", "state")
         for service in response["services"]:
@@ -230,13 +238,11 @@ def validate(
         err.print(f"[red]{plain(error.message)}[/]")
         raise typer.Exit(2) from error
     if as_json:
-        typer.echo(json.dumps([finding.as_json() for finding in findings]))
+        print_json([finding.as_json() for finding in findings])
     else:
         for finding in findings:
-            text = finding.line.removeprefix(finding.outcome)
-            outcome = typer.style(finding.outcome, fg=COLOURS[finding.outcome])
-            typer.echo(f"{outcome}{text}")
-        typer.echo(_summary(findings), err=True)
+            print_finding(out, COLOURS[finding.outcome], finding.outcome, finding.text)
+        print_line(err, _summary(findings))
     raise typer.Exit(1 if any(finding.error for finding in findings) else 0)
 
 
@@ -261,10 +267,10 @@ def events(
     query = {k: v for k, v in (("topic", topic), ("entity", entity)) if v}
     try:
         for name, body in portal.stream("/api/events/stream", query):
+            envelope = json.loads(body)
             if as_json:
-                typer.echo(body)
+                print_json(envelope)
             else:
-                envelope = json.loads(body)
                 clock_time = str(envelope.get("time", ""))[11:19]
                 subject = plain(envelope.get("subject", ""))
                 out.print(f"{plain(clock_time)} {plain(name)} [bold]{subject}[/]")
@@ -281,7 +287,7 @@ def rebuild_search(data: Data = DEFAULT_DATA, as_json: Json = False) -> None:
     portal = _portal(data)
     result = _request_or_exit(portal, "POST", "/api/search/rebuild")
     if as_json:
-        typer.echo(json.dumps(result))
+        print_json(result)
     else:
         out.print(f"Rebuilt: {plain(result)}")
 

@@ -1,6 +1,5 @@
 """`callboard config`: checks a configuration file and prints its JSON Schema."""
 
-import json
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -10,12 +9,19 @@ from typing import Annotated
 import typer
 
 from deploy.cli.configuration import Problem, check_config, json_schema
-from deploy.cli.printing import console, plain
+from deploy.cli.printing import (
+    console,
+    plain,
+    print_finding,
+    print_json,
+    print_line,
+)
 from shared.contracts.errors import Invalid
 
 config_app = typer.Typer(
     help="Check a configuration, or print its JSON Schema.", no_args_is_help=True
 )
+out = console()
 err = console(stderr=True)
 
 
@@ -46,11 +52,11 @@ def check(
         err.print(f"[red]{plain(error.message)}[/]")
         raise typer.Exit(2) from error
     if as_json:
-        typer.echo(json.dumps([problem.as_json() for problem in problems]))
+        print_json([problem.as_json() for problem in problems])
     else:
         for problem in problems:
             _print_problem(file, problem)
-        typer.echo(_summary(problems), err=True)
+        print_line(err, _summary(problems))
     raise typer.Exit(
         1
         if any(strict or found_problem.level == "error" for found_problem in problems)
@@ -60,9 +66,9 @@ def check(
 
 def _print_problem(file: Path, problem: Problem) -> None:
     colour = "red" if problem.level == "error" else "yellow"
-    level = typer.style(problem.level, fg=colour)
     location = f"{file}:{problem.line}" if problem.line else str(file)
-    typer.echo(f"{level} {location}: {problem.key}: {problem.message}")
+    text = f"{location}: {problem.key}: {problem.message}"
+    print_finding(out, colour, problem.level, text)
 
 
 def _summary(problems: Sequence[Problem]) -> str:
@@ -77,4 +83,4 @@ def _summary(problems: Sequence[Problem]) -> str:
 @config_app.command()
 def schema() -> None:
     """Print a JSON Schema of the configuration, for editors."""
-    typer.echo(json_schema())
+    print_line(out, json_schema())

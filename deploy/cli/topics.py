@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.table import Table
 
-from deploy.cli.printing import DEFAULT_DATA, console, plain
+from deploy.cli.printing import DEFAULT_DATA, console, plain, print_json
 from deploy.embedded.rundata import RunData
 from shared.contracts import topics as names
 from shared.contracts.errors import CallboardError
@@ -72,7 +72,7 @@ def topics(
     required = declared.declared(partitions=partitions, replication=replication)
     report = _run(declared.inspect(_server(data), required, make=not check))
     if as_json:
-        typer.echo(json.dumps(report.as_json()))
+        print_json(report.as_json())
     elif not report.declares:
         out.print("This event log makes topics by itself: nothing to declare.")
     else:
@@ -114,7 +114,7 @@ def replay(
     dead_letters = _run(put_back())
     if as_json:
         documents = [json.loads(letter.to_bytes()) for letter in dead_letters]
-        typer.echo(json.dumps({"putBack": not dry_run, "letters": documents}))
+        print_json({"putBack": not dry_run, "letters": documents})
         return
     table = Table("id", "key", "consumer", "why")
     for letter in dead_letters:

@@ -45,13 +45,13 @@ class Finding:
         return "ok" if self.error is None else "error"
 
     @property
-    def line(self) -> str:
-        """The finding as one line of a report."""
+    def text(self) -> str:
+        """The finding as one line of a report, after its outcome."""
         text = self.error or self.left_out or ""
         # The catalog's message begins with the entity's ref.
         if self.ref is not None and not text.startswith(f"{self.ref}:"):
             text = f"{self.ref}: {text}" if text else self.ref
-        return " ".join(f"{self.outcome} {self.file}: {text}".split())
+        return " ".join(f"{self.file}: {text}".split())
 
     def as_json(self) -> dict[str, Any]:
         """The finding as JSON for scripts."""
