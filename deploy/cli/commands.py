@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -51,7 +52,7 @@ Data = Annotated[
     Path, typer.Option("--data", help="Folder that holds all state.", show_default=True)
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
-COLOURS = {"ok": "green", "error": "red", "left out": "yellow"}
+COLOURS = {"ok": "green", "error": "red", "warning": "yellow", "left out": "yellow"}
 
 
 @app.command()
@@ -225,12 +226,13 @@ def validate(
         typer.Option(help="A file of an own kind (catalog.kinds), or a folder."),
     ] = [],  # noqa: B006 - typer reads the default and passes a new list
     as_json: Json = False,
+    strict: Annotated[bool, typer.Option(help="Warnings count as errors.")] = False,
 ) -> None:
     """Check descriptors without a portal, by the catalog's own rules.
 
     A folder is searched for descriptors; skeletons of templates and files of other
     tools are left out, and named. Exit code 0: all are valid; 1: one breaks a rule or
-    cannot be read; 2: there is nothing to check.
+    cannot be read, or with --strict there is a warning; 2: there is nothing to check.
     """
     try:
         findings = check_path(path, kinds)
@@ -243,16 +245,23 @@ def validate(
         for finding in findings:
             print_finding(out, COLOURS[finding.outcome], finding.outcome, finding.text)
         print_line(err, _summary(findings))
-    raise typer.Exit(1 if any(finding.error for finding in findings) else 0)
+    failing = {"error", "warning"} if strict else {"error"}
+    raise typer.Exit(1 if any(item.outcome in failing for item in findings) else 0)
 
 
 def _summary(findings: Sequence[Finding]) -> str:
-    left_out = sum(finding.outcome == "left out" for finding in findings)
+    counts = Counter(finding.outcome for finding in findings)
     files = {finding.file for finding in findings if finding.outcome != "left out"}
-    errors = sum(finding.outcome == "error" for finding in findings)
-    read = f"{len(files)} file{'s' if len(files) != 1 else ''} read"
-    broken = f"{errors} error{'s' if errors != 1 else ''}"
-    return f"{read}, {left_out} left out, {broken}"
+    parts = [
+        f"{len(files)} file{'s' if len(files) != 1 else ''} read",
+        f"{counts['left out']} left out",
+        f"{counts['error']} error{'s' if counts['error'] != 1 else ''}",
+    ]
+    if counts["warning"]:
+        parts.append(
+            f"{counts['warning']} warning{'s' if counts['warning'] != 1 else ''}"
+        )
+    return ", ".join(parts)
 
 
 @app.command()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from shared.contracts.errors import CallboardError
+from services.catalog.descriptor_checks import with_text_advice
+from shared.contracts.errors import CallboardError, Invalid
 from shared.guards.regular_files import read_regular_file
 from shared.guards.yaml_lines import DocumentLines, locate
 from shared.guards.yaml_text import DESCRIPTOR, load_documents
@@ -87,6 +88,16 @@ def read(file: Path) -> list[DescriptorDocument]:
     ]
 
 
+def described(error: CallboardError, file: Path) -> str:
+    """Why a file cannot be read, and what it may be instead of a descriptor."""
+    try:
+        body = _beginning(file)
+    except OSError:
+        return error.message
+    is_broken = isinstance(error, Invalid)
+    return with_text_advice(error.message, body) if is_broken else error.message
+
+
 def lines(file: Path, fields: Mapping[int, Sequence[str]]) -> dict[int, DocumentLines]:
     """The lines of some of a descriptor's documents, and of fields of them.
 
@@ -130,7 +141,7 @@ def _classify(file: Path, selection: Selection) -> None:
         if _is_filled_in(file):
             selection.left_out[file] = SKELETON_REASON
         elif is_descriptor or _declares(file):
-            selection.problems[file] = error.message
+            selection.problems[file] = described(error, file)
         else:
             selection.left_out[file] = f"{FOREIGN_REASON} ({error.message})"
         return

@@ -18,6 +18,7 @@ from services.catalog.descriptor_checks import (
     DescriptorChecks,
     Refusal,
     paths_of,
+    place_in,
 )
 from services.scaffolder.templates.expression_syntax import expression_errors
 from shared.contracts.entity import Entity
@@ -28,12 +29,15 @@ from shared.contracts.errors import CallboardError, Invalid, NotFound
 class Finding:
     """One document of one file with the rules it breaks; or why a file is left out.
 
+    A `warning` is about what the catalog takes, but hardly means what its author wants.
+
     `line_number` is the line of the first field that breaks a rule.
     """
 
     file: Path
     ref: str | None = None
     error: str | None = None
+    warning: str | None = None
     left_out: str | None = None
     line_number: int | None = None
 
@@ -42,12 +46,14 @@ class Finding:
         """The outcome in one word."""
         if self.left_out is not None:
             return "left out"
-        return "ok" if self.error is None else "error"
+        if self.error is not None:
+            return "error"
+        return "ok" if self.warning is None else "warning"
 
     @property
     def text(self) -> str:
         """The finding as one line of a report, after its outcome."""
-        text = self.error or self.left_out or ""
+        text = self.error or self.warning or self.left_out or ""
         # The catalog's message begins with the entity's ref.
         if self.ref is not None and not text.startswith(f"{self.ref}:"):
             text = f"{self.ref}: {text}" if text else self.ref
@@ -59,6 +65,7 @@ class Finding:
             "file": str(self.file),
             "ref": self.ref,
             "error": self.error,
+            "warning": self.warning,
             "line": self.line_number,
             "left_out": self.left_out,
         }
@@ -107,7 +114,7 @@ class _Checks:
             self.findings.append(Finding(file, left_out=reason))
         for file, problem in selection.problems.items():
             self._checked.add(_real_path(file))
-            self.findings.append(Finding(file, error=problem))
+            self._add_unreadable(file, problem)
         for file, documents in selection.documents.items():
             self._checked.add(_real_path(file))
             self._pending.append((file, documents))
@@ -123,10 +130,13 @@ class _Checks:
         try:
             self._pending.append((file, descriptors.read(file)))
         except OSError as error:
-            problem = f"cannot be read: {error.strerror}"
-            self.findings.append(Finding(file, error=problem))
+            self._add_unreadable(file, f"cannot be read: {error.strerror}")
         except CallboardError as error:
-            self.findings.append(Finding(file, error=error.message))
+            self._add_unreadable(file, descriptors.described(error, file))
+
+    def _add_unreadable(self, file: Path, problem: str) -> None:
+        line = place_in(problem).get("line")
+        self.findings.append(Finding(file, error=problem, line_number=line))
 
     async def _check_file(
         self, file: Path, documents: Sequence[DescriptorDocument]
@@ -139,29 +149,32 @@ class _Checks:
                 result.error = Invalid(f"{result.ref}: is declared twice")
             refs.add(result.ref or "")
             results.append(result)
+        problems = [result.error or result.warning for result in results]
         fields = {
-            document.position: paths_of(result.error)
-            for document, result in zip(documents, results, strict=True)
-            if result.error is not None
+            document.position: paths_of(problem)
+            for document, problem in zip(documents, problems, strict=True)
+            if problem is not None
         }
         lines = descriptors.lines(file, fields)
-        for document, result in zip(documents, results, strict=True):
-            if result.error is None:
-                self.findings.append(Finding(file, result.ref))
-            else:
+        for document, result, problem in zip(documents, results, problems, strict=True):
+            finding = Finding(file, result.ref)
+            if problem is not None:
                 location = lines[document.position]
                 refusal = Refusal(
                     result.ref,
-                    result.error,
+                    problem,
+                    file=self._relative_path(file),
                     line=location.start,
                     fields=location.fields,
                 )
-                self._add_refusal(file, refusal)
-
-    def _add_refusal(self, file: Path, refusal: Refusal) -> None:
-        message = replace(refusal, file=self._relative_path(file)).located_error.message
-        at_line = refusal.first_line
-        self.findings.append(Finding(file, refusal.ref, message, line_number=at_line))
+                message = refusal.located_error.message
+                finding = replace(
+                    finding,
+                    error=message if result.error else None,
+                    warning=None if result.error else message,
+                    line_number=refusal.first_line,
+                )
+            self.findings.append(finding)
 
     def _relative_path(self, file: Path) -> str:
         """A file's path relative to the checked folder."""
@@ -177,14 +190,23 @@ class _Checks:
                 self._add_file(_display_path(file, target))
         entity = result.entity
         if entity is not None and entity.kind == "Template":
-            result.error = await asyncio.to_thread(_expression_error, entity)
+            await asyncio.to_thread(_check_expressions, entity, result)
         return result
 
 
-def _expression_error(template: Entity) -> CallboardError | None:
-    """The error of a template with expressions that cannot work."""
+def _check_expressions(template: Entity, result: CheckedDocument) -> None:
+    """Add what is wrong with a template's expressions.
+
+    The catalog takes it, so that is an error only where every run fails.
+    """
     errors = expression_errors(template.spec)
-    return Invalid("; ".join(error.message for error in errors)) if errors else None
+    if not errors:
+        return
+    problem = Invalid("; ".join(error.message for error in errors))
+    if any(error.fails_run for error in errors):
+        result.error = problem
+    else:
+        result.warning = problem
 
 
 def _real_path(file: Path) -> Path:

@@ -16,6 +16,7 @@ from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import check_document
 from services.catalog.ingest.location_targets import fields_of, targets_of
+from services.catalog.ingest.problems import place_in, with_text_advice
 from services.catalog.ingest.refusals import (
     PROBLEMS_NAMED,
     BrokenFields,
@@ -34,7 +35,9 @@ __all__ = [
     "LocalReading",
     "Refusal",
     "paths_of",
+    "place_in",
     "read_kinds",
+    "with_text_advice",
 ]
 
 #: The assumed content of a placeholder with a web address.
@@ -51,12 +54,14 @@ REMOTE_CONTENT: dict[str, Any] = {
 class CheckedDocument:
     """A document with its ref, if it has one, and its `entity` or the `error` in it.
 
+    `warning` is about what the catalog takes, but hardly means what its author wants.
     `targets` are the files on this machine that a Location refers to.
     """
 
     ref: str | None = None
     entity: Entity | None = None
     error: CallboardError | None = None
+    warning: CallboardError | None = None
     targets: list[Path] = field(default_factory=list)
 
 

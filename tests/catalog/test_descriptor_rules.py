@@ -91,7 +91,8 @@ METADATA = [
     ({"links": [{"url": ""}]}, "metadata.links.0.url", "absolute URL"),
     ({"links": [{"url": "not a url"}]}, "metadata.links.0.url", "absolute URL"),
     ({"links": [{"url": "https://"}]}, "metadata.links.0.url", "absolute URL"),
-    ({"links": [{}]}, "metadata.links.0.url", "absolute URL"),
+    ({"links": [{}]}, "metadata.links.0.url", "is required"),
+    ({"links": [{"url": None}]}, "metadata.links.0.url", "is required"),
     ({"links": [{"url": "x:y", "title": " "}]}, "links.0.title", "not blank"),
 ]
 
@@ -133,6 +134,7 @@ def test_unusual_metadata_that_backstage_accepts_is_accepted(
     [
         ({"relations": []}, "relations: unknown field"),
         ({"status": {}}, "status: unknown field"),
+        ({"owner": "a"}, "owner: unknown field"),
         ({"spec": None}, "spec: must be an object"),
         ({"spec": []}, "spec: must be an object"),
         ({"apiVersion": None}, "apiVersion: is required"),

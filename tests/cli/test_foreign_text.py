@@ -1,4 +1,4 @@
-"""What a stranger wrote is shown on a terminal, and never obeyed by it."""
+"""What a stranger wrote is output on a terminal, and never obeyed by it."""
 
 import ast
 import io
@@ -30,7 +30,7 @@ organization: {"a\\x9b31m\\u202e\\u2066\\a\\x7f\\nok x.yaml": 2}
 
 def shown_on_terminal(*words: str | Path) -> str:
     """What a command writes to a terminal, standard output and errors."""
-    ours, terminal = pty.openpty()
+    reader, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "deploy.cli", *map(str, words)],
         cwd=ROOT,
@@ -40,16 +40,16 @@ def shown_on_terminal(*words: str | Path) -> str:
         stderr=terminal,
     )
     os.close(terminal)
-    output = b""
+    content = b""
     try:
-        while chunk := os.read(ours, 65_536):
-            output += chunk
+        while chunk := os.read(reader, 65_536):
+            content += chunk
     except OSError:
         # The other end is closed.
         pass
-    os.close(ours)
+    os.close(reader)
     process.wait(60)
-    return output.decode()
+    return content.decode()
 
 
 @pytest.mark.parametrize(
@@ -67,16 +67,16 @@ def test_a_report_shows_signs_of_a_foreign_file_as_escapes(
     """In each part of a line, with colours; a key is no line of its own."""
     file = tmp_path / "a\x1b[31m\u202e.yaml"
     file.write_text(text)
-    shown = shown_on_terminal(*command, file)
-    assert not any(sign in shown for sign in OBEYED)
-    assert "\\x1b[31m\\u202e.yaml" in shown
-    assert "\x1b[31m\\x1b" not in shown.replace(f"\x1b[31m{level}", "")
+    output = shown_on_terminal(*command, file)
+    assert not any(sign in output for sign in OBEYED)
+    assert "\\x1b[31m\\u202e.yaml" in output
+    assert "\x1b[31m\\x1b" not in output.replace(f"\x1b[31m{level}", "")
     colour = {"error": "31", "unknown": "33"}[level]
-    assert f"\x1b[{colour}m{level}\x1b[0m " in shown
+    assert f"\x1b[{colour}m{level}\x1b[0m " in output
     if text != f"a: {DESCRIPTOR}":
-        assert "\\x1b]52;c;" in shown
-        assert "\\x9b31m" in shown
-    assert not any(line.startswith("ok ") for line in shown.splitlines())
+        assert "\\x1b]52;c;" in output
+        assert "\\x9b31m" in output
+    assert not any(line.startswith("ok ") for line in output.splitlines())
 
 
 @pytest.mark.parametrize("obeyed", [*OBEYED, "\ud800"])
@@ -124,8 +124,8 @@ def test_json_for_scripts_is_ascii(tmp_path: Path) -> None:
     """It holds the signs as JSON's escapes: also on a terminal nothing is obeyed."""
     file = tmp_path / "a.yaml"
     file.write_text(DESCRIPTOR)
-    shown = shown_on_terminal("validate", "--json", file)
-    assert shown.isascii()
-    assert "\x1b" not in shown
-    [finding] = json.loads(shown)
+    output = shown_on_terminal("validate", "--json", file)
+    assert output.isascii()
+    assert "\x1b" not in output
+    [finding] = json.loads(output)
     assert "\x9b31m" in finding["ref"]

@@ -1,5 +1,6 @@
 """`callboard validate`: what the catalog says, for the right files, in plain lines."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -229,7 +230,7 @@ def test_the_json_report_has_every_file(tmp_path: Path) -> None:
     """One object for each document or skipped file."""
     findings = json.loads(validate(repository(tmp_path), "--json").stdout)
     assert {tuple(item) for item in findings} == {
-        ("file", "ref", "error", "line", "left_out")
+        ("file", "ref", "error", "warning", "line", "left_out")
     }
     assert sum(item["left_out"] is not None for item in findings) == 8
     refs = {item["ref"] for item in findings} - {None}
@@ -300,8 +301,8 @@ async def test_validate_reports_the_same_problems_as_the_catalog(
         assert done.returncode == 1
 
 
-def test_an_expression_that_cannot_work_is_an_error(tmp_path: Path) -> None:
-    """Step, field and reason, in the template's own line; all of them."""
+def test_an_expression_that_a_run_takes_as_text_is_a_warning(tmp_path: Path) -> None:
+    """Step, field and reason, in the template's own line; the catalog takes it."""
     steps = [
         {"id": "one", "action": "debug:log", "input": {"message": "${{ x | f( }}"}},
         {"action": "debug:log", "if": "${{ parameters.x == }}"},
@@ -309,17 +310,63 @@ def test_an_expression_that_cannot_work_is_an_error(tmp_path: Path) -> None:
     spec = {"type": "service", "owner": "team-a", "steps": steps}
     template = {**builders.template("service"), "spec": spec}
     done = validate(write(tmp_path, "template.yaml", template))
-    assert done.exit_code == 1
+    assert done.exit_code == 0
+    assert "1 file read, 0 left out, 0 errors, 1 warning" in done.stderr
+    assert validate(tmp_path, "--strict").exit_code == 1
+    [finding] = json.loads(validate(tmp_path, "--json").stdout)
+    assert (finding["error"], finding["line"]) == (None, 1)
+    assert "the expression cannot be parsed" in finding["warning"]
     (line,) = lines(done)
+    assert line.startswith("warning ")
     assert "step one, input.message: the expression cannot be parsed: line 1" in line
     assert "; step step-2, if: the expression cannot be parsed: line 1" in line
     steps[0]["input"] = {"message": "${{ x | kebabCase }}"}
     del steps[1]["if"]
     done = validate(write(tmp_path, "template.yaml", template))
-    assert done.exit_code == 1
+    assert done.exit_code == 0
     assert (
         'cannot be evaluated: line 1, column 9: Unknown template filter "keb'
         in (lines(done)[0])
     )
     steps[0]["input"] = {"message": "${{ x | replace('a', 'b') }}"}
     assert validate(write(tmp_path, "template.yaml", template)).exit_code == 0
+
+
+def test_an_expression_that_every_run_fails_at_is_an_error(tmp_path: Path) -> None:
+    """It is over a limit of what a run evaluates; a warning beside it is named too."""
+    deep = "${{ " + "(" * 500 + "1" + ")" * 500 + " }}"
+    steps = [
+        {"id": "one", "action": "debug:log", "input": {"message": "${{ x | none }}"}},
+        {"id": "two", "action": "debug:log", "input": {"message": deep}},
+    ]
+    template = builders.template("service", steps=steps)
+    done = validate(write(tmp_path, "template.yaml", template))
+    assert done.exit_code == 1
+    (line,) = lines(done)
+    assert line.startswith("error ")
+    assert "step two, input.message" in line
+    assert "a run fails there" in line
+    assert "step one, input.message" in line
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line", "says_so"),
+    [
+        ("README.md", "# Shop\n\nIt sells: all\n---\n* [a](b) and\n\tmore\n", 5, True),
+        ("catalog-info.yaml", "Shop: [", 2, True),
+        ("catalog-info.yaml", "apiVersion: v1\nkind: [\n", 3, False),
+        ("catalog-info.yaml", "a: ${{ values.name }}\nb: [\n", 3, False),
+    ],
+)
+async def test_a_text_that_is_no_yaml_is_told_the_same(
+    database: Any, data: Path, name: str, text: str, line: int, *, says_so: bool
+) -> None:
+    """With the line, and that it is no descriptor at all; as registering it says."""
+    file = write(data, name, text)
+    process = await asyncio.to_thread(validate, "--json", file)
+    [finding] = json.loads(process.stdout)
+    async with running(database, data) as catalog:
+        answer = await catalog.register(file, "?dryRun=true")
+    assert finding["error"] in answer.json()["error"]["message"]
+    assert (finding["line"], finding["ref"]) == (line, None)
+    assert ("it is no descriptor" in finding["error"]) == says_so

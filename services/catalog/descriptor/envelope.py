@@ -157,7 +157,10 @@ def _link_problems(path: str, link: Any) -> Iterator[str]:
     if not isinstance(link, Mapping):
         yield f"{path}: must be an object"
         return
-    yield from _format_problems(f"{path}.url", fields.URL, link.get("url"))
+    if link.get("url") is None:
+        yield f"{path}.url: is required"
+    else:
+        yield from _format_problems(f"{path}.url", fields.URL, link["url"])
     for name in ("title", "icon", "type"):
         value = link.get(name)
         if name in link and not (isinstance(value, str) and value.strip()):

@@ -1,6 +1,6 @@
 """Reads one target: its entities, or its problem; an unchanged file costs a hash."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -16,12 +16,11 @@ from services.catalog.ingest.candidates import (
 )
 from services.catalog.ingest.problems import (
     FILE_ITEMS,
-    SKELETON,
     BrokenFile,
     failure_item,
-    has_template_marks,
     items_of_file,
     refused_name_items,
+    with_text_advice,
 )
 from services.catalog.ingest.refusals import (
     Refusal,
@@ -142,7 +141,7 @@ class TargetReader:
             self._candidates, target, documents, contents
         )
         refusals = await self._refusals(target, fetched, documents, items)
-        candidates = [item for item in items if isinstance(item, Candidate)]
+        candidates = [item for item in items.values() if isinstance(item, Candidate)]
         new_state = FileState(
             target.parent,
             str(target.location),
@@ -160,12 +159,10 @@ class TargetReader:
         target: Target,
         fetched: FetchedFile,
         documents: Sequence[Any],
-        items: Sequence[Candidate | Refusal],
+        items: Mapping[int, Candidate | Refusal],
     ) -> list[Refusal]:
         """The documents that are refused, with their lines as far as they are shown."""
-        refusals = {
-            n: item for n, item in enumerate(items) if isinstance(item, Refusal)
-        }
+        refusals = {n: item for n, item in items.items() if isinstance(item, Refusal)}
         # Of documents without a name only the first are shown, the others are counted.
         fields = {
             number: paths_of(refusal.error)
@@ -188,9 +185,9 @@ class TargetReader:
                 load_documents, fetched.body
             )
         except Invalid as error:
-            hint = f"; {SKELETON}" if has_template_marks(fetched.body) else ""
+            message = with_text_advice(error.message, fetched.body)
             raise BrokenFile(
-                f"{target.location}: {error.message}{hint}",
+                f"{target.location}: {message}",
                 is_restricted=may_ask_to_be_restricted(fetched.body),
             ) from error
         return documents
@@ -200,7 +197,8 @@ class TargetReader:
         target: Target,
         documents: Sequence[Any],
         contents: dict[placeholders.Placeholder, Any],
-    ) -> list[Candidate | Refusal]:
+    ) -> dict[int, Candidate | Refusal]:
+        """What each document comes to, by its position in the file."""
         context = Context(
             target.location,
             self._root.location,
@@ -208,9 +206,9 @@ class TargetReader:
             self._rules,
             self._sources.links(target.location),
         )
-        items: list[Candidate | Refusal] = []
+        items: dict[int, Candidate | Refusal] = {}
         refs: set[str] = set()
-        for document in documents:
+        for number, document in enumerate(documents):
             item = candidate(document, context, contents)
             if isinstance(item, Refusal) and item.ref is None:
                 item = replace(
@@ -226,7 +224,7 @@ class TargetReader:
                     is_restricted=item.entity.is_restricted,
                 )
             refs.add(item.ref or "")
-            items.append(item)
+            items[number] = item
         return items
 
     async def _include(

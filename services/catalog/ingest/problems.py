@@ -36,7 +36,7 @@ REFUSED_NAMES = 1000
 #: Items of one entity for documents that may be its own.
 ENTITY_ITEMS = 3
 #: The last place in a message: advice may follow it, a quoted key may go before it.
-_LINE = re.compile(r"(?s).* at line (\d+), column (\d+)(?:$|: )")
+_LINE = re.compile(r"(?s).* at line (\d+), column (\d+)(?:$|: |; )")
 _SINCE = "%Y-%m-%d %H:%M UTC"
 
 
@@ -44,6 +44,13 @@ _SINCE = "%Y-%m-%d %H:%M UTC"
 HIDDEN_INVALID = "an entity that not everybody may see is invalid; see its own page"
 #: Of a text that cannot be parsed.
 SKELETON = "it reads like a file of a template's skeleton"
+NO_DESCRIPTOR = (
+    "it is no descriptor: that is a YAML file with apiVersion, kind, metadata and spec"
+)
+#: In UTF-8 and UTF-16: every descriptor has the word.
+_DECLARATIONS = [
+    "apiVersion".encode(name) for name in ("utf-8", "utf-16-le", "utf-16-be")
+]
 
 
 class BrokenFile(Invalid):
@@ -96,7 +103,8 @@ def failure_item(
             is_restricted = is_about_restricted(item)
             return restricted_item(old_item) if is_restricted else old_item
     message = f"{item['message']} (since {now.strftime(_SINCE)}). {_advice(error)}"
-    since = {"since": now.isoformat(timespec="seconds"), **_place_of(error)}
+    place = place_in(error.message) if isinstance(error, BrokenFile) else {}
+    since = {"since": now.isoformat(timespec="seconds"), **place}
     return {**item, "message": message, "error": {**item["error"], **since}}
 
 
@@ -188,8 +196,9 @@ def _same(error: StatusItemJson, old_error: StatusItemJson) -> bool:
     )
 
 
-def _place_of(error: CallboardError) -> dict[str, int]:
-    place = _LINE.match(error.message) if isinstance(error, BrokenFile) else None
+def place_in(message: str) -> dict[str, int]:
+    """The line and column that the error of a text names; empty if it names none."""
+    place = _LINE.match(message)
     return {"line": int(place[1]), "column": int(place[2])} if place else {}
 
 
@@ -208,6 +217,10 @@ def _advice(error: CallboardError) -> str:
     )
 
 
-def has_template_marks(body: bytes) -> bool:
-    """Whether a file is likely to be a template's own."""
-    return any(mark in body for mark in (b"${{", b"{%", b"{{ cookiecutter."))
+def with_text_advice(message: str, body: bytes) -> str:
+    """The error of a text that cannot be parsed, with what the text may be instead."""
+    if any(mark in body for mark in (b"${{", b"{%", b"{{ cookiecutter.")):
+        return f"{message}; {SKELETON}"
+    if not any(declaration in body for declaration in _DECLARATIONS):
+        return f"{message}; {NO_DESCRIPTOR}"
+    return message

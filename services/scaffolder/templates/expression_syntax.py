@@ -35,12 +35,16 @@ _DIALECT = TemplateDialect({own.name: own.run for own in template_filters()})
 
 
 class ExpressionError(NamedTuple):
-    """An expression that cannot work; `step` is "" for one of the output."""
+    """An expression that cannot work; `step` is "" for one of the output.
+
+    `fails_run`: a run fails there; otherwise it takes the expression as plain text.
+    """
 
     step: str
     field: str
     reason: str
     problem: str = UNPARSABLE
+    fails_run: bool = False
 
     @property
     def message(self) -> str:
@@ -102,16 +106,16 @@ def _texts(value: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
             yield from _texts(part, f"{field}[{index}]", depth - 1)
 
 
-def _mistake(text: str, functions: tuple[str, ...]) -> tuple[str, str] | None:
-    """Why a text cannot work, and the kind of mistake; None if it can."""
+def _mistake(text: str, functions: tuple[str, ...]) -> tuple[str, str, bool] | None:
+    """Why a text cannot work, its problem and whether a run fails; None: it works."""
     try:
         _DIALECT.check(text, functions)
     except TemplateLimitError as error:
-        return f"{error.reason}; a run fails there", UNPARSABLE
+        return f"{error.reason}; a run fails there", UNPARSABLE, True
     except TemplateRenderError as error:
         problem = UNKNOWN if isinstance(error, UnknownWordError) else UNPARSABLE
         place = f"line {error.line}, column {error.column}"
-        return f"{place}: {error.reason}; a run takes it as plain text", problem
+        return f"{place}: {error.reason}; a run takes it as plain text", problem, False
     return None
 
 
