@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from shared.contracts.errors import (
     Unavailable,
 )
 from shared.kit.config.integrations import Integration, Integrations
+from shared.kit.git.access import REPOSITORY
 from shared.kit.git.command import run_git
 from shared.kit.git.mirrors import RepositoryMirrors
 
@@ -225,3 +227,24 @@ async def test_errors_of_git_have_no_path_of_this_machine(tmp_path: Path) -> Non
         assert "secret-folder" not in str(error.value)
     with pytest.raises(Unavailable, match=r"'http://127\.0\.0\.1:1/a/b\.git/'"):
         await run_git(["ls-remote", "http://127.0.0.1:1/a/b.git"], cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        (["cat-file", "-p", "0" * 40], {}),
+        (["rev-parse", "--verify", "none"], {}),
+        (["--version"], {"limit": 1}),
+        (["--version"], {"seconds": 0.0}),
+        (["cat-file", "-p", "0" * 40], {"conflict_text": "fatal"}),
+    ],
+)
+async def test_every_error_of_a_command_names_the_repository(
+    tmp_path: Path, arguments: list[str], options: dict[str, Any]
+) -> None:
+    """Whatever Git says, or does not say before its time or size is over."""
+    environment = {REPOSITORY: "shop at git.example"}
+    await run_git(["init", "--quiet", "--bare", tmp_path])
+    with pytest.raises(CallboardError, match=r"^shop at git\.example: ") as raised:
+        await run_git(arguments, cwd=tmp_path, environment=environment, **options)
+    assert "fatal" not in raised.value.message

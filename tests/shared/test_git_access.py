@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from shared.contracts.errors import CallboardError, Invalid, Unavailable
+from shared.contracts.errors import CallboardError, Invalid, NotFound, Unavailable
 from shared.kit.config.integrations import (
     AzureCredential,
     Integration,
@@ -16,6 +16,7 @@ from shared.kit.config.integrations import (
 )
 from shared.kit.git.access import AUTHORITIES, authorization, network_environment
 from shared.kit.git.mirrors import RepositoryMirrors
+from shared.kit.git.not_found import repository_not_found_message
 from tests.shared.githost import GitHost, git_host
 
 TOKEN = "a-token-that-nobody-may-see"
@@ -80,17 +81,25 @@ async def test_a_later_commit_is_read_with_the_token(
     assert await reader.read(target, commit, "a.yaml") == b"two"
 
 
+def refusal(host: GitHost) -> str:
+    """The whole message for a repository that the host refuses."""
+    return (
+        f"team/shop at {host.name}: the Git host does not show the repository without "
+        "other credentials: give the host's entry of `integrations` a token that may "
+        "read it"
+    )
+
+
 @pytest.mark.parametrize("token", [None, SecretStr("another-token")])
-async def test_the_error_of_a_refused_repository_names_the_setting(
+async def test_the_error_of_a_refused_repository_names_it_and_the_setting(
     host: GitHost, tmp_path: Path, token: SecretStr | None
 ) -> None:
-    """The error has the address and the setting, and no token."""
+    """No token, and none of Git's words for a person at a terminal."""
     host.commit("team/shop", {"a.yaml": "one"})
     reader = mirrors(host, tmp_path, token=token)
-    with pytest.raises(Invalid, match="`integrations`") as raised:
+    with pytest.raises(Invalid) as raised:
         await reader.fetch(reader.target(host.name, "team/shop", "main"))
-    assert host.name in raised.value.message
-    assert "another-token" not in str(raised.value)
+    assert raised.value.message == refusal(host)
 
 
 async def test_a_revoked_token_is_reported_when_a_file_is_read(
@@ -102,10 +111,25 @@ async def test_a_revoked_token_is_reported_when_a_file_is_read(
     target = reader.target(host.name, "team/shop", "main")
     await reader.fetch(target)
     host.expected = basic("x-access-token", "a-new-token")
-    with pytest.raises(CallboardError, match="`integrations`") as raised:
-        await reader.read(target, commit, "a.yaml")
-    assert TOKEN not in str(raised.value)
-    assert basic("x-access-token") not in str(raised.value)
+    for reading in (
+        reader.fetch(target),
+        reader.read(target, commit, "a.yaml"),
+        reader.export(target, commit, "", tmp_path / "out"),
+    ):
+        with pytest.raises(CallboardError) as raised:
+            await reading
+        assert raised.value.message == refusal(host)
+
+
+async def test_an_absent_repository_has_the_message_of_a_hidden_one(
+    host: GitHost, tmp_path: Path
+) -> None:
+    """Git's own words would tell them apart."""
+    reader = mirrors(host, tmp_path)
+    target = reader.target(host.name, "team/none", "main")
+    with pytest.raises(NotFound) as raised:
+        await reader.fetch(target)
+    assert raised.value.message == repository_not_found_message(target)
 
 
 async def test_an_unknown_certificate_authority_is_refused(
@@ -114,7 +138,7 @@ async def test_an_unknown_certificate_authority_is_refused(
     """Without the authority's file nothing is sent to an unverified host."""
     host.commit("team/shop", {"a.yaml": "one"})
     reader = mirrors(host, tmp_path, ca_file=None)
-    with pytest.raises(Unavailable, match="certificate"):
+    with pytest.raises(Unavailable, match=rf"^team/shop at {host.name}: .*certificate"):
         await reader.fetch(reader.target(host.name, "team/shop", "main"))
     assert host.requests == []
 
@@ -152,7 +176,9 @@ async def test_the_systems_proxy_is_used(
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     reader = mirrors(host, tmp_path)
-    with pytest.raises(Unavailable, match="does not answer"):
+    with pytest.raises(
+        Unavailable, match=rf"^team/shop at {host.name}: the Git host does not answer"
+    ):
         await reader.fetch(reader.target(host.name, "team/shop", "main"))
     assert host.requests == []
 

@@ -73,9 +73,7 @@ class FetchedRepositories:
         except NotFound as error:
             # A token may not see what exists: that is no reason to delete.
             message = error.message
-            if target.kind == "local" and message == repository_not_found_message(
-                target
-            ):
+            if message == repository_not_found_message(target):
                 message = f"{message}{OR_HIDDEN}"
             unknown = UnknownCommit(message)
             self._fetches[repository] = unknown

@@ -14,6 +14,8 @@ from pydantic import SecretStr
 
 from shared.kit.config.integrations import Integration
 
+#: The variable with the repository that a command is about, which its errors name.
+REPOSITORY = "CALLBOARD_REPOSITORY"
 #: Proxy variables of the machine; programs read them in upper or lower case.
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 #: Git's variables for certificate authorities, with OpenSSL's names of the same.
@@ -64,7 +66,7 @@ def access_environment(
     kind: str, integration: Integration, *, host: str, repository: str
 ) -> dict[str, str]:
     """The additional variables of a `git` command for one repository of a host."""
-    environment = {}
+    environment = {REPOSITORY: f"{repository} at {host}"}
     if integration.ca_file is not None:
         environment["GIT_SSL_CAINFO"] = str(integration.ca_file)
     header = authorization(kind, integration, repository)

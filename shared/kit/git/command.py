@@ -9,7 +9,7 @@ from typing import IO
 
 from shared.contracts import disk_space
 from shared.contracts.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
-from shared.kit.git.access import network_environment
+from shared.kit.git.access import REPOSITORY, network_environment
 from shared.kit.processes import commands
 
 #: Git's messages when another process writes to the same repository.
@@ -24,10 +24,20 @@ DENIED_MESSAGES = (
 )
 MISSING_MESSAGES = (
     "not found",
+    "does not appear to be a git repository",
     "not a git repository",
     "bad object",
     "not a valid object",
 )
+#: Git's lines when there is no repository at an address.
+_NO_REPOSITORY = re.compile(
+    r"(?m)^fatal: (?:repository '.*' not found"
+    r"|'.*' does not appear to be a git repository)$"
+)
+#: What Git writes before the reason of an error; the address where the name is known.
+_BEFORE_REASON = re.compile(r"(?:fatal|error): ")
+_BEFORE_NAMED_REASON = re.compile(r"(?:fatal|error): (?:unable to access '[^']*': )?")
+_ANSWERED = re.compile(r"returned error: (\d{3})")
 FILE_LIMIT = 10 * 1024 * 1024
 #: The folders of an absolute path, also in the address of a file; not of a web address.
 _OWN_FOLDER = re.compile(r"(?:file://|(?<![\w:/.~%-]))/(?:[^\s'\":/]+/)+")
@@ -37,6 +47,10 @@ SECONDS = 60.0
 
 class RepositoryBusy(Unavailable):
     """Another process is writing to the same repository; a retry will succeed."""
+
+
+class GitNotFound(NotFound):
+    """Git finds no such repository or object; the message names the repository."""
 
 
 async def run_git(
@@ -52,9 +66,10 @@ async def run_git(
 ) -> bytes:
     """Run `git ARGUMENTS` and return its output.
 
-    `data` is the standard input, `environment` is added to the fixed environment, and
-    exit codes in `allowed_exit_codes` are no failure. `limit` is the most bytes of
-    output. An error message with `conflict_text` raises Conflict.
+    `data` is the standard input, `environment` is added to the fixed environment (its
+    `REPOSITORY` is what errors name), and exit codes in `allowed_exit_codes` are no
+    failure. `limit` is the most bytes of output. An error message with
+    `conflict_text` raises Conflict.
 
     Raises:
         CallboardError: according to git's error message; DiskFull if the disk is full.
@@ -62,13 +77,16 @@ async def run_git(
         TooLarge: if the output is over `limit` bytes.
     """
     printed = b""
+    about = _about((environment or {}).get(REPOSITORY))
 
     def read(output: IO[bytes]) -> None:
         nonlocal printed
         printed = output.read(limit + 1)
         if len(printed) > limit:
             # The rest is not read: a few trees can list an endless number of paths.
-            raise TooLarge(f"git {arguments[0]}: over the limit of {limit} bytes")
+            raise TooLarge(
+                f"{about}git {arguments[0]}: over the limit of {limit} bytes"
+            )
 
     await stream_git(
         arguments,
@@ -101,6 +119,7 @@ async def stream_git(
     Raises:
         CallboardError: according to git's error message; DiskFull if the disk is full.
     """
+    repository = (environment or {}).get(REPOSITORY)
     with tempfile.TemporaryFile() as source:
         if isinstance(data, bytes):
             source.write(data)
@@ -115,12 +134,14 @@ async def stream_git(
                 seconds=seconds,
             )
         except TimeoutError:
-            raise Unavailable(f"git {arguments[0]} took over {seconds:.0f} s") from None
+            raise Unavailable(
+                f"{_about(repository)}git {arguments[0]} took over {seconds:.0f} s"
+            ) from None
     if result.exit_code and result.exit_code not in allowed_exit_codes:
         stderr = result.stderr.decode(errors="replace")
         if disk_space.mentions_full_disk(stderr):
             raise disk_space.DiskFull
-        raise _error_of(stderr, conflict_text)
+        raise _error_of(stderr, repository, conflict_text)
 
 
 def _environment() -> dict[str, str]:
@@ -137,25 +158,46 @@ def _environment() -> dict[str, str]:
     }
 
 
+def _about(repository: str | None) -> str:
+    """The beginning of an error's message: the repository that a command is about."""
+    return f"{repository}: " if repository else ""
+
+
 def _error_of(
-    text: str, conflict_text: str | None
+    text: str, repository: str | None, conflict_text: str | None
 ) -> NotFound | Conflict | Unavailable | Invalid:
+    about = _about(repository)
     line = _error_line(text)
+    before = _BEFORE_NAMED_REASON if repository else _BEFORE_REASON
+    reason = line.removeprefix(match[0]) if (match := before.match(line)) else line
     if conflict_text and conflict_text in text:
-        return Conflict(line)
+        return Conflict(f"{about}{reason}")
     lowered = text.lower()
     if any(message in lowered for message in BUSY_MESSAGES):
-        return RepositoryBusy(f"The repository is being written to: {line}")
+        return RepositoryBusy(f"{about}the repository is being written to: {reason}")
     if any(message in lowered for message in DENIED_MESSAGES):
-        return Invalid(
-            "The Git host does not show the repository without other credentials: give "
-            f"its entry of `integrations` a token that may read it ({line})"
-        )
+        return Invalid(f"{about}{_denied_message(text)}")
     if "could not resolve" in lowered or "unable to access" in lowered:
-        return Unavailable(f"The Git host does not answer: {line}")
+        return Unavailable(f"{about}the Git host does not answer: {reason}")
     if any(message in lowered for message in MISSING_MESSAGES):
-        return NotFound(line)
-    return Invalid(f"git: {line}")
+        is_absent = repository and _NO_REPOSITORY.search(text)
+        message = f"There is no repository {repository}" if is_absent else ""
+        return GitNotFound(message or f"{about}{reason}")
+    return Invalid(f"{about}git: {reason}")
+
+
+def _denied_message(text: str) -> str:
+    """The message for refused credentials.
+
+    Git's own words are about a person at a terminal, who could type a password.
+    """
+    answered = _ANSWERED.search(text)
+    answer = f" (it answered {answered[1]})" if answered else ""
+    return (
+        "the Git host does not show the repository without other "
+        f"credentials{answer}: give the host's entry of `integrations` a token that "
+        "may read it"
+    )
 
 
 def _error_line(text: str) -> str:

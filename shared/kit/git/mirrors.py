@@ -21,7 +21,7 @@ from shared.kit.git.addresses import (
     is_repository_name,
     parse_url,
 )
-from shared.kit.git.command import OUTPUT_LIMIT, run_git
+from shared.kit.git.command import OUTPUT_LIMIT, GitNotFound, run_git
 from shared.kit.git.commits import COMMIT_FORMAT, CommitInfo, commit_info
 from shared.kit.git.host_dialects import folds_case
 from shared.kit.git.link_rights import ALL_PATHS, HiddenPaths, PathRights
@@ -183,6 +183,8 @@ class RepositoryMirrors:
         clean = clean_path(path)
         try:
             return await self._trees(target, indexes).read(commit, clean, hidden_paths)
+        except GitNotFound:
+            raise
         except NotFound as error:
             message = f"{target.repository}: {error.message} at {commit[:8]}"
             raise type(error)(message) from None
