@@ -6,7 +6,7 @@ steps. `**` stands for any number of folders, also none. A name that begins with
 matches only if the pattern spells the dot, or with the option `dot`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 import bracex
@@ -112,6 +112,15 @@ class Glob:
         budget, masks = budget or self._budget(SELECT_STEPS), dict[str, int]()
         accepts = self._automaton.accepts
         return [path for path in paths if accepts(path, budget, masks)]
+
+    def folder_test(self) -> Callable[[str], bool]:
+        """A test whether a match may lie below a folder, by the same rules as matches.
+
+        It says which folders of a tree are worth listing. All its calls together have
+        the budget of one selection, and raise as `select` does.
+        """
+        budget, masks = self._budget(SELECT_STEPS), dict[str, int]()
+        return lambda folder: self._automaton.leads_on(folder, budget, masks)
 
     def _budget(self, steps: int) -> NameBudget:
         return NameBudget(steps, f"{self._label}: {self.pattern[:80]!r} is too complex")
@@ -237,8 +246,23 @@ class _Automaton:
         parents: bool = False,
     ) -> bool:
         """Whether the path, or with `parents` one of its folders, is accepted."""
+        return bool(self._state(path, budget, masks, parents=parents) & self._ends)
+
+    def leads_on(self, path: str, budget: NameBudget, masks: dict[str, int]) -> bool:
+        """Whether a path that begins with this one, and is longer, may be accepted."""
+        return bool(self._state(path, budget, masks) & ~self._ends)
+
+    def _state(
+        self,
+        path: str,
+        budget: NameBudget,
+        masks: dict[str, int],
+        *,
+        parents: bool = False,
+    ) -> int:
+        """The places of the patterns after the path, or a folder that is accepted."""
         if len(path) > PATH_LIMIT:
-            return False
+            return 0
         # `**` never follows `**`, so one shift skips it.
         state = self._starts | (self._starts & self._folders) << 1
         names = _split(path)
@@ -254,7 +278,7 @@ class _Automaton:
             state |= (state & self._folders) << 1
             if not state:
                 break
-        return bool(state & self._ends)
+        return state
 
     def _mask(self, name: str, budget: NameBudget) -> int:
         compared = name.lower() if self._ignore_case else name

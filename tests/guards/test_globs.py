@@ -71,6 +71,42 @@ def test_a_pattern_matches_as_in_backstage(pattern: str, expected: list[int]) ->
     assert Glob(pattern).select(PATHS) == [PATHS[number] for number in expected]
 
 
+@given(
+    st.sampled_from(
+        [
+            "**/a",
+            "a/b",
+            "{.a,b}/*",
+            "\\.a/*",
+            "@(.a|b)/**",
+            "[.]a/*",
+            "a/**/.a/*",
+            "!(b)/a/b",
+            "{a,b/**/a}",
+        ]
+    ),
+    st.lists(st.sampled_from(["a", "b", ".a", ".git"]), min_size=1, max_size=4),
+)
+def test_the_folders_of_a_match_are_worth_listing(
+    pattern: str, names: list[str]
+) -> None:
+    """A walk of these folders alone finds what a selection from all paths finds."""
+    may_hold_match = Glob(pattern).folder_test()
+    folders = ["/".join(names[:count]) for count in range(1, len(names))]
+    if Glob(pattern).matches("/".join(names)):
+        assert all(map(may_hold_match, folders))
+
+
+def test_folders_that_no_match_lies_below_are_not_listed() -> None:
+    """Hidden folders whose name is not spelled, others, and what is deeper."""
+    may_hold_match = Glob("/a/{.b,*}/**/c/*.yaml").folder_test()
+    assert not any(map(may_hold_match, ["/b", "/a/.git", "/a/.b/.git", "/a/b/.c"]))
+    assert all(map(may_hold_match, ["/a", "/a/.b", "/a/b", "/a/.b/b/c", "/a/b/c/c"]))
+    may_hold_match = Glob("a/b").folder_test()
+    assert may_hold_match("a")
+    assert not may_hold_match("a/b")
+
+
 @pytest.mark.parametrize("pattern", ["**/*.yaml", "*/hidden.yaml", "**/!(x).yaml"])
 def test_hidden_names_match_with_the_dot_option(pattern: str) -> None:
     """As `fs:delete` and `copyWithoutTemplating` want it."""

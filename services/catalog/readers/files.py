@@ -50,11 +50,15 @@ class FileReader:
         glob = Glob(target, label="target")
         base = Path(glob.base or "/")
         self.require_inside(base, glob.pattern)
+        may_hold_match = glob.folder_test()
         paths: list[str] = []
         for folder, folders, names in os.walk(base):
-            # Hidden folders can be many and large (`.git`): only if one is named.
-            if "/." not in glob.pattern:
-                folders[:] = [name for name in folders if not name.startswith(".")]
+            # Folders without a match, hidden ones too, can be many and large (`.git`).
+            folders[:] = [
+                name
+                for name in folders
+                if may_hold_match(os.path.join(folder, name))  # noqa: PTH118
+            ]
             paths += [os.path.join(folder, name) for name in names]  # noqa: PTH118
             if len(paths) > FILES_LIMIT:
                 raise TooLarge(f"target: over {FILES_LIMIT} files below {base}")
