@@ -64,6 +64,60 @@ def test_only_configured_host_names_are_accepted(
     assert accepts(PUBLIC, host) is public
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        ":80",
+        "[",
+        "{},evil.example",
+        "{}, evil.example",
+        "{}:7911, evil.example",
+        "{}:evil.example",
+        "{}:80#evil",
+        "{}:80?evil",
+        "{}:80 ",
+        "{}:+80",
+        "{}:-1",
+        "{}:8_0",
+        "{}:\u0663",
+        "{}:65536",
+        "{}:000080",
+        "{}:80:80",
+        "{}#evil",
+        "{}?evil",
+        "{}/evil",
+        "{}\\evil",
+        "{}\t",
+        " {}",
+        "{}..",
+        "evil[{}]",
+        "[{}]",
+        "[{}]evil",
+        "[::1]evil:80",
+        "evil[::1]",
+        "evil@{}",
+        "x, y.portal.example",
+        "*.portal.example",
+    ],
+)
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "portal.example"])
+def test_more_than_a_host_and_a_port_is_malformed(text: str, name: str) -> None:
+    """Nothing is ignored that another reader could take for the host."""
+    value = text.format(name).encode("utf-8")
+    for hosts in (LOCAL, PUBLIC):
+        with pytest.raises(Invalid, match=r"^Host: "):
+            hosts.check([(b"host", value)], "/api/catalog/entities")
+
+
+@pytest.mark.parametrize("port", ["", ":", ":0", ":80", ":00080", ":65535"])
+def test_any_port_is_accepted(port: str) -> None:
+    """Only the owner of a name can make it point to another port's server."""
+    for name in ("127.0.0.1", "LOCALHOST", "localhost.", "[::1]"):
+        assert accepts(LOCAL, f"{name}{port}")
+
+
 def test_a_second_host_header_is_refused() -> None:
     """Different readers choose different ones of two."""
     assert not accepts(PUBLIC, "portal.example", "portal.example")

@@ -226,7 +226,14 @@ catalog:
         (
             "backend: {baseUrl: VALUE}",
             "backend.baseUrl",
-            ["hunter2.example", "http://", "https://ben:hunter2@portal.example"],
+            [
+                "hunter2.example",
+                "http://",
+                "https://ben:hunter2@portal.example",
+                "https://portal.example:hunter2",
+                "https://portal.example:65536/hunter2",
+                "https://portal.example:80, hunter2",
+            ],
         ),
         (
             "catalog: {locations: [{type: url, target: VALUE}]}",

@@ -5,6 +5,7 @@ browser its requests then have the portal's origin, and only `Host` distinguishe
 So `Host` must be a name of the configuration.
 """
 
+import re
 from collections.abc import Iterable
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -20,6 +21,13 @@ SAME_ORIGIN = b"same-origin"
 #: Values of `Host` that are cached as accepted.
 CACHED_HOSTS = 100
 DEFAULT_PORTS = {"http": 80, "https": 443}
+MOST_PORT = 65535
+#: A name or an address in brackets, and a port (RFC 9110, section 7.2), in whole.
+_HOST = re.compile(
+    r"(?:(?P<name>[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)\.?"
+    r"|\[(?P<address>[0-9A-Fa-f.]*:[0-9A-Fa-f:.]+)\])"
+    r"(?::(?P<port>[0-9]{0,5}))?"
+)
 
 
 class Misdirected(CallboardError):
@@ -55,7 +63,7 @@ class OwnHosts:
         """Refuse a request to a host that is not this portal.
 
         Raises:
-            Invalid: if it names no host, or several.
+            Invalid: if it names no host, or several, or more than a host and a port.
             Misdirected: if the host is not this portal.
         """
         if path in HEALTH_PATHS or path.startswith(HEALTH_BELOW):
@@ -69,7 +77,7 @@ class OwnHosts:
     def _accept(self, value: bytes) -> None:
         host = value.decode("latin-1")
         name = _name_in(host)
-        if not name or not self._is_own(name):
+        if not self._is_own(name):
             raise Misdirected(
                 f"Host: {host[:100]!r} is not this portal's; its names are those of "
                 "backend.baseUrl and backend.allowedHosts"
@@ -112,13 +120,18 @@ def is_loopback(name: str) -> bool:
 
 
 def _name_in(host: str) -> str:
-    """The name in a `Host` header, without port; "" if it is not one."""
-    if "@" in host or "/" in host:
-        return ""
-    try:
-        return (urlsplit(f"//{host}").hostname or "").rstrip(".")
-    except ValueError:
-        return ""
+    """The name in a `Host` header, without port.
+
+    Python's `urlsplit` reads a name out of texts that others read differently, such as
+    `own:80, other` and `own?other`.
+
+    Raises:
+        Invalid: if the header is more than a name and a port, or the port is none.
+    """
+    match = _HOST.fullmatch(host)
+    if match is None or int(match["port"] or 0) > MOST_PORT:
+        raise Invalid(f"Host: {host[:100]!r} is no host's name, alone or with a port")
+    return (match["name"] or match["address"]).lower()
 
 
 def _origin(url: SplitResult) -> str:

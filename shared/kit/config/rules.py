@@ -10,7 +10,7 @@ from pydantic import AfterValidator, SecretStr
 
 from shared.contracts.errors import Invalid
 from shared.contracts.ref import parse_ref
-from shared.guards.addresses import AddressRule, require_no_password, split_address
+from shared.guards.addresses import AddressRule, parse_address, require_no_password
 
 #: As Backstage's for tokens of programs.
 TOKEN_LENGTH = 8
@@ -43,13 +43,12 @@ def _web_address(value: str | None) -> str | None:
     if not value:
         return None
     try:
-        parts = split_address(value)
+        parse_address(value, users=True)
         require_no_password(value, "")
-        is_address = parts.scheme in {"http", "https"} and bool(parts.hostname)
-    except Invalid:
-        is_address = False
-    if not is_address:
-        raise ValueError("must be an http:// or https:// address without a password")
+    except Invalid as error:
+        raise ValueError(
+            "must be an http:// or https:// address without a password"
+        ) from error
     return value
 
 
