@@ -177,11 +177,17 @@ class ForeignFolder:
         return target
 
     def entries(
-        self, start: str = "", *, limit: int, skips_git: bool = False
+        self,
+        start: str = "",
+        *,
+        limit: int,
+        skips_git: bool = False,
+        git_folders: list[str] | None = None,
     ) -> Iterator[ForeignEntry]:
         """All files and links below a folder, in order; links are not followed.
 
-        With `skips_git`, folders named `.git` are left out.
+        With `skips_git`, folders named `.git` are left out, and their paths are added
+        to `git_folders`.
 
         Raises:
             Invalid: if an entry is neither file, folder nor link.
@@ -199,6 +205,8 @@ class ForeignFolder:
             for name, status in listing:
                 path = f"{folder}/{name}" if folder else name
                 if skips_git and is_git_folder(name):
+                    if git_folders is not None:
+                        git_folders.append(path)
                     continue
                 if status.kind == "folder":
                     folders.append(path)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from services.scaffolder.store.sources import UrlSources
 from services.scaffolder.workspace.folder_sources import (
     FolderSources,
     copy_folder,
@@ -69,6 +70,22 @@ async def test_a_folder_is_copied_with_its_file_modes(
     await copy_folder(root, "./skeleton", tmp_path / "copy")
     assert listed(tmp_path / "copy") == ["a.txt", "deep/run.sh"]
     assert (tmp_path / "copy/deep/run.sh").stat().st_mode & 0o100
+
+
+async def test_gits_own_folders_beside_a_template_are_noted(
+    root: Path, tmp_path: Path
+) -> None:
+    """A `file:` template and a dry run leave them out, and say so."""
+    (root / "skeleton/deep/.git").mkdir()
+    (root / "skeleton/deep/.git/config").write_text("[core]")
+    note = "Left out as Git's own folders: 'deep/.git'"
+    assert await copy_folder(root, "./skeleton", tmp_path / "copy") == (note,)
+    assert listed(tmp_path / "copy") == ["a.txt", "deep/run.sh"]
+    dry = FolderSources(root, None)  # type: ignore[arg-type]
+    assert await dry.tree("./skeleton", None, tmp_path / "dry") == (note,)
+    urls = UrlSources(None)  # type: ignore[arg-type]
+    base = f"file://{root}/template.yaml"
+    assert await urls.tree("./skeleton", base, tmp_path / "file") == (note,)
 
 
 async def test_a_relative_address_may_be_escaped(root: Path, tmp_path: Path) -> None:

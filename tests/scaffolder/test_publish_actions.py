@@ -30,6 +30,39 @@ async def test_a_repository_is_published(bench: Bench, repositories: Path) -> No
     assert git("ls-tree", "-r", "--name-only", "main", cwd=bare) == "README.md"
 
 
+async def test_gits_own_folders_are_left_out_by_name(
+    bench: Bench, repositories: Path
+) -> None:
+    """On any file system; of many the log names the first ten."""
+    bench.write("app/README.md", "hello")
+    bench.write("app/.git/hooks/post-commit", "exit 1")
+    bench.write("app/sub/.GIT/config", "[core]")
+    await bench.run("publish:git", repoUrl=f"{HOST}?repo=new", sourcePath="app")
+    assert bench.lines[0] == "Left out as Git's own folders: '.git', 'sub/.GIT'"
+    tree = git("ls-tree", "-r", "--name-only", "main", cwd=repositories / "new.git")
+    assert tree == "README.md"
+    for number in range(15):
+        bench.write(f"many/{number:02}/.git/config", "[core]")
+    bench.write("many/a")
+    bench.lines.clear()
+    await bench.run("publish:git", repoUrl=f"{HOST}?repo=many", sourcePath="many")
+    assert bench.lines[0].endswith("'08/.git', '09/.git' and 5 more")
+
+
+async def test_a_workspace_of_gits_own_folders_is_not_published(
+    bench: Bench, repositories: Path
+) -> None:
+    """Nothing would be left of it; no repository is made."""
+    before = sorted(repositories.iterdir())
+    bench.write(".git/hooks/post-commit", "exit 1")
+    bench.write("sub/.GIT/config", "[core]")
+    with pytest.raises(
+        Invalid, match=r"^sourcePath: .* nothing to publish but '\.git', 'sub/\.GIT'"
+    ):
+        await bench.run("publish:git", repoUrl=f"{HOST}?repo=new")
+    assert sorted(repositories.iterdir()) == before
+
+
 async def test_an_existing_repository_is_not_overwritten(
     bench: Bench, kit: str, repositories: Path
 ) -> None:

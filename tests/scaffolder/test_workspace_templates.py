@@ -39,6 +39,17 @@ async def test_a_folder_of_the_workspace_is_rendered(bench: Bench) -> None:
     assert not list(bench.workspace.root.parent.glob("*-scratch-*"))
 
 
+async def test_gits_own_folders_are_left_out_of_a_result_by_name(bench: Bench) -> None:
+    """The log says what a rendered folder lacks."""
+    bench.write("kit/a.txt", "a")
+    bench.write("kit/deep/.git/config", "[core]")
+    await bench.run("workspace:template", sourcePath="kit", targetPath="app", values={})
+    assert bench.lines == [
+        "Left out as Git's own folders: 'deep/.git'",
+        "Wrote 1 files from the template",
+    ]
+
+
 async def test_a_folder_is_rendered_in_its_place(bench: Bench) -> None:
     """The whole workspace into itself; only with `replace` a file changes."""
     bench.write("a.txt", NAME)

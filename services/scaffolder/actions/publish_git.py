@@ -14,6 +14,11 @@ from services.scaffolder.actions.action import (
     text,
 )
 from services.scaffolder.templates.filters import RepositoryPlace, parse_place
+from services.scaffolder.workspace.folder import (
+    left_out_notes,
+    require_files,
+    split_tree,
+)
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Conflict, NotFound
 
@@ -28,6 +33,10 @@ async def _run(context: ActionContext) -> None:
     if folder is None:
         raise NotFound(f"sourcePath: no folder {context.input.get('sourcePath')!r}")
     source = context.workspace.root / folder
+    entries, git_folders = await context.in_thread(lambda: split_tree(source))
+    require_files(entries, git_folders)
+    for note in left_out_notes(git_folders):
+        context.log(note)
     await _create(context, place, branch)
     commit = await _push(context, place, branch, source)
     remote, contents = context.tools.repositories.pages(place.host, place.slug, branch)

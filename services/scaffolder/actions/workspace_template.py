@@ -1,5 +1,6 @@
 """`workspace:template`: renders a folder of the workspace into the workspace."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from services.scaffolder.actions.action import (
@@ -10,7 +11,12 @@ from services.scaffolder.actions.action import (
     text,
 )
 from services.scaffolder.actions.template_rendering import FOLDER_INPUT, render_folder
-from services.scaffolder.workspace.folder import Workspace, copy_tree
+from services.scaffolder.workspace.folder import (
+    Workspace,
+    copy_tree,
+    left_out_notes,
+    split_tree,
+)
 from shared.contracts.errors import NotFound
 
 
@@ -18,17 +24,23 @@ async def _run(context: ActionContext) -> None:
     workspace, source = context.workspace, context.input["sourcePath"]
 
     async def copy(path: Path) -> None:
-        await context.in_thread(lambda: _copy(workspace, source, path))
+        for note in await context.in_thread(lambda: _copy(workspace, source, path)):
+            context.log(note)
 
     await render_folder(context, context.input["targetPath"], copy)
 
 
-def _copy(workspace: Workspace, source: str, path: Path) -> None:
-    """Copy a folder of the workspace: the result may lie in the folder itself."""
+def _copy(workspace: Workspace, source: str, path: Path) -> Sequence[str]:
+    """Copy a folder of the workspace: the result may lie in the folder itself.
+
+    Returns notes of what is left out.
+    """
     folder = workspace.folder(source)
     if folder is None:
         raise NotFound(f"sourcePath: no such folder, '{source}'")
     copy_tree(workspace.root / folder, Workspace(path), ".")
+    _, git_folders = split_tree(workspace.root / folder)
+    return left_out_notes(git_folders)
 
 
 ACTION = Action(

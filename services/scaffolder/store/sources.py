@@ -65,8 +65,7 @@ class UrlSources:
                 cannot list a folder.
         """
         if base is not None and base.startswith("file:") and not is_absolute(url):
-            await copy_folder(folder_of(base), url, folder)
-            return ()
+            return await copy_folder(folder_of(base), url, folder)
         address = self._address(url, base)
         target = self._reader.locate(address)
         if target is None:

@@ -2,7 +2,7 @@
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -14,6 +14,8 @@ from shared.guards.foreign_trees import ForeignEntry, TreeLimits, check_entries
 FILE_LIMIT = 10 * 1024 * 1024
 TREE_LIMIT = 200 * 1024 * 1024
 FILES_LIMIT = 20_000
+#: Paths that one line of a log names.
+PATHS_NAMED = 10
 LIMITS = TreeLimits(FILES_LIMIT, FILES_LIMIT, TREE_LIMIT, FILE_LIMIT)
 
 
@@ -250,6 +252,50 @@ def safe_path(root: Path, relative: str) -> Path:
     return plain
 
 
+def split_tree(root: Path) -> tuple[list[ForeignEntry], list[str]]:
+    """All files and links below `root`, in order, and the paths of Git's own folders.
+
+    What is in Git's own folders is no part of a tree.
+
+    Raises:
+        TooLarge: if there are too many.
+    """
+    git_folders: list[str] = []
+    with ForeignFolder.open(root) as folder:
+        entries = list(
+            folder.entries(
+                limit=2 * FILES_LIMIT, skips_git=True, git_folders=git_folders
+            )
+        )
+    return sorted(entries, key=lambda entry: entry.path), git_folders
+
+
+def left_out_notes(git_folders: Sequence[str]) -> tuple[str, ...]:
+    """What a run's log says of Git's own folders that an action leaves out."""
+    if not git_folders:
+        return ()
+    return (f"Left out as Git's own folders: {_listed(git_folders)}",)
+
+
+def require_files(entries: Sequence[ForeignEntry], git_folders: Sequence[str]) -> None:
+    """Refuse a tree of which nothing is left without Git's own folders.
+
+    Raises:
+        Invalid: naming them.
+    """
+    if git_folders and not entries:
+        raise Invalid(
+            f"sourcePath: there is nothing to publish but {_listed(git_folders)}, and "
+            "a repository cannot contain Git's own folders"
+        )
+
+
+def _listed(paths: Sequence[str]) -> str:
+    names = ", ".join(map(quoted_path, paths[:PATHS_NAMED]))
+    more = len(paths) - PATHS_NAMED
+    return f"{names} and {more} more" if more > 0 else names
+
+
 def tree(root: Path) -> list[ForeignEntry]:
     """All files and links below `root`, in order, within the limits of a tree.
 
@@ -257,10 +303,9 @@ def tree(root: Path) -> list[ForeignEntry]:
         Invalid: if a name in it breaks a rule.
         TooLarge: if there are too many, or they are too large.
     """
-    with ForeignFolder.open(root) as folder:
-        entries = list(folder.entries(limit=2 * FILES_LIMIT, skips_git=True))
+    entries, _ = split_tree(root)
     check_entries(entries, LIMITS)
-    return sorted(entries, key=lambda entry: entry.path)
+    return entries
 
 
 def copy_tree(source: Path, workspace: Workspace, target: str) -> int:

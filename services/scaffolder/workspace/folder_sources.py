@@ -6,7 +6,12 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from services.scaffolder.ports import HiddenLocations, TemplateSources
-from services.scaffolder.workspace.folder import Workspace, copy_tree, tree
+from services.scaffolder.workspace.folder import (
+    Workspace,
+    copy_tree,
+    left_out_notes,
+    split_tree,
+)
 from shared.contracts.errors import CallboardError, Forbidden, Invalid, NotFound
 from shared.guards.addresses import split_address
 from shared.guards.foreign_paths import check_link
@@ -47,8 +52,7 @@ class FolderSources:
         del base  # relative URLs start from the folder
         if is_absolute(url):
             return await self._elsewhere.tree(url, None, folder, hidden=hidden)
-        await copy_folder(self._folder, url, folder, self._in_thread)
-        return ()
+        return await copy_folder(self._folder, url, folder, self._in_thread)
 
     async def file(
         self, url: str, base: str | None, *, hidden: HiddenLocations | None = None
@@ -79,28 +83,32 @@ async def copy_folder(
     relative: str,
     folder: Path,
     in_thread: ThreadCall = asyncio.to_thread,
-) -> None:
+) -> Sequence[str]:
     """Copy the files and links below `relative`, a relative address, to `folder`.
+
+    Returns notes of what is left out.
 
     Raises:
         Forbidden: if `relative` leads outside `root`.
         Invalid: if a link does.
         NotFound: if there is no such folder.
     """
-    await in_thread(_copy, Workspace(root), relative, folder)
+    return await in_thread(_copy, Workspace(root), relative, folder)
 
 
-def _copy(root: Workspace, relative: str, folder: Path) -> None:
+def _copy(root: Workspace, relative: str, folder: Path) -> Sequence[str]:
     start = root.folder(unquote(relative))
     if start is None:
         raise NotFound(f"url: there is no folder {relative!r} beside the template")
     source = root.root / start
-    for entry in tree(source):
+    entries, git_folders = split_tree(source)
+    for entry in entries:
         if entry.kind == "link":
             path = f"{start}/{entry.path}" if start else entry.path
             check_link(path, root.target(path))
     folder.mkdir(parents=True, exist_ok=True)
     copy_tree(source, Workspace(folder), ".")
+    return left_out_notes(git_folders)
 
 
 async def read_file(
