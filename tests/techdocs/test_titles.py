@@ -79,3 +79,37 @@ async def test_entries_of_the_navigation_without_a_title_have_their_path(
     )
     titles = [item["title"] for item in summary(generated)["nav"]]
     assert titles == ["T", "gone/x.md", "out.md", "0", ""]
+
+
+@pytest.mark.parametrize(
+    ("block", "problem"),
+    [
+        ("title: a: b", "line 2: mapping values are not allowed in this context"),
+        ("tags: [x]\n\ntitle: 'a\nb: c", "line 4: found unexpected end of stream"),
+        ("title: @x", "line 2: found character that cannot start any token"),
+        ("title: a\n[]: x", "line 3: found unhashable key"),
+        ("date: 2026-13-45", "a value cannot be read: month must be in 1..12"),
+        ("draft: !!bool maybe", "a value cannot be read: 'maybe'"),
+    ],
+)
+async def test_unreadable_front_matter_is_a_warning_of_the_build(
+    generate: Make, block: str, problem: str
+) -> None:
+    """It names the page, the line and the reason; the text stays."""
+    page = f"---\n{block}\n---\n# Real\n"
+    generated, _ = await generate({"docs/index.md": "# I\n", "docs/bad.md": page})
+    warnings = summary(generated)["warnings"]
+    assert warnings == [f"bad.md: its front matter cannot be read: {problem}"]
+    assert "Real" in stored(generated, "bad")["html"]
+
+
+@pytest.mark.parametrize(
+    "start",
+    ["---\ntitle: A\n---\n", "---\nA sentence.\n---\n", "---\n", "---\n---\n", ""],
+)
+async def test_readable_front_matter_and_rules_are_no_warning(
+    generate: Make, start: str
+) -> None:
+    """Text between two rules is text of the page, as mkdocs takes it."""
+    generated, _ = await generate({"docs/index.md": f"{start}# Real\n\na: b: c\n"})
+    assert summary(generated)["warnings"] == []

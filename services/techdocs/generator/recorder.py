@@ -26,6 +26,7 @@ from services.techdocs.generator.article import (
     finished,
 )
 from services.techdocs.generator.cleaning import LINK_SCHEMES
+from services.techdocs.generator.front_matter import front_matter_problem
 from services.techdocs.generator.html_pages import html_files, html_page
 from services.techdocs.generator.job import PAGE_FILE, PAGES_FOLDER, Job
 from services.techdocs.generator.markup import (
@@ -138,6 +139,11 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
 
     def on_page_markdown(self, markdown: str, *, page: Page, **_: Any) -> str:
         self._current = page
+        problem = front_matter_problem(page.markdown or "") if not page.meta else None
+        if problem is not None:
+            self.warnings.append(
+                f"{page.file.src_uri}: its front matter cannot be read: {problem}"
+            )
         if page.meta.get("title") in (None, ""):
             # mkdocs would name the page so, in place of its heading.
             page.meta.pop("title", None)
