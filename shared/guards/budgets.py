@@ -31,6 +31,7 @@ class Budget:
     depth: int | None = None
     _end: float | None = field(default=None, init=False)
     _payments: int = field(default=0, init=False)
+    _is_late: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         if self.seconds is not None:
@@ -47,7 +48,8 @@ class Budget:
             if self.nodes < 0:
                 raise BudgetExceeded(f"{self.label}: too many elements")
         self._payments += 1
-        if self._payments % _CLOCK_EVERY == 0:
+        # Once its time is up, code that goes on in parts is stopped at each step.
+        if self._is_late or self._payments % _CLOCK_EVERY == 0:
             self.check_time()
 
     def pay_bytes(self, count: int) -> None:
@@ -69,4 +71,5 @@ class Budget:
     def check_time(self) -> None:
         """Raise BudgetExceeded if the time is used up."""
         if self._end is not None and time.thread_time() > self._end:
+            self._is_late = True
             raise BudgetExceeded(f"{self.label}: takes longer than {self.seconds:g} s")

@@ -62,6 +62,7 @@ def doubled(levels: int) -> str:
     )
 
 
+HEADER = {"schema": ref("s0")}
 SHARED = {
     "get": {
         "parameters": [{"name": f"p{n}", "in": "query"} for n in range(100)],
@@ -113,6 +114,40 @@ BOMBS = {
     ),
     "aliases": doubled(4),
     "more aliases": doubled(8),
+    "headers": schemas(
+        chain("allOf", 2, 30),
+        {f"/{n}": ref("p", "pathItems") for n in range(900)},
+        pathItems={
+            "p": {
+                "get": {
+                    "responses": {
+                        status: {"headers": dict.fromkeys(map(str, range(900)), HEADER)}
+                        for status in "23456789"
+                    }
+                }
+            }
+        },
+    ),
+    "items of items": schemas(
+        {
+            "a": {
+                "type": "array",
+                "items": {"allOf": [ref("a")] * 9, "type": "array", "items": ref("a")},
+            }
+        }
+    ),
+    "scopes": schemas(
+        {},
+        securitySchemes={f"s{n}": ref("s", "x") for n in range(900)},
+        x={
+            "s": {
+                "flows": {
+                    f"f{n}": {"scopes": {f"p{m}": "" for m in range(900)}}
+                    for n in range(90)
+                }
+            }
+        },
+    ),
     "callbacks": json.dumps(
         {
             "openapi": "3.0.0",
@@ -136,6 +171,32 @@ ASYNC = json.dumps(
         "components": {"schemas": chain("allOf", 3, 25)},
     }
 )
+RECORD: dict[str, Any] = {"type": "record", "name": "R", "fields": []}
+for _ in range(12):
+    fields = [{"name": f"f{n}", "type": RECORD} for n in range(2)]
+    RECORD = {"type": "record", "name": "R", "fields": fields}
+ADDRESSES = json.dumps(
+    {
+        "asyncapi": "3.0.0",
+        "channels": {
+            str(n): {"parameters": {str(m): {"enum": ["a"]} for m in range(40)}}
+            for n in range(2_000)
+        },
+    }
+)
+AVRO = json.dumps(
+    {
+        "asyncapi": "2.6.0",
+        "channels": {
+            f"c{n}": {"publish": {"message": ref("m", "messages")}} for n in range(300)
+        },
+        "components": {
+            "messages": {
+                "m": {"schemaFormat": "application/vnd.apache.avro", "payload": RECORD}
+            }
+        },
+    }
+)
 GRAPHQL = {
     "many types": "".join(f"type T{n} {{ a: Int b: Int }}\n" for n in range(40_000)),
     "open blocks": '"""' + '\\"""' * 100_000,
@@ -151,6 +212,8 @@ PROTO = {
 CASES = (
     *((f"openapi: {name}", "openapi", text) for name, text in BOMBS.items()),
     ("asyncapi", "asyncapi", ASYNC),
+    ("asyncapi: avro", "asyncapi", AVRO),
+    ("asyncapi: parameters", "asyncapi", ADDRESSES),
     *((f"graphql: {name}", "graphql", text) for name, text in GRAPHQL.items()),
     *((f"grpc: {name}", "grpc", text) for name, text in PROTO.items()),
 )

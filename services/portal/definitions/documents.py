@@ -10,6 +10,7 @@ from services.portal.definitions.model import (
     clip,
     words,
 )
+from services.portal.definitions.unshown_fields import AbsentObject, UnshownFields
 from shared.contracts.entity import mapping_of
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.budgets import Budget
@@ -45,6 +46,7 @@ class DefinitionDocument:
         self.root = root
         self.text = text
         self.outside: dict[str, None] = {}
+        self.unshown = UnshownFields()
 
     def get(self, name: str) -> Any:
         """A field of the root."""
@@ -69,7 +71,7 @@ class DefinitionDocument:
             is_inside = pointer == "#" or pointer.startswith("#/")
             target = value_at(self.root, pointer[1:]) if is_inside else None
             if not isinstance(target, Mapping):
-                return {**self._absent(pointer, name), **beside}, name
+                return AbsentObject(self._absent(pointer, name) | beside), name
             node = target
         return {}, name
 
@@ -100,7 +102,7 @@ class DefinitionDocument:
             about=words(info.get("description")),
             facts=facts,
             groups=groups,
-            notes=_outside_notes(list(self.outside)),
+            notes=[*_outside_notes(list(self.outside)), *self.unshown.notes()],
         )
 
     def _absent(self, pointer: str, name: str) -> dict[str, Any]:

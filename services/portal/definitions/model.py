@@ -30,20 +30,25 @@ class DefinitionRow:
 
 @dataclass(frozen=True, slots=True)
 class DefinitionPart:
-    """What goes in or comes out: parameters, a body, an answer."""
+    """What goes in or comes out: parameters, a body, an answer.
+
+    `raw` is a schema as it is written, of a language that has no rows here.
+    """
 
     title: str
     rows: Sequence[DefinitionRow] = ()
     about: str = ""
     tone: str = ""
     example: str = ""
+    raw: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class DefinitionEntry:
     """One operation, channel, call or type; `gives` is the type of its answer.
 
-    `html` is `about` as the page shows it, unless that is the summary.
+    `html` is `about` as the page shows it, unless that is the summary. `facts` are
+    short properties with their labels, such as the id of an operation.
     """
 
     id: str
@@ -56,6 +61,7 @@ class DefinitionEntry:
     parts: Sequence[DefinitionPart] = ()
     gives: str = ""
     html: str = ""
+    facts: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

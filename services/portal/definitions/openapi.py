@@ -10,16 +10,23 @@ from services.portal.definitions.model import (
     Group,
     Unreadable,
     anchor,
+    join_texts,
     objects,
     words,
 )
 from services.portal.definitions.operations import METHODS, Operations
+from services.portal.definitions.properties import (
+    external_docs,
+    general_facts,
+    security_group,
+)
 from services.portal.definitions.schemas import Schemas
 from shared.contracts.entity import list_of, mapping_of
 
 #: So many operations and schemas are read; the page says how many are left out.
 MOST_OPERATIONS = 2_000
-MOST_FACTS = 30
+MOST_FACTS = 60
+TAG_FIELDS = frozenset({"name", "summary", "description", "externalDocs"})
 UNTAGGED = "Operations"
 
 
@@ -40,8 +47,9 @@ class _Reader:
         self._has_more = False
 
     def definition(self, release: str) -> Definition:
-        facts = list(self._facts())[:MOST_FACTS]
-        groups = [*self._tags(), *self._webhooks()]
+        unshown = self._document.unshown
+        facts = list(unshown.first("facts", general_facts(self._document), MOST_FACTS))
+        groups = [*self._tags(), *self._webhooks(), security_group(self._document)]
         groups.append(self._schemas.group(MOST_OPERATIONS))
         definition = self._document.definition(
             f"OpenAPI {release}", "openapi", facts, groups
@@ -54,34 +62,23 @@ class _Reader:
         note = f"The first {MOST_OPERATIONS:,}{of} operations or schemas are listed."
         return replace(definition, notes=[*definition.notes, note])
 
-    def _facts(self) -> Iterator[tuple[str, str]]:
-        servers = list_of(self._document.get("servers"))[:MOST_FACTS]
-        for server in map(mapping_of, servers):
-            url = words(server.get("url"))
-            about = words(server.get("description"))
-            if url:
-                yield about.partition(";")[0].partition(".")[0] or "Server", url
-        host = words(self._document.get("host"))
-        if host:
-            yield "Server", host + words(self._document.get("basePath"))
-        security = mapping_of(
-            mapping_of(self._document.get("components")).get("securitySchemes")
-            or self._document.get("securityDefinitions")
-        )
-        for name, scheme in objects(security):
-            kind = words(scheme.get("scheme")) or words(scheme.get("type"))
-            yield "Signs in with", f"{name} ({kind})" if kind else name
-
     def _tags(self) -> Iterator[Group]:
+        tags = [mapping_of(tag) for tag in list_of(self._document.get("tags"))]
+        for tag in tags:
+            self._document.unshown.check("tags", tag, TAG_FIELDS)
         about = {
-            words(tag.get("name")): words(tag.get("description"))
-            for tag in map(mapping_of, list_of(self._document.get("tags")))
+            words(tag.get("name")): join_texts(
+                words(tag.get("summary")),
+                words(tag.get("description")),
+                external_docs(tag),
+            )
+            for tag in tags
         }
         entries_by_tag: dict[str, list[DefinitionEntry]] = {
             name: [] for name in about if name
         }
-        for tag, entry in self._first_entries(self._of_paths()):
-            entries_by_tag.setdefault(tag, []).append(entry)
+        for name, entry in self._first_entries(self._of_paths()):
+            entries_by_tag.setdefault(name, []).append(entry)
         for name, entries in entries_by_tag.items():
             if entries:
                 title = name[:1].upper() + name[1:]

@@ -1,9 +1,10 @@
 """Operations of OpenAPI: parameters, bodies, responses and callbacks as parts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
+from services.portal.definitions.contents import Contents
 from services.portal.definitions.documents import DefinitionDocument
 from services.portal.definitions.model import (
     DefinitionEntry,
@@ -14,7 +15,12 @@ from services.portal.definitions.model import (
     objects,
     words,
 )
-from services.portal.definitions.schemas import Schemas, example
+from services.portal.definitions.properties import (
+    external_docs,
+    requirement,
+    server_facts,
+)
+from services.portal.definitions.schemas import MORE, Schemas
 from shared.contracts.entity import list_of, mapping_of
 from shared.guards.budgets import BudgetExceeded
 
@@ -30,10 +36,22 @@ METHODS = (
     "query",
 )
 TONES = {"get": "info", "post": "good", "put": "warn", "patch": "warn", "delete": "bad"}
-ANSWER_TONES = {"2": "good", "4": "warn", "5": "bad"}
-#: Parts, and parameters, that one operation is shown with.
+#: Parts, parameters and facts that one operation is shown with.
 MOST_PARTS = 40
 MOST_PARAMETERS = 100
+MOST_FACTS = 20
+
+PATH_FIELDS = frozenset(
+    {"$ref", "summary", "description", "parameters", "servers", *METHODS}
+)
+OPERATION_FIELDS = frozenset(
+    {
+        *("operationId", "summary", "description", "deprecated", "tags", "security"),
+        *("externalDocs", "servers", "parameters", "requestBody", "responses"),
+        *("callbacks", "consumes", "produces", "schemes"),
+    }
+)
+CALLBACK_FIELDS = frozenset({"summary", "description", "requestBody"})
 
 Operation = Mapping[str, Any]
 
@@ -44,12 +62,14 @@ class Operations:
     def __init__(self, document: DefinitionDocument, schemas: Schemas) -> None:
         self._document = document
         self._schemas = schemas
+        self._contents = Contents(document, schemas)
 
     def of_path(
         self, name: str, item: object, *, kind: str = "operation"
     ) -> Iterator[tuple[Operation, DefinitionEntry]]:
         """The operations of a path or webhook; of one in another file, where it is."""
         path_item = self._document.follow(item)[0]
+        self._document.unshown.check("paths", path_item, PATH_FIELDS)
         methods = [
             method for method in METHODS if isinstance(path_item.get(method), Mapping)
         ]
@@ -68,6 +88,7 @@ class Operations:
         path_item: Operation,
         kind: str,
     ) -> DefinitionEntry:
+        self._document.unshown.check("operations", operation, OPERATION_FIELDS)
         return DefinitionEntry(
             id=anchor(kind, words(operation.get("operationId")) or method + path),
             name=path,
@@ -77,7 +98,31 @@ class Operations:
             about=words(operation.get("description")),
             deprecated=operation.get("deprecated") is True,
             parts=self._parts(operation, path_item),
+            facts=list(
+                self._document.unshown.first(
+                    "facts", self._facts(operation, path_item), MOST_FACTS
+                )
+            ),
         )
+
+    def _facts(
+        self, operation: Operation, path_item: Operation
+    ) -> Iterator[tuple[str, str]]:
+        """What is to say of an operation beside its parts."""
+        texts = (words(path_item.get("summary")), words(path_item.get("description")))
+        facts = [
+            ("Operation ID", words(operation.get("operationId"))),
+            ("Path", join_texts(*texts)),
+            ("Also in", _join(list_of(operation.get("tags"))[1:])),
+            ("Security", requirement(operation.get("security"))),
+            ("Request types", _join(list_of(operation.get("consumes")))),
+            ("Response types", _join(list_of(operation.get("produces")))),
+            ("Schemes", _join(list_of(operation.get("schemes")))),
+            ("Documentation", external_docs(operation)),
+        ]
+        yield from ((label, value) for label, value in facts if value)
+        for level in (path_item, operation):
+            yield from server_facts(level, self._document)
 
     def _parts(
         self, operation: Operation, path_item: Operation
@@ -90,11 +135,13 @@ class Operations:
                 [parameter for parameter in parameters if parameter.get("in") != "body"]
             )
             parts += self._body(operation, parameters)
-            parts += self._answers(operation)
+            parts += self._contents.answers(operation.get("responses"))
             parts += self._callbacks(operation)
         except BudgetExceeded:
             parts.append(DefinitionPart("…", about="Not shown; see the raw text."))
-        return parts[:MOST_PARTS]
+        if len(parts) > MOST_PARTS:
+            parts[MOST_PARTS:] = [DefinitionPart(MORE.name, about=MORE.about)]
+        return parts
 
     def _parameters_of(
         self, path_item: Operation, operation: Operation
@@ -102,7 +149,10 @@ class Operations:
         """The path's and the operation's parameters; the operation's own win."""
         parameters: dict[tuple[str, str], Mapping[str, Any]] = {}
         for level in (path_item, operation):
-            for value in list_of(level.get("parameters"))[:MOST_PARAMETERS]:
+            values = list_of(level.get("parameters"))
+            for value in self._document.unshown.first(
+                "parameters", values, MOST_PARAMETERS
+            ):
                 self._schemas.pay()
                 parameter = self._document.follow(value)[0]
                 key = words(parameter.get("name")), words(parameter.get("in"))
@@ -112,88 +162,50 @@ class Operations:
     def _parameters(
         self, parameters: list[Mapping[str, Any]]
     ) -> Iterator[DefinitionPart]:
-        rows = [self._parameter(parameter) for parameter in parameters if parameter]
+        rows: list[DefinitionRow] = []
+        for parameter in filter(None, parameters):
+            rows += self._contents.parameter(parameter)
         if rows:
             yield DefinitionPart("Parameters", rows)
-
-    def _parameter(self, parameter: Mapping[str, Any]) -> DefinitionRow:
-        schema = parameter.get("schema", parameter)
-        for _, content in islice(objects(parameter.get("content")), 1):
-            schema = content.get("schema", schema)
-        target = self._document.follow(schema)[0]
-        described = {**target, "description": parameter.get("description")}
-        kinds = self._schemas.type_of(schema), words(parameter.get("in"))
-        return DefinitionRow(
-            name=words(parameter.get("name")),
-            type=join_texts(*kinds),
-            about=self._schemas.about(described),
-            required=parameter.get("required") is True,
-            deprecated=parameter.get("deprecated") is True,
-        )
 
     def _body(
         self, operation: Operation, parameters: list[Mapping[str, Any]]
     ) -> Iterator[DefinitionPart]:
         for parameter in parameters:
             if parameter.get("in") == "body":
-                rows = self._schemas.rows(parameter.get("schema"))
-                yield DefinitionPart("Body", rows, words(parameter.get("description")))
-        body = self._document.follow(operation.get("requestBody"))[0]
-        about = words(body.get("description"))
-        contents = list(islice(objects(body.get("content")), MOST_PARTS))
-        title = "Body" if body.get("required") is True else "Body (optional)"
-        if about and not contents:
-            yield DefinitionPart(title, about=about)
-        for media, content in contents:
-            yield self._content(f"{title}: {media}", about, content)
-
-    def _answers(self, operation: Operation) -> Iterator[DefinitionPart]:
-        answers = mapping_of(operation.get("responses")).items()
-        for status, value in islice(answers, MOST_PARTS):
-            self._schemas.pay()
-            answer = self._document.follow(value)[0]
-            tone = ANSWER_TONES.get(str(status)[:1], "")
-            about = words(answer.get("description"))
-            contents = list(islice(objects(answer.get("content")), MOST_PARTS))
-            if "schema" in answer:
-                contents.append(("", answer))
-            if not contents:
-                yield DefinitionPart(str(status), about=about, tone=tone)
-            for media, content in contents:
-                title = f"{status}: {media}" if media else str(status)
-                yield self._content(title, about, content, tone)
+                about = words(parameter.get("description"))
+                title = (
+                    "Body" if parameter.get("required") is True else "Body (optional)"
+                )
+                yield self._schemas.part(title, parameter.get("schema"), about)
+        value = operation.get("requestBody")
+        is_required = self._document.follow(value)[0].get("required") is True
+        title = "Body" if is_required else "Body (optional)"
+        yield from self._contents.bodies(title, value)
 
     def _callbacks(self, operation: Operation) -> Iterator[DefinitionPart]:
         """What the API sends back later, to the address that an expression names."""
-        for name, value in islice(objects(operation.get("callbacks")), MOST_PARTS):
+        callbacks = objects(operation.get("callbacks"))
+        for name, value in islice(callbacks, MOST_PARTS + 1):
             callback = self._document.follow(value)[0]
-            for expression, item in islice(objects(callback), MOST_PARTS):
+            for expression, item in islice(objects(callback), MOST_PARTS + 1):
                 path_item = self._document.follow(item)[0]
                 self._schemas.pay()
                 for method in METHODS:
-                    sent = path_item.get(method)
-                    if isinstance(sent, Mapping):
+                    request = path_item.get(method)
+                    if isinstance(request, Mapping):
                         title = f"Callback {name}: {method.upper()} {expression}"
-                        yield from self._callback(title, sent)
+                        yield from self._callback(title, request)
 
-    def _callback(self, title: str, sent: Operation) -> Iterator[DefinitionPart]:
-        about = words(sent.get("summary")) or words(sent.get("description"))
-        body = self._document.follow(sent.get("requestBody"))[0]
-        contents = list(islice(objects(body.get("content")), MOST_PARTS))
-        if not contents:
-            yield DefinitionPart(title, about=about, tone="info")
-        for media, content in contents:
-            yield self._content(f"{title}: {media}", about, content, "info")
+    def _callback(self, title: str, request: Operation) -> Iterator[DefinitionPart]:
+        self._document.unshown.check("callbacks", request, CALLBACK_FIELDS)
+        about = join_texts(
+            words(request.get("summary")), words(request.get("description"))
+        )
+        body = request.get("requestBody")
+        parts = list(self._contents.bodies(title, body, about, "info"))
+        yield from parts or [DefinitionPart(title, about=about, tone="info")]
 
-    def _content(
-        self, title: str, about: str, content: Mapping[str, Any], tone: str = ""
-    ) -> DefinitionPart:
-        self._schemas.pay()
-        example_value = content.get("example")
-        for _, value in islice(objects(content.get("examples")), 1):
-            example_value = self._document.follow(value)[0].get("value", example_value)
-        schema = content.get("schema")
-        rows = self._schemas.rows(schema)
-        kind = self._schemas.type_of(schema)
-        about = join_texts(about, kind if kind != "object" else "")
-        return DefinitionPart(title, rows, about, tone, example(example_value))
+
+def _join(values: Sequence[object]) -> str:
+    return ", ".join(filter(None, map(words, values[:MOST_FACTS])))

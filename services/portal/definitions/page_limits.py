@@ -25,7 +25,7 @@ from shared.contracts.catalog import SEARCHED_CHARACTERS
 #: Groups of what operations take and give, which search leaves out.
 TYPES = frozenset(
     {
-        *("schemas", "messages", "enumerations"),
+        *("schemas", "messages", "enumerations", "security"),
         *("types", "interfaces", "unions", "inputs", "scalars"),
     }
 )
@@ -51,10 +51,6 @@ def fit_to_page(definition: Definition) -> Definition:
     about = clip(definition.about, LONGEST_ABOUT * 2)
     html = page.html(about)
     groups = [page.group(group) for group in definition.groups]
-    facts = [
-        (clip(label, 100), clip(value, LONGEST_NAME))
-        for label, value in definition.facts
-    ]
     return replace(
         definition,
         language=clip(definition.language, 100),
@@ -62,7 +58,7 @@ def fit_to_page(definition: Definition) -> Definition:
         version=clip(definition.version, 100),
         about=about,
         html=html,
-        facts=facts,
+        facts=_facts(definition.facts),
         groups=[group for group in groups if group.entries],
         notes=[*definition.notes, *page.notes(), *_search_notes(definition)],
     )
@@ -126,13 +122,15 @@ class _Page:
         summary = clip(entry.summary, LONGEST_SUMMARY)
         about = clip(entry.about, LONGEST_ABOUT)
         parts = [_part(part) for part in entry.parts]
+        facts = _facts(entry.facts)
         characters = len(name) + len(summary)
-        if self._has_room(len(about), parts):
-            characters += len(about) + sum(map(_length, parts))
+        length = len(about) + sum(len(label) + len(value) for label, value in facts)
+        if self._has_room(length, parts):
+            characters += length + sum(map(_length, parts))
             self._rows -= sum(len(part.rows) for part in parts)
         else:
             self._bare += 1
-            about, parts = "", []
+            about, parts, facts = "", [], []
         self._characters -= characters
         return replace(
             entry,
@@ -144,6 +142,7 @@ class _Page:
             about=about,
             html=self.html(about) if about not in ("", summary) else "",
             parts=parts,
+            facts=facts,
         )
 
     def _has_room(self, characters: int, parts: Sequence[DefinitionPart]) -> bool:
@@ -159,6 +158,10 @@ class _Page:
         self._ids[identity] += 1
         number = self._ids[identity]
         return identity if number == 1 else f"{identity}--{number}"
+
+
+def _facts(facts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
+    return [(clip(label, 100), clip(value, LONGEST_CELL)) for label, value in facts]
 
 
 def _part(part: DefinitionPart) -> DefinitionPart:
@@ -192,4 +195,4 @@ def _length(part: DefinitionPart) -> int:
         min(len(row.about), LONGEST_CELL) + len(row.name) + len(row.type)
         for row in part.rows
     )
-    return rows + len(part.example) + len(part.about) + len(part.title)
+    return rows + len(part.example) + len(part.raw) + len(part.about) + len(part.title)

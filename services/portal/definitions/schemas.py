@@ -4,8 +4,8 @@ For reading, not for validating: what it does not understand it leaves out. Ever
 has a budget: a schema of a few lines may stand for more fields than there are atoms.
 """
 
-import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any
 
@@ -17,36 +17,33 @@ from services.portal.definitions.model import (
     Group,
     anchor,
     clip,
+    join_texts,
     objects,
     words,
+)
+from services.portal.definitions.payload_formats import format_of, formatted_part
+from services.portal.definitions.schema_words import (
+    MOST_CHOICES,
+    SCHEMA_FIELDS,
+    example,
+    example_sentence,
+    rules_of,
 )
 from shared.contracts.entity import list_of, mapping_of
 from shared.guards.budgets import Budget, BudgetExceeded
 
 DEEPEST = 6
 MOST_ROWS = 300
-MOST_CHOICES = 12
 #: Steps that the rows of one schema may take; a large real one takes some hundred.
 STEPS, LEAST_STEPS = 4_000, 2
+#: Steps that a parameter or header takes beside those of its schema.
+STEPS_OF_ROW = 8
 #: Schemas on the way to one field: parts of parts stand at the same depth.
 LONGEST_WAY = 40
-LONGEST_EXAMPLE = 10_000
 MORE = DefinitionRow("…", about="More than is shown here; see the raw text.")
-
-LIMITS = (
-    ("minimum", "≥ {}"),
-    ("exclusiveMinimum", "> {}"),
-    ("maximum", "≤ {}"),
-    ("exclusiveMaximum", "< {}"),
-    ("minLength", "at least {} characters"),
-    ("maxLength", "at most {} characters"),
-    ("minItems", "at least {} items"),
-    ("maxItems", "at most {} items"),
-    ("multipleOf", "a multiple of {}"),
-    ("pattern", "matches {}"),
-    ("default", "default {}"),
-)
-EXCLUSIVE = {"minimum": "> {}", "maximum": "< {}"}
+#: What a schema has fields by, other than those of its items.
+OBJECT_KEYS = ("properties", "patternProperties", "additionalProperties")
+FIELD_KEYS = ("properties", "patternProperties", "allOf", "oneOf", "anyOf")
 
 
 class Schemas:
@@ -73,11 +70,56 @@ class Schemas:
                 summary=words(schema.get("title")),
                 about=words(schema.get("description")),
                 deprecated=schema.get("deprecated") is True,
-                parts=[DefinitionPart("", self.rows(schema))],
+                parts=[self.part("", schema, is_entry=True)],
             )
             for name, schema in islice(self.named.items(), most)
         ]
         return Group("schemas", "Schemas", "", entries)
+
+    def part(
+        self, title: str, schema: object, about: str = "", *, is_entry: bool = False
+    ) -> DefinitionPart:
+        """The fields of a schema, with what is to say of the whole.
+
+        The entry of a named schema (`is_entry`) has its description already.
+        """
+        target, name = self._document.follow(schema)
+        if "schemaFormat" in target and "schema" in target:
+            language, schema = format_of(target)
+            if language:
+                return formatted_part(title, language, schema, about)
+            target, name = self._document.follow(schema)
+        rows = self.rows(schema)
+        is_row = bool(rows) and not rows[0].name
+        self._start_walk()
+        kind = self.type_of(schema)
+        texts = [about, "" if kind == "object" or (is_entry and is_row) else kind]
+        if is_row or self._entry_ids.get(name):
+            return DefinitionPart(title, rows, join_texts(*texts))
+        described = {**target, "description": "", "title": ""} if is_entry else target
+        texts.append(self.about(described, name, has_example=False))
+        examples = [*list_of(target.get("examples")), None]
+        text = example(target.get("example", examples[0]))
+        return DefinitionPart(title, rows, join_texts(*texts), example=text)
+
+    def rows_of(self, row: DefinitionRow, schema: object) -> list[DefinitionRow]:
+        """The row of a parameter or header with its type and limits, and its fields."""
+        self._budget.pay_nodes(STEPS_OF_ROW)
+        target, name = self._document.follow(schema)
+        self._start_walk()
+        about = self.about({**target, "description": ""}, row.name, name)
+        description = row.about or words(target.get("description"))
+        first_row = replace(
+            row,
+            type=join_texts(self.type_of(schema), row.type),
+            about=join_texts(clip(description, 1_000), about),
+            link=self.link_of(schema),
+        )
+        inner_rows = [] if first_row.link else self.rows(schema)
+        return [
+            first_row,
+            *(replace(item, depth=item.depth + 1) for item in inner_rows if item.name),
+        ]
 
     def rows(self, schema: object) -> list[DefinitionRow]:
         """The fields of a schema; of one that is no object, the one row that it is."""
@@ -98,7 +140,7 @@ class Schemas:
     def _rows(self, schema: object) -> list[DefinitionRow]:
         target, name = self._document.follow(schema)
         rows: list[DefinitionRow] = []
-        self._walk = Budget("schema", nodes=self._steps_for_schema())
+        self._start_walk()
         try:
             fields = self._fields(target, 0, (name,) if name else ())
             rows += islice(fields, MOST_ROWS)
@@ -108,12 +150,29 @@ class Schemas:
             return [*rows, MORE]
         if rows or not target:
             return rows
-        return [DefinitionRow("", self.type_of(schema), self.about(target))]
+        return [self._row(DefinitionRow(""), schema)]
 
-    def _steps_for_schema(self) -> int:
+    def _row(self, row: DefinitionRow, schema: object) -> DefinitionRow:
+        """The row, completed with what its schema says of itself."""
+        target, ref = self._document.follow(schema)
+        kind, about = self.type_of(schema), self.about(target, row.name, ref)
+        has_more = self._document.unshown.check("schemas", target, SCHEMA_FIELDS)
+        if has_more and not kind and not about:
+            about = "See the raw text."
+        return replace(
+            row,
+            name=clip(row.name, 200),
+            type=kind,
+            about=about,
+            deprecated=target.get("deprecated") is True,
+            link=self.link_of(schema) if row.name else "",
+        )
+
+    def _start_walk(self) -> None:
         """Steps for one schema: never so many that little is left for the others."""
         left = self._budget.nodes or 0
-        return min(STEPS, left // 10 + LEAST_STEPS)
+        steps = min(STEPS, left // 10 + LEAST_STEPS)
+        self._walk = Budget("schema", nodes=steps)
 
     def pay(self) -> None:
         """Take a step that is none of a schema's; raise BudgetExceeded at the end."""
@@ -159,53 +218,89 @@ class Schemas:
                 names.append("…")
             if names:
                 return joint.join(names)
-        return "object" if "properties" in schema else ""
+        if any(isinstance(schema.get(key), Mapping) for key in OBJECT_KEYS):
+            return "object"
+        return "array" if "items" in schema or "prefixItems" in schema else ""
 
     def link_of(self, schema: object) -> str:
         """The entry that explains the schema, or the things it is a list of."""
-        target, name = self._document.follow(schema)
-        if not name and "items" in target:
-            name = self._document.follow(target["items"])[1]
-        return self._entry_ids.get(name, "")
+        return self._entry_ids.get(self._element(schema)[1], "")
 
-    def about(self, schema: Mapping[str, Any]) -> str:
-        """The description, the choices and the limits, as sentences."""
-        sentences = [clip(words(schema.get("description")), 1_000)]
-        if "const" in schema:
-            sentences.append(f"Always {_scalar(schema['const'])}")
-        choices = [
-            _scalar(value) for value in list_of(schema.get("enum"))[:MOST_CHOICES]
+    def _element(self, schema: object) -> tuple[Mapping[str, Any], str]:
+        """The schema, or that of the things it is a list of, and its name."""
+        target, name = self._document.follow(schema)
+        for _ in range(DEEPEST):
+            if name in self._entry_ids or not isinstance(target.get("items"), Mapping):
+                break
+            self._document.unshown.check("schemas", target, SCHEMA_FIELDS)
+            target, name = self._document.follow(target["items"])
+        return target, name
+
+    def about(
+        self, schema: Mapping[str, Any], *names: str, has_example: bool = True
+    ) -> str:
+        """The description, the choices and the limits, as sentences.
+
+        `names` stand beside it: a title that repeats one is left out.
+        """
+        description = clip(words(schema.get("description")), 1_000)
+        title = clip(words(schema.get("title")), 200)
+        if _letters(title) in {_letters(name) for name in (*names, description)}:
+            title = ""
+        try:
+            rules = [*self._rules(schema), *self._rules_of_items(schema)]
+        except BudgetExceeded:
+            rules = ["…"]
+        if has_example:
+            rules.append(example_sentence(schema))
+        rules = list(filter(None, dict.fromkeys(rules)))
+        if rules and not (title or description):
+            rules[0] = rules[0][:1].upper() + rules[0][1:]
+        return join_texts(title, description, *rules)
+
+    def _rules(self, schema: Mapping[str, Any]) -> Iterator[str]:
+        """The rules of a schema and of those that it joins."""
+        yield from rules_of(schema)
+        for part in list_of(schema.get("allOf"))[:MOST_CHOICES]:
+            self._step()
+            yield from rules_of(self._document.follow(part)[0])
+
+    def _rules_of_items(self, schema: Mapping[str, Any]) -> Iterator[str]:
+        """What is to say of an array's items, unless they have an entry."""
+        if not isinstance(schema.get("items"), Mapping):
+            return
+        self._step()
+        target, name = self._element(schema["items"])
+        texts = [
+            "" if name in self._entry_ids else words(target.get("description")),
+            *self._rules(target),
         ]
-        if choices:
-            more = ", …" if len(list_of(schema.get("enum"))) > MOST_CHOICES else ""
-            sentences.append(f"One of {', '.join(choices)}{more}")
-        limits = list(_limits(schema))
-        if limits:
-            text = ", ".join(limits)
-            sentences.append(text if sentences[0] else text[:1].upper() + text[1:])
-        return " · ".join(sentence for sentence in sentences if sentence)
+        text = join_texts(clip(texts[0], 1_000), *texts[1:])
+        if text:
+            yield f"Items: {text}"
 
     def _fields(
         self, schema: Mapping[str, Any], depth: int, ancestors: tuple[str, ...]
     ) -> Iterator[DefinitionRow]:
         self._step()
+        self._document.unshown.check("schemas", schema, SCHEMA_FIELDS)
         if depth > DEEPEST or len(ancestors) > LONGEST_WAY:
+            if any(schema.get(key) for key in FIELD_KEYS):
+                yield replace(MORE, depth=depth)
             return
         for part in list_of(schema.get("allOf")):
             target, name = self._document.follow(part)
             if not name or name not in ancestors:
                 yield from self._fields(target, depth, (*ancestors, name))
         required = {words(item) for item in list_of(schema.get("required"))}
-        for name, field in mapping_of(schema.get("properties")).items():
-            yield from self._field(
-                str(name), field, str(name) in required, depth, ancestors
-            )
-        rest = schema.get("additionalProperties")
-        if isinstance(rest, Mapping) and rest:
-            yield from self._field("any other name", rest, False, depth, ancestors)
-        if schema.get("items") and depth == 0:
-            target, name = self._document.follow(schema["items"])
-            yield from self._fields(target, depth, (*ancestors, name))
+        for name, field in _named_fields(schema):
+            row = DefinitionRow(name, required=name in required, depth=depth)
+            yield from self._field(row, field, ancestors)
+        items = schema.get("items")
+        if isinstance(items, Mapping):
+            target, name = self._document.follow(items)
+            if not name or name not in ancestors:
+                yield from self._fields(target, depth, (*ancestors, name))
         for key in ("oneOf", "anyOf"):
             for number, part in enumerate(list_of(schema.get(key)), 1):
                 yield from self._variant(number, part, depth, ancestors)
@@ -217,75 +312,45 @@ class Schemas:
         target, name = self._document.follow(part)
         title = clip(words(target.get("title")), 200) or name or f"choice {number}"
         inner = list(self._fields(target, depth + 1, (*ancestors, name)))
-        if inner and name not in ancestors:
+        # A choice that is a type alone stands in the type of the whole.
+        about = self.about(target, title, name)
+        if (inner or about) and name not in ancestors:
             yield DefinitionRow(
-                f"or {title}" if number > 1 else f"either {title}", depth=depth
+                f"or {title}" if number > 1 else f"either {title}",
+                type="" if inner else self.type_of(part),
+                about=about,
+                depth=depth,
             )
             yield from inner
 
     def _field(
-        self,
-        name: str,
-        field: object,
-        required: bool,
-        depth: int,
-        ancestors: tuple[str, ...],
+        self, row: DefinitionRow, field: object, ancestors: tuple[str, ...]
     ) -> Iterator[DefinitionRow]:
+        """The row of a field, completed, and those of what is inside it."""
         self._step()
-        target, ref = self._document.follow(field)
-        yield DefinitionRow(
-            name=clip(name, 200),
-            type=self.type_of(field),
-            about=self.about(target),
-            required=required,
-            deprecated=target.get("deprecated") is True,
-            depth=depth,
-            link=self.link_of(field),
-        )
-        inner, inner_ref = target, ref
-        if "items" in target:
-            inner, inner_ref = self._document.follow(target["items"])
+        yield self._row(row, field)
+        inner, inner_ref = self._element(field)
         # A named schema has an entry of its own: a link is enough.
         if inner_ref in ancestors or self._entry_ids.get(inner_ref):
             return
         yield from self._fields(
-            inner, depth + 1, (*ancestors, inner_ref) if inner_ref else ancestors
+            inner, row.depth + 1, (*ancestors, inner_ref) if inner_ref else ancestors
         )
 
 
-def _limits(schema: Mapping[str, Any]) -> Iterator[str]:
-    """The limits in words; in OpenAPI 3.0 `exclusiveMinimum` is true or false."""
-    for key, form in LIMITS:
-        value = schema.get(key)
-        if key.startswith("exclusive") and isinstance(value, bool):
-            continue
-        if words(value):
-            exclusive = schema.get(f"exclusive{key.capitalize()}") is True
-            chosen = EXCLUSIVE.get(key, form) if exclusive else form
-            yield chosen.format(clip(words(value), 300))
+def _named_fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """The fields of an object, and the places of a tuple, with their names."""
+    for name, field in mapping_of(schema.get("properties")).items():
+        yield str(name), field
+    for pattern, field in mapping_of(schema.get("patternProperties")).items():
+        yield f"any name that matches {pattern}", field
+    rest = schema.get("additionalProperties")
+    if isinstance(rest, Mapping) and rest:
+        yield "any other name", rest
+    places = list_of(schema.get("prefixItems")) or list_of(schema.get("items"))
+    for number, field in enumerate(places, 1):
+        yield f"item {number}", field
 
 
-def _scalar(value: object) -> str:
-    """A choice as it is written: null, true, a text."""
-    if value is None:
-        return "null"
-    if isinstance(value, str | int | float):
-        return clip(words(value), 200) or '""'
-    return example(value, 200)
-
-
-def example(value: object, most: int = LONGEST_EXAMPLE) -> str:
-    """An example as text; objects as indented JSON, of long ones the beginning."""
-    if value is None:
-        return ""
-    if isinstance(value, str):
-        return clip(value, most)
-    parts: list[str] = []
-    length = 0
-    encoder = json.JSONEncoder(indent=2, ensure_ascii=False, default=str)
-    for piece in encoder.iterencode(value):
-        parts.append(piece[: most + 1])
-        length += len(piece)
-        if length > most:
-            break
-    return clip("".join(parts), most)
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalnum, text)).lower()

@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from services.portal.definitions.documents import DefinitionDocument
 from services.portal.definitions.model import DefinitionRow, clip
-from services.portal.definitions.schemas import LONGEST_EXAMPLE, Schemas
+from services.portal.definitions.schema_words import LONGEST_EXAMPLE
+from services.portal.definitions.schemas import Schemas
 from services.portal.prose import plain_text, render_texts
 from services.portal.template_warnings import ACTIONS
 from services.portal.visit import Visiting
