@@ -313,3 +313,22 @@ def test_a_different_failure_keeps_the_time_of_the_first() -> None:
     assert problems.failure_item(Unavailable("answered 502"), [first], later) == first
     other = problems.failure_item(Invalid("There is none"), [first], later)
     assert other["error"]["since"] == later.isoformat()
+
+
+@pytest.mark.parametrize(
+    "content", ["a: [", builders.component("web", {"tags": ["A"]})]
+)
+async def test_an_error_says_where_its_own_file_is_edited(
+    catalog: Running, host: Host, content: Any
+) -> None:
+    """Of a Location with several files, each error leads to the file that has it."""
+    host.commit("shop", {"parts/web.yaml": content})
+    host.commit("shop", {"catalog-info.yaml": pointing("more", "./parts/web.yaml")})
+    await catalog.register(host.url("shop"))
+    location = await catalog.entity("location:default/more")
+    assert location is not None
+    [item] = location["status"]["items"]
+    own_url = location["metadata"]["annotations"]["backstage.io/edit-url"]
+    assert own_url.endswith("/catalog-info.yaml")
+    url = item["error"]["editUrl"]
+    assert url == own_url.replace("catalog-info.yaml", "parts/web.yaml")

@@ -106,6 +106,29 @@ async def test_a_source_that_was_never_valid_has_no_last_version(
     assert "last version that was right" not in text
 
 
+async def test_all_errors_of_a_location_are_on_its_page(
+    client: Client, api: FakeApi
+) -> None:
+    """Those after the first twenty are folded; each leads to the file that has it."""
+    source = refuse(api, "component:default/new", "spec.owner: is missing")
+    edit = "https://git.playhouse.example/house/edit/main/{}.yaml"
+    items = [
+        {"level": "error", "message": f"E{n}-", "error": {"editUrl": edit.format(n)}}
+        for n in range(35)
+    ]
+    items.append({"level": "error", "message": "bad", "error": {"editUrl": "data:x"}})
+    api.entities[source]["status"] = {"items": items}
+    text = (await client().get(entity_href(source))).text
+    first_part, fold = text.split("<summary>All errors after the first 20</summary>")
+    assert "E19-" in first_part
+    assert "E20-" not in first_part
+    assert "E34-" in fold
+    assert all(
+        f'<a href="{edit.format(n)}">Fix it at its source' in text for n in range(35)
+    )
+    assert "data:x" not in text
+
+
 async def test_an_entity_of_a_listed_file_shows_its_own_errors_only(
     client: Client, api: FakeApi
 ) -> None:

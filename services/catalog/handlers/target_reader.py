@@ -20,6 +20,7 @@ from services.catalog.ingest.problems import (
     failure_item,
     items_of_file,
     refused_name_items,
+    with_edit_url,
     with_text_advice,
 )
 from services.catalog.ingest.refusals import (
@@ -86,6 +87,8 @@ class TargetReader:
         if not is_forgiven:
             before = state.errors if state else ()
             errors.append(failure_item(error, before, datetime.now(UTC)))
+        links = self._sources.links(target.location)
+        errors = list(with_edit_url(errors, links))
         if state is not None and not is_certain:
             errors += refused_name_items(state)
         failed_state = FileState(
@@ -149,7 +152,9 @@ class TargetReader:
             etag=etag,
             place=fetched.place,
             includes=includes,
-            errors=items_of_file(refusals),
+            errors=with_edit_url(
+                items_of_file(refusals), self._sources.links(target.location)
+            ),
             linked=fetched.linked,
         )
         return TargetReading(target, new_state, candidates, refusals)

@@ -6,7 +6,7 @@ often it is met: `error.since` is when it was met first.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.catalog.ingest.candidates import refused_ref, status_item
@@ -15,7 +15,7 @@ from services.catalog.model import (
     FileState,
     StatusItemJson,
 )
-from shared.contracts.annotations import RESTRICTED
+from shared.contracts.annotations import EDIT_URL, RESTRICTED
 from shared.contracts.errors import (
     CallboardError,
     Forbidden,
@@ -37,6 +37,8 @@ REFUSED_NAMES = 1000
 ENTITY_ITEMS = 3
 #: The last place in a message: advice may follow it, a quoted key may go before it.
 _LINE = re.compile(r"(?s).* at line (\d+), column (\d+)(?:$|: |; )")
+#: The field of an item's error that says where its file is edited.
+EDIT_FIELD = "editUrl"
 _SINCE = "%Y-%m-%d %H:%M UTC"
 
 
@@ -87,6 +89,21 @@ def is_of_skeleton(item: StatusItemJson) -> bool:
     """Whether a refused text has a template's marks, such as `${{ values.name }}`."""
     message = item["message"]
     return SKELETON in message or "{{" in message
+
+
+def with_edit_url(
+    items: Sequence[StatusItemJson], links: Mapping[str, str]
+) -> tuple[StatusItemJson, ...]:
+    """The items of a file, with the address where that file is edited.
+
+    A Location shows the errors of other files too: `links` are those of the file.
+    """
+    url = links.get(EDIT_URL)
+    if not url:
+        return tuple(items)
+    return tuple(
+        {**item, "error": {**item["error"], EDIT_FIELD: url}} for item in items
+    )
 
 
 def failure_item(
@@ -183,7 +200,9 @@ def in_general(item: StatusItemJson, location: str) -> StatusItemJson:
     else:
         text = f"it cannot be read, because of an error{place}"
     message = f"{error['name']}: {location}: {text}"
-    rest = {name: error[name] for name in ("name", "since") if name in error}
+    rest = {
+        name: error[name] for name in ("name", "since", EDIT_FIELD) if name in error
+    }
     return {**item, "message": message, "error": {**rest, "message": text}}
 
 

@@ -17,6 +17,7 @@ from services.catalog.ingest.problems import (
     items_of_entity,
     limit_items,
     restricted_item,
+    with_edit_url,
 )
 from services.catalog.model import (
     ClosedFile,
@@ -161,7 +162,7 @@ def _with_refused_names(
             ):
                 continue
             error = foreign_error(candidate, view.get(candidate.ref))
-            item = status_item(error)
+            [item] = with_edit_url([status_item(error)], candidate.entity.annotations)
             item = restricted_item(item) if is_restricted else item
             states[key] = _with_item(state, item)
     return replace(outcome, states=states)

@@ -124,6 +124,7 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
     ref, kind = str(entity.ref), entity.kind
     summaries: Mapping[str, Summary] = values.pop("summaries")
     stars: Collection[str] = values.pop("stars")
+    edit_url = safe_url(annotation(entity, EDIT_URL))
     query = "" if kind == "Component" else f"?kind={kind.lower()}"
     return visit.page(
         f"entity/{tab}.html",
@@ -145,10 +146,16 @@ def entity_page(visit: Visit, entity: Entity, tab: str, **values: Any) -> Respon
         why_not=why_not(visit),
         may_star=visit.visitor.kind == "user",
         errors=[
-            (item, error_text(item, entity), error_advice(item))
+            (
+                item,
+                error_text(item, entity),
+                error_advice(item),
+                # The errors of a Location may be of many files.
+                safe_url(item.error.get("editUrl")) or edit_url,
+            )
             for item in errors_of(entity)
         ],
-        edit_url=safe_url(annotation(entity, EDIT_URL)),
+        edit_url=edit_url,
         view_url=safe_url(annotation(entity, VIEW_URL)),
         orphan=annotation(entity, ORPHAN) == "true",
         **values,
