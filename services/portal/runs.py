@@ -84,7 +84,10 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class RunLink:
-    """A link in a run's output; `entity` says whether it leads to an entity's page."""
+    """A link in a run's output; `entity` says whether it leads to an entity's page.
+
+    `href` is "" if the output has no address for it, or none that a browser may follow.
+    """
 
     title: str
     href: str
@@ -239,8 +242,8 @@ def _links(output: Mapping[str, Any]) -> Iterator[RunLink]:
         if ref:
             title = str(link.get("title") or ref)
             yield RunLink(title, entity_href(full_ref(ref)), entity=True)
-        elif url:
-            yield RunLink(str(link.get("title") or url), url, entity=False)
+        elif url or link:
+            yield RunLink(str(link.get("title") or url or "Link"), url, entity=False)
 
 
 def full_ref(ref: str) -> str:

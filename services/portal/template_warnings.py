@@ -3,6 +3,7 @@
 Its card, page and form show them; a template with warnings can be run all the same.
 """
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,14 +89,27 @@ async def installed_actions(visit: Visit) -> frozenset[str] | None:
     )
 
 
+#: The condition of a step that is skipped in every run, beside YAML's own `false`.
+_NEVER = re.compile(r"\$\{\{-?\s*false\s*-?\}\}")
+
+
 def missing_actions(template: Entity, installed: frozenset[str] | None) -> list[str]:
     """The actions of a template's steps that are not installed, in their order."""
     if installed is None:
         return []
-    used = dict.fromkeys(str(step.get("action") or "") for step in _steps(template))
+    used = dict.fromkeys(
+        str(step.get("action") or "") for step in _steps(template) if _may_run(step)
+    )
     return [
         name for name in used if name and "${{" not in name and name not in installed
     ]
+
+
+def _may_run(step: Mapping[str, Any]) -> bool:
+    """Whether a step is not skipped in every run."""
+    condition = step.get("if")
+    is_never = isinstance(condition, str) and _NEVER.fullmatch(condition.strip())
+    return condition is not False and not is_never
 
 
 def warnings_of(

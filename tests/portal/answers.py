@@ -252,6 +252,7 @@ OUTPUT = {
         {"title": "Open in the catalog", "entityRef": "component:default/x"},
         {"title": "Repository", "url": "https://git.x/seat-finder"},
         {"title": "Trap", "url": "javascript:alert(1)"},
+        {"title": "Log", "url": ""},
     ],
     "text": [{"title": "Next", "content": "Say **hello** <i>there</i>."}],
 }

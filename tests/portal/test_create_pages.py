@@ -219,6 +219,8 @@ async def test_a_run_shows_steps_log_and_results(client: Client) -> None:
     assert 'href="/catalog/default/component/x"' in page
     assert 'href="https://git.x/seat-finder"' in page
     assert "javascript:" not in page
+    assert "Trap: no address" in page
+    assert "Log: no address" in page
     assert "<strong>hello</strong> &lt;i&gt;" in page
     assert "data-run-live" not in page
 

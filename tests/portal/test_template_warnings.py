@@ -73,6 +73,20 @@ async def test_form_and_page_show_all_warnings_of_a_template(
         assert f"{part}, whatever the feature flag {flag} says" in page
 
 
+@pytest.mark.parametrize(
+    ("condition", "is_warned"),
+    [(False, False), ("${{ false }}", False), ("${{ parameters.x }}", True)],
+)
+async def test_an_action_of_a_step_that_never_runs_may_be_missing(
+    client: Client, api: FakeServices, condition: Any, is_warned: bool
+) -> None:
+    """No run fails at a step that is always skipped."""
+    spec = api.entities["template:default/python-service"]["spec"]
+    spec["steps"] = [{"id": "a", "action": "publish:moon", "if": condition}]
+    page = (await client().get(FORM)).text
+    assert ("publish:moon is not installed here" in page) is is_warned
+
+
 @pytest.mark.parametrize("address", [FORM, PAGE])
 async def test_several_missing_actions_are_one_warning(
     client: Client, api: FakeServices, address: str
