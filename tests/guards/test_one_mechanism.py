@@ -18,6 +18,7 @@ GUARDED = {
     "yaml": {
         "services/techdocs/mkdocs_file.py": "tags of mkdocs; the guards read it first",
         "services/techdocs/generator/configuration.py": "writes for mkdocs itself",
+        "services/techdocs/generator/front_matter.py": "as mkdocs itself reads it",
     },
     "jsonschema": {},
     "referencing": {},
