@@ -87,7 +87,9 @@ class Documented:
 
     `requests` counts the requests for a check of its source; a build serves those from
     before it began. `watched` are the paths that its site is made of, None if
-    unknown. `looked` is the state of the source at the last check.
+    unknown. `looked` is the state of the source at the last check; None also if what
+    is read there may change without a commit. With `rights_changed`, its site was made
+    when others might read its repository.
     """
 
     ref: str
@@ -104,6 +106,7 @@ class Documented:
     requests: int = 0
     due: int = 0
     tries: int = 0
+    rights_changed: bool = False
     #: The trace of the request that made the next build due.
     trace: Trace = field(default_factory=dict)
 
@@ -175,8 +178,6 @@ class Prepared:
     `content` is the hash of all that the site is made of, `config` the name of the
     configuration, `watched` the paths of the sources. The links are addresses in the
     repository with `{path}` in them; `readme` is the README that is the first page.
-    With `depends_on_rights`, links lead out of the folder, or its repository has
-    something hidden: what is read may change without a commit.
     """
 
     folder: str
@@ -188,7 +189,6 @@ class Prepared:
     edit_link: str | None = None
     source_link: str | None = None
     readme: str | None = None
-    depends_on_rights: bool = False
 
 
 @dataclass(slots=True)

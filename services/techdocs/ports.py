@@ -67,6 +67,10 @@ class DocsSources(Protocol):
         """The address of a source's folder on its host."""
         ...
 
+    def location(self, place: DocsFolder) -> str:
+        """The location of a folder: `url:https://…` or `file:/…`."""
+        ...
+
     async def commit(self, place: DocsFolder) -> str | None:
         """The newest commit, fetched; None for a folder of this machine."""
         ...
@@ -174,8 +178,20 @@ class Records(Protocol):
         """
         ...
 
-    async def ask(self, refs: Sequence[str], due: int) -> None:
-        """Make a check of these entities' sources due."""
+    async def on_this_machine(self) -> list[str]:
+        """The entities whose docs are in folders of this machine.
+
+        It looks at all entities with docs.
+        """
+        ...
+
+    async def ask(
+        self, refs: Sequence[str], due: int, *, rights_changed: bool = False
+    ) -> None:
+        """Make a check of these entities' sources due.
+
+        `rights_changed`: not because of the sources, but of who may read them.
+        """
         ...
 
     async def claim(self) -> Documented | None:

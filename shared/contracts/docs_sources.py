@@ -21,13 +21,15 @@ class DocsSource:
     """The place of an entity's docs, as its annotations name it.
 
     `kind` "url": `base` is a web address of a file or folder on a Git host, `relative`
-    a path from there. `kind` "dir": `base` is a folder of this machine.
+    a path from there. `kind` "dir": `base` is a folder of this machine, which lies in
+    that of the descriptor, `top`, also if it is a link.
     """
 
     kind: Literal["url", "dir"]
     base: str
     relative: str = ""
     base_is_folder: bool = True
+    top: str = ""
 
     def folder(self, path: str) -> str:
         """The folder of the docs in its repository, where `base` is at `path`."""
@@ -70,14 +72,16 @@ def _relative(entity: Entity, relative: str) -> DocsSource:
             return DocsSource("url", source, relative)
         if kind != "file" or source_kind != "file":
             raise Invalid(f"{SOURCE_LOCATION}: must be a url:")
-        folder = _child(posixpath.dirname(target), source, SOURCE_LOCATION)
-        return DocsSource("dir", _child(folder, relative, TECHDOCS_REF))
+        top = posixpath.dirname(target)
+        folder = _child(top, source, SOURCE_LOCATION)
+        return DocsSource("dir", _child(folder, relative, TECHDOCS_REF), top=top)
     if kind == "url":
         return DocsSource("url", target, relative, base_is_folder=False)
     if kind != "file":
         raise Invalid(f"{MANAGED_BY_LOCATION}: the type {kind!r} is not known")
     # A descriptor may point below its own folder only: anybody may have written it.
-    return DocsSource("dir", _child(posixpath.dirname(target), relative, TECHDOCS_REF))
+    top = posixpath.dirname(target)
+    return DocsSource("dir", _child(top, relative, TECHDOCS_REF), top=top)
 
 
 def _location(text: str, label: str) -> tuple[str, str]:

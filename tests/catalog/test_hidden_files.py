@@ -1,13 +1,16 @@
 """Which files of an entity's own source are hidden from some of its readers."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.catalog.handlers.source_views import SourceView
+from services.catalog.model import RepositoryPath
 from shared.kit.http.service_tokens import Principal
-from tests.catalog.running import Host, Running, pointing, running
+from tests.catalog.running import Host, Running, pointing, run, running
 from tests.catalog.test_refused_sources import refused
 from tests.catalog.test_repository_names import FILE, push
 from tests.catalog.test_source_rights import BO, entity, write
@@ -114,3 +117,83 @@ async def test_only_services_ask_and_a_question_has_a_bound(catalog: Running) ->
     body["locations"] = [f"url:https://x/{'y' * 9_000}"]
     answer = await catalog.ask("POST", "/sources/hidden", body, TECHDOCS)
     assert "at most 8192 characters" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_files_of_a_branch_with_a_slash(
+    database: Any, data: Path, host: Host, *, restarts: bool
+) -> None:
+    """Also as long as the host was not asked which branches there are."""
+    files = {
+        FILE: [entity("web"), pointing("all", "./docs/s/c.yaml")],
+        "docs/s/c.yaml": refused("secret"),
+    }
+    host.commit("sliced", files)
+    bare = host.bare / "sliced.git"
+    run("git", "branch", "release/v3", "main", cwd=bare)
+    root = f"url:https://{host.name}/sliced/blob"
+    names = ["docs/s/c.yaml", "docs/s/plan.md", "docs/index.md"]
+    places = [f"{root}/release%2Fv3/{name}" for name in names]
+    expected = (True, places[:2])
+    async with running(database, data, host.config()) as catalog:
+        await catalog.register(f"{root.removeprefix('url:')}/release/v3/{FILE}")
+        assert "component:secret" in await catalog.refs()
+        if not restarts:
+            assert await hidden(catalog, "web", places) == expected
+    if restarts:
+        async with running(database, data, host.config()) as catalog:
+            assert await hidden(catalog, "web", places) == expected
+
+
+@pytest.mark.parametrize("is_placed_whole", [False, True])
+def test_a_descriptor_may_have_been_placed_before_its_branch_was_asked_for(
+    *, is_placed_whole: bool
+) -> None:
+    """`blob/release/v3/docs/…` is read as a folder of `release` until then."""
+    whole = RepositoryPath("h", "shop", "release/v3", "docs/s/c.yaml")
+    early = replace(whole, branch="release", path="v3/docs/s/c.yaml")
+    top = RepositoryPath("h", "shop", "release", "v3/c.yaml")
+    view = SourceView()
+    view.add(top, is_visible=True)
+    view.add(whole if is_placed_whole else early, is_visible=False)
+    for path, is_hidden in (("docs/s/c.yaml", 1), ("docs/s/x", 1), ("docs/x", 0)):
+        assert view.hides(replace(whole, path=path)) == is_hidden, path
+
+
+@pytest.mark.parametrize("registered", ["HEAD", "main"])
+async def test_docs_of_another_branch_are_the_entitys_own(
+    database: Any, data: Path, host: Host, registered: str
+) -> None:
+    """One from which nothing comes is judged as the default one, which may be any."""
+    host.commit(
+        "mixed",
+        {
+            FILE: [entity("web"), refused("beside"), pointing("all", "./s/c.yaml")],
+            "s/c.yaml": refused("secret"),
+        },
+    )
+    root = f"url:https://{host.name}/mixed/blob"
+    async with running(database, data, host.config()) as catalog:
+        await catalog.register(f"{root.removeprefix('url:')}/{registered}/{FILE}")
+        assert "component:secret" in await catalog.refs()
+        for branch in ("main", "HEAD", "docs-site"):
+            places = [f"{root}/{branch}/{n}" for n in ("docs/x.md", "s/x.md")]
+            assert await hidden(catalog, "web", places) == (True, places[1:]), branch
+
+
+async def test_a_file_that_is_closed_for_what_is_gone_is_its_owners(
+    catalog: Running, host: Host
+) -> None:
+    """Docs of the same owner's restricted entity have it; those for all have not."""
+    files = {
+        FILE: [entity("web"), refused("keeper"), pointing("all", "./s/c.yaml")],
+        "s/c.yaml": refused("secret"),
+    }
+    host.commit("mixed", files)
+    await push(catalog, host, "mixed", *files)
+    host.commit("mixed", {"s/c.yaml": "# nothing"})
+    await push(catalog, host, "mixed", "s/c.yaml")
+    assert "component:secret" not in await catalog.refs()
+    place = f"url:https://{host.name}/mixed/blob/main/s/plan.md"
+    assert await hidden(catalog, "web", [place]) == (True, [place])
+    assert (await hidden(catalog, "keeper", [place]))[1] == []

@@ -8,7 +8,7 @@ import pytest
 from shared.contracts.errors import Invalid, NotFound
 from shared.guards.foreign_trees import TreeLimits
 from shared.kit.git.addresses import GitTarget, parse_url
-from shared.kit.git.link_rights import hidden_by_location
+from shared.kit.git.link_rights import PathRights, hidden_by_location
 from shared.kit.git.trees import ExportedTree, GitTrees
 from tests.costs import limit_stretches
 from tests.rawtrees import RawRepository
@@ -64,7 +64,7 @@ async def export(
         folder,
         limits=TreeLimits(),
         follows=True,
-        hidden_paths=rights,
+        rights=PathRights(rights),
     )
 
 
@@ -147,7 +147,7 @@ async def test_a_folder_behind_a_hidden_place_is_absent(
                 tmp_path / "hidden",
                 limits=TreeLimits(),
                 follows=follows,
-                hidden_paths=rights,
+                rights=PathRights(rights),
             )
     await export(trees, tmp_path / "shared", rights, "pub/shared")
     assert contents(tmp_path / "shared") == {"b.txt": "shared\n"}

@@ -11,6 +11,7 @@ from shared.contracts.errors import Invalid, NotFound
 from shared.guards.foreign_trees import TreeLimits
 from shared.kit.config.integrations import Integration, Integrations
 from shared.kit.git.addresses import GitTarget
+from shared.kit.git.link_rights import PathRights
 from shared.kit.git.mirrors import RepositoryMirrors
 from shared.kit.git.trees import GitTrees
 from tests.rawtrees import FILE, FOLDER, LINK, RawRepository
@@ -90,7 +91,7 @@ async def test_a_folder_of_any_name_shows_nothing_hidden(
     listed = await mirrors.list_paths(target, commit, folder)
     assert sorted(listed) == sorted([f"{folder}/d", plain, link])
     out = tmp_path_factory.mktemp("out") / "files"
-    options = {"follows": True, "hidden_paths": rights}
+    options = {"follows": True, "rights": PathRights(rights)}
     await mirrors.export(target, commit, folder, out, **options)  # type: ignore[arg-type]
     assert contents(out) == {"open.txt": "open\n"}
     moved = odd_tree(raw, folder, "moved.txt")

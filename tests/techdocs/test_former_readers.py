@@ -100,3 +100,28 @@ async def test_docs_stay_for_the_same_readers_and_where_their_descriptor_moves(
     moved = {"backstage.io/managed-by-location": place}
     await tell(techdocs, put(techdocs, "box", **after, **moved))
     assert await answers(techdocs) == (200, True)
+
+
+@pytest.mark.parametrize(
+    ("owners", "status"),
+    [(("b",), 404), (("a", "b"), 404), (("a",), 200)],
+    ids=["another", "one more", "one less"],
+)
+async def test_docs_of_a_restricted_entity_go_with_its_owners(
+    techdocs: Running, owners: tuple[str, ...], status: int
+) -> None:
+    """Who owns it now reads what is built for them; fewer owners see what they saw."""
+
+    def owned(*names: str) -> EntityChange:
+        relations = [{"type": "ownedBy", "targetRef": f"group:{n}"} for n in names]
+        marks = {"backstage.io/techdocs-ref": f"url:https://{HOST}/box/tree/main/"}
+        entity = {**component("web"), "relations": relations}
+        return techdocs.catalog.put(entity, **marks, **RESTRICTED)
+
+    techdocs.host.commit("box", SITE)
+    await tell(techdocs, owned("a", "c") if status == 200 else owned("a"))
+    await techdocs.built("web")
+    techdocs.host.commit("box", BROKEN)
+    await tell(techdocs, owned(*owners))
+    answer = await techdocs.get(f"{PAGE}/guide")
+    assert answer.status_code == status

@@ -42,6 +42,14 @@ ANSWERS = (
 )
 
 
+async def restrict(techdocs: Running, place: str, *changed: str, **marks: str) -> None:
+    """Tell of another entity of the repository, new unless fields have changed."""
+    managed = {MANAGED_BY_LOCATION: f"{BLOB}/{place}/catalog-info.yaml"}
+    change = techdocs.catalog.put(component("plan"), **managed, **marks)
+    change = change.model_copy(update={"changed": list(changed)})
+    await techdocs.tell(change, change.entity_ref)
+
+
 async def answers(techdocs: Running) -> str:
     service = {"subject": "service:search", "kind": "service"}
     texts = [(await techdocs.get(path)).text for path in ANSWERS[:-1]]
@@ -150,11 +158,8 @@ async def test_pages_follow_what_is_hidden_and_opened(techdocs: Running) -> None
     await techdocs.document("web")
     await techdocs.built("web")
 
-    async def plan(changed: str, place: str, **marks: str) -> None:
-        managed = {MANAGED_BY_LOCATION: f"{BLOB}/{place}/catalog-info.yaml"}
-        change = techdocs.catalog.put(component("plan"), **managed, **marks)
-        change = change.model_copy(update={"changed": [changed]})
-        await techdocs.tell(change, change.entity_ref)
+    async def plan(place: str, *changed: str, **marks: str) -> None:
+        await restrict(techdocs, place, *changed, **marks)
 
     def shows(path: str, *, is_shown: bool) -> Callable[[], Awaitable[bool]]:
         async def condition() -> bool:
@@ -165,16 +170,16 @@ async def test_pages_follow_what_is_hidden_and_opened(techdocs: Running) -> None
 
     hidden, restricted = techdocs.catalog.hidden, {VISIBILITY: "restricted"}
     hidden.add(f"{BLOB}/docs/secret/")
-    await plan("spec", "docs/secret", **restricted)
+    await plan("docs/secret", **restricted)
     await until(shows("secret/plan", is_shown=False), "the site without the page")
     assert (await techdocs.get("/pages/default/component/web")).status_code == 200
     hidden.clear()
     hidden.add(f"{BLOB}/docs/guide")
-    await plan(f"metadata.annotations.{MANAGED_BY_LOCATION}", "docs", **restricted)
+    await plan("docs", f"metadata.annotations.{MANAGED_BY_LOCATION}", **restricted)
     await until(shows("guide", is_shown=False), "the site without the other page")
     assert await shows("secret/plan", is_shown=True)()
     hidden.clear()
-    await plan(f"metadata.annotations.{VISIBILITY}", "docs")
+    await plan("docs", f"metadata.annotations.{VISIBILITY}")
     await until(shows("guide", is_shown=True), "the whole site")
 
 
@@ -216,3 +221,36 @@ async def test_hidden_files_of_this_machine_are_in_no_docs(
     await techdocs.built("web")
     assert MARK not in await answers(techdocs)
     assert (await techdocs.get("/pages/default/component/web/guide")).status_code == 200
+
+
+async def test_a_reference_to_a_file_says_so(techdocs: Running) -> None:
+    """Where something is hidden as well."""
+    techdocs.host.commit("box", NESTED)
+    techdocs.catalog.hidden.add(f"{BLOB}/docs/secret/")
+    await techdocs.document("web", **{REFERENCE: "dir:./mkdocs.yml"})
+    state = await techdocs.built("web", status="failed")
+    assert "is a file" in state["error"]
+
+
+@pytest.mark.parametrize(
+    ("target", "error"),
+    [("../secret", "leaves the folder of the descriptor"), ("secret", "no folder")],
+)
+async def test_a_docs_folder_of_this_machine_may_be_a_link(
+    techdocs: Running, tmp_path: Path, target: str, error: str
+) -> None:
+    """To a folder of its descriptor's, of which it has what is not hidden."""
+    for folder in ("secret/docs", "web/secret/docs", "web/open/docs"):
+        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder / "index.md").write_text(f"# {MARK}\n")
+    (tmp_path / "web/l").symlink_to(target)
+    (tmp_path / "web/o").symlink_to("open")
+    root = f"file:{tmp_path}"
+    techdocs.catalog.hidden |= {f"{root}/secret/", f"{root}/web/secret/"}
+    managed = {MANAGED_BY_LOCATION: f"{root}/web/catalog-info.yaml"}
+    await techdocs.document("web", **managed, **{REFERENCE: "dir:./l"})
+    state = await techdocs.built("web", status="failed")
+    assert error in state["error"]
+    assert MARK not in await answers(techdocs)
+    await techdocs.document("web", **managed, **{REFERENCE: "dir:./o"})
+    await techdocs.built("web")

@@ -10,11 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from deploy.embedded.engines import free_port
 from services.techdocs.configuration import TechdocsConfig
@@ -30,6 +25,7 @@ from shared.kit.events.bus import EventRecord, LiveReader
 from shared.kit.events.outbox import UNSENT
 from shared.kit.git.mirrors import RepositoryMirrors
 from tests.builders import component
+from tests.techdocs.catalog_server import catalog_server, nothing_hidden
 from tests.techdocs.fakes import HOST
 from tests.techdocs.installation import SITE, Installation
 from tests.waiting import until
@@ -62,26 +58,6 @@ async def process(
         if started.returncode is None:
             started.send_signal(signal.SIGKILL)
         await started.wait()
-
-
-async def nothing_hidden(request: Request) -> JSONResponse:
-    locations = (await request.json())["locations"]
-    return JSONResponse({"hasHidden": False, "items": [False] * len(locations)})
-
-
-@asynccontextmanager
-async def catalog() -> AsyncIterator[str]:
-    """The address of a catalog in miniature: nothing is hidden from anybody."""
-    route = Route("/sources/hidden", nothing_hidden, methods=["POST"])
-    config = uvicorn.Config(Starlette(routes=[route]), port=0, log_level="critical")
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    await until(lambda: server.started, "the catalog's server")
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
 
 
 def documented() -> dict[str, Any]:
@@ -131,7 +107,10 @@ async def test_a_killed_build_is_completed_once(
         return bool(result and result.get("site") and not result["pending"])
 
     log = tmp_path / "techdocs.log"
-    async with catalog() as url, LiveReader(kafka, [DOCS_BUILT], receive) as reader:
+    async with (
+        catalog_server(nothing_hidden) as url,
+        LiveReader(kafka, [DOCS_BUILT], receive) as reader,
+    ):
         settings = installation.settings(kafka=kafka, port=free_port(), catalog_url=url)
         await asyncio.wait_for(reader.reading.wait(), 30)
         async with process(settings, log) as first:

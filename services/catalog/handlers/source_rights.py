@@ -137,7 +137,7 @@ class SourceRights:
                 view = await self._view(place, reader, reader.sees)
                 if view.has_hidden:
                     result.has_hidden = True
-                    is_hidden = view.lies_around(place, raw=True) is False
+                    is_hidden = view.hides(place)
             result.items.append(is_hidden)
         return result
 
@@ -358,7 +358,10 @@ class SourceRights:
                 or bool(owners and owners <= self._owners(other_ref))
             )
 
-        return SourceReader(see, explores=True)
+        def saw(entity: Entity) -> bool:
+            return bool(owners and owners <= {*entity.targets("ownedBy")})
+
+        return SourceReader(see, explores=True, saw=saw)
 
     def _owners(self, ref: str) -> frozenset[str]:
         stored = self._state.get(ref)

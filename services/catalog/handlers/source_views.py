@@ -3,9 +3,9 @@
 Made once for a source and a reader; every question about a place in it is a lookup.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from services.catalog.handlers.refused_files import RefusedFile
 from services.catalog.model import BranchPath, RepositoryPath
@@ -66,6 +66,7 @@ class SourceView:
         #: Paths of hidden files and docs, and all folders above them.
         self._above_hidden: set[str] = set()
         self._branches = {""}
+        self._all_branches = {""}
         self._visible_includes: set[BranchPath] = set()
         self._hidden_includes: set[BranchPath] = set()
         #: Nothing around visible entities is theirs.
@@ -84,6 +85,7 @@ class SourceView:
     def add(self, place: RepositoryPath, *, is_visible: bool) -> None:
         """Take in an entity of the file at a place, which may hold others."""
         branch, path = place.on_branch
+        self._all_branches.add(branch)
         if is_visible:
             self._visible_files.add(branch, path)
             self._visible_folders.add(branch, place.folder)
@@ -153,6 +155,25 @@ class SourceView:
                 return False
         return self._lies_in_visible_folder(branch, path)
 
+    def hides(self, place: RepositoryPath) -> bool:
+        """Whether a file of something visible belongs to something that is hidden.
+
+        Where it belongs to nothing at all, it is that visible thing's. A branch from
+        which nothing comes is judged as the default one, which may be any.
+        """
+        if self._is_closed:
+            return not self.lies_around(place, raw=True)
+        return any(
+            self.lies_around(
+                replace(reading, branch="")
+                if reading.branch not in self._all_branches
+                else reading,
+                raw=True,
+            )
+            is False
+            for reading in _readings(place)
+        )
+
     def _lies_in_visible_folder(self, branch: str, path: str) -> bool | None:
         #: The branches of visible entities of each folder so far: nearer ones win.
         visible: list[AbstractSet[str]] = []
@@ -171,6 +192,18 @@ class SourceView:
             ):
                 return False
         return True if visible else None
+
+
+def _readings(place: RepositoryPath) -> Iterator[RepositoryPath]:
+    """The places that an address may mean.
+
+    `blob/release/v3/a.md` is `v3/a.md` on `release`, as long as the host was not asked
+    for its branches: descriptors may have been placed so.
+    """
+    names = place.branch.split("/")
+    for end in range(len(names), 0, -1):
+        path = "/".join([*names[end:], place.path])
+        yield replace(place, branch="/".join(names[:end]), path=path)
 
 
 def _is_hidden(

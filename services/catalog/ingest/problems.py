@@ -24,6 +24,7 @@ from shared.contracts.errors import (
     TooLarge,
     Unavailable,
 )
+from shared.guards.lfs_pointers import is_lfs_pointer
 
 #: A host that does not answer for so long is a problem of its entities as well.
 UNAVAILABLE_GRACE = timedelta(hours=1)
@@ -238,6 +239,8 @@ def _advice(error: CallboardError) -> str:
 
 def with_text_advice(message: str, body: bytes) -> str:
     """The error of a text that cannot be parsed, with what the text may be instead."""
+    if is_lfs_pointer(body):
+        return message
     if any(mark in body for mark in (b"${{", b"{%", b"{{ cookiecutter.")):
         return f"{message}; {SKELETON}"
     if not any(declaration in body for declaration in _DECLARATIONS):

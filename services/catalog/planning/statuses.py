@@ -162,8 +162,11 @@ def _with_refused_names(
             ):
                 continue
             error = foreign_error(candidate, view.get(candidate.ref))
-            [item] = with_edit_url([status_item(error)], candidate.entity.annotations)
-            item = restricted_item(item) if is_restricted else item
+            item = status_item(error)
+            if is_restricted:
+                item = restricted_item(item)
+            else:
+                [item] = with_edit_url([item], candidate.entity.annotations)
             states[key] = _with_item(state, item)
     return replace(outcome, states=states)
 

@@ -47,6 +47,8 @@ FIRST_LINES, LAST_LINES = 100, 200
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 3_600.0, 86_400.0
 #: Raised when a source is prepared by other rules, so that each is prepared once more.
 PREPARING_VERSION = 2
+#: Tries for which a site that may show what is hidden now outlasts a host that is away.
+PATIENT_TRIES = 5
 LOG = logging.getLogger("techdocs")
 
 
@@ -101,44 +103,48 @@ async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         log.log.add(line)
 
     prepared, source_state = None, None
+    rights = BuildRights(tools.catalog, record.ref)
     workspace = await asyncio.to_thread(tools.sites.workspace)
     try:
         place = await _place(record, tools)
+        await rights.begin(tools.sources.location(place))
         await _require_open(record, place, tools)
         commit = await tools.sources.commit(place)
         source_state = _source_state(record, place, commit)
         is_same = source_state is not None and source_state == record.looked
-        # What changed may be the rights, without a commit.
-        if is_same and record.due == CHECK:
+        if is_same and not rights.has_hidden:
             tell(_unchanged(record))
             return Unchanged(looked=source_state)
-        rights = BuildRights(tools.catalog, record.ref)
         prepared = await _prepare(record, place, commit, tools, rights, tell, workspace)
-        if prepared.depends_on_rights:
-            source_state = None
         outcome = await _outcome(record, prepared, place, tools, tell, workspace, start)
         await rights.require_current()
+        if rights.matter:
+            source_state = None
         rests = record.failure is not None and record.failure.retry_at is not None
         if rests and isinstance(outcome, Unchanged):
             # The next check builds it, if its pause is over.
             return outcome
         return replace(outcome, looked=source_state)
-    except Unavailable:
-        raise
     except (CallboardError, OSError) as error:
+        withdraws = rights.may_have_shown_more(record)
         if disk_space.is_disk_full(error):
+            raise
+        if isinstance(error, Unavailable) and not (
+            withdraws and record.tries >= PATIENT_TRIES
+        ):
             raise
         reason = without_paths(workspace)(message_of(error))
         tell(f"error: Failed to build the docs page for entity {record.ref}: {reason}")
         is_stopped = isinstance(error, CallboardError) and error.code == STOPPED
-        final = isinstance(error, CallboardError) and not is_stopped
+        final = not isinstance(error, OSError | Unavailable) and not is_stopped
         failure = _failure(prepared, reason, log.end(), final=final)
         if is_stopped:
             failure = _resting(failure, record, prepared)
-        failed = _failed(
-            record, prepared, failure, start, source_state if final else None
-        )
-        return replace(failed, withdraws=isinstance(error, SourceClosed))
+        if not final or rights.matter:
+            source_state = None
+        failed = _failed(record, prepared, failure, start, source_state)
+        withdraws = withdraws or isinstance(error, SourceClosed)
+        return replace(failed, withdraws=withdraws)
     finally:
         await asyncio.to_thread(tools.sites.discard, workspace)
 
@@ -186,7 +192,7 @@ async def _prepare(
         say=say,
     )
     say(f"info: Prepare step completed for entity {record.ref}")
-    return replace(prepared, depends_on_rights=rights.matter)
+    return prepared
 
 
 def _new_folder(folder: Path) -> Path:

@@ -90,12 +90,14 @@ def _has_other_readers(former: Entity, entity: Entity, sources: DocsSources) -> 
     """Whether a site that was built before may show more than its new readers may see.
 
     It goes then, and comes with the next build that succeeds: the name is another
-    entity's now, or what was restricted is not, or for others.
+    entity's now, or what was restricted is not, or for others, as its owners are.
     """
+    owners, former_owners = entity.targets("ownedBy"), former.targets("ownedBy")
     return (
         former.metadata.get("uid") != entity.metadata.get("uid")
         or _origin(former, sources) != _origin(entity, sources)
         or former.visibility not in ("", PUBLIC, entity.visibility)
+        or (former.is_restricted and not set(owners) <= set(former_owners))
     )
 
 
@@ -147,24 +149,28 @@ async def visibility_changed(
     to folders of other entities.
     """
     due: set[str] = set()
-    for key in {_repository_affected(change, sources) for change in changes} - {None}:
-        located = await records.of_repository(str(key))
-        due.update(record.ref for record, _, _ in located)
+    affected = filter(_may_change_readers, changes)
+    entities = [Entity(change.entity or change.previous or {}) for change in affected]
+    for key in {repository_of(entity, sources) for entity in entities}:
+        if key is None:
+            due.update(await records.on_this_machine())
+        else:
+            located = await records.of_repository(key)
+            due.update(record.ref for record, _, _ in located)
     if due:
-        await records.ask(sorted(due), CHANGED)
+        await records.ask(sorted(due), CHANGED, rights_changed=True)
     return len(due)
 
 
-def _repository_affected(change: EntityChange, sources: DocsSources) -> str | None:
-    """The repository whose readers a change may have changed."""
+def _may_change_readers(change: EntityChange) -> bool:
+    """Whether a change may change who may read the repository of its entity."""
     entity = Entity(change.entity or change.previous or {})
     is_marked = VISIBILITY in entity.annotations
-    came_or_went = change.entity is None or change.revision == 1
+    # A name that comes again goes on with its revisions.
+    came_or_went = change.entity is None or not change.changed
     named = any(VISIBILITY in path for path in change.changed)
     moved = any(field in path for path in change.changed for field in OWN_FILES)
-    if not named and not (is_marked and (came_or_went or moved)):
-        return None
-    return repository_of(entity, sources)
+    return named or (is_marked and (came_or_went or moved))
 
 
 def repository_of(entity: Entity, sources: DocsSources) -> str | None:

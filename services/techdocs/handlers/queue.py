@@ -121,7 +121,7 @@ class BuildQueue:
             await self._tools.records.finish(record, outcome)
         except Unavailable as error:
             say(f"warn: {error}; trying again")
-            wait = min(2.0**record.tries, LONGEST_WAIT_SECONDS)
+            wait = min(2.0 ** min(record.tries, 20), LONGEST_WAIT_SECONDS)
             await self._tools.records.postpone(record, wait)
         else:
             if self._finished is not None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Collection, Sequence
 from itertools import compress
+from typing import Any
 from urllib.parse import quote
 
 import orjson
@@ -9,7 +10,7 @@ import orjson
 from services.techdocs.model import CatalogRevision
 from services.techdocs.ports import HiddenFiles
 from shared.contracts.entity import Entity
-from shared.contracts.errors import NotFound
+from shared.contracts.errors import CallboardError, NotFound, Unavailable
 from shared.contracts.ref import parse_ref
 from shared.kit.http.clients import ServiceCalls
 from shared.kit.http.service_tokens import Principal
@@ -54,7 +55,7 @@ class HttpDocsCatalog:
         for start in range(0, len(locations), MOST_LOCATIONS):
             part = list(locations[start : start + MOST_LOCATIONS])
             body = {"entityRef": ref, "locations": part}
-            answer = await self._calls.post_json("catalog", "/sources/open", body)
+            answer = await self._rights("/sources/open", body)
             closed.update(
                 location
                 for location, item in zip(part, answer["items"], strict=True)
@@ -68,10 +69,18 @@ class HttpDocsCatalog:
         for start in range(0, len(locations), MOST_FILES):
             part = list(locations[start : start + MOST_FILES])
             body = {"entityRef": ref, "locations": part}
-            answer = await self._calls.post_json("catalog", "/sources/hidden", body)
+            answer = await self._rights("/sources/hidden", body)
             has_hidden = has_hidden or answer["hasHidden"]
             hidden.update(compress(part, answer["items"]))
         return HiddenFiles(frozenset(hidden), has_hidden)
+
+    async def _rights(self, path: str, body: Any) -> Any:
+        """What the catalog answers about files: no error of its is one of the files."""
+        try:
+            return await self._calls.post_json("catalog", path, body)
+        except CallboardError as error:
+            message = f"The catalog does not tell who may read these docs: {error}"
+            raise Unavailable(message) from error
 
     async def checksum(self) -> str:
         answer = await self._calls.get_json("catalog", "/snapshot/checksum")

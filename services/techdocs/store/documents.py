@@ -21,7 +21,7 @@ def documented(document: Document) -> Documented:
         ref=document["_id"],
         revision=document["revision"],
         entity=Entity(document["entity"]),
-        source=DocsSource(**document["source"]) if document.get("source") else None,
+        source=_source(document),
         alias=document.get("alias"),
         error=document.get("error"),
         current=_site(document.get("current")),
@@ -32,6 +32,7 @@ def documented(document: Document) -> Documented:
         requests=document.get("asked", 0),
         due=document.get("due", 0),
         tries=document.get("tries", 0),
+        rights_changed=document.get("rights_changed", False),
         trace=trace_in(document),
     )
 
@@ -50,6 +51,8 @@ def entity_fields(record: Documented) -> Document:
             "relative": source.relative,
             "base_is_folder": source.base_is_folder,
         },
+        # Beside the source, whose fields an earlier version takes all.
+        "source_top": source.top if source else "",
         "alias": record.alias,
         "error": record.error,
     }
@@ -81,6 +84,12 @@ def failure_fields(failure: Failure) -> Document:
         "stops": failure.stops,
         "retry_at": failure.retry_at.timestamp() if failure.retry_at else None,
     }
+
+
+def _source(document: Document) -> DocsSource | None:
+    fields = document.get("source")
+    top = document.get("source_top") or ""
+    return DocsSource(**fields, top=top) if fields else None
 
 
 def _site(fields: Document | None) -> PublishedSite | None:

@@ -175,7 +175,15 @@ class MongoRecords:
         with unavailable_as_error(self._all):
             await self._all.update_one({"_id": ref}, {"$set": fields})
 
-    async def ask(self, refs: Sequence[str], due: int) -> None:
+    async def on_this_machine(self) -> list[str]:
+        with unavailable_as_error(self._all):
+            local = {"source.kind": "dir", **NOT_GONE}
+            documents = await self._all.find(local, {"_id": 1}).to_list(None)
+        return [item["_id"] for item in documents]
+
+    async def ask(
+        self, refs: Sequence[str], due: int, *, rights_changed: bool = False
+    ) -> None:
         now = time.time()
         filters: Document = {"_id": {"$in": list(refs)}, **NOT_GONE}
         fields: Document = {
@@ -185,6 +193,8 @@ class MongoRecords:
             "tries": 0,
         }
         fields |= dict.fromkeys(TRACE_FIELDS) | tracing.fields()
+        if rights_changed:
+            fields["rights_changed"] = True
         again = {"$inc": {"asked": 1}}
         with unavailable_as_error(self._all):
             if due != CHANGED:
@@ -285,6 +295,8 @@ class MongoRecords:
                     if document["asked"] == record.requests:
                         # With a request since its claim, the record stays due.
                         fields |= {"due": 0, "tries": 0}
+                        if not isinstance(outcome, Failed) or outcome.withdraws:
+                            fields["rights_changed"] = False
                     if event is not None:
                         fields |= outbox.pending_fields([*document["pending"], event])
                     update: Document = {"$set": fields}

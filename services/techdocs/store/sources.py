@@ -1,6 +1,7 @@
 """Docs from Git mirrors and from folders of this machine."""
 
 import asyncio
+import os
 import posixpath
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -20,6 +21,7 @@ from shared.guards.foreign_trees import (
     check_entries,
     follow_links,
 )
+from shared.guards.turns import in_turns
 from shared.kit.git.addresses import GitTarget
 from shared.kit.git.link_rights import ALL_PATHS, PathRights, hidden_by_location
 from shared.kit.git.mirrors import RepositoryMirrors
@@ -56,13 +58,20 @@ class GitAndFolders(DocsSources):
         if self._rights is None:
             return ()
         if place.host is None:
+            # The folder may be a link, and entities have either of its paths.
+            real = await asyncio.to_thread(os.path.realpath, place.folder)
             by_location = {
-                f"file:{posixpath.join(place.folder, path)}": path for path in paths
+                f"file:{posixpath.join(folder, path)}": path
+                for folder in dict.fromkeys((place.folder, real))
+                async for path in in_turns(paths)
             }
             hidden = await self._rights.hidden(list(by_location))
             return {by_location[location] for location in hidden}
         target = self._target(place)
-        by_path = {posixpath.join(place.folder, path): path for path in paths}
+        by_path = {
+            posixpath.join(place.folder, path).rstrip("/"): path
+            async for path in in_turns(paths)
+        }
         hidden_files = self._path_rights(target).hidden_files
         hidden = await hidden_files(list(by_path)) if hidden_files else ()
         return {by_path[path] for path in hidden}
@@ -86,11 +95,21 @@ class GitAndFolders(DocsSources):
 
     async def settle(self, source: DocsSource) -> DocsFolder:
         if source.kind == "dir":
+            if not await asyncio.to_thread(_lies_below, source.base, source.top):
+                raise Invalid(
+                    "backstage.io/techdocs-ref: the docs' folder is a link that leaves "
+                    "the folder of the descriptor"
+                )
             return self.locate(source)
         target = self._mirrors.locate(source.base)
         if target is not None and target.is_open:
             await self._mirrors.resolve(target)
         return self.locate(source)
+
+    def location(self, place: DocsFolder) -> str:
+        if place.host is None:
+            return f"file:{place.folder}"
+        return f"url:{self._target(place).folder_url}"
 
     def url(self, source: DocsSource) -> str:
         place = self.locate(source)
@@ -185,6 +204,11 @@ class GitAndFolders(DocsSources):
         if place.host is None:
             return None
         return self._target(place).repository_url
+
+
+def _lies_below(folder: str, top: str) -> bool:
+    """Whether a folder, links followed, lies in another one; "" is any."""
+    return not top or Path(folder).resolve().is_relative_to(Path(top).resolve())
 
 
 def _left_out(dangling: Sequence[str], rings: Sequence[str]) -> list[str]:
