@@ -82,10 +82,27 @@ class ActivityStream:
         self._partitions = {
             TP(name, n) for name, ids in partitions.items() for n in ids
         }
-        async with faust_app_running(
-            self.app, discover=False, stop_timeout=STOP_SECONDS
-        ):
-            yield
+        try:
+            async with faust_app_running(
+                self.app, discover=False, stop_timeout=STOP_SECONDS
+            ):
+                yield
+        finally:
+            await self._end()
+
+    async def _end(self) -> None:
+        """Stop what a start that was cancelled, or a stop that took too long, leaves.
+
+        The supervisor of an agent survives the cancellation of all tasks, as its agent
+        wakes it up by that: the process would never end.
+        """
+        supervisors = [
+            agent.supervisor for agent in self.app.agents.values() if agent.supervisor
+        ]
+        for service in (self.app, *supervisors):
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(STOP_SECONDS):
+                    await service.stop()
 
     async def until_ended(self) -> NoReturn:
         """Wait for the end of the app, or of an agent; raises what ended it."""
