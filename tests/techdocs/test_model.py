@@ -46,7 +46,7 @@ def annotated(**values: str) -> Entity:
         ),
         (
             {"ref": "dir:./more", "managed": "file:/data/shop/catalog-info.yaml"},
-            DocsSource("dir", "/data/shop/more"),
+            DocsSource("dir", "/data/shop/more", top="/data/shop"),
         ),
     ],
 )
