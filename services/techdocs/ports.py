@@ -259,8 +259,8 @@ class DocsCatalog(Protocol):
     async def hidden_files(self, locations: Sequence[str], ref: str) -> HiddenFiles:
         """The files of an entity's own source that are hidden from some of its readers.
 
-        The same as `closed_locations`, but where nothing hidden has files, they are its
-        own.
+        A file that belongs to nothing in the catalog is the entity's own here; for
+        `closed_locations` it is closed.
         """
         ...
 
