@@ -41,6 +41,8 @@ EXPIRE_SECONDS = 600.0
 SESSION_SECONDS, HEARTBEAT_SECONDS, REBALANCE_SECONDS = 6.0, 1.5, 30.0
 TOPICS_BACKOFF = Backoff(0.1, 2.0, attempts=5)
 STOP_SECONDS = 10.0
+#: How long an end waits for rows that are not sent yet; its parts stop after that.
+FLUSH_SECONDS = 5.0
 #: Ids of events that were counted last: an outbox may publish an event twice.
 REMEMBERED_IDS = 5_000
 
@@ -128,6 +130,7 @@ class ActivityStream:
             async for events in stream.noack_take(BATCH, within=BATCH_SECONDS):
                 with self._ending():
                     await self._count(topic, events)
+                    await self._send_rows()
                 if self._failed.done():
                     # The rows must not pass the offsets of what was not counted.
                     await asyncio.Event().wait()
@@ -179,6 +182,17 @@ class ActivityStream:
         for table in self.tables.values():
             await producer.partitions_for(table.changelog)
 
+    async def _send_rows(self) -> None:
+        """Wait until the changelogs have the rows.
+
+        Raises:
+            RuntimeError: if the app ends before.
+        """
+        producer = cast("Any", self.app.producer)
+        while producer.buffer.size:
+            await producer.buffer.flush()
+        await producer.flush()
+
     def _remember(self, ids: Mapping[str, None]) -> None:
         self._ids |= ids
         for old in list(self._ids)[: max(0, len(self._ids) - REMEMBERED_IDS)]:
@@ -202,6 +216,23 @@ class AnalyticsApp(faust.App):
 
     def _create_directories(self) -> None:
         """Make nothing in the folder where the process happens to run."""
+
+    async def on_stop(self) -> None:
+        """Let nothing that fails here keep the parts of the app alive.
+
+        Faust stops them after this. A consumer that is left would stay in the group and
+        have partitions that the next stream never gets. Rows that are not sent here are
+        of events that are not acknowledged: the next stream counts them.
+        """
+        try:
+            async with asyncio.timeout(FLUSH_SECONDS):
+                await super().on_stop()
+        except Exception as error:  # noqa: BLE001 - Faust and its client fail in many ways
+            reason = str(error) or type(error).__name__
+            logs.get_logger(GROUP).warning("rows_unsent", error=reason)
+            unsent = cast("Any", self.producer).buffer.pending
+            while not unsent.empty():
+                unsent.get_nowait()
 
 
 def make_app(server: Server, group: str) -> faust.App:
