@@ -4,7 +4,7 @@ Not the wire format: that is `shared.contracts` and, for clients, Backstage's JS
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from shared.contracts.catalog import Cause
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
+from shared.guards.foreign_paths import REF_PARTS
 
 EntityJson = Mapping[str, Any]
 """An entity as JSON, where `Entity` does not fit: not checked yet, or cut to fields."""
@@ -113,6 +114,7 @@ class RepositoryPath:
     """A path in a repository, as a push names it; `branch` "" is the default one.
 
     `folds_case`: its host has one repository under all spellings of its name.
+    `is_open`: where the branch ends is not known, and `branch` is its first part.
     """
 
     host: str
@@ -120,6 +122,7 @@ class RepositoryPath:
     branch: str
     path: str
     folds_case: bool = False
+    is_open: bool = field(default=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -136,6 +139,14 @@ class RepositoryPath:
     def root(self) -> "RepositoryPath":
         """The whole repository, at this branch."""
         return replace(self, path="")
+
+    def readings(self) -> Iterator["RepositoryPath"]:
+        """Each place that may be meant, the longest branch first."""
+        names = f"{self.branch}/{self.path}".split("/") if self.is_open else []
+        for end in range(min(len(names), REF_PARTS), 1, -1):
+            branch, path = "/".join(names[:end]), "/".join(names[end:])
+            yield replace(self, branch=branch, path=path, is_open=False)
+        yield self
 
     @property
     def on_branch(self) -> BranchPath:
@@ -288,11 +299,16 @@ class RootLocation:
     @property
     def keys(self) -> set[str]:
         """The repositories that it was read from, and those of its closed files."""
-        closed_places = (file.place for file in self.closed.values())
-        closed_keys = {place.key for place in closed_places if place is not None}
-        return closed_keys | {
-            place.key for state in self.files.values() for place in state.places
-        }
+        return {place.key for place in self.places}
+
+    @property
+    def places(self) -> Iterator[RepositoryPath]:
+        """All places in Git that it was read from, and those of its closed files."""
+        for file in self.closed.values():
+            if file.place is not None:
+                yield file.place
+        for state in self.files.values():
+            yield from state.places
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,8 @@ PART_BYTES = 255
 #: Leaves room below the system's 4,096 for the folder that holds the tree.
 PATH_BYTES = 2048
 DEPTH = 64
+#: The most path segments that the name of a Git ref may have.
+REF_PARTS = 12
 #: The longest link target that the system accepts.
 TARGET_BYTES = 4095
 _QUOTED_CHARACTERS = 200

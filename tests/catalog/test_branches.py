@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import pytest
+
 from services.catalog.handlers.pushes import Push, apply_push
 from tests import builders
 from tests.catalog.running import Host, pointing, run, running
@@ -50,6 +52,26 @@ async def test_a_branch_with_a_slash_may_be_escaped_or_not(
         annotations = entity["metadata"]["annotations"]
         expected = f"{root}/release%2Fv3/a/web.yaml"
         assert annotations["backstage.io/view-url"] == expected
+
+
+@pytest.mark.parametrize("spelling", [BRANCH, "release%2Fv3"])
+async def test_a_file_there_is_registered_once(
+    database: Any, data: Path, spelling: str
+) -> None:
+    """Also after a start, and before anything is read from the branch again."""
+    host = branched(data, {FILE: builders.component("web")})
+    urls = {
+        f"https://{host.name}/web/blob/{branch}/{FILE}"
+        for branch in (BRANCH, "release%2Fv3")
+    }
+    first = f"https://{host.name}/web/blob/{spelling}/{FILE}"
+    async with running(database, data, host.config()) as catalog:
+        assert (await catalog.register(first)).status_code == 201
+    async with running(database, data, host.config()) as catalog:
+        for url in urls:
+            answer = await catalog.register(url)
+            assert answer.status_code == 409, url
+            assert "already exists" in answer.text
 
 
 async def test_a_push_to_a_branch_with_a_slash_refreshes(

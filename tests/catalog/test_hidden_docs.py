@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from services.catalog.handlers.docs_folders import docs_folder
+from services.catalog.handlers.docs_folders import docs_folders
 from services.catalog.model import RepositoryPath
 from shared.contracts.annotations import MANAGED_BY_LOCATION
 from shared.kit.http.service_tokens import Principal
@@ -165,4 +165,5 @@ def test_the_folder_that_docs_are_built_from(
     annotations = {MANAGED_BY_LOCATION: location, REFERENCE: reference}
     document["metadata"] = {**document["metadata"], "annotations": annotations}
     entity = replace(stored(document), location=location)
-    assert docs_folder(locate(location), entity, locate) == folder
+    folders = set() if folder is None else {folder}
+    assert docs_folders(locate(location), entity, locate) == folders

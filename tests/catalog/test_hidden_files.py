@@ -1,14 +1,11 @@
 """Which files of an entity's own source are hidden from some of its readers."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from services.catalog.handlers.source_views import SourceView
-from services.catalog.model import RepositoryPath
 from shared.kit.http.service_tokens import Principal
 from tests.catalog.running import Host, Running, pointing, run, running
 from tests.catalog.test_refused_sources import refused
@@ -143,21 +140,6 @@ async def test_files_of_a_branch_with_a_slash(
     if restarts:
         async with running(database, data, host.config()) as catalog:
             assert await hidden(catalog, "web", places) == expected
-
-
-@pytest.mark.parametrize("is_placed_whole", [False, True])
-def test_a_descriptor_may_have_been_placed_before_its_branch_was_asked_for(
-    *, is_placed_whole: bool
-) -> None:
-    """`blob/release/v3/docs/…` is read as a folder of `release` until then."""
-    whole = RepositoryPath("h", "shop", "release/v3", "docs/s/c.yaml")
-    early = replace(whole, branch="release", path="v3/docs/s/c.yaml")
-    top = RepositoryPath("h", "shop", "release", "v3/c.yaml")
-    view = SourceView()
-    view.add(top, is_visible=True)
-    view.add(whole if is_placed_whole else early, is_visible=False)
-    for path, is_hidden in (("docs/s/c.yaml", 1), ("docs/s/x", 1), ("docs/x", 0)):
-        assert view.hides(replace(whole, path=path)) == is_hidden, path
 
 
 @pytest.mark.parametrize("registered", ["HEAD", "main"])

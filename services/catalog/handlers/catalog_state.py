@@ -157,7 +157,7 @@ class CatalogState:
         before = self.drop_root(root.name)
         self.roots[root.name] = root
         if self.sources is not None:
-            self.sources.refused.add(root)
+            self.sources.add_root(root)
         for ref in self.refused.add(root):
             # Its owner may have gone while this root was being read.
             if ref not in before and ref not in self._placements:
@@ -174,7 +174,7 @@ class CatalogState:
         if root is None:
             return set()
         if self.sources is not None:
-            self.sources.refused.discard(name)
+            self.sources.discard_root(name)
         if root.id is not None:
             self._by_id[root.id].pop(name)
             if not self._by_id[root.id]:

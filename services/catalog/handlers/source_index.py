@@ -8,7 +8,13 @@ import asyncio
 from collections.abc import Callable, Collection, Iterable
 
 from services.catalog.handlers.refused_files import RefusedFiles
-from services.catalog.model import LocationRef, RepositoryPath, parse_location
+from services.catalog.handlers.source_branches import SlashedBranches
+from services.catalog.model import (
+    LocationRef,
+    RepositoryPath,
+    RootLocation,
+    parse_location,
+)
 from shared.contracts.errors import CallboardError
 from shared.guards.turns import in_turns
 
@@ -38,6 +44,7 @@ class SourceIndex:
         self._lock = asyncio.Lock()
         self._is_complete = False
         self._is_current = False
+        self._branches = SlashedBranches()
         self.refused = RefusedFiles(self.place)
 
     async def complete(self) -> None:
@@ -70,12 +77,26 @@ class SourceIndex:
         if not targets:
             self._sources.pop(key, None)
 
+    def add_root(self, root: RootLocation) -> None:
+        """Take in a root's state."""
+        self.refused.add(root)
+        self._branches.add(root)
+
+    def discard_root(self, name: str) -> None:
+        """Forget a root's state."""
+        self.refused.discard(name)
+        self._branches.discard(name)
+
     def targets(self, place: RepositoryPath) -> list[tuple[Target, RepositoryPath]]:
         """The targets in the source that a place is in, each with its own place."""
         return list(self._sources.get(place.key, {}).items())
 
+    def whole(self, place: RepositoryPath) -> RepositoryPath:
+        """A place with its whole branch, as far as something was read from that."""
+        return self._branches.whole(place)
+
     def place(self, location: str) -> RepositoryPath:
-        """Where a location (its text) lies."""
+        """Where a location (its text) lies; its branch may be open."""
         place = self._places.get(location)
         if place is None:
             try:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 
 from services.catalog.handlers.catalog_state import CatalogState
-from services.catalog.handlers.docs_folders import docs_folder
+from services.catalog.handlers.docs_folders import docs_folders
 from services.catalog.handlers.source_index import SourceIndex
 from services.catalog.handlers.source_views import (
     BranchFiles,
@@ -101,7 +101,7 @@ class SourceRights:
         `raw`: they get the files themselves; otherwise they get entities, on each of
         which the policy decides.
         """
-        return await self._may_read(self._index.place(str(location)), reader, raw=raw)
+        return await self._may_read(self._place(str(location)), reader, raw=raw)
 
     def hidden_paths(
         self, location: LocationRef, reader: SourceReader, *, raw: bool
@@ -110,7 +110,7 @@ class SourceRights:
 
         For where links lead: the right to a location is one to its address alone.
         """
-        place = self._index.place(str(location))
+        place = self._place(str(location))
 
         async def hidden_paths(paths: Sequence[str]) -> Collection[str]:
             return [
@@ -133,7 +133,7 @@ class SourceRights:
         async for location in in_turns(locations):
             is_hidden = False
             if reader.sees is not None:
-                place = self._index.located(location)
+                place = self._index.whole(self._index.located(location))
                 view = await self._view(place, reader, reader.sees)
                 if view.has_hidden:
                     result.has_hidden = True
@@ -198,7 +198,7 @@ class SourceRights:
     ) -> SourceView:
         view = SourceView()
         refused_files = [
-            file
+            replace(file, place=self._index.whole(file.place))
             for file in self._index.refused.of(place.key)
             if file.is_restricted and file.root != reader.root
         ]
@@ -227,8 +227,9 @@ class SourceRights:
     def _emitted(self, place: RepositoryPath) -> Iterator[tuple[RepositoryPath, str]]:
         """The entities that come from a source, each with its file's place."""
         for target, target_place in self._index.targets(place):
+            whole_place = self._index.whole(target_place)
             for ref in self._state.emitted(*target):
-                yield target_place, ref
+                yield whole_place, ref
 
     async def _hide_docs(
         self,
@@ -243,21 +244,26 @@ class SourceRights:
         """
         folders: set[BranchPath] = set()
         async for ref, hidden_place in in_turns(hidden.items()):
-            folder = self._docs_folder(ref, hidden_place)
-            if folder and folder != (hidden_place.branch, hidden_place.folder):
-                folders.add(folder)
+            own_folder = hidden_place.branch, hidden_place.folder
+            folders.update(self._docs_folders(ref, hidden_place) - {own_folder})
         if not folders:
             return
         paths = {path for _, path in folders}
         visible: set[BranchPath] = set()
         async for target_place, ref in in_turns(self._emitted(place)):
-            folder = None if ref in hidden else self._docs_folder(ref, target_place)
-            if folder and folder[1] in paths:
-                visible.add(folder)
+            if ref not in hidden:
+                visible.update(
+                    folder
+                    for folder in self._docs_folders(ref, target_place)
+                    if folder[1] in paths
+                )
         await view.hide_docs(folders, visible)
 
-    def _docs_folder(self, ref: str, place: RepositoryPath) -> BranchPath | None:
-        return docs_folder(place, self._state.get(ref), self._index.place)
+    def _docs_folders(self, ref: str, place: RepositoryPath) -> set[BranchPath]:
+        return docs_folders(place, self._state.get(ref), self._place)
+
+    def _place(self, location: str) -> RepositoryPath:
+        return self._index.whole(self._index.place(location))
 
     async def _asking_files(self, source: str) -> BranchFiles:
         """The files of a source with refused documents that ask to be restricted."""
@@ -305,7 +311,7 @@ class SourceRights:
         """Raise the same error unless a part of the location's source is readable."""
         if reader.sees is None:
             return
-        place = self._index.place(str(location))
+        place = self._place(str(location))
         view = await self._view(place, reader, reader.sees)
         is_hidden = view.has_hidden or not self._explores(place, reader, raw=False)
         if place.repository and is_hidden and not view.has_visible:
@@ -313,7 +319,7 @@ class SourceRights:
 
     def place(self, location: str) -> RepositoryPath | None:
         """Where a location (its text) lies in Git; None outside."""
-        place = self._index.place(location)
+        place = self._place(location)
         return place if place.repository else None
 
     def source(self, location: str) -> str:

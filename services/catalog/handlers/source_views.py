@@ -3,7 +3,7 @@
 Made once for a source and a reader; every question about a place in it is a lookup.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
@@ -159,7 +159,8 @@ class SourceView:
         """Whether a file of something visible belongs to something that is hidden.
 
         Where it belongs to nothing at all, it is that visible thing's. A branch from
-        which nothing comes is judged as the default one, which may be any.
+        which nothing comes is judged as the default one, which may be any, and an
+        address that leaves its branch open by each that it may mean.
         """
         if self._is_closed:
             return not self.lies_around(place, raw=True)
@@ -171,7 +172,8 @@ class SourceView:
                 raw=True,
             )
             is False
-            for reading in _readings(place)
+            for reading in place.readings()
+            if reading.path or not place.is_open
         )
 
     def _lies_in_visible_folder(self, branch: str, path: str) -> bool | None:
@@ -192,18 +194,6 @@ class SourceView:
             ):
                 return False
         return True if visible else None
-
-
-def _readings(place: RepositoryPath) -> Iterator[RepositoryPath]:
-    """The places that an address may mean.
-
-    `blob/release/v3/a.md` is `v3/a.md` on `release`, as long as the host was not asked
-    for its branches: descriptors may have been placed so.
-    """
-    names = place.branch.split("/")
-    for end in range(len(names), 0, -1):
-        path = "/".join([*names[end:], place.path])
-        yield replace(place, branch="/".join(names[:end]), path=path)
 
 
 def _is_hidden(

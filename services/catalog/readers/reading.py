@@ -276,6 +276,7 @@ class CatalogSources:
                 branch,
                 _normal(target.path),
                 target.folds_case,
+                target.is_open,
             )
         try:
             parts = split_address(location.target)
@@ -321,5 +322,10 @@ def _normal(path: str) -> str:
 
 def _place(target: GitTarget) -> RepositoryPath:
     return RepositoryPath(
-        target.host, target.repository, target.ref, target.path, target.folds_case
+        target.host,
+        target.repository,
+        target.ref,
+        target.path,
+        target.folds_case,
+        target.is_open,
     )

@@ -16,7 +16,7 @@ from shared.guards.addresses import (
     parse_address,
     split_address,
 )
-from shared.guards.foreign_paths import quoted_path
+from shared.guards.foreign_paths import REF_PARTS, quoted_path
 from shared.kit.config.public_hosts import AZURE, VISUAL_STUDIO
 from shared.kit.git.host_dialects import (
     DIALECTS,
@@ -26,8 +26,6 @@ from shared.kit.git.host_dialects import (
     folds_case,
 )
 
-#: The most path segments that a ref's name may have.
-REF_PARTS = 12
 #: The longest path that is passed to git: systems have no longer ones.
 GIT_PATH_BYTES = 4096
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
