@@ -65,6 +65,18 @@ class PublishedSite:
 
 
 @dataclass(frozen=True, slots=True)
+class SiteBasis:
+    """By what a site shows nothing that is hidden from some readers of its entity.
+
+    The catalog gave this state for a location of its source when the site was made, or
+    was last made again with the same content.
+    """
+
+    location: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failure:
     """Why the latest build failed; `content` is the hash of the sources.
 
@@ -88,8 +100,10 @@ class Documented:
     `requests` counts the requests for a check of its source; a build serves those from
     before it began. `watched` are the paths that its site is made of, None if
     unknown. `looked` is the state of the source at the last check; None also if what
-    is read there may change without a commit. With `rights_changed`, its site was made
-    when others might read its repository.
+    is read there may change unnoticed. `basis` is that of the current site, and
+    `failure_state` the state of a `SiteBasis` under which the latest build failed.
+    `rights_changed`: others may read its repository since then (in seconds since 1970);
+    0 if that is taken into account.
     """
 
     ref: str
@@ -103,10 +117,12 @@ class Documented:
     history: tuple[tuple[str, datetime], ...] = ()
     watched: tuple[str, ...] | None = None
     looked: str | None = None
+    basis: SiteBasis | None = None
+    failure_state: str | None = None
     requests: int = 0
     due: int = 0
     tries: int = 0
-    rights_changed: bool = False
+    rights_changed: float = 0
     #: The trace of the request that made the next build due.
     trace: Trace = field(default_factory=dict)
 
@@ -128,14 +144,19 @@ class Built:
     site: PublishedSite
     watched: tuple[str, ...] = ()
     looked: str | None = None
+    basis: SiteBasis | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unchanged:
-    """The outcome of a check of a source that has not changed."""
+    """The outcome of a check of a source that has not changed.
+
+    Without a `basis`, nothing was learnt of the current site.
+    """
 
     watched: tuple[str, ...] | None = None
     looked: str | None = None
+    basis: SiteBasis | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +169,10 @@ class Failed:
     looked: str | None = None
     #: The last good site must not be shown any more either.
     withdraws: bool = False
+    #: The state of hidden files that its log was made under; None: unknown.
+    state: str | None = None
+    #: The same source fails again.
+    is_final: bool = True
 
 
 class SourceClosed(Forbidden):

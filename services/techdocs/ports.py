@@ -37,11 +37,12 @@ class DocsRights(Protocol):
 class HiddenFiles:
     """Files that not all readers of an entity may read.
 
-    `has_hidden`: their source has some, these or others.
+    `state` is a text that changes when others of their source may be hidden; "" if none
+    of it are.
     """
 
     locations: frozenset[str]
-    has_hidden: bool
+    state: str
 
 
 class DocsSources(Protocol):
@@ -178,6 +179,13 @@ class Records(Protocol):
         """
         ...
 
+    async def built_from(self, key: str) -> list[str]:
+        """The entities with a site that was made from `host/repository`.
+
+        Their docs may be elsewhere now. Case does not count.
+        """
+        ...
+
     async def on_this_machine(self) -> list[str]:
         """The entities whose docs are in folders of this machine.
 
@@ -190,7 +198,9 @@ class Records(Protocol):
     ) -> None:
         """Make a check of these entities' sources due.
 
-        `rights_changed`: not because of the sources, but of who may read them.
+        `rights_changed`: not because of the sources, but of who may read them. They
+        are due once more some seconds later, as not all processes of the catalog know
+        of it at once.
         """
         ...
 
@@ -204,6 +214,10 @@ class Records(Protocol):
 
     async def finish(self, record: Documented, outcome: Outcome) -> bool:
         """Store an outcome and its event in one write; whether the claim held."""
+        ...
+
+    async def take_down(self, record: Documented) -> None:
+        """Withdraw the site of a claim, with an event; what is due stays so."""
         ...
 
     async def postpone(self, record: Documented, seconds: float) -> None:

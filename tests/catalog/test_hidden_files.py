@@ -30,7 +30,7 @@ async def hidden(
     assert answer.status_code == 200, answer.text
     items = answer.json()["items"]
     pairs = zip(locations, items, strict=True)
-    return answer.json()["hasHidden"], [place for place, item in pairs if item]
+    return bool(answer.json()["state"]), [place for place, item in pairs if item]
 
 
 async def test_files_of_something_hidden_are_hidden(
@@ -179,3 +179,38 @@ async def test_a_file_that_is_closed_for_what_is_gone_is_its_owners(
     place = f"url:https://{host.name}/mixed/blob/main/s/plan.md"
     assert await hidden(catalog, "web", [place]) == (True, [place])
     assert (await hidden(catalog, "keeper", [place]))[1] == []
+
+
+async def test_the_state_changes_with_what_is_hidden_alone(
+    database: Any, data: Path, host: Host
+) -> None:
+    """The same after a start, and when something comes beside that hides nothing."""
+    host.commit("mixed", {"a/c.yaml": entity("web"), "s/c.yaml": refused("secret")})
+    root = f"url:https://{host.name}/mixed/blob/main"
+
+    async def state(catalog: Running) -> str:
+        body = {"entityRef": "component:default/web", "locations": [f"{root}/a/"]}
+        answer = await catalog.ask("POST", "/sources/hidden", body, TECHDOCS)
+        result: str = answer.json()["state"]
+        return result
+
+    async def commit(catalog: Running, name: str, document: Any) -> str:
+        host.commit("mixed", {name: document})
+        target = f"{root.removeprefix('url:')}/{name}"
+        await catalog.register(target, "?onConflict=refresh")
+        return await state(catalog)
+
+    async with running(database, data, host.config()) as catalog:
+        states = [
+            await commit(catalog, "a/c.yaml", entity("web")),
+            await commit(catalog, "s/c.yaml", refused("secret")),
+        ]
+        assert states[0] == ""
+        assert states[1]
+        assert await commit(catalog, "b/c.yaml", entity("beside")) == states[1]
+    async with running(database, data, host.config()) as catalog:
+        assert await state(catalog) == states[1]
+        inside = await commit(catalog, "s/open/c.yaml", entity("inside"))
+        assert inside not in states
+        other = await commit(catalog, "a/s/c.yaml", refused("other"))
+        assert other not in (*states, inside)

@@ -18,7 +18,7 @@ Answer = Callable[[Request], Awaitable[Response]]
 async def nothing_hidden(request: Request) -> Response:
     """Nothing is hidden from anybody."""
     locations = (await request.json())["locations"]
-    return JSONResponse({"hasHidden": False, "items": [False] * len(locations)})
+    return JSONResponse({"state": "", "items": [False] * len(locations)})
 
 
 @asynccontextmanager

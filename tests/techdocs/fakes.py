@@ -96,7 +96,9 @@ class MemoryCatalog:
             for location in locations
             if any(location.startswith(prefix) for prefix in self.hidden)
         )
-        return HiddenFiles(frozenset(hidden), bool(self.hidden))
+        sources = {_source_of(location) for location in locations}
+        state = sorted(place for place in self.hidden if _source_of(place) in sources)
+        return HiddenFiles(frozenset(hidden), " ".join(state))
 
     async def checksum(self) -> str:
         self._lists()
@@ -116,6 +118,13 @@ class MemoryCatalog:
     def _answers(self) -> None:
         if self.away:
             raise Unavailable("The catalog does not answer")
+
+
+def _source_of(location: str) -> str:
+    """The repository of a location, or this machine."""
+    if location.startswith("file:"):
+        return "file:"
+    return "/".join(location.split("/")[:4])
 
 
 class GitHost:

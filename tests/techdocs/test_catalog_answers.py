@@ -41,7 +41,7 @@ async def test_many_files_are_several_questions() -> None:
         locations = (await request.json())["locations"]
         sizes.append(len(locations))
         items = [item.endswith("7") for item in locations]
-        return JSONResponse({"hasHidden": True, "items": items})
+        return JSONResponse({"state": "x", "items": items})
 
     files = [f"file:/x/{number}" for number in range(MOST_FILES + 10)]
     odd = ["file:/x/\udcff", "file:/x/" + "y" * 9_000]

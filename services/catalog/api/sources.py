@@ -138,10 +138,12 @@ class EntityFileList(RequestModel):
 class HiddenFileList(ResponseModel):
     """Whether files are hidden: as many items as locations, in their order.
 
-    `has_hidden`: their sources have some, these or others.
+    `has_hidden`: their sources have some, these or others. `state` changes when others
+    may be hidden than now; "" if none are.
     """
 
     has_hidden: bool
+    state: str
     items: list[bool]
 
 
@@ -157,7 +159,9 @@ async def hidden_to_readers(
     readers = rights.readers_of(str(parse_ref(body.entity_ref)))
     locations = (_location(text, "request/body/locations") for text in body.locations)
     hidden = await rights.hidden_files(locations, readers)
-    return HiddenFileList(has_hidden=hidden.has_hidden, items=hidden.items)
+    return HiddenFileList(
+        has_hidden=bool(hidden.state), state=hidden.state, items=hidden.items
+    )
 
 
 async def _readability(

@@ -67,11 +67,16 @@ class SourceReader:
 class FileVisibility:
     """Whether files are hidden from a reader: as many items as files, in their order.
 
-    `has_hidden`: something of their sources is, one of them or not.
+    `digests` are those of the views of their sources, without those that hide nothing.
     """
 
     items: list[bool] = field(default_factory=list)
-    has_hidden: bool = False
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """A text that changes when other files of the sources may be hidden."""
+        return " ".join(digest for _, digest in sorted(self.digests.items()))
 
 
 class SourceRights:
@@ -136,7 +141,7 @@ class SourceRights:
                 place = self._index.whole(self._index.located(location))
                 view = await self._view(place, reader, reader.sees)
                 if view.has_hidden:
-                    result.has_hidden = True
+                    result.digests[place.key] = await view.digest()
                     is_hidden = view.hides(place)
             result.items.append(is_hidden)
         return result

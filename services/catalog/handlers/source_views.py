@@ -3,7 +3,8 @@
 Made once for a source and a reader; every question about a place in it is a lookup.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+import hashlib
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
@@ -43,6 +44,11 @@ class _Branches:
         """The branches of a path."""
         return self._by_path.get(path, NO_BRANCHES)
 
+    def __iter__(self) -> Iterator[BranchPath]:
+        for path, branches in self._by_path.items():
+            for branch in branches:
+                yield branch, path
+
 
 class SourceView:
     """The files of one source, as one reader may see the entities that they hold.
@@ -71,6 +77,7 @@ class SourceView:
         self._hidden_includes: set[BranchPath] = set()
         #: Nothing around visible entities is theirs.
         self._is_closed = False
+        self._digest = ""
 
     @property
     def has_visible(self) -> bool:
@@ -132,6 +139,47 @@ class SourceView:
                 self._hidden_docs.add(branch, path)
                 # The folder itself is another branch's, too, and judged by that.
                 self._above_hidden.update(_folders(path)[1:])
+
+    async def digest(self) -> str:
+        """A text that changes when other files may be hidden; "" if none are.
+
+        It is the same in every process. What is visible counts where it lies in
+        something hidden, or else a push beside that would change the text.
+        """
+        if self.has_hidden and not self._digest:
+            total = 0
+            async for item in in_turns(self._deciding()):
+                text = "\0".join(item).encode(errors="surrogatepass")
+                digest = hashlib.blake2b(text, digest_size=16).digest()
+                # The order in which entities came does not count.
+                total ^= int.from_bytes(digest)
+            self._digest = f"{total:032x}"
+        return self._digest
+
+    def _deciding(self) -> Iterator[tuple[str, str, str]]:
+        """What decides on hidden files: its kind, its branch and its path."""
+        hidden = {
+            "file": self._hidden_files,
+            "folder": self._hidden_folders,
+            "docs": self._hidden_docs,
+        }
+        for kind, paths in hidden.items():
+            for branch, path in paths:
+                yield f"hidden {kind}", branch, path
+        visible: dict[str, Iterable[BranchPath]] = {
+            "file": self._visible_files,
+            "folder": self._visible_folders,
+            "include": self._shown_includes,
+            "docs": self._shown_docs,
+        }
+        for kind, pairs in visible.items():
+            for branch, path in pairs:
+                if any(
+                    paths.of(folder)
+                    for folder in _folders(path)
+                    for paths in hidden.values()
+                ):
+                    yield f"visible {kind}", branch, path
 
     def has_branch(self, place: RepositoryPath) -> bool:
         """Whether a place is on the default branch, or on one of visible entities."""

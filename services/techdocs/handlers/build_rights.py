@@ -6,80 +6,108 @@ everybody who may see the entity reads the result.
 
 from collections.abc import Collection, Sequence
 
-from services.techdocs.model import Documented
+from services.techdocs.model import Documented, SiteBasis
 from services.techdocs.ports import DocsCatalog
-from shared.contracts.errors import Unavailable
+from shared.contracts.annotations import TECHDOCS_REF
+from shared.contracts.errors import Invalid, Unavailable
 
 #: Characters of the longest location that the catalog can be asked for.
 LONGEST_LOCATION = 8_192
+CHANGED_MEANWHILE = "Not all readers may read the same files as before"
 
 
 class BuildRights:
     """The rights for one build: what the catalog answered, and whether it still does.
 
     A push reaches techdocs and the catalog at once, so a build may begin before the
-    catalog has read what is hidden now. `has_hidden`: the docs' source has files that
-    not all readers may read, among the docs or not; None: that is not known yet.
+    catalog has read what is hidden now.
     """
 
     def __init__(self, catalog: DocsCatalog, ref: str) -> None:
         self._catalog = catalog
         self._ref = ref
-        self._source = ""
         self._closed: dict[str, bool] = {}
         self._hidden: dict[str, bool] = {}
-        self.has_hidden: bool | None = None
+        #: By what the docs' source was read; None: it was not located yet.
+        self.basis: SiteBasis | None = None
 
     @property
-    def matter(self) -> bool:
-        """Whether what was read may change without a commit."""
-        return bool(self._closed) or bool(self.has_hidden)
+    def state(self) -> str | None:
+        """The state of the hidden files of the docs' source; None if not known."""
+        return self.basis.state if self.basis else None
 
-    def may_have_shown_more(self, record: Documented) -> bool:
-        """Whether a site from before may show what not all its readers may see now.
+    @property
+    def is_lasting(self) -> bool:
+        """Whether the answers stay as long as the state does: none was about links."""
+        return not self._closed
 
-        It was made before the rights changed, or when its source had nothing hidden.
+    async def shows_more(self, record: Documented) -> bool:
+        """Whether a site may show what not all its readers may see now.
+
+        Raises:
+            Unavailable: if the catalog does not answer.
         """
-        if self.has_hidden is None:
-            return record.rights_changed
-        return self.has_hidden and (record.rights_changed or record.looked is not None)
+        if record.current is None:
+            return False
+        basis = record.basis or self.basis
+        if basis is None:
+            return bool(record.rights_changed)
+        # The docs may be elsewhere now than where the site was made from.
+        is_same_place = self.basis is not None and self.basis.location == basis.location
+        state = self.state if is_same_place else await self._state_of(basis.location)
+        return bool(state) and (record.basis is None or state != basis.state)
 
     async def begin(self, location: str) -> None:
-        """Ask whether the source that a location is in has anything hidden."""
-        self._source = location
-        answer = await self._catalog.hidden_files([location], self._ref)
-        self.has_hidden = answer.has_hidden
+        """Ask whether the source that a location is in has anything hidden.
+
+        Raises:
+            Invalid: if the location is longer than an address may be.
+        """
+        if not _is_text(location):
+            raise Invalid(
+                f"{TECHDOCS_REF}: the address of the docs' folder must be text of at "
+                f"most {LONGEST_LOCATION} characters"
+            )
+        self.basis = SiteBasis(location, await self._state_of(location))
 
     async def closed(self, locations: Sequence[str]) -> Collection[str]:
         """Those of some places that not all readers may read."""
-        closed = frozenset(await self._catalog.closed_locations(locations, self._ref))
+        named = list(filter(_is_text, locations))
+        closed = frozenset(await self._catalog.closed_locations(named, self._ref))
+        closed |= set(locations).difference(named)
         self._closed |= {location: location in closed for location in locations}
         return closed
 
     async def hidden(self, locations: Sequence[str]) -> Collection[str]:
         """Those of the files of the docs' own source that are hidden from some."""
         unknown = [item for item in locations if item not in self._hidden]
-        if unknown and self.has_hidden is None:
+        if unknown and self.basis is None:
             await self.begin(unknown[0])
-        if unknown and not self.has_hidden:
+        if unknown and not self.state:
             self._hidden |= dict.fromkeys(unknown, False)
         elif unknown:
             named = list(filter(_is_text, unknown))
             answer = await self._catalog.hidden_files(named, self._ref)
+            if named and answer.state != self.state:
+                raise Unavailable(CHANGED_MEANWHILE)
             self._hidden |= dict.fromkeys(unknown, True)
             self._hidden |= {item: item in answer.locations for item in named}
         return {location for location in locations if self._hidden[location]}
 
     async def require_current(self) -> None:
         """Raise Unavailable if the catalog does not give the same answers any more."""
-        latest = BuildRights(self._catalog, self._ref)
-        if self._source:
-            await latest.begin(self._source)
-        if self._closed:
-            await latest.closed(list(self._closed))
-        await latest.hidden(list(self._hidden))
-        if self._closed != latest._closed or self._hidden != latest._hidden:
-            raise Unavailable("Not all readers may read the same files as before")
+        is_current = True
+        if self.basis is not None:
+            is_current = await self._state_of(self.basis.location) == self.state
+        if self._closed and is_current:
+            before = dict(self._closed)
+            await self.closed(list(before))
+            is_current = before == self._closed
+        if not is_current:
+            raise Unavailable(CHANGED_MEANWHILE)
+
+    async def _state_of(self, location: str) -> str:
+        return (await self._catalog.hidden_files([location], self._ref)).state
 
 
 def _is_text(location: str) -> bool:

@@ -5,12 +5,13 @@ import json
 import logging
 import time
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
-from services.techdocs.build_log import BuildLog, without_paths
+from services.techdocs.build_log import without_paths
 from services.techdocs.generator.job import GENERATOR_VERSION, SITE_FILE, Job
 from services.techdocs.generator.site_summary import SiteSummary
+from services.techdocs.handlers.build_failures import StoredLog, failed
 from services.techdocs.handlers.build_rights import BuildRights
 from services.techdocs.handlers.documented import repository_of
 from services.techdocs.model import (
@@ -19,7 +20,6 @@ from services.techdocs.model import (
     DocsFolder,
     Documented,
     Failed,
-    Failure,
     Limits,
     Outcome,
     Prepared,
@@ -35,16 +35,12 @@ from services.techdocs.ports import (
     Say,
     SiteStore,
 )
-from services.techdocs.stages.generate import STOPPED
 from services.techdocs.stages.prepare import prepare
 from services.techdocs.stages.publish import publish
 from shared.contracts import disk_space
 from shared.contracts.annotations import TECHDOCS_REF
 from shared.contracts.errors import CallboardError, Unavailable, message_of
 
-FIRST_LINES, LAST_LINES = 100, 200
-#: The pause after a build that a limit stopped: the first, doubled, and the longest.
-FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 3_600.0, 86_400.0
 #: Raised when a source is prepared by other rules, so that each is prepared once more.
 PREPARING_VERSION = 2
 #: Tries for which a site that may show what is hidden now outlasts a host that is away.
@@ -73,8 +69,8 @@ async def build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         Unavailable: if the source does not answer, or the disk is full: the docs are
             not the reason.
     """
-    start = time.monotonic()
-    work = asyncio.create_task(_build(record, tools, say))
+    one = _Build(record, tools, say)
+    work = asyncio.create_task(one.run())
     try:
         await asyncio.wait({work})
     except asyncio.CancelledError:
@@ -85,91 +81,164 @@ async def build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
     if error is None:
         return work.result()
     if isinstance(error, Unavailable):
+        await one.give_up_waiting()
         raise error
     if disk_space.is_disk_full(error):
+        await one.give_up_waiting()
         raise disk_space.DiskFull from error
     LOG.error("build_failed_unforeseen", exc_info=error)
     reason = f"The build failed for a reason of our own: {type(error).__name__}"
-    failure = _failure(None, reason, [], final=True)
-    return _failed(record, None, failure, start, None)
+    return await one.failed(Exception(reason), reason, [])
 
 
-async def _build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
-    start = time.monotonic()
-    log = _StoredLog()
+class _Build:
+    """One build. `record` has no site any more once that is withdrawn."""
 
-    def tell(line: str) -> None:
-        say(line)
-        log.log.add(line)
+    def __init__(self, record: Documented, tools: BuildTools, say: Say) -> None:
+        self.record = record
+        self._tools = tools
+        self._say = say
+        self._start = time.monotonic()
+        self._log = StoredLog()
+        self._rights = BuildRights(tools.catalog, record.ref)
+        self._prepared: Prepared | None = None
+        #: The state of the source, if it alone decides what is read.
+        self._looked: str | None = None
 
-    prepared, source_state = None, None
-    rights = BuildRights(tools.catalog, record.ref)
-    workspace = await asyncio.to_thread(tools.sites.workspace)
-    try:
+    def _tell(self, line: str) -> None:
+        self._say(line)
+        self._log.log.add(line)
+
+    async def run(self) -> Outcome:
+        """Build; any error of the docs is the outcome.
+
+        Raises:
+            Unavailable: if the source, the catalog or the store does not answer.
+            OSError: if the disk is full.
+        """
+        sites = self._tools.sites
+        workspace = await asyncio.to_thread(sites.workspace)
+        try:
+            return await self._run(workspace)
+        except (CallboardError, OSError) as error:
+            if isinstance(error, Unavailable) or disk_space.is_disk_full(error):
+                raise
+            reason = without_paths(workspace)(message_of(error))
+            line = f"Failed to build the docs page for entity {self.record.ref}"
+            self._tell(f"error: {line}: {reason}")
+            return await self.failed(error, reason, self._log.end())
+        finally:
+            await asyncio.to_thread(sites.discard, workspace)
+
+    async def _run(self, workspace: Path) -> Outcome:
+        record, tools, rights = self.record, self._tools, self._rights
         place = await _place(record, tools)
         await rights.begin(tools.sources.location(place))
         await _require_open(record, place, tools)
         commit = await tools.sources.commit(place)
-        source_state = _source_state(record, place, commit)
-        is_same = source_state is not None and source_state == record.looked
-        if is_same and not rights.has_hidden:
-            tell(_unchanged(record))
-            return Unchanged(looked=source_state)
-        prepared = await _prepare(record, place, commit, tools, rights, tell, workspace)
-        outcome = await _outcome(record, prepared, place, tools, tell, workspace, start)
+        self._looked = _source_state(record, place, commit, rights)
+        is_same = self._looked is not None and self._looked == record.looked
+        if is_same and not await rights.shows_more(record):
+            self._tell(_unchanged(record))
+            return Unchanged(looked=self._looked)
+        self._prepared = await _prepare(
+            record, place, commit, tools, rights, self._tell, workspace
+        )
+        is_published = _is_published(record, self._prepared)
+        if not is_published and await rights.shows_more(record):
+            # At once: the site is not shown for as long as the next one takes.
+            await self._take_down()
+        outcome = await self._outcome(self._prepared, place, workspace)
         await rights.require_current()
-        if rights.matter:
-            source_state = None
         rests = record.failure is not None and record.failure.retry_at is not None
         if rests and isinstance(outcome, Unchanged):
             # The next check builds it, if its pause is over.
             return outcome
-        return replace(outcome, looked=source_state)
-    except (CallboardError, OSError) as error:
-        withdraws = rights.may_have_shown_more(record)
-        if disk_space.is_disk_full(error):
-            raise
-        if isinstance(error, Unavailable) and not (
-            withdraws and record.tries >= PATIENT_TRIES
+        looked = self._looked if rights.is_lasting else None
+        is_proven = is_published or isinstance(outcome, Built)
+        basis = rights.basis if is_proven else None
+        return replace(outcome, looked=looked, basis=basis)
+
+    async def _take_down(self) -> None:
+        await self._tools.records.take_down(self.record)
+        self.record = replace(self.record, current=None, history=(), looked=None)
+        self._tell("info: The docs from before are withdrawn: fewer files are for all")
+
+    async def give_up_waiting(self) -> None:
+        """After some tries, withdraw a site that may show what is hidden now."""
+        if self.record.tries < PATIENT_TRIES:
+            return
+        try:
+            shows_more = await self._rights.shows_more(self.record)
+        except Unavailable:
+            shows_more = bool(self.record.current and self.record.rights_changed)
+        if shows_more:
+            await self._take_down()
+
+    async def failed(self, error: Exception, reason: str, log: list[str]) -> Failed:
+        """The outcome of an error; the site goes if it may show what is hidden now."""
+        withdraws = isinstance(error, SourceClosed)
+        withdraws = withdraws or await self._rights.shows_more(self.record)
+        outcome = failed(error, reason, self.record, self._prepared, log, self._start)
+        is_lasting = outcome.is_final and self._rights.is_lasting
+        looked = self._looked if is_lasting else None
+        state = self._rights.state
+        return replace(outcome, looked=looked, withdraws=withdraws, state=state)
+
+    async def _outcome(
+        self, prepared: Prepared, place: DocsFolder, workspace: Path
+    ) -> Built | Unchanged:
+        record, sites = self.record, self._tools.sites
+        failure = record.failure
+        if self._is_failed(prepared) or (
+            _is_published(record, prepared) and failure is None
         ):
-            raise
-        reason = without_paths(workspace)(message_of(error))
-        tell(f"error: Failed to build the docs page for entity {record.ref}: {reason}")
-        is_stopped = isinstance(error, CallboardError) and error.code == STOPPED
-        final = not isinstance(error, OSError | Unavailable) and not is_stopped
-        failure = _failure(prepared, reason, log.end(), final=final)
-        if is_stopped:
-            failure = _resting(failure, record, prepared)
-        if not final or rights.matter:
-            source_state = None
-        failed = _failed(record, prepared, failure, start, source_state)
-        withdraws = withdraws or isinstance(error, SourceClosed)
-        return replace(failed, withdraws=withdraws)
-    finally:
-        await asyncio.to_thread(tools.sites.discard, workspace)
+            self._tell(_unchanged(record))
+            return Unchanged(prepared.watched)
+        if await asyncio.to_thread(sites.has, prepared.content):
+            # The same content was built before, here or for another entity.
+            site = await asyncio.to_thread(
+                _republished, prepared, place, sites, self._start
+            )
+        else:
+            site = await _make(
+                record, prepared, place, self._tools, self._tell, workspace, self._start
+            )
+        self._tell(
+            f"info: Docs of entity {record.ref} are published: {site.pages} pages"
+        )
+        return Built(site, prepared.watched)
+
+    def _is_failed(self, prepared: Prepared) -> bool:
+        """Whether the same content failed before, and its log may still be read."""
+        failure = self.record.failure
+        if failure is None or failure.content != prepared.content:
+            return False
+        if self._rights.state not in ("", self.record.failure_state):
+            return False
+        if failure.retry_at is None:
+            return True
+        # A push, or the end of the pause, is a reason to try again.
+        is_paused = self.record.due == CHECK and datetime.now(UTC) < failure.retry_at
+        if is_paused:
+            time_text = f"{failure.retry_at:%F %H:%M}"
+            self._tell(f"warn: It is not built again before {time_text} UTC")
+        return is_paused
 
 
-class _StoredLog:
-    """The part of a build's log that a failure stores."""
-
-    def __init__(self) -> None:
-        self._lines: list[str] = []
-        self.log = BuildLog(self._lines.append, FIRST_LINES, LAST_LINES)
-
-    def end(self) -> list[str]:
-        self.log.end()
-        return self._lines
+def _is_published(record: Documented, prepared: Prepared) -> bool:
+    return record.current is not None and record.current.site == prepared.content
 
 
 def _source_state(
-    record: Documented, place: DocsFolder, commit: str | None
+    record: Documented, place: DocsFolder, commit: str | None, rights: BuildRights
 ) -> str | None:
     """The state of a source without reading its files; None for a plain folder."""
     if commit is None:
         return None
     source = f"{place.host}/{place.repository}/{place.folder}"
     version = f"{GENERATOR_VERSION}.{PREPARING_VERSION}"
-    return f"{version}|{commit}|{source}|{record.title}"
+    return f"{version}|{commit}|{rights.state}|{source}|{record.title}"
 
 
 async def _prepare(
@@ -231,39 +300,6 @@ async def _require_open(
             f"{TECHDOCS_REF}: there is no repository {place.repository} at "
             f"{place.host}, or it is not for everybody who may see {record.ref}"
         )
-
-
-async def _outcome(
-    record: Documented,
-    prepared: Prepared,
-    place: DocsFolder,
-    tools: BuildTools,
-    say: Say,
-    workspace: Path,
-    start: float,
-) -> Built | Unchanged:
-    is_published = (
-        record.current is not None and record.current.site == prepared.content
-    )
-    failure = record.failure
-    is_failed = failure is not None and failure.content == prepared.content
-    if is_failed and failure is not None and failure.retry_at is not None:
-        # A push, or the end of the pause, is a reason to try again.
-        is_failed = record.due == CHECK and datetime.now(UTC) < failure.retry_at
-        if is_failed:
-            say(f"warn: It is not built again before {failure.retry_at:%F %H:%M} UTC")
-    if is_failed or (is_published and failure is None):
-        say(_unchanged(record))
-        return Unchanged(prepared.watched)
-    if await asyncio.to_thread(tools.sites.has, prepared.content):
-        # The same content was built before, here or for another entity.
-        site = await asyncio.to_thread(
-            _republished, prepared, place, tools.sites, start
-        )
-    else:
-        site = await _make(record, prepared, place, tools, say, workspace, start)
-    say(f"info: Docs of entity {record.ref} are published: {site.pages} pages")
-    return Built(site, prepared.watched)
 
 
 def _unchanged(record: Documented) -> str:
@@ -331,42 +367,3 @@ def _republished(
         repository_url=prepared.repository_url,
         warnings=tuple(summary["warnings"]),
     )
-
-
-def _failure(
-    prepared: Prepared | None, reason: str, log: list[str], *, final: bool
-) -> Failure:
-    # A build that was stopped, or met a full disk, is tried again at the next check.
-    return Failure(
-        error=reason,
-        at=datetime.now(UTC),
-        commit=prepared.commit if prepared else None,
-        content=prepared.content if prepared and final else None,
-        log=tuple(log),
-    )
-
-
-def _resting(
-    failure: Failure, record: Documented, prepared: Prepared | None
-) -> Failure:
-    """A failure by a limit: its content pauses longer each time, until a push."""
-    content = prepared.content if prepared else None
-    before = record.failure
-    stops = 1
-    if before is not None and before.content == content and record.due == CHECK:
-        stops += before.stops
-    rest = min(FIRST_REST_SECONDS * 2 ** min(stops - 1, 30), LONGEST_REST_SECONDS)
-    retry_at = failure.at + timedelta(seconds=rest)
-    return replace(failure, content=content, stops=stops, retry_at=retry_at)
-
-
-def _failed(
-    record: Documented,
-    prepared: Prepared | None,
-    failure: Failure,
-    start: float,
-    source_state: str | None,
-) -> Failed:
-    watched = prepared.watched if prepared else record.watched
-    elapsed = int((time.monotonic() - start) * 1000)
-    return Failed(failure, elapsed, watched, source_state)

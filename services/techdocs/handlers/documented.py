@@ -77,6 +77,10 @@ async def store_revisions(
             await records.forget(ref, former.revision)
             former = None
         record = documented(ref, revision.revision, entity)
+        if former is not None and former.current is not None and record.alias:
+            # Nothing would build the site again that it had of its own.
+            await records.forget(ref, former.revision)
+            former = None
         if await records.remember(record) and _needs_check(former, record):
             # The queue takes turns by repository, also before the first build.
             await records.located(ref, _place(record.source, sources))
@@ -157,6 +161,7 @@ async def visibility_changed(
         else:
             located = await records.of_repository(key)
             due.update(record.ref for record, _, _ in located)
+            due.update(await records.built_from(key))
     if due:
         await records.ask(sorted(due), CHANGED, rights_changed=True)
     return len(due)

@@ -65,14 +65,16 @@ class HttpDocsCatalog:
 
     async def hidden_files(self, locations: Sequence[str], ref: str) -> HiddenFiles:
         hidden: set[str] = set()
-        has_hidden = False
+        states: set[str] = set()
         for start in range(0, len(locations), MOST_FILES):
             part = list(locations[start : start + MOST_FILES])
             body = {"entityRef": ref, "locations": part}
             answer = await self._rights("/sources/hidden", body)
-            has_hidden = has_hidden or answer["hasHidden"]
+            if "state" not in answer:
+                raise Unavailable("The catalog is of an earlier version")
+            states.add(answer["state"])
             hidden.update(compress(part, answer["items"]))
-        return HiddenFiles(frozenset(hidden), has_hidden)
+        return HiddenFiles(frozenset(hidden), " ".join(sorted(states)))
 
     async def _rights(self, path: str, body: Any) -> Any:
         """What the catalog answers about files: no error of its is one of the files."""

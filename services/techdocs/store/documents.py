@@ -6,7 +6,7 @@ Times are seconds since 1970: numbers are compared and sorted alike by every sto
 from datetime import UTC, datetime
 from typing import Any
 
-from services.techdocs.model import Documented, Failure, PublishedSite
+from services.techdocs.model import Documented, Failure, PublishedSite, SiteBasis
 from shared.contracts.docs_sources import DocsSource
 from shared.contracts.entity import Entity
 from shared.contracts.trace import trace_in
@@ -29,10 +29,13 @@ def documented(document: Document) -> Documented:
         history=tuple((h["site"], _utc(h["at"])) for h in document.get("history", ())),
         watched=_optional_tuple(document.get("watched")),
         looked=document.get("looked"),
+        basis=_basis(document.get("basis")),
+        failure_state=document.get("failure_state"),
         requests=document.get("asked", 0),
         due=document.get("due", 0),
         tries=document.get("tries", 0),
-        rights_changed=document.get("rights_changed", False),
+        # Earlier versions stored whether it was so.
+        rights_changed=float(document.get("rights_changed") or 0),
         trace=trace_in(document),
     )
 
@@ -71,6 +74,15 @@ def site_fields(site: PublishedSite) -> Document:
         "repository_url": site.repository_url,
         "warnings": list(site.warnings),
     }
+
+
+def basis_fields(basis: SiteBasis | None) -> list[str] | None:
+    """The basis of a site, beside it: an earlier version takes all fields of a site."""
+    return None if basis is None else [basis.location, basis.state]
+
+
+def _basis(fields: list[str] | None) -> SiteBasis | None:
+    return SiteBasis(*fields) if fields else None
 
 
 def failure_fields(failure: Failure) -> Document:

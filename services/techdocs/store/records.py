@@ -10,27 +10,26 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
 from services.techdocs.model import (
     CHANGED,
-    Built,
     DocsFolder,
     Documented,
     Failed,
     Outcome,
-    retained,
 )
 from services.techdocs.store.announcements import announcement, withdrawal
-from services.techdocs.store.documents import (
-    Document,
-    documented,
-    entity_fields,
-    failure_fields,
-    site_fields,
+from services.techdocs.store.documents import Document, documented, entity_fields
+from services.techdocs.store.outcomes import (
+    NO_SITE,
+    SITE_LISTED,
+    Retention,
+    done_fields,
+    outcome_fields,
 )
 from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import push_key
@@ -51,6 +50,7 @@ SITES = StoredCollection(
         Index.on(field, sparse=True)
         for field in (
             *("due", "unsent", "repository", "built_at", "looked_at"),
+            "site_repository",
             "failure.at",
         )
     ),
@@ -83,9 +83,10 @@ class MongoRecords:
         self._all = collection
         self._owner = owner
         self._nudge = nudge
-        self._keep_last = keep_last
-        self._keep_days = keep_days
+        self._retention = Retention(keep_last, keep_days)
         self._claims: dict[str, str] = {}
+        #: When each claim began, in seconds since 1970.
+        self._begin_times: dict[str, float] = {}
         self._per_repository = per_repository
         #: The repository of every claim, and of the latest one.
         self._repositories: dict[str, str] = {}
@@ -144,12 +145,11 @@ class MongoRecords:
         if not document.get("current") and not document["pending"]:
             return bool((await self._all.delete_one(same)).deleted_count)
         fields: Document = {"gone": True, "due": 0, "lease_token": ""}
-        fields |= {"current": None, "failure": None, "repository": None}
-        fields |= {"history": [], "looked": None}
+        fields |= {**NO_SITE, "failure": None, "repository": None}
         if document.get("current"):
             event = withdrawal(documented(document))
             fields |= outbox.pending_fields([*document["pending"], event])
-        update = {"$set": fields, "$unset": {"built_at": "", "site": ""}}
+        update = {"$set": fields, "$unset": SITE_LISTED}
         return bool((await self._all.update_one(same, update)).matched_count)
 
     async def of_repository(self, key: str) -> list[tuple[Documented, str, str]]:
@@ -162,6 +162,11 @@ class MongoRecords:
             for item in documents
             if item.get("exact_repository") in (None, key)
         ]
+
+    async def built_from(self, key: str) -> list[str]:
+        with unavailable_as_error(self._all):
+            sites = self._all.find({"site_repository": push_key(key)}, {"_id": 1})
+            return [item["_id"] async for item in sites]
 
     async def located(self, ref: str, place: DocsFolder | None) -> None:
         key = place.repository_key if place else None
@@ -194,7 +199,7 @@ class MongoRecords:
         }
         fields |= dict.fromkeys(TRACE_FIELDS) | tracing.fields()
         if rights_changed:
-            fields["rights_changed"] = True
+            fields["rights_changed"] = now
         again = {"$inc": {"asked": 1}}
         with unavailable_as_error(self._all):
             if due != CHANGED:
@@ -249,7 +254,7 @@ class MongoRecords:
             {"$set": {**lease, "lease_until": now + LEASE_SECONDS}},
         )
         if done.matched_count:
-            self._claims[item["_id"]] = token
+            self._claims[item["_id"]], self._begin_times[item["_id"]] = token, now
             self._latest = item.get("repository") or ""
             if self._latest:
                 self._repositories[item["_id"]] = self._latest
@@ -257,6 +262,7 @@ class MongoRecords:
 
     def _let_go(self, ref: str) -> None:
         self._claims.pop(ref, None)
+        self._begin_times.pop(ref, None)
         self._repositories.pop(ref, None)
 
     async def renew(self, ref: str) -> bool:
@@ -281,9 +287,26 @@ class MongoRecords:
         finally:
             self._let_go(record.ref)
 
+    async def take_down(self, record: Documented) -> None:
+        token = self._claims.get(record.ref, "nobody")
+        with unavailable_as_error(self._all):
+            for _ in range(ATTEMPTS):
+                claim = {"_id": record.ref, "lease_token": token}
+                document = await self._all.find_one(claim)
+                if document is None or not document.get("current"):
+                    return
+                event = withdrawal(documented(document))
+                fields = outbox.pending_fields([*document["pending"], event])
+                update = {"$set": {**NO_SITE, **fields}, "$unset": SITE_LISTED}
+                done = await self._all.update_one(_unchanged(document), update)
+                if done.matched_count:
+                    self._nudge()
+                    return
+        raise Unavailable(f"The record of {record.ref} does not hold still")
+
     async def finish(self, record: Documented, outcome: Outcome) -> bool:
         token = self._claims.get(record.ref, "nobody")
-        event = announcement(record, outcome)
+        begun_at = self._begin_times.get(record.ref, 0.0)
         try:
             with unavailable_as_error(self._all):
                 for _ in range(ATTEMPTS):
@@ -291,17 +314,18 @@ class MongoRecords:
                     document = await self._all.find_one(claim)
                     if document is None:
                         return False
-                    fields = self._result(record, outcome)
-                    if document["asked"] == record.requests:
+                    stored = documented(document)
+                    fields = {"lease_token": "", "looked_at": time.time()}
+                    fields |= outcome_fields(stored, outcome, self._retention)
+                    if stored.requests == record.requests:
                         # With a request since its claim, the record stays due.
-                        fields |= {"due": 0, "tries": 0}
-                        if not isinstance(outcome, Failed) or outcome.withdraws:
-                            fields["rights_changed"] = False
+                        fields |= done_fields(stored, begun_at)
+                    event = announcement(stored, outcome)
                     if event is not None:
                         fields |= outbox.pending_fields([*document["pending"], event])
                     update: Document = {"$set": fields}
                     if isinstance(outcome, Failed) and outcome.withdraws:
-                        update["$unset"] = {"built_at": "", "site": ""}
+                        update["$unset"] = SITE_LISTED
                     done = await self._all.update_one(_unchanged(document), update)
                     if done.matched_count:
                         self._nudge()
@@ -309,34 +333,6 @@ class MongoRecords:
         finally:
             self._let_go(record.ref)
         raise Unavailable(f"The record of {record.ref} does not hold still")
-
-    def _result(self, record: Documented, outcome: Outcome) -> Document:
-        fields: Document = {"lease_token": "", "looked_at": time.time()}
-        fields["looked"] = outcome.looked
-        if outcome.watched is not None:
-            fields["watched"] = list(outcome.watched)
-        match outcome:
-            case Built(site=site):
-                stored = site_fields(site)
-                fields |= {"current": stored, "built_at": stored["built_at"]}
-                # A field of its own, as thousands are read without the rest.
-                fields["site"] = site.site
-                fields |= {"failure": None, "history": self._history(record, site.site)}
-            case Failed(failure=failure, withdraws=withdraws):
-                fields["failure"] = failure_fields(failure)
-                if withdraws:
-                    fields |= {"current": None, "history": [], "looked": None}
-        return fields
-
-    def _history(self, record: Documented, site: str) -> list[Document]:
-        now, former = datetime.now(UTC), record.current
-        items = [item for item in record.history if item[0] != site]
-        if former is not None and former.site != site:
-            items = [(former.site, now), *(i for i in items if i[0] != former.site)]
-        retained_sites = retained(
-            items, now, last=self._keep_last, days=self._keep_days
-        )
-        return [{"site": name, "at": at.timestamp()} for name, at in retained_sites]
 
     async def each(self) -> AsyncIterator[Documented]:
         with unavailable_as_error(self._all):
