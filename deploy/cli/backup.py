@@ -23,7 +23,6 @@ from typing import Annotated, Any
 
 import typer
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
@@ -36,6 +35,7 @@ from deploy.engines.engine import EngineFailed
 from shared.contracts.errors import CallboardError
 from shared.guards.foreign_files import ForeignFolder
 from shared.kit.config.servers import Server
+from shared.kit.config.settings import EnvironmentSettings, read_settings
 from shared.kit.documents import mongo
 
 out = console()
@@ -49,10 +49,8 @@ class BackupRefused(RuntimeError):
     """The backup or restore was refused; the message has the reason and advice."""
 
 
-class StoreSettings(BaseSettings):
+class StoreSettings(EnvironmentSettings):
     """The address of the document store in the services' environment variables."""
-
-    model_config = SettingsConfigDict(env_prefix="CALLBOARD_", extra="ignore")
 
     mongodb: str | None = None
     mongodb_user: str | None = None
@@ -176,7 +174,7 @@ def _store(data: RunData) -> Iterator[MongoClient[Any]]:
     The data folder's store is started and stopped with the block.
     """
     engine = None
-    server = StoreSettings().server
+    server = read_settings(StoreSettings).server
     running = data.running()
     if server is None and running is not None:
         server = Server(str(running["addresses"]["documents"]))

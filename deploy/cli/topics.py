@@ -12,7 +12,6 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 from rich.table import Table
 
 from deploy.cli.printing import DEFAULT_DATA, console, plain, print_json
@@ -20,6 +19,7 @@ from deploy.embedded.rundata import RunData
 from shared.contracts import topics as names
 from shared.contracts.errors import CallboardError
 from shared.kit.config.servers import Server
+from shared.kit.config.settings import EnvironmentSettings, read_settings
 from shared.kit.events import replay as letters
 from shared.kit.events import topics as declared
 from shared.kit.events.bus import KafkaBus
@@ -32,10 +32,8 @@ Data = Annotated[Path, typer.Option("--data", help="Folder that holds all state.
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 
 
-class LogSettings(BaseSettings):
+class LogSettings(EnvironmentSettings):
     """The address of the event log in the services' environment variables."""
-
-    model_config = SettingsConfigDict(env_prefix="CALLBOARD_", extra="ignore")
 
     kafka: str | None = None
     kafka_user: str | None = None
@@ -127,7 +125,7 @@ def replay(
 
 
 def _server(data: Path) -> Server:
-    configured = LogSettings().server
+    configured = read_settings(LogSettings).server
     if configured is not None:
         return configured
     running = RunData(data.resolve()).running()

@@ -59,7 +59,10 @@ def run_service(name: str, listening: socket.socket) -> None:
     """Run one service in this process, on a socket that is already listening."""
     serving = importlib.import_module("shared.kit.http.serving")
     main = importlib.import_module(f"services.{name}.main")
-    settings = importlib.import_module(f"services.{name}.settings").Settings()
+    model = importlib.import_module(f"services.{name}.settings").Settings
+    settings = importlib.import_module("shared.kit.config.settings").read_settings(
+        model
+    )
     serving.serve(
         name, lambda: main.create_app(settings), settings, listening=listening
     )

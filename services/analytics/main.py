@@ -9,6 +9,7 @@ from services.analytics import api
 from services.analytics.events import ActivityConsumer
 from services.analytics.rights import CatalogRights, ReaderRights
 from services.analytics.settings import Settings
+from shared.kit.config.settings import read_settings
 from shared.kit.http.apps import make_app
 from shared.kit.http.clients import ServiceCalls
 from shared.kit.http.service_tokens import PrincipalTokens
@@ -21,7 +22,7 @@ def create_app(
     settings: Settings | None = None, *, rights: ReaderRights | None = None
 ) -> FastAPI:
     """The analytics service; `rights` takes the place of the catalog's."""
-    settings = settings or Settings()
+    settings = settings or read_settings(Settings)
     secret = settings.service_secret.get_secret_value()
     activity = ActivityConsumer(settings.event_log, settings.folder)
 
@@ -40,7 +41,7 @@ def create_app(
 
 def main() -> None:
     """Run analytics until it is told to stop."""
-    settings = Settings()
+    settings = read_settings(Settings)
     serve(NAME, lambda: create_app(settings), settings)
 
 

@@ -51,6 +51,7 @@ from services.catalog.store.snapshots import SnapshotFile, SnapshotMarks
 from services.catalog.worker import NAME, Work, report
 from shared.contracts.errors import Unavailable
 from shared.kit.config.sections import load_config
+from shared.kit.config.settings import read_settings
 from shared.kit.config.unknown_keys import report_unknown_keys
 from shared.kit.documents import mongo
 from shared.kit.documents.mongo import Database, Document
@@ -78,7 +79,7 @@ def create_app(
     bus: Bus | None = None,
 ) -> FastAPI:
     """The catalog's app; with a `bus` of the caller's, it only publishes."""
-    settings = settings or Settings()
+    settings = settings or read_settings(Settings)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -248,7 +249,7 @@ def _offer(app: FastAPI, work: Work, config: CatalogConfig) -> None:
 
 def main() -> None:
     """Run the catalog until the process is stopped."""
-    settings = Settings()
+    settings = read_settings(Settings)
     serve(NAME, lambda: create_app(settings), settings)
 
 

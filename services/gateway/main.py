@@ -43,6 +43,7 @@ from services.gateway.webhooks.store import MongoDeliveries
 from shared.contracts.errors import CallboardError
 from shared.contracts.topics import TOPICS
 from shared.kit.config.sections import load_config
+from shared.kit.config.settings import read_settings
 from shared.kit.config.unknown_keys import report_unknown_keys
 from shared.kit.documents import mongo
 from shared.kit.events.bus import KafkaBus, LiveReader
@@ -74,7 +75,7 @@ def create_app(
     policy: Policy | None = None,
 ) -> FastAPI:
     """The gateway; `policy` takes the place of the embedded one."""
-    settings = settings or Settings()
+    settings = settings or read_settings(Settings)
     config = config or load_config(settings.config, os.environ, GatewayConfig)
     report_unknown_keys(config, NAME)
     client = mongo.connect(settings.documents)
@@ -243,7 +244,7 @@ def _probes(app: FastAPI, dependencies: GatewayDependencies) -> list[status.Prob
 
 def main() -> None:
     """Run the gateway until it is told to stop."""
-    settings = Settings()
+    settings = read_settings(Settings)
     serve(NAME, lambda: create_app(settings), settings)
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pydantic import Field, SecretStr
 
+from shared.kit.config.rules import ServiceAddresses
 from shared.kit.config.settings import ServiceSettings
 
 POLICIES = Path(__file__).resolve().parents[2] / "deploy" / "policies"
@@ -13,7 +14,7 @@ class Settings(ServiceSettings):
     """Read from `CALLBOARD_…` and `CALLBOARD_GATEWAY_…`."""
 
     #: The address of the front end: the portal, or another one in its place.
-    portal_url: str
+    portal_url: ServiceAddresses
     #: The folder of Rego files: evaluated here, or served to OPA servers.
     policies: Path = Field(
         default=POLICIES, validation_alias="CALLBOARD_GATEWAY_POLICIES"

@@ -11,6 +11,7 @@ from services.portal.public_api import PublicApi
 from services.portal.router import make_portal
 from services.portal.settings import Settings
 from shared.kit.config.sections import load_config
+from shared.kit.config.settings import read_settings
 from shared.kit.http.apps import make_app
 from shared.kit.http.serving import serve
 
@@ -21,7 +22,7 @@ def create_app(
     settings: Settings | None = None, *, config: PagesConfig | None = None
 ) -> FastAPI:
     """The portal's process: pages, and the health and metrics of every service."""
-    settings = settings or Settings()
+    settings = settings or read_settings(Settings)
     config = config or load_config(settings.config, os.environ, PagesConfig)
     api = PublicApi(settings.gateway_url)
 
@@ -46,7 +47,7 @@ def create_app(
 
 def main() -> None:
     """Run the portal until it is told to stop."""
-    settings = Settings()
+    settings = read_settings(Settings)
     serve(NAME, lambda: create_app(settings), settings)
 
 

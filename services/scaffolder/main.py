@@ -36,6 +36,7 @@ from services.scaffolder.store.tasks import MongoTaskStore
 from services.scaffolder.templates.filters import template_filters
 from services.scaffolder.workspace.retention import WorkspaceRetention
 from shared.kit.config.sections import load_config
+from shared.kit.config.settings import read_settings
 from shared.kit.config.unknown_keys import report_unknown_keys
 from shared.kit.documents import leases
 from shared.kit.documents.mongo import connect, database
@@ -63,7 +64,7 @@ def create_app(
 
     Without `consumes_events` it polls the store for runs that other processes created.
     """
-    settings = settings or Settings()
+    settings = settings or read_settings(Settings)
     config = load_config(settings.config, os.environ, ScaffolderConfig)
     report_unknown_keys(config, NAME)
     secret = settings.service_secret.get_secret_value()
@@ -233,7 +234,7 @@ def _ended(
 
 def main() -> None:
     """Run the scaffolder until a signal stops it."""
-    settings = Settings()
+    settings = read_settings(Settings)
     serve(NAME, lambda: create_app(settings), settings)
 
 

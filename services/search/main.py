@@ -13,6 +13,7 @@ from services.search.index.embedded import opener
 from services.search.ports import Alias, Owners
 from services.search.settings import Settings
 from services.search.snapshots import SnapshotOwners
+from shared.kit.config.settings import read_settings
 from shared.kit.events.bus import Bus, KafkaBus
 from shared.kit.events.consumer_group import GroupConsumer
 from shared.kit.http.apps import make_app
@@ -34,7 +35,7 @@ def create_app(
 
     Without `consumes_events` it learns of changes only when it reconciles with them.
     """
-    settings = settings or Settings()
+    settings = settings or read_settings(Settings)
     secret = settings.service_secret.get_secret_value()
     tags = new_tags()
     alias = _alias(settings, tags)
@@ -101,7 +102,7 @@ def _consumer(app: FastAPI, settings: Settings, bus: Bus) -> GroupConsumer:
 
 def main() -> None:
     """Run search until it is told to stop."""
-    settings = Settings()
+    settings = read_settings(Settings)
     serve(NAME, lambda: create_app(settings), settings)
 
 

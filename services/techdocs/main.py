@@ -26,6 +26,7 @@ from services.techdocs.store.catalog import HttpDocsCatalog
 from services.techdocs.store.records import SITES, MongoRecords
 from services.techdocs.store.sources import GitAndFolders
 from shared.kit.config.sections import load_config
+from shared.kit.config.settings import read_settings
 from shared.kit.config.unknown_keys import report_unknown_keys
 from shared.kit.documents import leases
 from shared.kit.documents.mongo import Collection, connect, database
@@ -55,7 +56,7 @@ def create_app(
     the configured store, `bus` of the event log; a `MemoryBus` also brings the events
     that the service consumes.
     """
-    settings = settings or Settings()
+    settings = settings or read_settings(Settings)
     config = load_config(settings.config, os.environ, TechdocsConfig)
     report_unknown_keys(config, NAME)
     secret = settings.service_secret.get_secret_value()
@@ -221,7 +222,7 @@ def _report_outcome(record: Documented, outcome: Outcome, seconds: float) -> Non
 
 def main() -> None:
     """Run techdocs until a signal stops it."""
-    settings = Settings()
+    settings = read_settings(Settings)
     serve(NAME, lambda: create_app(settings), settings)
 
 

@@ -118,6 +118,16 @@ def test_any_port_is_accepted(port: str) -> None:
         assert accepts(LOCAL, f"{name}{port}")
 
 
+def test_a_port_of_an_allowed_host_is_ignored() -> None:
+    """As the configuration takes one, and an address in brackets."""
+    names = ["web.example.org:8443", "[2001:db8::1]:80", "*.below.example.org:9"]
+    hosts = OwnHosts("https://portal.example.org", names=names)
+    for host in ("web.example.org", "[2001:db8::1]", "a.below.example.org"):
+        assert accepts(hosts, host), host
+        assert accepts(hosts, f"{host}:7007"), host
+    assert not accepts(hosts, "example.org")
+
+
 def test_a_second_host_header_is_refused() -> None:
     """Different readers choose different ones of two."""
     assert not accepts(PUBLIC, "portal.example", "portal.example")

@@ -53,7 +53,8 @@ class OwnHosts:
         self._scheme = base.scheme
         urls = [base, *map(urlsplit, addresses)]
         self._origins = frozenset(_origin(url) for url in urls)
-        allowed_names = [name.lower().rstrip(".") for name in names]
+        allowed_hosts = (urlsplit(f"//{name}").hostname or "" for name in names)
+        allowed_names = [name.rstrip(".") for name in allowed_hosts]
         self._names = {url.hostname or "" for url in urls} | set(allowed_names)
         self._below = tuple(name[1:] for name in allowed_names if name.startswith("*."))
         self._is_local = is_loopback(base.hostname or "")

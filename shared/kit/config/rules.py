@@ -52,6 +52,13 @@ def _web_address(value: str | None) -> str | None:
     return value
 
 
+def _service_addresses(value: str) -> str:
+    for address in value.split(","):
+        if _web_address(address.strip()) is None:
+            raise ValueError("must be an http:// or https:// address")
+    return value
+
+
 def _shared_address(value: str) -> str:
     try:
         require_no_password(value, "")
@@ -89,6 +96,8 @@ def _token(value: SecretStr) -> SecretStr:
 Host = Annotated[str, AfterValidator(_host)]
 #: `host[:port]`, or `*.domain` for all hosts below the domain.
 HostPattern = Annotated[str, AfterValidator(_host_pattern)]
+#: One http(s) address without a password, or several with commas between them.
+ServiceAddresses = Annotated[str, AfterValidator(_service_addresses)]
 #: An http(s) address without a password; an empty one counts as absent.
 WebAddress = Annotated[str | None, AfterValidator(_web_address)]
 #: An address that is shown to others: it holds no password.

@@ -7,27 +7,65 @@ start instead of using another installation's engine.
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.kit.config.rules import ServiceAddresses
+from shared.kit.config.sections import message_of
 from shared.kit.config.servers import Server
 
+PREFIX = "CALLBOARD_"
 
-class ProcessSettings(BaseSettings):
-    """Where a process listens and what it reads, from `CALLBOARD_…`."""
+
+class EnvironmentSettings(BaseSettings):
+    """Settings of the variables `CALLBOARD_…`; no error shows a value of one."""
 
     model_config = SettingsConfigDict(
-        env_prefix="CALLBOARD_", extra="ignore", populate_by_name=True
+        env_prefix=PREFIX, extra="ignore", hide_input_in_errors=True
     )
+
+
+Settings = TypeVar("Settings", bound=EnvironmentSettings)
+
+
+def read_settings(model: type[Settings]) -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SystemExit: with each variable that breaks a rule, and the rule.
+    """
+    try:
+        return model()
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_context=False)
+    raise SystemExit("\n".join(map(_sentence, problems)))
+
+
+def _sentence(problem: Mapping[str, Any]) -> str:
+    """The variable and its rule; a rule of several names them itself."""
+    message = message_of(problem)
+    if not problem["loc"]:
+        return message
+    name = str(problem["loc"][0])
+    if not name.startswith(PREFIX):
+        name = f"{PREFIX}{name.upper()}"
+    rule = "must be set" if problem["type"] == "missing" else message
+    return f"{name}: {rule}"
+
+
+class ProcessSettings(EnvironmentSettings):
+    """Where a process listens and what it reads, from `CALLBOARD_…`."""
+
+    model_config = SettingsConfigDict(populate_by_name=True)
 
     #: Former names of variables, each with the name that it has now.
     RENAMED: ClassVar[Mapping[str, str]] = {}
 
     config: Path
     data: Path
-    gateway_url: str
+    gateway_url: ServiceAddresses
     host: str = "127.0.0.1"
     port: int = Field(ge=0, le=65535)
     #: How many connections one client address may have. A reverse proxy is one client.
@@ -69,11 +107,11 @@ class ServiceSettings(ProcessSettings):
     withheld: str | None = None
     #: Signs the tokens between services.
     service_secret: SecretStr = Field(min_length=32)
-    catalog_url: str
-    scaffolder_url: str
-    techdocs_url: str
-    search_url: str
-    analytics_url: str
+    catalog_url: ServiceAddresses
+    scaffolder_url: ServiceAddresses
+    techdocs_url: ServiceAddresses
+    search_url: ServiceAddresses
+    analytics_url: ServiceAddresses
 
     @property
     def event_log(self) -> Server:
