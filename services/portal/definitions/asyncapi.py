@@ -117,7 +117,7 @@ class _Reader:
         entries = []
         channels = objects(self._document.get("channels"))
         for name, value in self._unshown.first("channels", channels, MOST_CHANNELS):
-            channel = self._document.follow(value)[0]
+            channel = self._document.follow_item(value)
             acts = [*operations.get(name, []), *self._old_operations(channel)]
             entries.append(self._channel(name, channel, acts))
         if entries:

@@ -170,7 +170,8 @@ class Contents:
         examples = mapping_of(content.get("examples")).items()
         for name, item in islice(examples, MOST_EXAMPLES + 1):
             target = self._document.follow(item)[0]
-            summary = words(target.get("summary")) or words(target.get("description"))
+            texts = (words(target.get(key)) for key in ("summary", "description"))
+            summary = join_texts(*texts)
             # The examples of Swagger 2 are values, named by their media types.
             value = target.get("externalValue", item)
             for key in ("serializedValue", "dataValue", "value"):

@@ -1,16 +1,23 @@
 """Reads a definition's text as JSON or YAML, and follows references inside it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Container, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple
 
 from services.portal.definitions.model import (
     Definition,
     Group,
     Unreadable,
     clip,
+    join_texts,
     words,
 )
-from services.portal.definitions.unshown_fields import AbsentObject, UnshownFields
+from services.portal.definitions.siblings import SiblingRules, join_schemas
+from services.portal.definitions.unshown_fields import (
+    MOST_FIELDS,
+    AbsentObject,
+    UnshownFields,
+)
 from shared.contracts.entity import mapping_of
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.budgets import Budget
@@ -39,6 +46,14 @@ YAML = YamlLimits(
 JSON = JsonLimits(size=MOST_CHARACTERS, depth=150, nodes=2_000_000)
 
 
+class FollowedSchema(NamedTuple):
+    """A schema behind a reference: with what stands beside it, its name, and that."""
+
+    schema: Mapping[str, Any]
+    name: str
+    beside: Mapping[str, Any]
+
+
 class DefinitionDocument:
     """An object, the references inside it, and those that lead nowhere in it."""
 
@@ -47,6 +62,7 @@ class DefinitionDocument:
         self.text = text
         self.outside: dict[str, None] = {}
         self.unshown = UnshownFields()
+        self._sibling_rules = SiblingRules.of(root)
 
     def get(self, name: str) -> Any:
         """A field of the root."""
@@ -55,25 +71,62 @@ class DefinitionDocument:
     def follow(self, value: object) -> tuple[Mapping[str, Any], str]:
         """The object that `value` is or refers to, and the reference's last name.
 
-        What stands beside a reference (OpenAPI 3.1) wins over what it leads to. Of a
-        reference that leads out of the text, or nowhere, the object says so.
+        Of a reference that leads out of the text, or nowhere, the object says so.
         """
+        target, name, siblings = self._target(value, self._sibling_rules.of_objects)
+        return _with_siblings(target, siblings), name
+
+    def follow_item(self, value: object) -> Mapping[str, Any]:
+        """The path item or channel that `value` is or refers to, as `follow`."""
+        target, _, siblings = self._target(value, self._sibling_rules.of_items)
+        return _with_siblings(target, siblings)
+
+    def follow_schema(self, value: object) -> FollowedSchema:
+        """The schema that `value` is or refers to, as `follow`."""
+        target, name, siblings = self._target(value, self._sibling_rules.of_schemas)
+        beside: dict[str, Any] = {}
+        for fields in reversed(siblings):
+            beside = join_schemas(beside, fields)
+        if not beside:
+            return FollowedSchema(target, name, beside)
+        if isinstance(target, AbsentObject):
+            return FollowedSchema(_with_siblings(target, siblings), name, beside)
+        return FollowedSchema(join_schemas(target, beside), name, beside)
+
+    def own_fields(self, schema: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What a schema says itself: of a reference, what counts beside it."""
+        if not isinstance(schema.get("$ref"), str):
+            return schema
+        return self._beside(schema, self._sibling_rules.of_schemas)
+
+    def _beside(
+        self, reference: Mapping[str, Any], counted: Container[str]
+    ) -> Mapping[str, Any]:
+        """What counts beside a reference, of its first fields."""
+        fields = dict(islice(reference.items(), MOST_FIELDS + 2))
+        fields.pop("$ref", None)
+        self.unshown.check("references", fields, counted)
+        return {key: item for key, item in fields.items() if key in counted}
+
+    def _target(
+        self, value: object, counted: Container[str]
+    ) -> tuple[Mapping[str, Any], str, Sequence[Mapping[str, Any]]]:
+        """What `value` leads to, its last name, and what counts beside references."""
         name = ""
         node = mapping_of(value)
-        beside: dict[str, Any] = {}
+        siblings: list[Mapping[str, Any]] = []
         for _ in range(MOST_REFERENCES):
             pointer = node.get("$ref")
             if not isinstance(pointer, str):
-                return ({**node, **beside} if beside else node), name
+                return node, name, siblings
             name = last_name(pointer)[:200]
-            siblings = {key: item for key, item in node.items() if key != "$ref"}
-            beside = {**siblings, **beside}
+            siblings.append(self._beside(node, counted))
             is_inside = pointer == "#" or pointer.startswith("#/")
             target = value_at(self.root, pointer[1:]) if is_inside else None
             if not isinstance(target, Mapping):
-                return AbsentObject(self._absent(pointer, name) | beside), name
+                return AbsentObject(self._absent(pointer, name)), name, siblings
             node = target
-        return {}, name
+        return {}, name, []
 
     def budget(self) -> Budget:
         """What the walks through the definition may cost, by its length."""
@@ -110,6 +163,21 @@ class DefinitionDocument:
             self.outside[pointer] = None
         problem = "leads nowhere" if pointer.startswith("#") else "is in another file"
         return {"name": name, "description": f"{pointer[:300]} {problem}."}
+
+
+def _with_siblings(
+    target: Mapping[str, Any], siblings: Sequence[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    """An object with what counts beside the references to it; the first one's wins."""
+    if not any(siblings):
+        return target
+    beside = {
+        key: item for fields in reversed(siblings) for key, item in fields.items()
+    }
+    if not isinstance(target, AbsentObject):
+        return {**target, **beside}
+    texts = (words(level.get("description")) for level in (beside, target))
+    return AbsentObject({**target, **beside, "description": join_texts(*texts)})
 
 
 def _outside_notes(pointers: Sequence[str]) -> list[str]:

@@ -68,7 +68,7 @@ class Operations:
         self, name: str, item: object, *, kind: str = "operation"
     ) -> Iterator[tuple[Operation, DefinitionEntry]]:
         """The operations of a path or webhook; of one in another file, where it is."""
-        path_item = self._document.follow(item)[0]
+        path_item = self._document.follow_item(item)
         self._document.unshown.check("paths", path_item, PATH_FIELDS)
         methods = [
             method for method in METHODS if isinstance(path_item.get(method), Mapping)
@@ -189,7 +189,7 @@ class Operations:
         for name, value in islice(callbacks, MOST_PARTS + 1):
             callback = self._document.follow(value)[0]
             for expression, item in islice(objects(callback), MOST_PARTS + 1):
-                path_item = self._document.follow(item)[0]
+                path_item = self._document.follow_item(item)
                 self._schemas.pay()
                 for method in METHODS:
                     request = path_item.get(method)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any
 
-from services.portal.definitions.documents import DefinitionDocument
+from services.portal.definitions.documents import DefinitionDocument, FollowedSchema
 from services.portal.definitions.model import (
     DefinitionEntry,
     DefinitionPart,
@@ -63,16 +63,19 @@ class Schemas:
 
     def group(self, most: int) -> Group:
         """The entries of the first named schemas."""
+        first = islice(self.named.items(), most)
+        own_fields = self._document.own_fields
         entries = [
             DefinitionEntry(
                 id=self._entry_ids[name],
                 name=name,
-                summary=words(schema.get("title")),
-                about=words(schema.get("description")),
-                deprecated=schema.get("deprecated") is True,
+                summary=words(own.get("title")),
+                about=words(own.get("description")),
+                deprecated=own.get("deprecated") is True,
                 parts=[self.part("", schema, is_entry=True)],
             )
-            for name, schema in islice(self.named.items(), most)
+            for name, schema in first
+            for own in (own_fields(schema),)
         ]
         return Group("schemas", "Schemas", "", entries)
 
@@ -83,39 +86,45 @@ class Schemas:
 
         The entry of a named schema (`is_entry`) has its description already.
         """
-        target, name = self._document.follow(schema)
+        target, name, beside = self._document.follow_schema(schema)
         if "schemaFormat" in target and "schema" in target:
             language, schema = format_of(target)
             if language:
                 return formatted_part(title, language, schema, about)
-            target, name = self._document.follow(schema)
+            target, name, beside = self._document.follow_schema(schema)
         rows = self.rows(schema)
         is_row = bool(rows) and not rows[0].name
         self._start_walk()
         kind = self.type_of(schema)
         texts = [about, "" if kind == "object" or (is_entry and is_row) else kind]
-        if is_row or self._entry_ids.get(name):
+        if is_row:
             return DefinitionPart(title, rows, join_texts(*texts))
-        described = {**target, "description": "", "title": ""} if is_entry else target
+        # The entry of a named schema says what it is: the rest stands beside its name.
+        own = beside if self._entry_ids.get(name) else target
+        described = {**own, "description": "", "title": ""} if is_entry else own
         texts.append(self.about(described, name, has_example=False))
-        examples = [*list_of(target.get("examples")), None]
-        text = example(target.get("example", examples[0]))
+        examples = [*list_of(own.get("examples")), None]
+        text = example(own.get("example", examples[0]))
         return DefinitionPart(title, rows, join_texts(*texts), example=text)
 
     def rows_of(self, row: DefinitionRow, schema: object) -> list[DefinitionRow]:
         """The row of a parameter or header with its type and limits, and its fields."""
         self._budget.pay_nodes(STEPS_OF_ROW)
-        target, name = self._document.follow(schema)
+        target, name, beside = self._document.follow_schema(schema)
         self._start_walk()
         about = self.about({**target, "description": ""}, row.name, name)
-        description = row.about or words(target.get("description"))
+        texts = [row.about, words(beside.get("description"))]
+        if not any(texts):
+            texts.append(words(target.get("description")))
+        description = join_texts(*dict.fromkeys(texts))
         first_row = replace(
             row,
             type=join_texts(self.type_of(schema), row.type),
             about=join_texts(clip(description, 1_000), about),
             link=self.link_of(schema),
         )
-        inner_rows = [] if first_row.link else self.rows(schema)
+        has_entry = bool(first_row.link)
+        inner_rows = self.rows(self._element(schema).beside if has_entry else schema)
         return [
             first_row,
             *(replace(item, depth=item.depth + 1) for item in inner_rows if item.name),
@@ -138,7 +147,7 @@ class Schemas:
         return rows
 
     def _rows(self, schema: object) -> list[DefinitionRow]:
-        target, name = self._document.follow(schema)
+        target, name, _ = self._document.follow_schema(schema)
         rows: list[DefinitionRow] = []
         self._start_walk()
         try:
@@ -154,7 +163,7 @@ class Schemas:
 
     def _row(self, row: DefinitionRow, schema: object) -> DefinitionRow:
         """The row, completed with what its schema says of itself."""
-        target, ref = self._document.follow(schema)
+        target, ref, _ = self._document.follow_schema(schema)
         kind, about = self.type_of(schema), self.about(target, row.name, ref)
         has_more = self._document.unshown.check("schemas", target, SCHEMA_FIELDS)
         if has_more and not kind and not about:
@@ -193,7 +202,7 @@ class Schemas:
         self._step()
         if isinstance(schema, bool):
             return "anything" if schema else "nothing"
-        target, name = self._document.follow(schema)
+        target, name, beside = self._document.follow_schema(schema)
         if depth > DEEPEST:
             return name or "…"
         kinds = [words(kind) for kind in list_of(target.get("type"))]
@@ -202,7 +211,9 @@ class Schemas:
             inner = self._type_of(target.get("items"), depth + 1)
             kinds[kinds.index("array")] = f"array of {inner}" if inner else "array"
         elif name:
-            return name
+            own = self._type_of(beside, depth + 1)
+            own = f"({own})" if " or " in own else own
+            return name if own in ("", "object") else f"{name} and {own}"
         text = " or ".join(kinds) or self._combined_type(target, depth)
         form = words(target.get("format"))
         text = f"{text} ({form})" if form and text else text or form
@@ -224,17 +235,18 @@ class Schemas:
 
     def link_of(self, schema: object) -> str:
         """The entry that explains the schema, or the things it is a list of."""
-        return self._entry_ids.get(self._element(schema)[1], "")
+        return self._entry_ids.get(self._element(schema).name, "")
 
-    def _element(self, schema: object) -> tuple[Mapping[str, Any], str]:
-        """The schema, or that of the things it is a list of, and its name."""
-        target, name = self._document.follow(schema)
+    def _element(self, schema: object) -> FollowedSchema:
+        """The schema, or that of the things it is a list of."""
+        element = self._document.follow_schema(schema)
         for _ in range(DEEPEST):
-            if name in self._entry_ids or not isinstance(target.get("items"), Mapping):
+            items = element.schema.get("items")
+            if element.name in self._entry_ids or not isinstance(items, Mapping):
                 break
-            self._document.unshown.check("schemas", target, SCHEMA_FIELDS)
-            target, name = self._document.follow(target["items"])
-        return target, name
+            self._document.unshown.check("schemas", element.schema, SCHEMA_FIELDS)
+            element = self._document.follow_schema(items)
+        return element
 
     def about(
         self, schema: Mapping[str, Any], *names: str, has_example: bool = True
@@ -247,35 +259,42 @@ class Schemas:
         title = clip(words(schema.get("title")), 200)
         if _letters(title) in {_letters(name) for name in (*names, description)}:
             title = ""
+        texts = [title, description]
         try:
+            texts += self._beside_parts(schema)
             rules = [*self._rules(schema), *self._rules_of_items(schema)]
         except BudgetExceeded:
             rules = ["…"]
         if has_example:
             rules.append(example_sentence(schema))
         rules = list(filter(None, dict.fromkeys(rules)))
-        if rules and not (title or description):
+        if rules and not any(texts):
             rules[0] = rules[0][:1].upper() + rules[0][1:]
-        return join_texts(title, description, *rules)
+        return join_texts(*texts, *rules)
+
+    def _beside_parts(self, schema: Mapping[str, Any]) -> Iterator[str]:
+        """The descriptions beside the references to what a schema joins."""
+        for part in list_of(schema.get("allOf"))[:MOST_CHOICES]:
+            self._step()
+            beside = self._document.follow_schema(part).beside
+            yield clip(words(beside.get("description")), 1_000)
 
     def _rules(self, schema: Mapping[str, Any]) -> Iterator[str]:
         """The rules of a schema and of those that it joins."""
         yield from rules_of(schema)
         for part in list_of(schema.get("allOf"))[:MOST_CHOICES]:
             self._step()
-            yield from rules_of(self._document.follow(part)[0])
+            yield from rules_of(self._document.follow_schema(part).schema)
 
     def _rules_of_items(self, schema: Mapping[str, Any]) -> Iterator[str]:
         """What is to say of an array's items, unless they have an entry."""
         if not isinstance(schema.get("items"), Mapping):
             return
         self._step()
-        target, name = self._element(schema["items"])
-        texts = [
-            "" if name in self._entry_ids else words(target.get("description")),
-            *self._rules(target),
-        ]
-        text = join_texts(clip(texts[0], 1_000), *texts[1:])
+        target, name, beside = self._element(schema["items"])
+        own = beside if name in self._entry_ids else target
+        texts = [clip(words(own.get(key)), 1_000) for key in ("title", "description")]
+        text = join_texts(*texts, *self._beside_parts(target), *self._rules(target))
         if text:
             yield f"Items: {text}"
 
@@ -289,32 +308,37 @@ class Schemas:
                 yield replace(MORE, depth=depth)
             return
         for part in list_of(schema.get("allOf")):
-            target, name = self._document.follow(part)
-            if not name or name not in ancestors:
-                yield from self._fields(target, depth, (*ancestors, name))
+            yield from self._fields_of_part(part, depth, ancestors)
         required = {words(item) for item in list_of(schema.get("required"))}
         for name, field in _named_fields(schema):
             row = DefinitionRow(name, required=name in required, depth=depth)
             yield from self._field(row, field, ancestors)
         items = schema.get("items")
         if isinstance(items, Mapping):
-            target, name = self._document.follow(items)
-            if not name or name not in ancestors:
-                yield from self._fields(target, depth, (*ancestors, name))
+            yield from self._fields_of_part(items, depth, ancestors)
         for key in ("oneOf", "anyOf"):
             for number, part in enumerate(list_of(schema.get(key)), 1):
                 yield from self._variant(number, part, depth, ancestors)
+
+    def _fields_of_part(
+        self, part: object, depth: int, ancestors: tuple[str, ...]
+    ) -> Iterator[DefinitionRow]:
+        """The fields of a part; of one that is shown around it, those beside it."""
+        target, name, beside = self._document.follow_schema(part)
+        own = beside if name and name in ancestors else target
+        yield from self._fields(own, depth, (*ancestors, name))
 
     def _variant(
         self, number: int, part: object, depth: int, ancestors: tuple[str, ...]
     ) -> Iterator[DefinitionRow]:
         self._step()
-        target, name = self._document.follow(part)
+        target, name, beside = self._document.follow_schema(part)
         title = clip(words(target.get("title")), 200) or name or f"choice {number}"
-        inner = list(self._fields(target, depth + 1, (*ancestors, name)))
+        own = beside if name and name in ancestors else target
+        inner = list(self._fields(own, depth + 1, (*ancestors, name)))
         # A choice that is a type alone stands in the type of the whole.
-        about = self.about(target, title, name)
-        if (inner or about) and name not in ancestors:
+        about = self.about(own, title, name)
+        if inner or about:
             yield DefinitionRow(
                 f"or {title}" if number > 1 else f"either {title}",
                 type="" if inner else self.type_of(part),
@@ -329,13 +353,14 @@ class Schemas:
         """The row of a field, completed, and those of what is inside it."""
         self._step()
         yield self._row(row, field)
-        inner, inner_ref = self._element(field)
+        inner, inner_ref, beside = self._element(field)
         # A named schema has an entry of its own: a link is enough.
-        if inner_ref in ancestors or self._entry_ids.get(inner_ref):
-            return
-        yield from self._fields(
-            inner, row.depth + 1, (*ancestors, inner_ref) if inner_ref else ancestors
-        )
+        is_around = bool(inner_ref) and inner_ref in ancestors
+        if is_around or self._entry_ids.get(inner_ref):
+            inner, inner_ref = beside, ""
+        if inner:
+            inner_ancestors = (*ancestors, inner_ref) if inner_ref else ancestors
+            yield from self._fields(inner, row.depth + 1, inner_ancestors)
 
 
 def _named_fields(schema: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
