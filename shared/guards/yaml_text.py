@@ -59,7 +59,7 @@ def load_yaml(
 
     Args:
         text: UTF-8, if it is bytes.
-        label: Names the text in errors.
+        label: Names the text in errors; "" where its reader knows which it is.
         limits: Limits on the text.
         old: Whether words and numbers have the meaning of YAML 1.1.
         read_tag: Converts values with custom tags.
@@ -86,7 +86,8 @@ def load_yaml(
 
     documents = _documents(text, label, composer, limits.size)
     if len(documents) > 1:
-        raise Invalid(f"{label}: holds {len(documents)} YAML documents, not one")
+        subject = f"{label}:" if label else "The text"
+        raise Invalid(f"{subject} holds {len(documents)} YAML documents, not one")
     return documents[0] if documents else None
 
 

@@ -96,6 +96,26 @@ def test_a_single_document_is_required_for_one_value() -> None:
         load_yaml("a: 1\n---\nb: 1", label="settings")
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: 1\n---\nb: 1",
+        "a: [",
+        "a: 1\na: 2",
+        "a: \ud800",
+        "[" * 30,
+        "[" + "a," * 3_000 + "]",
+        "x" * 20_001,
+        "a: *nowhere",
+    ],
+)
+def test_an_error_of_a_text_without_a_label_begins_with_a_word(text: str) -> None:
+    """Its page says already which text it is."""
+    with pytest.raises(CallboardError) as error:
+        load_yaml(text, label="", limits=FIELD)
+    assert error.value.message[0].isalnum()
+
+
 def test_dates_and_half_surrogates_are_texts_or_errors() -> None:
     """Neither becomes a value that JSON cannot hold."""
     assert load_yaml("a: 2024-01-01", label="x", old=True) == {"a": "2024-01-01"}
