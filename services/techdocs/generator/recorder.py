@@ -43,6 +43,7 @@ from services.techdocs.generator.site_summary import (
     StoredPage,
     TocEntry,
 )
+from services.techdocs.generator.unpublished import UnpublishedFiles
 from services.techdocs.mkdocs_file import SiteConfig
 from shared.contracts.errors import Invalid, TooLarge
 from shared.guards.addresses import split_address
@@ -94,6 +95,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         self._lfs_files: list[str] = []
         self._cut_files: list[str] = []
         self._foreign: dict[str, set[str]] = {}
+        self._unpublished = UnpublishedFiles()
         self.page = ""
         self.pages: list[PageSummary] = []
         self.titles: dict[str, str] = {}
@@ -115,6 +117,7 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
             raise TooLarge(
                 f"docs: {count} pages are over the limit of {self._job.pages}"
             )
+        self._unpublished.take_out(files)
         self._files = files
         self._lfs_files = [file.src_uri for file in files if _is_lfs_pointer(file)]
         monorepo = config.plugins.get("monorepo")
@@ -222,7 +225,13 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         ]
         names = _first_names(self._cut_files, "files")
         cut = [f"{names}: scripts, forms and frames are not shown"] if names else []
-        return [*self.warnings, *drawn, *lfs, *foreign, *cut]
+        unpublished = [
+            f"{file}: is linked from {_first_names(pages, 'pages')}, but not "
+            "published: names that begin with a dot, `templates/` at the top and what "
+            "`exclude_docs` says are left out"
+            for file, pages in self._unpublished.links()
+        ]
+        return [*self.warnings, *drawn, *lfs, *foreign, *cut, *unpublished]
 
     def navigation(self) -> list[NavigationItem]:
         """The tree that the site's `nav` gives, titles as the pages have them."""
@@ -294,17 +303,27 @@ class Recorder(BasePlugin[RecorderConfig]):  # type: ignore[no-untyped-call]
         page, files = self._current, self._files
         if page is None or files is None:
             return link
-        return self._places.target(
-            link,
-            page=page.file.src_uri,
-            source=self._source(page.file),
-            has=lambda uri: files.get_file_from_path(uri) is not None,
+        absent: list[str] = []
+
+        def has(uri: str) -> bool:
+            is_there = files.get_file_from_path(uri) is not None
+            absent.extend(() if is_there else (uri,))
+            return is_there
+
+        target = self._places.target(
+            link, page=page.file.src_uri, source=self._source(page.file), has=has
         )
+        if target == link:
+            self._unpublished.note(page.file.src_uri, absent)
+        return target
 
     def _resolved_raw(self, link: str) -> str:
-        """The link of raw HTML in the README, which mkdocs does not resolve."""
+        """The link of raw HTML, which mkdocs does not resolve: that of the README."""
         page, files = self._current, self._files
-        if page is None or self._source(page.file) != self._places.readme:
+        if page is None:
+            return link
+        if self._source(page.file) != self._places.readme:
+            self._unpublished.note_address(page.file.src_uri, page.url, link)
             return link
         parts = split_address(self._resolved(link))
         path = unquote(parts.path)
