@@ -10,6 +10,7 @@ from asyncio import to_thread
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO
 
@@ -232,12 +233,8 @@ class GitTrees:
             raise _no_folder(prefix, commit)
         targets = await self._listings.targets(commit, listing.entries)
         if follows and targets:
-
-            async def whole_index() -> TreeIndex:
-                index = await self._listings.index(commit)
-                return await to_thread(index.without, hidden) if hidden else index
-
             index = TreeIndex(listing.entries, targets)
+            whole_index = partial(self._shown_index, commit, hidden)
             followed = await _follow_links(prefix, index, whole_index, limits, rights)
         else:
             await to_thread(_check_links, prefix, targets)
@@ -254,6 +251,11 @@ class GitTrees:
             followed.rings,
             bool(hidden),
         )
+
+    async def _shown_index(self, commit: str, hidden: Collection[str]) -> TreeIndex:
+        """The index of the whole repository without its hidden files."""
+        index = await self._listings.index(commit)
+        return await to_thread(index.without, hidden) if hidden else index
 
     async def _folder(
         self, commit: str, path: str, hidden_paths: HiddenPaths | None
