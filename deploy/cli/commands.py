@@ -232,7 +232,8 @@ def validate(
 
     A folder is searched for descriptors; skeletons of templates and files of other
     tools are left out, and named. Exit code 0: all are valid; 1: one breaks a rule or
-    cannot be read, or with --strict there is a warning; 2: there is nothing to check.
+    cannot be read, or with --strict there is a warning; 2: there is nothing to check,
+    also if every file is empty.
     """
     try:
         findings = check_path(path, kinds)
@@ -245,6 +246,8 @@ def validate(
         for finding in findings:
             print_finding(out, COLOURS[finding.outcome], finding.outcome, finding.text)
         print_line(err, _summary(findings))
+    if all(finding.is_empty or finding.left_out for finding in findings):
+        raise typer.Exit(2)
     failing = {"error", "warning"} if strict else {"error"}
     raise typer.Exit(1 if any(item.outcome in failing for item in findings) else 0)
 

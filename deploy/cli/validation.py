@@ -24,6 +24,12 @@ from services.scaffolder.templates.expression_syntax import expression_errors
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 
+#: The warning about a file without any document.
+EMPTY = (
+    "holds no document, only comments or nothing: the catalog reads no entity from it; "
+    "describe one there, or remove the file"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -31,7 +37,8 @@ class Finding:
 
     A `warning` is about what the catalog takes, but hardly means what its author wants.
 
-    `line_number` is the line of the first field that breaks a rule.
+    `line_number` is the line of the first field that breaks a rule. `is_empty`: the
+    file has no document, so there is nothing in it to check.
     """
 
     file: Path
@@ -40,6 +47,7 @@ class Finding:
     warning: str | None = None
     left_out: str | None = None
     line_number: int | None = None
+    is_empty: bool = False
 
     @property
     def outcome(self) -> str:
@@ -91,6 +99,8 @@ class _Checks:
     kinds: Sequence[Path]
     findings: list[Finding] = field(default_factory=list)
     _checked: set[Path] = field(default_factory=set)
+    #: The file that each entity is declared in first.
+    _declarations: dict[str, Path] = field(default_factory=dict)
     _pending: deque[tuple[Path, list[DescriptorDocument]]] = field(
         default_factory=deque
     )
@@ -141,6 +151,8 @@ class _Checks:
     async def _check_file(
         self, file: Path, documents: Sequence[DescriptorDocument]
     ) -> None:
+        if not documents:
+            self.findings.append(Finding(file, warning=EMPTY, is_empty=True))
         refs: set[str] = set()
         results: list[CheckedDocument] = []
         for _, value in documents:
@@ -148,6 +160,7 @@ class _Checks:
             if result.ref is not None and result.ref in refs:
                 result.error = Invalid(f"{result.ref}: is declared twice")
             refs.add(result.ref or "")
+            self._compare_declarations(file, result)
             results.append(result)
         problems = [result.error or result.warning for result in results]
         fields = {
@@ -176,6 +189,21 @@ class _Checks:
                 )
             self.findings.append(finding)
 
+    def _compare_declarations(self, file: Path, result: CheckedDocument) -> None:
+        """Warn of an entity that another file declares as well.
+
+        Several paths of one file, by links, are no several declarations.
+        """
+        if result.ref is None or result.error is not None:
+            return
+        first_file = self._declarations.setdefault(result.ref, file)
+        if _real_path(first_file) != _real_path(file):
+            result.warnings.append(
+                f"metadata.name: {self._relative_path(first_file)} declares "
+                f"{result.ref} as well: the catalog shows the one that it reads first, "
+                "and reports a conflict at the other"
+            )
+
     def _relative_path(self, file: Path) -> str:
         """A file's path relative to the checked folder."""
         folder = self.path if self.path.is_dir() else self.path.parent
@@ -202,11 +230,11 @@ def _check_expressions(template: Entity, result: CheckedDocument) -> None:
     errors = expression_errors(template.spec)
     if not errors:
         return
-    problem = Invalid("; ".join(error.message for error in errors))
+    messages = [error.message for error in errors]
     if any(error.fails_run for error in errors):
-        result.error = problem
+        result.error = Invalid("; ".join(messages))
     else:
-        result.warning = problem
+        result.warnings += messages
 
 
 def _real_path(file: Path) -> Path:

@@ -54,15 +54,23 @@ REMOTE_CONTENT: dict[str, Any] = {
 class CheckedDocument:
     """A document with its ref, if it has one, and its `entity` or the `error` in it.
 
-    `warning` is about what the catalog takes, but hardly means what its author wants.
-    `targets` are the files on this machine that a Location refers to.
+    `warnings` are about what the catalog takes, but hardly means what its author wants:
+    each is `field: rule`. `targets` are the files on this machine that a Location
+    refers to.
     """
 
     ref: str | None = None
     entity: Entity | None = None
     error: CallboardError | None = None
-    warning: CallboardError | None = None
+    warnings: list[str] = field(default_factory=list)
     targets: list[Path] = field(default_factory=list)
+
+    @property
+    def warning(self) -> CallboardError | None:
+        """All warnings as one, if there are any."""
+        if not self.warnings:
+            return None
+        return BrokenFields("; ".join(self.warnings), self.warnings)
 
 
 class DescriptorChecks:
