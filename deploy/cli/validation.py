@@ -23,6 +23,7 @@ from services.catalog.descriptor_checks import (
 from services.scaffolder.templates.expression_syntax import expression_errors
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid, NotFound
+from shared.guards.yaml_lines import DocumentLines
 
 #: The warning about a file without any document.
 EMPTY = (
@@ -62,6 +63,8 @@ class Finding:
     def text(self) -> str:
         """The finding as one line of a report, after its outcome."""
         text = self.error or self.warning or self.left_out or ""
+        if self.error is not None and self.warning is not None:
+            text = f"{self.error}; warning: {self.warning}"
         # The catalog's message begins with the entity's ref.
         if self.ref is not None and not text.startswith(f"{self.ref}:"):
             text = f"{self.ref}: {text}" if text else self.ref
@@ -162,32 +165,45 @@ class _Checks:
             refs.add(result.ref or "")
             self._compare_declarations(file, result)
             results.append(result)
-        problems = [result.error or result.warning for result in results]
         fields = {
-            document.position: paths_of(problem)
-            for document, problem in zip(documents, problems, strict=True)
-            if problem is not None
+            document.position: [*_paths(result.error), *_paths(result.warning)]
+            for document, result in zip(documents, results, strict=True)
+            if result.error or result.warning
         }
         lines = descriptors.lines(file, fields)
-        for document, result, problem in zip(documents, results, problems, strict=True):
-            finding = Finding(file, result.ref)
-            if problem is not None:
-                location = lines[document.position]
-                refusal = Refusal(
-                    result.ref,
-                    problem,
-                    file=self._relative_path(file),
-                    line=location.start,
-                    fields=location.fields,
-                )
-                message = refusal.located_error.message
-                finding = replace(
-                    finding,
-                    error=message if result.error else None,
-                    warning=None if result.error else message,
-                    line_number=refusal.first_line,
-                )
-            self.findings.append(finding)
+        for document, result in zip(documents, results, strict=True):
+            location = lines.get(document.position)
+            self.findings.append(self._finding(file, result, location))
+
+    def _finding(
+        self, file: Path, result: CheckedDocument, location: DocumentLines | None
+    ) -> Finding:
+        """A document's finding, with the lines of what is wrong."""
+        if location is None:
+            return Finding(file, result.ref)
+        end = len(_paths(result.error))
+        finding = Finding(file, result.ref)
+        if result.warning is not None:
+            refusal = self._refusal(file, result.warning, location, slice(end, None))
+            finding = replace(finding, warning=refusal.located_error.message)
+            finding = replace(finding, line_number=refusal.first_line)
+        if result.error is not None:
+            refusal = self._refusal(file, result.error, location, slice(end))
+            finding = replace(finding, error=refusal.located_error.message)
+            finding = replace(finding, line_number=refusal.first_line)
+        return finding
+
+    def _refusal(
+        self, file: Path, problem: CallboardError, location: DocumentLines, part: slice
+    ) -> Refusal:
+        """A problem with the lines of its fields, which are a part of a document's."""
+        return Refusal(
+            None,
+            problem,
+            file=self._relative_path(file),
+            line=location.start,
+            fields=location.fields[part],
+        )
 
     def _compare_declarations(self, file: Path, result: CheckedDocument) -> None:
         """Warn of an entity that another file declares as well.
@@ -235,6 +251,11 @@ def _check_expressions(template: Entity, result: CheckedDocument) -> None:
         result.error = Invalid("; ".join(messages))
     else:
         result.warnings += messages
+
+
+def _paths(problem: CallboardError | None) -> tuple[str, ...]:
+    """The fields that a problem is about; none without a problem."""
+    return () if problem is None else paths_of(problem)
 
 
 def _real_path(file: Path) -> Path:

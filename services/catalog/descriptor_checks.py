@@ -5,20 +5,20 @@ an address counts as valid, and a Location's target at an address is not followe
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from services.catalog.descriptor import envelope
-from services.catalog.descriptor.kinds import read_kinds
+from services.catalog.descriptor.kinds import Kinds, limited, read_kinds
+from services.catalog.descriptor.reference_warnings import reference_warnings
 from services.catalog.handlers.including import include
 from services.catalog.ingest import placeholders
 from services.catalog.ingest.candidates import check_document
 from services.catalog.ingest.location_targets import fields_of, targets_of
 from services.catalog.ingest.problems import place_in, with_text_advice
 from services.catalog.ingest.refusals import (
-    PROBLEMS_NAMED,
     BrokenFields,
     Refusal,
     paths_of,
@@ -55,8 +55,8 @@ class CheckedDocument:
     """A document with its ref, if it has one, and its `entity` or the `error` in it.
 
     `warnings` are about what the catalog takes, but hardly means what its author wants:
-    each is `field: rule`. `targets` are the files on this machine that a Location
-    refers to.
+    each is `field: rule`; a document with an error has them as well. `targets` are the
+    files on this machine that a Location refers to.
     """
 
     ref: str | None = None
@@ -93,6 +93,9 @@ class DescriptorChecks:
         try:
             result.ref = str(envelope.identify(document))
             contents = await self._read_placeholders(location, document)
+            result.warnings += await asyncio.to_thread(
+                _reference_warnings, document, contents, self._kinds
+            )
             entity, _ = await asyncio.to_thread(
                 check_document, document, contents, self._kinds
             )
@@ -141,15 +144,21 @@ class DescriptorChecks:
             if not is_complete and not is_optional:
                 problems[f"{fields[target]}: there is no file {target}"] = None
         if problems:
-            raise _broken_targets(list(problems))
+            named_problems = limited(list(problems))
+            raise BrokenFields("; ".join(named_problems), named_problems)
 
 
-def _broken_targets(problems: Sequence[str]) -> BrokenFields:
-    """The error of a Location; of very many problems it names the first."""
-    named_problems = [*problems[:PROBLEMS_NAMED]]
-    if len(problems) > PROBLEMS_NAMED:
-        named_problems.append(f"and {len(problems) - PROBLEMS_NAMED:,} more")
-    return BrokenFields("; ".join(named_problems), named_problems)
+def _reference_warnings(
+    document: Any, contents: Mapping[placeholders.Placeholder, Any], kinds: Kinds
+) -> list[str]:
+    """Warnings about a document's refs, by their places in the file."""
+    try:
+        entity = envelope.complete(placeholders.fill(document, contents))
+    except CallboardError:
+        # The check of the document names it.
+        return []
+    kind = kinds.get(entity.kind)
+    return [] if kind is None else reference_warnings(entity, kind)
 
 
 def _target_problem(field: str, error: CallboardError) -> str:

@@ -10,6 +10,8 @@ from typing import Any
 from shared.contracts.errors import Invalid
 
 DEFAULT_NAMESPACE = "default"
+#: Characters of a text that an error repeats; a ref has 191 at most.
+_LONGEST_QUOTED = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +50,21 @@ def parse_ref(
     kind = default_kind if kind is None else kind
     if kind is None:
         raise Invalid(
-            f"Entity reference {text!r} had missing or empty kind "
+            f"Entity reference {quoted(text)} had missing or empty kind "
             '(e.g. did not start with "component:" or similar)'
         )
     if not kind or not namespace or not name:
         raise Invalid(
-            f"Entity reference {text!r} was not on the form "
+            f"Entity reference {quoted(text)} was not on the form "
             "[<kind>:][<namespace>/]<name>"
         )
     return EntityRef(kind, namespace, name)
+
+
+def quoted(text: str) -> str:
+    """A text that is meant for a ref in quotes; of a very long one the beginning."""
+    is_short = len(text) <= _LONGEST_QUOTED
+    return repr(text) if is_short else f"{text[:_LONGEST_QUOTED]!r}…"
 
 
 def canonical_ref(text: str, kind: str, namespace: str) -> str:

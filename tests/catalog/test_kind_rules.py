@@ -4,8 +4,14 @@ from typing import Any
 
 import pytest
 
-from services.catalog.descriptor.kinds import read_kind
+from services.catalog.descriptor.kinds import (
+    PROBLEMS_NAMED,
+    Kind,
+    built_in_kinds,
+    read_kind,
+)
 from services.catalog.ingest.candidates import check_document
+from services.catalog.ingest.refusals import BrokenFields
 from shared.contracts.errors import Invalid
 from shared.guards.yaml_text import dump_yaml, load_yaml
 from tests import builders
@@ -22,7 +28,7 @@ SPECS = [
     (
         "Component",
         {"type": "x", "lifecycle": "x", "owner": "a", "dependsOn": ["other"]},
-        "spec.dependsOn: Entity reference 'other' had missing or empty kind",
+        "spec.dependsOn.0: Entity reference 'other' had missing or empty kind",
     ),
     ("API", {"type": "x", "lifecycle": "x", "owner": "a"}, "spec.definition: is"),
     (
@@ -63,6 +69,42 @@ def test_a_spec_that_breaks_a_rule_is_refused(
     with pytest.raises(Invalid) as error:
         check_document(builders.entity(kind, "x", spec))
     assert problem in error.value.message
+
+
+def problems_of(entity: dict[str, Any], *kinds: Kind) -> list[str]:
+    """The problems of a broken entity; `kinds` are own ones."""
+    every = {**built_in_kinds(), **{kind.name: kind for kind in kinds}}
+    with pytest.raises(BrokenFields) as error:
+        check_document(entity, None, every)
+    return list(error.value.problems)
+
+
+def test_every_broken_ref_is_named_by_its_place() -> None:
+    """Beside the schema's problems, as numbered in the file: refs are sorted later."""
+    wrong = ["resource:", "component:a", "alone", ""]
+    schema, empty, formless, kindless = problems_of(
+        builders.component(owner=3, dependsOn=wrong)
+    )
+    assert schema == "spec.owner: must be a string, found a number: put it in quotes"
+    assert empty == "spec.dependsOn.3: must not be empty"
+    assert formless.startswith("spec.dependsOn.0: Entity reference 'resource:' was not")
+    assert kindless.startswith("spec.dependsOn.2: Entity reference 'alone' had missing")
+
+
+@pytest.mark.parametrize("wrong", ["alone", 5])
+def test_of_very_many_broken_refs_the_first_are_named(wrong: Any) -> None:
+    """An error of a file can be shown whole, whichever rule its list breaks."""
+    *problems, last = problems_of(builders.component(dependsOn=[wrong] * 30_000))
+    assert len(problems) == PROBLEMS_NAMED
+    assert all(problem.startswith("spec.dependsOn.") for problem in problems)
+    assert last == f"and {30_000 - PROBLEMS_NAMED:,} more"
+
+
+def test_an_error_repeats_the_beginning_of_a_very_long_ref() -> None:
+    """It is shown on pages and stored with its location."""
+    [problem] = problems_of(builders.component(dependsOn=["x" * 100_000]))
+    assert len(problem) < 500
+    assert "xxx'… had missing" in problem
 
 
 def test_a_template_of_an_older_version_is_refused() -> None:
@@ -180,6 +222,18 @@ def test_a_file_defines_a_further_kind() -> None:
         "spec.fuel",
     ]
     assert kind.spec.problems({}) == ["spec.berth: is required"]
+
+
+def test_a_ref_of_an_own_kind_that_is_no_text_is_named() -> None:
+    """Its schema may allow it: as a ref it cannot be understood."""
+    own = load_yaml(OWN_KIND, label="")
+    own["schema"]["properties"]["berth"] = True
+    kind = read_kind(dump_yaml(own), "ship.yaml")
+    ship = builders.entity("Ship", "a", {"berth": ["b", 7, None]})
+    assert problems_of({**ship, "apiVersion": "harbour.example/v1"}, kind) == [
+        "spec.berth.1: must be a string, found a number: put it in quotes",
+        "spec.berth.2: must be a string, found nothing",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -269,6 +269,7 @@ SAME = {
     "an unknown placeholder": builders.api(definition={"$file": "./a.yaml"}),
     "no definition": builders.api(definition={"$openapi": "./half.yaml"}),
     "a bundle": builders.api(definition={"$openapi": "./whole.yaml"}),
+    "broken refs": builders.component(dependsOn=["a", "resource:", "component:b"]),
     "a valid one": builders.component("fine"),
     "the second document": [builders.component("a"), builders.component("b c")],
 }

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from deploy.cli.validation import Finding, check_path
-from services.catalog.ingest.refusals import PROBLEMS_NAMED
+from services.catalog.descriptor.kinds import PROBLEMS_NAMED
 from tests import builders
 from tests.catalog.running import Host, pointing, running, write
 

@@ -88,3 +88,72 @@ def test_a_target_without_documents_is_named(tmp_path: Path) -> None:
     done = validate(write(tmp_path, FILE, pointing("all", "./parts/empty.yaml")))
     assert done.exit_code == 0
     assert f"warning {empty}: holds no document" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("entity", "warnings"),
+    [
+        (
+            builders.component(providesApis=["api:x", "component:x", "api:a b"]),
+            [
+                ("spec.providesApis.1", "names the kind Component, where API is"),
+                ("spec.providesApis.2", "leads to no entity: its name must be"),
+            ],
+        ),
+        (
+            builders.component(subcomponentOf="api:x", system="a/b/c"),
+            [
+                ("spec.system", "leads to no entity: its name must be"),
+                ("spec.subcomponentOf", "names the kind API, where Component is"),
+            ],
+        ),
+        (
+            builders.component(owner="System:x", dependsOn=["a b:c", "api:A_/c"]),
+            [
+                ("spec.owner", "names the kind System, where Group or User is"),
+                ("spec.dependsOn.0", "leads to no entity: its kind must be"),
+                ("spec.dependsOn.1", "leads to no entity: its namespace must be"),
+            ],
+        ),
+        (builders.user(memberOf=["user:x"]), [("spec.memberOf.0", "kind User, whe")]),
+        (
+            builders.component(
+                owner="user:Shop/ann", dependsOn=["template:x"], system="squad:x"
+            ),
+            [],
+        ),
+    ],
+)
+async def test_refs_that_lead_to_no_entity_are_a_warning(
+    database: Any, data: Path, entity: Any, warnings: list[tuple[str, str]]
+) -> None:
+    """The catalog takes them; kinds that may be own ones are not judged."""
+    file = write(data, FILE, entity)
+    async with running(database, data) as catalog:
+        assert (await catalog.register(file, "?dryRun=true")).status_code == 201
+    done = await asyncio.to_thread(validate, file)
+    assert done.exit_code == 0
+    text = str((await asyncio.to_thread(warnings_of, data))[FILE] or "")
+    assert len(text.split("; ")) == max(len(warnings), 1)
+    for path, rule in warnings:
+        [problem] = [part for part in text.split("; ") if part.startswith(f"{path}: ")]
+        assert rule in problem
+        assert "(line " in problem
+    assert warnings or not text
+
+
+def test_a_document_with_an_error_has_its_warnings_too(tmp_path: Path) -> None:
+    """An author corrects all refs of a list at once; each has its number and line."""
+    refs = ["foo", "a:b/c/d", ":alone", "component:a"]
+    file = write(tmp_path, FILE, builders.component(dependsOn=refs))
+    [finding] = json.loads(validate(file, "--json").stdout)
+    rows = file.read_text().split("\n")
+    for name, number in (("error", 0), ("warning", 1), ("error", 2)):
+        line = 1 + rows.index(next(row for row in rows if refs[number] in row))
+        problem = finding[name].partition(f"spec.dependsOn.{number}: ")[2]
+        assert f"(line {line}" in problem.split("; ")[0]
+    done = validate(file)
+    assert done.exit_code == 1
+    [row] = done.stdout.splitlines()
+    assert row.startswith("error ")
+    assert "; warning: spec.dependsOn.1: 'a:b/c/d' leads to no entity" in row

@@ -6,7 +6,7 @@ kinds (`catalog.kinds`) have the same form.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,9 +18,13 @@ from services.catalog.descriptor import fields
 from services.catalog.descriptor.spec_schema import SpecSchema
 from shared.contracts.entity import Entity
 from shared.contracts.errors import Invalid
+from shared.contracts.ref import EntityRef, parse_ref
 from shared.guards.regular_files import read_regular_file
 from shared.guards.yaml_text import load_yaml
 
+#: So many problems of a document, or of a file, are named in one error: a page can
+#: show them all.
+PROBLEMS_NAMED = 20
 BUILT_IN = Path(__file__).with_name("builtin_kinds")
 
 
@@ -49,6 +53,14 @@ class RelationRule(BaseModel):
     type: RelationType
     inverse: RelationType
     kind: KindName | None = None
+
+    def parse(self, text: str, namespace: str) -> EntityRef:
+        """The ref that a text means in an entity of a namespace.
+
+        Raises:
+            Invalid: if it cannot be understood.
+        """
+        return parse_ref(text, default_kind=self.kind, default_namespace=namespace)
 
 
 class KindDescription(BaseModel):
@@ -145,7 +157,51 @@ def problems(entity: Entity, kinds: Kinds) -> list[str]:
         return [f"kind: nothing here knows {named}{_advice(entity, kinds)}"]
     if entity.raw.get("spec") is None:
         return ["spec: is required"]
-    return kind.spec.problems(entity.spec)
+    rule_problems = kind.spec.problems(entity.spec)
+    paths = {problem.partition(": ")[0] for problem in rule_problems}
+    rule_problems += [
+        f"{path}: {problem}"
+        for path, problem in _reference_problems(entity, kind)
+        if path not in paths
+    ]
+    return limited(rule_problems)
+
+
+def limited(problems: Sequence[str]) -> list[str]:
+    """Of very many problems the first, and how many more there are."""
+    if len(problems) <= PROBLEMS_NAMED:
+        return list(problems)
+    return [
+        *problems[:PROBLEMS_NAMED],
+        f"and {len(problems) - PROBLEMS_NAMED:,} more",
+    ]
+
+
+def references(entity: Entity, kind: Kind) -> Iterator[tuple[str, RelationRule, Any]]:
+    """The refs in a spec, each with the path of its field and the field's rule.
+
+    They come as they are written: what is none is for `problems` to name.
+    """
+    for name, rule in kind.relations.items():
+        value = entity.spec.get(name)
+        if isinstance(value, list):
+            for number, text in enumerate(value):
+                yield f"spec.{name}.{number}", rule, text
+        elif value is not None:
+            yield f"spec.{name}", rule, value
+
+
+def _reference_problems(entity: Entity, kind: Kind) -> Iterator[tuple[str, str]]:
+    """The path of each ref that cannot be understood, and why."""
+    namespace = entity.namespace
+    for path, rule, text in references(entity, kind):
+        if not isinstance(text, str):
+            yield path, fields.no_string(text)
+            continue
+        try:
+            rule.parse(text, namespace)
+        except Invalid as error:
+            yield path, error.message
 
 
 def _advice(entity: Entity, kinds: Kinds) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from services.catalog.descriptor.kinds import PROBLEMS_NAMED
 from services.catalog.model import LocationRef, RepositoryPath
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid
@@ -13,8 +14,6 @@ from shared.guards.yaml_lines import DocumentLines
 
 #: Characters of an owner's ref: three names of 63, and the signs between.
 LONGEST_OWNER = 191
-#: So many problems of a file are named in one error: a page can show them all.
-PROBLEMS_NAMED = 20
 
 
 class BrokenFields(Invalid):
