@@ -23,12 +23,28 @@ from services.catalog.model import (
     StoredEntity,
 )
 from shared.contracts.catalog import Cause
-from shared.contracts.errors import CallboardError, Invalid
+from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.workers import run_beside
 
 
 class UnknownCommit(Invalid):
     """There is no such repository or branch, as far as the portal's token shows."""
+
+
+class FolderInPlace(CallboardError):
+    """A folder is where a file is to be read; `reason` says so without the advice."""
+
+    def __init__(self, reason: str, advice: str = "") -> None:
+        super().__init__(f"{reason}: {advice}" if advice else reason)
+        self.reason = reason
+
+
+class FolderAtPath(FolderInPlace, Invalid):
+    """A folder of this machine."""
+
+
+class FolderAtAddress(FolderInPlace, NotFound):
+    """A folder of a repository."""
 
 
 @dataclass(frozen=True, slots=True)

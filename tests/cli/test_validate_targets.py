@@ -136,9 +136,8 @@ def test_a_folder_outside_of_repositories_is_a_file_location(tmp_path: Path) -> 
     }
     write(tmp_path, "all.yaml", pointing("up", "../over.yaml"))
     write(tmp_path.parent, "over.yaml", builders.component("over"))
-    assert "is outside of the folders" in str(
-        errors_of(tmp_path)["location:default/up"]
-    )
+    error = str(errors_of(tmp_path)["location:default/up"])
+    assert f"../over.yaml is outside of {tmp_path}, the folder that is checked" in error
 
 
 @pytest.mark.parametrize("is_repository", [True, False])
@@ -165,3 +164,50 @@ def test_every_missing_target_is_named_in_its_line(
     error = str(check_path(write(tmp_path, FILE, pointing("some", *many)))[0].error)
     assert error.count("there is no file") == PROBLEMS_NAMED
     assert "; and 5 more" in error
+
+
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_a_file_outside_of_what_is_checked_names_what_to_check(
+    tmp_path: Path, *, is_repository: bool
+) -> None:
+    """Nothing is configured here: a folder above has both, or nobody reads it."""
+    shop = tmp_path / "shop"
+    target = "../../shared/api.yaml"
+    if is_repository:
+        (shop / ".git").mkdir(parents=True)
+        (shop / "a").mkdir()
+        (shop / "a/link.yaml").symlink_to("../../shared/api.yaml")
+        target = "./link.yaml"
+    write(tmp_path, "shared/api.yaml", "openapi: 3.1.0")
+    api = builders.api("orders", definition={"$text": target})
+    file = write(tmp_path, f"shop/a/{FILE}", api)
+    error = str(errors_of(file)["api:default/orders"])
+    assert "configured" not in error
+    if is_repository:
+        assert f"is outside of the repository {shop}" in error
+    else:
+        scope = f"{file.parent}, the folder that is checked: check a folder above it"
+        assert f"shared/api.yaml is outside of {scope} that holds both" in error
+        assert errors_of(tmp_path) == {"api:default/orders": None}
+
+
+@pytest.mark.parametrize("is_repository", [True, False])
+async def test_a_placeholder_of_a_folder_wants_a_file_in_it(
+    database: Any, data: Path, host: Host, *, is_repository: bool
+) -> None:
+    """Not a descriptor, as a Location does; the catalog uses the same words."""
+    api = builders.api("orders", definition={"$text": "./sub"})
+    files = {"sub/x.txt": "x", FILE: api}
+    host.commit("odd", files)
+    if is_repository:
+        address = host.url("odd")
+        file = host.copies / "odd" / FILE
+    else:
+        write(data / "plain", "sub/x.txt", "x")
+        file = address = write(data / "plain", FILE, api)
+    async with running(database, data, host.config()) as catalog:
+        answer = await catalog.register(address, "?dryRun=true")
+    errors = await asyncio.to_thread(errors_of, file)
+    for problem in (answer.json()["error"]["message"], errors["api:default/orders"]):
+        assert "/sub is a folder, not a file: name a file in it" in problem
+        assert "descriptor" not in problem

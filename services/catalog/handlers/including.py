@@ -13,7 +13,12 @@ from typing import Any
 from services.catalog.handlers.parsing import compute
 from services.catalog.ingest import bundling, placeholders
 from services.catalog.model import LocationRef, RepositoryPath
-from services.catalog.ports import Compute, HiddenPaths, SourceSnapshot
+from services.catalog.ports import (
+    Compute,
+    FolderInPlace,
+    HiddenPaths,
+    SourceSnapshot,
+)
 from shared.contracts.errors import CallboardError, Invalid, TooLarge, Unavailable
 from shared.guards.addresses import is_web_address
 from shared.guards.lfs_pointers import refuse_lfs_pointer
@@ -105,7 +110,11 @@ class _IncludedFiles:
             self.included.places[place] = None
         self._begin_file()
         hidden_paths = None if self._admit is None else await self._admit(location)
-        fetched = await self._reading.read(location, hidden_paths=hidden_paths)
+        try:
+            fetched = await self._reading.read(location, hidden_paths=hidden_paths)
+        except FolderInPlace as error:
+            # Its advice is how to find a descriptor.
+            raise Invalid(f"{error.reason}: name a file in it") from error
         self._bytes += len(fetched.body)
         self._require_room()
         self.included.places.update(dict.fromkeys(fetched.links))

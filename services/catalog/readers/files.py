@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from services.catalog.model import LocationRef
-from services.catalog.ports import Compute, FetchedFile
+from services.catalog.ports import Compute, FetchedFile, FolderAtPath
 from shared.contracts.errors import Forbidden, Invalid, NotFound, TooLarge
 from shared.guards.globs import Glob, is_pattern
 from shared.guards.workers import run_beside
@@ -22,14 +22,16 @@ from shared.guards.yaml_text import DESCRIPTOR
 FILES_LIMIT = 100_000
 #: What a descriptor is called where nobody chose another name.
 DESCRIPTOR_FILE = "catalog-info.yaml"
+CONFIGURED = "the folders of the configured file locations"
 #: Neither follows a link that has just come into the place, nor waits for a pipe.
 _GUARDED = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class FileReader:
-    """Reads files below `folders`."""
+    """Reads files below `folders`; `scope` is what errors call these folders."""
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(self, folders: Sequence[Path], scope: str = CONFIGURED) -> None:
+        self._scope = scope
         self._folders = tuple(Path(os.path.realpath(folder)) for folder in folders)
 
     async def read(self, location: LocationRef, etag: str | None) -> FetchedFile:
@@ -75,10 +77,7 @@ class FileReader:
             raise Invalid("target: must not hold NUL")
         real = Path(os.path.realpath(path))
         if not any(real.is_relative_to(folder) for folder in self._folders):
-            raise Forbidden(
-                f"target: {target} is outside of the folders of the configured "
-                "file locations"
-            )
+            raise Forbidden(f"target: {target} is outside of {self._scope}")
         return real
 
     def resolve(self, base: LocationRef, target: str) -> LocationRef:
@@ -101,9 +100,9 @@ class FileReader:
             raise NotFound(f"There is no file {target}") from error
         except IsADirectoryError as error:
             example = f"{target.rstrip('/')}/{DESCRIPTOR_FILE}"
-            raise Invalid(
-                f"{target} is a folder, not a file: give the path of a descriptor in "
-                f"it, such as {example}"
+            raise FolderAtPath(
+                f"{target} is a folder, not a file",
+                f"give the path of a descriptor in it, such as {example}",
             ) from error
         except OSError as error:
             raise Invalid(f"{target} cannot be read: {error.strerror}") from error

@@ -34,7 +34,13 @@ class LocalReading:
         self._repository = next(
             (parent for parent in parents if (parent / ".git").exists()), None
         )
-        self._files = FileReader([self._repository or folder])
+        scope = f"the repository {self._repository}"
+        if self._repository is None:
+            scope = (
+                f"{folder}, the folder that is checked: "
+                "check a folder above it that holds both"
+            )
+        self._files = FileReader([self._repository or folder], scope)
         self._rules = TargetRules(self._files, _locate)
 
     def location_of(self, file: Path) -> LocationRef:

@@ -10,6 +10,7 @@ from services.catalog.model import LinkedFile, LocationRef, RepositoryPath
 from services.catalog.ports import (
     Compute,
     FetchedFile,
+    FolderAtAddress,
     HiddenPaths,
 )
 from services.catalog.readers.files import DESCRIPTOR_FILE, FileReader, digest_of
@@ -113,7 +114,9 @@ class SourceReading:
             self._bodies[place] = fetched
         return fetched
 
-    async def _no_file(self, location: LocationRef, address: GitTarget) -> NotFound:
+    async def _no_file(
+        self, location: LocationRef, address: GitTarget
+    ) -> FolderAtAddress:
         """The error for the address of a folder, with a file's address to give."""
         target, _ = await self._resolve(address)
         branch = target.ref
@@ -122,9 +125,9 @@ class SourceReading:
         noun = "a folder" if target.path else "a repository"
         file = f"{target.path}/{DESCRIPTOR_FILE}".strip("/")
         example = self._mirrors.target(target.host, target.repository, branch, file)
-        return NotFound(
-            f"{location.target} is {noun}, not a file: give the address of a "
-            f"descriptor in it, such as {example.url()}"
+        return FolderAtAddress(
+            f"{location.target} is {noun}, not a file",
+            f"give the address of a descriptor in it, such as {example.url()}",
         )
 
     async def _resolve(self, target: GitTarget) -> tuple[GitTarget, str]:
