@@ -21,6 +21,8 @@ from services.catalog.descriptor_checks import (
     place_in,
 )
 from services.scaffolder.templates.expression_syntax import expression_errors
+from services.scaffolder.templates.form_checks import check_form
+from services.scaffolder.templates.name_checks import name_problems
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError, Invalid, NotFound
 from shared.guards.yaml_lines import DocumentLines
@@ -234,15 +236,17 @@ class _Checks:
                 self._add_file(_display_path(file, target))
         entity = result.entity
         if entity is not None and entity.kind == "Template":
-            await asyncio.to_thread(_check_expressions, entity, result)
+            await asyncio.to_thread(_check_template, entity, result)
         return result
 
 
-def _check_expressions(template: Entity, result: CheckedDocument) -> None:
-    """Add what is wrong with a template's expressions.
+def _check_template(template: Entity, result: CheckedDocument) -> None:
+    """Add what is wrong with a template's form and expressions.
 
     The catalog takes it, so that is an error only where every run fails.
     """
+    form = check_form(template.spec)
+    result.warnings += [*form.problems, *name_problems(template.spec, form.names)]
     errors = expression_errors(template.spec)
     if not errors:
         return

@@ -116,6 +116,7 @@ def test_a_target_without_documents_is_named(tmp_path: Path) -> None:
             ],
         ),
         (builders.user(memberOf=["user:x"]), [("spec.memberOf.0", "kind User, whe")]),
+        (builders.component(metadata={"namespace": "a"}, system="b"), []),
         (
             builders.component(
                 owner="user:Shop/ann", dependsOn=["template:x"], system="squad:x"
@@ -157,3 +158,37 @@ def test_a_document_with_an_error_has_its_warnings_too(tmp_path: Path) -> None:
     [row] = done.stdout.splitlines()
     assert row.startswith("error ")
     assert "; warning: spec.dependsOn.1: 'a:b/c/d' leads to no entity" in row
+
+
+def test_a_broken_namespace_is_named_once(tmp_path: Path) -> None:
+    """Not at every ref that has it from its entity."""
+    entity = builders.component(metadata={"namespace": "a.b"})
+    [finding] = check_path(write(tmp_path, FILE, entity))
+    assert "metadata.namespace: " in str(finding.error)
+    assert finding.warning is None
+
+
+def test_mistakes_of_a_template_are_warnings(tmp_path: Path) -> None:
+    """Its form and its names, each with field and line; a run starts all the same."""
+    message = "${{ steps.none.output.x }} ${{ parameters.none }}"
+    template = builders.template(
+        parameters={"properties": {"port": {"type": "strng"}}},
+        steps=[{"id": "a", "action": "debug:log", "input": {"message": message}}],
+    )
+    file = write(tmp_path, "template.yaml", template)
+    [finding] = json.loads(validate(file, "--json").stdout)
+    assert finding["error"] is None
+    rows = file.read_text().split("\n")
+    for field, rule, text in (
+        ("spec.parameters.properties.port.type", "must be one of null,", "strng"),
+        ("spec.steps.0.input.message", "no step has the id 'none'", "steps.none"),
+        ("spec.steps.0.input.message", "no parameter 'none'", "steps.none"),
+    ):
+        line = 1 + rows.index(next(row for row in rows if text in row))
+        problems = finding["warning"].split("; ")
+        [problem] = [
+            part for part in problems if part.startswith(field) and rule in part
+        ]
+        assert f"(line {line})" in problem
+    assert validate(file).exit_code == 0
+    assert validate(file, "--strict").exit_code == 1

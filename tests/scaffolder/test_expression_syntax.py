@@ -162,7 +162,7 @@ def test_the_check_of_a_template_is_limited(monkeypatch: pytest.MonkeyPatch) -> 
     assert expression_errors({"output": deep}) == []
     parsed: list[str] = []
     monkeypatch.setattr(
-        expression_syntax._DIALECT, "check", lambda text, _: parsed.append(text)
+        expression_syntax.DIALECT, "check", lambda text, _: parsed.append(text)
     )
     same = [f"${{{{ {'same' * 9} }}}}"] * 500
     assert expression_errors({"output": same}) == []

@@ -39,21 +39,25 @@ def _warnings(entity: Entity, kind: Kind) -> Iterator[str]:
             continue
         if ref is None:
             continue
-        problem = _format_problem(ref)
+        problem = _format_problem(ref, entity.namespace)
         if problem is not None:
             yield f"{path}: {quoted(text)} leads to no entity: {problem}"
         elif is_built_in and (problem := _kind_problem(ref, rule)):
             yield f"{path}: {quoted(text)} {problem}"
 
 
-def _format_problem(ref: EntityRef) -> str | None:
-    """Why no entity can have this ref. Refs have no case, so namespaces have none."""
+def _format_problem(ref: EntityRef, own_namespace: str) -> str | None:
+    """Why no entity can have this ref. Refs have no case, so namespaces have none.
+
+    The namespace of the entity itself is for its own check.
+    """
     for part, rule, text in (
         ("kind", fields.KIND, ref.kind),
         ("namespace", fields.NAMESPACE, ref.namespace.lower()),
         ("name", fields.NAME, ref.name),
     ):
-        problem = rule.problem(text)
+        is_own = part == "namespace" and ref.namespace == own_namespace
+        problem = None if is_own else rule.problem(text)
         if problem is not None:
             return f"its {part} {problem}"
     return None

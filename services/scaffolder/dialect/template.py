@@ -25,6 +25,7 @@ from services.scaffolder.dialect.failure import (
 )
 from services.scaffolder.dialect.lexing import Delimiters, Lexer
 from services.scaffolder.dialect.limits import RenderingBudget
+from services.scaffolder.dialect.lookups import lookups
 from services.scaffolder.dialect.methods_list import MUTATES
 from services.scaffolder.dialect.rendering import RenderedText, Rendering
 from services.scaffolder.dialect.scope import Names
@@ -116,6 +117,14 @@ class TemplateDialect:
         for node, reason in unknown_words(self._parse(source), filters, functions):
             column = getattr(node.lineno, "column", 1)
             raise UnknownWordError(reason, line=int(node.lineno), column=column)
+
+    def lookups(self, source: str) -> list[tuple[str, str]]:
+        """The names that a template reads of its context, with their first keys.
+
+        Raises:
+            TemplateRenderError: if it cannot be parsed.
+        """
+        return lookups(self._parse(source))
 
     def text(
         self,

@@ -28,10 +28,10 @@ MOST_ERRORS = 20
 UNPARSABLE, UNKNOWN = "cannot be parsed", "cannot be evaluated"
 _DEPTH = 100
 _LONGEST_CACHED = 1_000
-_STEP_FIELDS = ("if", "each", "input")
+STEP_FIELDS = ("if", "each", "input")
 #: What the `if` of a step may call.
 _STATUS_FUNCTIONS = ("always", "failure")
-_DIALECT = TemplateDialect({own.name: own.run for own in template_filters()})
+DIALECT = TemplateDialect({own.name: own.run for own in template_filters()})
 
 
 class ExpressionError(NamedTuple):
@@ -87,29 +87,30 @@ def _expressions(spec: Any) -> Iterator[tuple[str, str, str]]:
     for number, step in enumerate(steps if isinstance(steps, list) else (), 1):
         if isinstance(step, Mapping):
             name = str(step.get("id") or f"step-{number}")
-            for part in _STEP_FIELDS:
-                for field, text in _texts(step.get(part), part, _DEPTH):
+            for part in STEP_FIELDS:
+                for field, text in texts_of(step.get(part), part):
                     yield name, field, text
-    for field, text in _texts(spec.get("output"), "", _DEPTH):
+    for field, text in texts_of(spec.get("output"), ""):
         yield "", field, text
 
 
-def _texts(value: Any, field: str, depth: int) -> Iterator[tuple[str, str]]:
+def texts_of(value: Any, field: str, depth: int = _DEPTH) -> Iterator[tuple[str, str]]:
+    """The texts with expressions in a value, each with its field."""
     if isinstance(value, str):
         if "${{" in value:
             yield field, value
     elif depth and isinstance(value, Mapping):
         for key, part in value.items():
-            yield from _texts(part, f"{field}.{key}".lstrip("."), depth - 1)
+            yield from texts_of(part, f"{field}.{key}".lstrip("."), depth - 1)
     elif depth and isinstance(value, list):
         for index, part in enumerate(value):
-            yield from _texts(part, f"{field}[{index}]", depth - 1)
+            yield from texts_of(part, f"{field}[{index}]", depth - 1)
 
 
 def _mistake(text: str, functions: tuple[str, ...]) -> tuple[str, str, bool] | None:
     """Why a text cannot work, its problem and whether a run fails; None: it works."""
     try:
-        _DIALECT.check(text, functions)
+        DIALECT.check(text, functions)
     except TemplateLimitError as error:
         return f"{error.reason}; a run fails there", UNPARSABLE, True
     except TemplateRenderError as error:
