@@ -12,18 +12,20 @@ from services.techdocs.api import backstage, portal, snapshot
 from services.techdocs.api.dependencies import DocsDependencies, ReadersCatalog
 from services.techdocs.configuration import TechdocsConfig
 from services.techdocs.events import DocsReconciler, handlers, make_consumer
-from services.techdocs.handlers.builds import BuildTools
+from services.techdocs.handlers.build_sources import BuildTools
 from services.techdocs.handlers.documented import Resync
 from services.techdocs.handlers.progress import BuildLogFeed
 from services.techdocs.handlers.queue import BuildQueue
 from services.techdocs.handlers.reading import DocsReader
+from services.techdocs.handlers.rights_checks import RightsChecks
 from services.techdocs.handlers.syncing import Syncing
 from services.techdocs.model import Documented, Failed, Limits, Outcome
 from services.techdocs.settings import Settings
 from services.techdocs.sites import DirectorySites
 from services.techdocs.stages.generate import ProcessGenerator
 from services.techdocs.store.catalog import HttpDocsCatalog
-from services.techdocs.store.records import SITES, MongoRecords
+from services.techdocs.store.collection import SITES
+from services.techdocs.store.records import MongoRecords
 from services.techdocs.store.sources import GitAndFolders
 from shared.kit.config.sections import load_config
 from shared.kit.config.settings import read_settings
@@ -114,8 +116,14 @@ async def _open(
         traced=_build_span,
     )
     await stack.enter_async_context(queue)
+    checks = await stack.enter_async_context(RightsChecks(tools))
+
+    def nudge() -> None:
+        queue.nudge()
+        checks.nudge()
+
     work = make_consumer(
-        settings.event_log, bus, handlers(records, tools.sources, queue.nudge)
+        settings.event_log, bus, handlers(records, tools.sources, nudge)
     )
     await stack.enter_async_context(work)
     reconciler = DocsReconciler(
@@ -132,6 +140,7 @@ async def _open(
         "documents": _documents(records, relay),
         "events": work.check,
         "builders": queue.check,
+        "rights": checks.check,
     }
     app.state.dependencies = DocsDependencies(
         records=records,

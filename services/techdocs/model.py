@@ -19,6 +19,8 @@ LEFT_OUT = frozenset({"definition", "steps", "parameters"})
 
 #: The reasons of a due build: the source may have changed, or a mere check.
 CHANGED, CHECK = 1, 2
+#: After so many seconds each process of the catalog knows who may read what.
+SETTLING_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class SiteBasis:
     """By what a site shows nothing that is hidden from some readers of its entity.
 
     The catalog gave this state for a location of its source when the site was made, or
-    was last made again with the same content.
+    was last found to be as it would be made.
     """
 
     location: str
@@ -122,6 +124,8 @@ class Documented:
     requests: int = 0
     due: int = 0
     tries: int = 0
+    #: Since when a build is tried in vain, in seconds since 1970; 0: it is not.
+    waiting_since: float = 0
     rights_changed: float = 0
     #: The trace of the request that made the next build due.
     trace: Trace = field(default_factory=dict)

@@ -216,8 +216,15 @@ class Records(Protocol):
         """Store an outcome and its event in one write; whether the claim held."""
         ...
 
+    async def with_changed_rights(self) -> list[Documented]:
+        """The entities with a site whose source others may read than before."""
+        ...
+
     async def take_down(self, record: Documented) -> None:
-        """Withdraw the site of a claim, with an event; what is due stays so."""
+        """Withdraw an entity's site, with an event, unless it has another one now.
+
+        What is due stays so, and a build that is under way goes on.
+        """
         ...
 
     async def postpone(self, record: Documented, seconds: float) -> None:

@@ -1,5 +1,6 @@
 """Whatever ends a build, a site from before does not outlast the rights to it."""
 
+import asyncio
 import errno
 from typing import Any
 
@@ -7,8 +8,7 @@ import pytest
 
 from services.techdocs.handlers.builds import PATIENT_TRIES
 from services.techdocs.handlers.documented import visibility_changed
-from services.techdocs.model import CHECK, Documented
-from services.techdocs.store.outcomes import SETTLING_SECONDS
+from services.techdocs.model import CHECK, SETTLING_SECONDS, Documented
 from shared.contracts.annotations import (
     MANAGED_BY_LOCATION,
     TECHDOCS_ENTITY,
@@ -17,7 +17,7 @@ from shared.contracts.annotations import (
 from shared.contracts.errors import Invalid
 from tests.builders import component
 from tests.techdocs.fakes import HOST
-from tests.techdocs.installation import Running
+from tests.techdocs.installation import SITE, Running
 from tests.techdocs.test_hidden_files import BLOB, DOCS, MARK, NESTED, answers, restrict
 from tests.techdocs.test_withdrawn_for_readers import (
     PAGE,
@@ -240,3 +240,41 @@ async def test_a_repository_knows_the_sites_that_were_made_from_it(
     )
     args = (dependencies.records, dependencies.sources)
     assert await visibility_changed([change], *args) == 1
+
+
+@pytest.mark.parametrize("building", ["the same docs", "other docs"])
+async def test_no_build_is_waited_for(
+    techdocs: Running, monkeypatch: pytest.MonkeyPatch, building: str
+) -> None:
+    """Whatever the builders do: a site that shows too much goes in seconds."""
+    await build_site(techdocs)
+    is_same = building == "the same docs"
+    generator = type(techdocs.app.state.dependencies.syncing._queue._tools.generator)
+    generate = generator.generate
+    is_open = asyncio.Event()
+    busy: list[str] = []
+
+    async def slow(self: Any, job: Any, say: Any) -> Any:
+        busy.append(job.title)
+        await is_open.wait()
+        return await generate(self, job, say)
+
+    monkeypatch.setattr(generator, "generate", slow)
+    names = ["web"] if is_same else ["other", "third"]
+    for name in names:
+        if not is_same:
+            techdocs.host.commit(name, SITE)
+            await techdocs.document(name, **{TECHDOCS_REF: reference_of(name)})
+    if is_same:
+        await techdocs.push("box", {"docs/index.md": "# other\n"})
+    await until(lambda: len(busy) == len(names), "builds under way")
+    await hide(techdocs)
+    await until(lambda: is_gone(techdocs), "no site")
+    assert MARK not in await answers(techdocs)
+    is_open.set()
+    await techdocs.built("web")
+    assert MARK not in await answers(techdocs)
+
+
+def reference_of(repository: str) -> str:
+    return f"url:https://{HOST}/{repository}/tree/main/"

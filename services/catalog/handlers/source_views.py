@@ -147,9 +147,14 @@ class SourceView:
         something hidden, or else a push beside that would change the text.
         """
         if self.has_hidden and not self._digest:
+            hidden_paths: set[str] = set()
             total = 0
-            async for item in in_turns(self._deciding()):
-                text = "\0".join(item).encode(errors="surrogatepass")
+            async for kind, branch, path in in_turns(self._deciding()):
+                if kind.startswith("hidden"):
+                    hidden_paths.add(path)
+                elif path and hidden_paths.isdisjoint(_folders(path)):
+                    continue
+                text = f"{kind}\0{branch}\0{path}".encode(errors="surrogatepass")
                 digest = hashlib.blake2b(text, digest_size=16).digest()
                 # The order in which entities came does not count.
                 total ^= int.from_bytes(digest)
@@ -157,29 +162,24 @@ class SourceView:
         return self._digest
 
     def _deciding(self) -> Iterator[tuple[str, str, str]]:
-        """What decides on hidden files: its kind, its branch and its path."""
-        hidden = {
-            "file": self._hidden_files,
-            "folder": self._hidden_folders,
-            "docs": self._hidden_docs,
+        """What may decide on hidden files: its kind, its branch and its path.
+
+        What is hidden comes first.
+        """
+        pairs: dict[str, Iterable[BranchPath]] = {
+            "hidden file": self._hidden_files,
+            "hidden folder": self._hidden_folders,
+            "hidden docs": self._hidden_docs,
+            "visible file": self._visible_files,
+            "visible folder": self._visible_folders,
+            "visible include": self._shown_includes,
+            "visible docs": self._shown_docs,
+            # Others are judged as the default one.
+            "visible branch": [(branch, "") for branch in self._all_branches],
         }
-        for kind, paths in hidden.items():
-            for branch, path in paths:
-                yield f"hidden {kind}", branch, path
-        visible: dict[str, Iterable[BranchPath]] = {
-            "file": self._visible_files,
-            "folder": self._visible_folders,
-            "include": self._shown_includes,
-            "docs": self._shown_docs,
-        }
-        for kind, pairs in visible.items():
-            for branch, path in pairs:
-                if any(
-                    paths.of(folder)
-                    for folder in _folders(path)
-                    for paths in hidden.values()
-                ):
-                    yield f"visible {kind}", branch, path
+        for kind, places in pairs.items():
+            for branch, path in places:
+                yield kind, branch, path
 
     def has_branch(self, place: RepositoryPath) -> bool:
         """Whether a place is on the default branch, or on one of visible entities."""

@@ -56,6 +56,7 @@ CHECK_PURPOSES = {
     "tables": "Hold what analytics counted",
     "open": "A service is connected to all that it needs",
     "builders": "Processes that build documentation",
+    "rights": "Withdraws documentation that became hidden",
     "runs": "Processes that run templates",
 }
 

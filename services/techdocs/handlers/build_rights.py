@@ -6,7 +6,7 @@ everybody who may see the entity reads the result.
 
 from collections.abc import Collection, Sequence
 
-from services.techdocs.model import Documented, SiteBasis
+from services.techdocs.model import Documented, PublishedSite, SiteBasis
 from services.techdocs.ports import DocsCatalog
 from shared.contracts.annotations import TECHDOCS_REF
 from shared.contracts.errors import Invalid, Unavailable
@@ -49,13 +49,22 @@ class BuildRights:
         """
         if record.current is None:
             return False
-        basis = record.basis or self.basis
-        if basis is None:
+        location = self._location_of(record.current, record.basis)
+        if location is None:
             return bool(record.rights_changed)
         # The docs may be elsewhere now than where the site was made from.
-        is_same_place = self.basis is not None and self.basis.location == basis.location
-        state = self.state if is_same_place else await self._state_of(basis.location)
-        return bool(state) and (record.basis is None or state != basis.state)
+        is_same_place = self.basis is not None and self.basis.location == location
+        state = self.state if is_same_place else await self._state_of(location)
+        return bool(state) and (record.basis is None or state != record.basis.state)
+
+    def _location_of(self, site: PublishedSite, basis: SiteBasis | None) -> str | None:
+        """A location in the source that a site was made from."""
+        if basis is not None:
+            return basis.location
+        if site.repository_url:
+            # An earlier version made it.
+            return f"url:{site.repository_url}"
+        return self.basis.location if self.basis else None
 
     async def begin(self, location: str) -> None:
         """Ask whether the source that a location is in has anything hidden.

@@ -4,23 +4,29 @@ import asyncio
 import json
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from services.techdocs.build_log import without_paths
-from services.techdocs.generator.job import GENERATOR_VERSION, SITE_FILE, Job
+from services.techdocs.generator.job import SITE_FILE, Job
 from services.techdocs.generator.site_summary import SiteSummary
 from services.techdocs.handlers.build_failures import StoredLog, failed
 from services.techdocs.handlers.build_rights import BuildRights
-from services.techdocs.handlers.documented import repository_of
+from services.techdocs.handlers.build_sources import (
+    BuildTools,
+    new_folder,
+    place_of,
+    prepare_source,
+    require_open,
+    source_state,
+)
 from services.techdocs.model import (
     CHECK,
     Built,
     DocsFolder,
     Documented,
     Failed,
-    Limits,
     Outcome,
     Prepared,
     PublishedSite,
@@ -28,36 +34,18 @@ from services.techdocs.model import (
     Unchanged,
 )
 from services.techdocs.ports import (
-    DocsCatalog,
-    DocsSources,
-    Generator,
-    Records,
     Say,
     SiteStore,
 )
-from services.techdocs.stages.prepare import prepare
 from services.techdocs.stages.publish import publish
 from shared.contracts import disk_space
-from shared.contracts.annotations import TECHDOCS_REF
 from shared.contracts.errors import CallboardError, Unavailable, message_of
 
-#: Raised when a source is prepared by other rules, so that each is prepared once more.
-PREPARING_VERSION = 2
 #: Tries for which a site that may show what is hidden now outlasts a host that is away.
 PATIENT_TRIES = 5
+#: The same, where requests begin the tries anew.
+PATIENT_SECONDS = 30.0
 LOG = logging.getLogger("techdocs")
-
-
-@dataclass(frozen=True, slots=True)
-class BuildTools:
-    """The objects that builds use."""
-
-    records: Records
-    sources: DocsSources
-    generator: Generator
-    sites: SiteStore
-    limits: Limits
-    catalog: DocsCatalog
 
 
 async def build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
@@ -88,7 +76,33 @@ async def build(record: Documented, tools: BuildTools, say: Say) -> Outcome:
         raise disk_space.DiskFull from error
     LOG.error("build_failed_unforeseen", exc_info=error)
     reason = f"The build failed for a reason of our own: {type(error).__name__}"
-    return await one.failed(Exception(reason), reason, [])
+    try:
+        return await one.failed(Exception(reason), reason, [])
+    except Unavailable:
+        await one.give_up_waiting()
+        raise
+
+
+async def check_rights(record: Documented, tools: BuildTools) -> None:
+    """Withdraw a site that shows what not all its readers may see now.
+
+    Whether a build of it is under way or not; the next one is made by a build.
+
+    Raises:
+        CallboardError: if the source, the catalog or the store does not answer, or the
+            docs are wrong: whether to withdraw it is decided by a build.
+        OSError: if the disk has no room.
+    """
+    sites = tools.sites
+    workspace = await asyncio.to_thread(sites.workspace)
+    try:
+        await _Build(record, tools, _say_nothing).check_rights(workspace)
+    finally:
+        await asyncio.to_thread(sites.discard, workspace)
+
+
+def _say_nothing(_: str) -> None:
+    """No reader waits for these lines."""
 
 
 class _Build:
@@ -132,16 +146,16 @@ class _Build:
 
     async def _run(self, workspace: Path) -> Outcome:
         record, tools, rights = self.record, self._tools, self._rights
-        place = await _place(record, tools)
+        place = await place_of(record, tools)
         await rights.begin(tools.sources.location(place))
-        await _require_open(record, place, tools)
+        await require_open(record, place, tools)
         commit = await tools.sources.commit(place)
-        self._looked = _source_state(record, place, commit, rights)
+        self._looked = source_state(record, place, commit, rights)
         is_same = self._looked is not None and self._looked == record.looked
         if is_same and not await rights.shows_more(record):
             self._tell(_unchanged(record))
             return Unchanged(looked=self._looked)
-        self._prepared = await _prepare(
+        self._prepared = await prepare_source(
             record, place, commit, tools, rights, self._tell, workspace
         )
         is_published = _is_published(record, self._prepared)
@@ -159,6 +173,20 @@ class _Build:
         basis = rights.basis if is_proven else None
         return replace(outcome, looked=looked, basis=basis)
 
+    async def check_rights(self, workspace: Path) -> None:
+        """Withdraw the site if it is not what its source would become now."""
+        record, tools, rights = self.record, self._tools, self._rights
+        place = await place_of(record, tools)
+        await rights.begin(tools.sources.location(place))
+        if not await rights.shows_more(record):
+            return
+        commit = await tools.sources.commit(place)
+        prepared = await prepare_source(
+            record, place, commit, tools, rights, self._tell, workspace
+        )
+        if not _is_published(record, prepared):
+            await self._take_down()
+
     async def _take_down(self) -> None:
         await self._tools.records.take_down(self.record)
         self.record = replace(self.record, current=None, history=(), looked=None)
@@ -166,7 +194,9 @@ class _Build:
 
     async def give_up_waiting(self) -> None:
         """After some tries, withdraw a site that may show what is hidden now."""
-        if self.record.tries < PATIENT_TRIES:
+        since = self.record.waiting_since
+        is_long = since and time.time() - since >= PATIENT_SECONDS
+        if self.record.tries < PATIENT_TRIES and not is_long:
             return
         try:
             shows_more = await self._rights.shows_more(self.record)
@@ -230,78 +260,6 @@ def _is_published(record: Documented, prepared: Prepared) -> bool:
     return record.current is not None and record.current.site == prepared.content
 
 
-def _source_state(
-    record: Documented, place: DocsFolder, commit: str | None, rights: BuildRights
-) -> str | None:
-    """The state of a source without reading its files; None for a plain folder."""
-    if commit is None:
-        return None
-    source = f"{place.host}/{place.repository}/{place.folder}"
-    version = f"{GENERATOR_VERSION}.{PREPARING_VERSION}"
-    return f"{version}|{commit}|{rights.state}|{source}|{record.title}"
-
-
-async def _prepare(
-    record: Documented,
-    place: DocsFolder,
-    commit: str | None,
-    tools: BuildTools,
-    rights: BuildRights,
-    say: Say,
-    workspace: Path,
-) -> Prepared:
-    say(f"info: Step 1 of 3: Preparing docs for entity {record.ref}")
-    prepared = await prepare(
-        place,
-        tools.sources.shown_to(rights),
-        _new_folder(workspace / "source"),
-        commit=commit,
-        title=record.title,
-        limits=tools.limits,
-        say=say,
-    )
-    say(f"info: Prepare step completed for entity {record.ref}")
-    return prepared
-
-
-def _new_folder(folder: Path) -> Path:
-    folder.mkdir()
-    return folder
-
-
-async def _place(record: Documented, tools: BuildTools) -> DocsFolder:
-    if record.source is None:
-        await tools.records.located(record.ref, None)
-        raise CallboardError(record.error or "There is no source of docs")
-    place = tools.sources.locate(record.source)
-    # Stored before the source is read: a push during the build finds the record.
-    await tools.records.located(record.ref, place)
-    settled = await tools.sources.settle(record.source)
-    if settled != place:
-        await tools.records.located(record.ref, settled)
-    return settled
-
-
-async def _require_open(
-    record: Documented, place: DocsFolder, tools: BuildTools
-) -> None:
-    """Check that docs from another repository are for all readers of their entity.
-
-    A build has no reader whose rights count: it reads with the portal's own rights, and
-    everybody who may see the entity reads the result (ADR 18).
-    """
-    if place.host is None or record.source is None:
-        return
-    if repository_of(record.entity, tools.sources) == place.repository_key:
-        return
-    location = f"url:{tools.sources.url(record.source)}"
-    if await tools.catalog.closed_locations([location], record.ref):
-        raise SourceClosed(
-            f"{TECHDOCS_REF}: there is no repository {place.repository} at "
-            f"{place.host}, or it is not for everybody who may see {record.ref}"
-        )
-
-
 def _unchanged(record: Documented) -> str:
     """The line of a build that has nothing to do."""
     if record.failure is None:
@@ -321,8 +279,8 @@ async def _make(
     say(f"info: Step 2 of 3: Generating docs for entity {record.ref}")
     job = Job(
         source=prepared.folder,
-        out=str(_new_folder(workspace / "out")),
-        record=str(_new_folder(workspace / "record")),
+        out=str(new_folder(workspace / "out")),
+        record=str(new_folder(workspace / "record")),
         title=record.title,
         config=prepared.config,
         repository_url=prepared.repository_url,

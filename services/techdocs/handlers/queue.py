@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Self
 
-from services.techdocs.handlers.builds import BuildTools, build
+from services.techdocs.handlers.build_sources import BuildTools
+from services.techdocs.handlers.builds import build
 from services.techdocs.handlers.progress import BuildLogFeed
 from services.techdocs.model import Documented, Outcome
 from shared.contracts.errors import Unavailable

@@ -29,11 +29,12 @@ def documented(document: Document) -> Documented:
         history=tuple((h["site"], _utc(h["at"])) for h in document.get("history", ())),
         watched=_optional_tuple(document.get("watched")),
         looked=document.get("looked"),
-        basis=_basis(document.get("basis")),
+        basis=_basis(document),
         failure_state=document.get("failure_state"),
         requests=document.get("asked", 0),
         due=document.get("due", 0),
         tries=document.get("tries", 0),
+        waiting_since=document.get("waiting_since", 0),
         # Earlier versions stored whether it was so.
         rights_changed=float(document.get("rights_changed") or 0),
         trace=trace_in(document),
@@ -76,13 +77,17 @@ def site_fields(site: PublishedSite) -> Document:
     }
 
 
-def basis_fields(basis: SiteBasis | None) -> list[str] | None:
+def basis_fields(basis: SiteBasis, site: str) -> Document:
     """The basis of a site, beside it: an earlier version takes all fields of a site."""
-    return None if basis is None else [basis.location, basis.state]
+    return {"location": basis.location, "state": basis.state, "site": site}
 
 
-def _basis(fields: list[str] | None) -> SiteBasis | None:
-    return SiteBasis(*fields) if fields else None
+def _basis(document: Document) -> SiteBasis | None:
+    """The basis of the current site; an earlier version leaves that of another."""
+    fields, site = document.get("basis"), document.get("current")
+    if not fields or not site or fields["site"] != site["site"]:
+        return None
+    return SiteBasis(fields["location"], fields["state"])
 
 
 def failure_fields(failure: Failure) -> Document:

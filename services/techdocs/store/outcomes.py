@@ -3,7 +3,15 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from services.techdocs.model import CHECK, Built, Documented, Failed, Outcome, retained
+from services.techdocs.model import (
+    CHECK,
+    SETTLING_SECONDS,
+    Built,
+    Documented,
+    Failed,
+    Outcome,
+    retained,
+)
 from services.techdocs.store.documents import (
     Document,
     basis_fields,
@@ -23,10 +31,6 @@ NO_SITE: Document = {
 SITE_LISTED: Document = {"built_at": "", "site": ""}
 
 
-#: After so many seconds each process of the catalog knows who may read what.
-SETTLING_SECONDS = 10.0
-
-
 @dataclass(frozen=True, slots=True)
 class Retention:
     """How many earlier sites stay published, and for how many days."""
@@ -39,22 +43,23 @@ def outcome_fields(
     record: Documented, outcome: Outcome, retention: Retention
 ) -> Document:
     """The fields of a record after a build."""
-    fields: Document = {"looked": outcome.looked}
+    fields: Document = {"looked": outcome.looked, "waiting_since": 0}
     if outcome.watched is not None:
         fields["watched"] = list(outcome.watched)
     if isinstance(outcome, Failed):
         fields["failure"] = failure_fields(outcome.failure)
         fields["failure_state"] = outcome.state
         return fields | NO_SITE if outcome.withdraws else fields
-    if outcome.basis is not None:
-        fields["basis"] = basis_fields(outcome.basis)
+    site = outcome.site if isinstance(outcome, Built) else record.current
+    if outcome.basis is not None and site is not None:
+        fields["basis"] = basis_fields(outcome.basis, site.site)
+        key = site.repository
+        fields["site_repository"] = push_key(key) if key else None
     if isinstance(outcome, Built):
         stored = site_fields(outcome.site)
         fields |= {"current": stored, "built_at": stored["built_at"], "failure": None}
         # A field of its own, as thousands are read without the rest.
         fields["site"] = outcome.site.site
-        repository = outcome.site.repository
-        fields["site_repository"] = push_key(repository) if repository else None
         fields["history"] = _history(record, outcome.site.site, retention)
     return fields
 

@@ -23,6 +23,7 @@ from services.techdocs.model import (
     Outcome,
 )
 from services.techdocs.store.announcements import announcement, withdrawal
+from services.techdocs.store.collection import SITES
 from services.techdocs.store.documents import Document, documented, entity_fields
 from services.techdocs.store.outcomes import (
     NO_SITE,
@@ -35,26 +36,13 @@ from shared.contracts.errors import Unavailable
 from shared.contracts.gateway import push_key
 from shared.contracts.trace import TRACE_FIELDS
 from shared.kit.documents.leases import LeaseWatch
-from shared.kit.documents.migrations import StoredCollection, prepare
-from shared.kit.documents.mongo import Collection, Index, counted, unavailable_as_error
+from shared.kit.documents.migrations import prepare
+from shared.kit.documents.mongo import Collection, counted, unavailable_as_error
 from shared.kit.events import outbox
 from shared.kit.observability import tracing
 
 LEASE_SECONDS = 60.0
 ATTEMPTS = 10
-SITES = StoredCollection(
-    "sites",
-    shape=2,
-    steps={2: outbox.replace_old_marks},
-    indexes=tuple(
-        Index.on(field, sparse=True)
-        for field in (
-            *("due", "unsent", "repository", "built_at", "looked_at"),
-            "site_repository",
-            "failure.at",
-        )
-    ),
-)
 BUILT: Document = {"built_at": {"$gt": 0}}
 #: Every record has the field.
 NOT_GONE: Document = {"gone": False}
@@ -280,28 +268,39 @@ class MongoRecords:
                 await self._all.update_one(
                     {"_id": record.ref, "lease_token": token},
                     {
-                        "$set": {"not_before": later, "lease_token": ""},
+                        "$set": {
+                            "not_before": later,
+                            "lease_token": "",
+                            "waiting_since": record.waiting_since or time.time(),
+                        },
                         "$inc": {"tries": 1},
                     },
                 )
         finally:
             self._let_go(record.ref)
 
-    async def take_down(self, record: Documented) -> None:
-        token = self._claims.get(record.ref, "nobody")
+    async def with_changed_rights(self) -> list[Documented]:
+        marked = {"rights_changed": {"$gt": 0}, **BUILT}
         with unavailable_as_error(self._all):
-            for _ in range(ATTEMPTS):
-                claim = {"_id": record.ref, "lease_token": token}
-                document = await self._all.find_one(claim)
-                if document is None or not document.get("current"):
+            return [documented(item) async for item in self._all.find(marked)]
+
+    async def take_down(self, record: Documented) -> None:
+        for _ in range(ATTEMPTS):
+            with unavailable_as_error(self._all):
+                document = await self._all.find_one({"_id": record.ref})
+                stored = documented(document) if document else None
+                if not (document and stored and stored.current and record.current):
                     return
-                event = withdrawal(documented(document))
-                fields = outbox.pending_fields([*document["pending"], event])
+                if stored.current.site != record.current.site:
+                    return
+                fields = outbox.pending_fields(
+                    [*document["pending"], withdrawal(stored)]
+                )
                 update = {"$set": {**NO_SITE, **fields}, "$unset": SITE_LISTED}
                 done = await self._all.update_one(_unchanged(document), update)
-                if done.matched_count:
-                    self._nudge()
-                    return
+            if done.matched_count:
+                self._nudge()
+                return
         raise Unavailable(f"The record of {record.ref} does not hold still")
 
     async def finish(self, record: Documented, outcome: Outcome) -> bool:
