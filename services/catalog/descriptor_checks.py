@@ -24,7 +24,7 @@ from services.catalog.ingest.refusals import (
     paths_of,
 )
 from services.catalog.model import LocationRef
-from services.catalog.readers.local import LocalReading
+from services.catalog.readers.local import LocalReading, repository_of
 from shared.contracts.entity import Entity
 from shared.contracts.errors import CallboardError
 from shared.guards.addresses import is_web_address
@@ -74,25 +74,29 @@ class CheckedDocument:
 
 
 class DescriptorChecks:
-    """Checks documents; `path` is a file or folder of the repository to read from.
+    """Checks documents, each in the repository that its file lies in.
 
-    `kinds` are files or folders of own kinds (`catalog.kinds`).
+    `path` is the file or folder that is checked: what lies in no repository is read
+    from there. `kinds` are files or folders of own kinds (`catalog.kinds`).
 
     Raises:
         Invalid: naming the file of a kind, the field, and the rule it breaks.
     """
 
     def __init__(self, path: Path, kinds: Iterable[Path] = ()) -> None:
-        self._reading = LocalReading(path)
+        self._path = path
+        #: By the repositories of files; None: of those in none.
+        self._readings: dict[Path | None, LocalReading] = {}
         self._kinds = read_kinds(kinds)
 
     async def check(self, file: Path, document: Any) -> CheckedDocument:
         """Apply the catalog's rules to a document of a file."""
         result = CheckedDocument()
-        location = self._reading.location_of(file)
+        reading = await asyncio.to_thread(self._reading_of, file)
+        location = reading.location_of(file)
         try:
             result.ref = str(envelope.identify(document))
-            contents = await self._read_placeholders(location, document)
+            contents = await _read_placeholders(reading, location, document)
             result.warnings += await asyncio.to_thread(
                 _reference_warnings, document, contents, self._kinds
             )
@@ -100,52 +104,60 @@ class DescriptorChecks:
                 check_document, document, contents, self._kinds
             )
             if entity.kind == "Location":
-                await self._follow(location, entity, result.targets)
+                await _follow(reading, location, entity, result.targets)
         except CallboardError as error:
             result.error = error
         else:
             result.entity = entity
         return result
 
-    async def _read_placeholders(
-        self, location: LocationRef, document: Any
-    ) -> dict[placeholders.Placeholder, Any]:
-        references = list(placeholders.find(document))
-        local = [item for item in references if not is_web_address(item[1])]
-        remote = {
-            reference: REMOTE_CONTENT[reference[0]]
-            for reference in references
-            if reference not in local
-        }
-        # `include` needs only these methods of `LocalReading`: read, included, place.
-        included = await include(local, location, self._reading)  # type: ignore[arg-type]
-        return {**included.contents, **remote}
+    def _reading_of(self, file: Path) -> LocalReading:
+        repository = repository_of(file)
+        if repository not in self._readings:
+            self._readings[repository] = LocalReading(repository or self._path)
+        return self._readings[repository]
 
-    async def _follow(
-        self, location: LocationRef, entity: Entity, files: list[Path]
-    ) -> None:
-        """Add the local files that the right targets of a Location refer to.
 
-        Raises:
-            BrokenFields: naming the fields of all others, if there are any.
-        """
-        kind, targets, is_optional = targets_of(entity)
-        fields = fields_of(entity)
-        problems: dict[str, None] = {}
-        for target in targets:
-            try:
-                matches = await self._reading.files(location, target, kind)
-            except CallboardError as error:
-                problems[_target_problem(fields[target], error)] = None
-                continue
-            existing = [file for file in matches or () if file.is_file()]
-            files += existing
-            is_complete = matches is None or (matches and existing == matches)
-            if not is_complete and not is_optional:
-                problems[f"{fields[target]}: there is no file {target}"] = None
-        if problems:
-            named_problems = limited(list(problems))
-            raise BrokenFields("; ".join(named_problems), named_problems)
+async def _read_placeholders(
+    reading: LocalReading, location: LocationRef, document: Any
+) -> dict[placeholders.Placeholder, Any]:
+    references = list(placeholders.find(document))
+    local = [item for item in references if not is_web_address(item[1])]
+    remote = {
+        reference: REMOTE_CONTENT[reference[0]]
+        for reference in references
+        if reference not in local
+    }
+    # `include` needs only these methods of `LocalReading`: read, included, place.
+    included = await include(local, location, reading)  # type: ignore[arg-type]
+    return {**included.contents, **remote}
+
+
+async def _follow(
+    reading: LocalReading, location: LocationRef, entity: Entity, files: list[Path]
+) -> None:
+    """Add the local files that the right targets of a Location refer to.
+
+    Raises:
+        BrokenFields: naming the fields of all others, if there are any.
+    """
+    kind, targets, is_optional = targets_of(entity)
+    fields = fields_of(entity)
+    problems: dict[str, None] = {}
+    for target in targets:
+        try:
+            matches = await reading.files(location, target, kind)
+        except CallboardError as error:
+            problems[_target_problem(fields[target], error)] = None
+            continue
+        existing = [file for file in matches or () if file.is_file()]
+        files += existing
+        is_complete = matches is None or (matches and existing == matches)
+        if not is_complete and not is_optional:
+            problems[f"{fields[target]}: there is no file {target}"] = None
+    if problems:
+        named_problems = limited(list(problems))
+        raise BrokenFields("; ".join(named_problems), named_problems)
 
 
 def _reference_warnings(

@@ -13,6 +13,7 @@ CHECK_NAMES = {
     "tables": "Activity tables",
     "pushes": "Push notifications",
     "builders": "Documentation builders",
+    "rights": "Documentation rights",
     "runs": "Template runners",
     "open": "Start-up",
 }

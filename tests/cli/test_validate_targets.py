@@ -120,6 +120,19 @@ async def test_types_that_the_catalog_refuses_are_errors(
     assert finding.line_number == 1 + lines.index(f"  type: {kind}")
 
 
+def test_each_file_is_judged_by_its_own_repository(tmp_path: Path) -> None:
+    """Of a folder of several repositories, and of a copy that is none."""
+    for name in ("one", "two", "copy"):
+        location = pointing(f"in-{name}", "./teams.yaml", type="url")
+        write(tmp_path, f"{name}/{FILE}", location)
+        write(tmp_path, f"{name}/teams.yaml", builders.component(name))
+        if name != "copy":
+            (tmp_path / name / ".git").mkdir()
+    errors = {ref: error for ref, error in errors_of(tmp_path).items() if error}
+    assert list(errors) == ["location:default/in-copy"]
+    assert "in no Git repository: check a clone of it" in str(errors.popitem()[1])
+
+
 def test_a_folder_outside_of_repositories_is_a_file_location(tmp_path: Path) -> None:
     """Names are literal and the type `file` is right; addresses stay addresses."""
     write(tmp_path, "a%20b.yaml", builders.component("literal"))

@@ -39,6 +39,8 @@ def test_a_name_that_leads_to_nothing_is_named(text: str, rule: str) -> None:
         "${{ steps[parameters.name].output }} ${{ parameters[each.key] }}",
         "${{ parameters.nope | default('x') }} ${{ parameters.nope or 'x' }}",
         "${{ 1 if parameters.nope is defined else 2 }}",
+        "${{ parameters.nope if parameters.nope else 'x' }}",
+        "${{ 'y' if not parameters.nope }} ${{ parameters.nope }}",
         "{% set steps = {} %}${{ steps.zz }}",
         "{% for parameters in [1] %}${{ parameters.x }}{% endfor %}",
         "${{ user.steps.zz }} ${{ each.value.parameters.x }}",

@@ -14,7 +14,7 @@ from services.catalog.model import LocationRef, RepositoryPath
 from services.catalog.ports import Compute, FetchedFile, HiddenPaths
 from services.catalog.readers.files import FILES_LIMIT, FileReader
 from services.catalog.readers.targets import TargetRules, matching_files
-from shared.contracts.errors import Forbidden, TooLarge
+from shared.contracts.errors import Forbidden, Invalid, TooLarge
 from shared.guards.addresses import is_web_address
 from shared.guards.globs import glob_base, is_pattern, joined_paths
 from shared.guards.workers import run_beside
@@ -29,11 +29,9 @@ class LocalReading:
     """Reads files that a descriptor refers to, from its repository or its folder."""
 
     def __init__(self, path: Path) -> None:
-        folder = Path(os.path.realpath(path if path.is_dir() else path.parent))
-        parents = (folder, *folder.parents)
-        self._repository = next(
-            (parent for parent in parents if (parent / ".git").exists()), None
-        )
+        folder = _folder_of(path)
+        self._folder = folder
+        self._repository = repository_of(path)
         scope = f"the repository {self._repository}"
         if self._repository is None:
             scope = (
@@ -65,6 +63,11 @@ class LocalReading:
         if kind is None and is_web_address(target):
             # Whoever reads the folder from a repository later means the address.
             kind = "url"
+        if kind == "url" and self._repository is None and not is_web_address(target):
+            raise Invalid(
+                f"target: {target!r} must be an http(s) URL, as {self._folder} lies in "
+                "no Git repository: check a clone of it, or leave the type out"
+            )
         location = self._rules.resolve(base, target, kind)
         if location.type == "url" and self._rules.target(location) is None:
             return None
@@ -126,6 +129,17 @@ class LocalReading:
             if len(paths) > FILES_LIMIT:
                 raise TooLarge(f"target: over {FILES_LIMIT} files below {base}")
         return joined_paths(sorted(paths))
+
+
+def repository_of(path: Path) -> Path | None:
+    """The Git repository that a file or folder lies in; None: in none."""
+    folder = _folder_of(path)
+    parents = (folder, *folder.parents)
+    return next((parent for parent in parents if (parent / ".git").exists()), None)
+
+
+def _folder_of(path: Path) -> Path:
+    return Path(os.path.realpath(path if path.is_dir() else path.parent))
 
 
 def _locate(url: str) -> GitTarget | None:

@@ -12,23 +12,25 @@ def lookups(body: Iterable[nodes.Node]) -> list[tuple[str, str]]:
     """Each name of the context with the key that is looked up in its value.
 
     Names that the template sets itself are left out, and lookups that it gives another
-    value or a test, because they may be empty.
+    value or a test, because they may be empty: `a.b or 1`, `a.b if a.b`.
     """
     own: set[str] = set()
     reads: list[tuple[str, str]] = []
+    tested: set[tuple[str, str]] = set()
     pending = [(node, False) for node in body][::-1]
     while pending:
         node, is_guarded = pending.pop()
         if isinstance(node, nodes.Name) and node.ctx != "load":
             own.add(node.name)
-        if isinstance(node, nodes.Getattr | nodes.Getitem) and not is_guarded:
+        if isinstance(node, nodes.Getattr | nodes.Getitem):
             name, key = node.node, _key(node)
             if isinstance(name, nodes.Name) and key:
-                reads.append((name.name, key))
+                read = (name.name, key)
+                tested.add(read) if is_guarded else reads.append(read)
         operand = _guarded_operand(node)
         children = list(node.iter_child_nodes())[::-1]
         pending += [(child, is_guarded or child is operand) for child in children]
-    return [read for read in reads if read[0] not in own]
+    return [read for read in reads if read[0] not in own and read not in tested]
 
 
 def _key(node: nodes.Getattr | nodes.Getitem) -> str:
@@ -43,6 +45,8 @@ def _guarded_operand(node: nodes.Node) -> nodes.Node | None:
     """The operand that may be empty by what stands beside it."""
     if isinstance(node, nodes.Or):
         return node.left
+    if isinstance(node, nodes.CondExpr):
+        return node.test
     if isinstance(node, nodes.Test | nodes.Filter) and node.name in _GUARDS:
         return node.node
     return None
