@@ -242,9 +242,12 @@ async def test_a_repository_knows_the_sites_that_were_made_from_it(
     assert await visibility_changed([change], *args) == 1
 
 
-@pytest.mark.parametrize("building", ["the same docs", "other docs"])
+@pytest.mark.parametrize(
+    ("building", "is_away"),
+    [("the same docs", False), ("other docs", False), ("the same docs", True)],
+)
 async def test_no_build_is_waited_for(
-    techdocs: Running, monkeypatch: pytest.MonkeyPatch, building: str
+    techdocs: Running, monkeypatch: pytest.MonkeyPatch, building: str, *, is_away: bool
 ) -> None:
     """Whatever the builders do: a site that shows too much goes in seconds."""
     await build_site(techdocs)
@@ -268,7 +271,11 @@ async def test_no_build_is_waited_for(
     if is_same:
         await techdocs.push("box", {"docs/index.md": "# other\n"})
     await until(lambda: len(busy) == len(names), "builds under way")
+    techdocs.catalog.away = is_away
     await hide(techdocs)
+    if is_away:
+        await asyncio.sleep(1)
+        techdocs.catalog.away = False
     await until(lambda: is_gone(techdocs), "no site")
     assert MARK not in await answers(techdocs)
     is_open.set()

@@ -84,5 +84,8 @@ class RightsChecks:
     async def _check(self, record: Documented) -> None:
         try:
             await check_rights(record, self._tools)
+        except Unavailable:
+            # With the next sweep: builders may be busy for long.
+            self._checked_at.pop(record.ref, None)
         except (CallboardError, OSError) as error:
             LOG.info("rights_left_to_the_build: %s: %s", record.ref, error)

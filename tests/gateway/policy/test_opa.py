@@ -138,7 +138,8 @@ def test_the_settings_describe_the_opa_server(
     """No text of them shows the token."""
     monkeypatch.setenv("CALLBOARD_OPA_TOKEN", "secret-word")
     monkeypatch.setenv("CALLBOARD_OPA_CA", str(tmp_path / "ca.pem"))
-    urls = {f"{name}_url": "x" for name in ("gateway", "catalog", "scaffolder")}
+    services = ("gateway", "catalog", "scaffolder", "techdocs", "search", "analytics")
+    urls = {f"{name}_url": "http://127.0.0.1:1" for name in services}
     settings = ServiceSettings(
         opa="https://opa",
         kafka="x",
@@ -146,9 +147,6 @@ def test_the_settings_describe_the_opa_server(
         config=tmp_path,
         data=tmp_path,
         service_secret="x" * 32,
-        techdocs_url="x",
-        search_url="x",
-        analytics_url="x",
         port=0,
         **urls,
     )
