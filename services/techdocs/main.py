@@ -108,13 +108,7 @@ async def _open(
     await stack.enter_async_context(generator)
     tools = _build_tools(settings, config, records, generator, catalog)
     progress = BuildLogFeed()
-    queue = BuildQueue(
-        tools,
-        progress,
-        concurrency=config.techdocs.concurrency,
-        finished=_report_outcome,
-        traced=_build_span,
-    )
+    queue = _build_queue(tools, progress, config)
     await stack.enter_async_context(queue)
     checks = await stack.enter_async_context(RightsChecks(tools))
 
@@ -148,6 +142,18 @@ async def _open(
         syncing=Syncing(records, queue, progress),
         catalog=catalog,
         sources=tools.sources,
+    )
+
+
+def _build_queue(
+    tools: BuildTools, progress: BuildLogFeed, config: TechdocsConfig
+) -> BuildQueue:
+    return BuildQueue(
+        tools,
+        progress,
+        concurrency=config.techdocs.concurrency,
+        finished=_report_outcome,
+        traced=_build_span,
     )
 
 
